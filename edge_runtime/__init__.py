@@ -1,0 +1,1 @@
+"""Classifies camera frames on a small device with one verified TFLite file; never imports TensorFlow."""

@@ -1,0 +1,230 @@
+"""What a model expects and what it was measured to do, as frozen values with a strict JSON form.
+
+`ModelSpec` is the part that a training run knows; `Contract` adds what conversion measured and travels inside the
+model file as ``contract.json``. Standard library only. Unknown or missing keys are refused: nothing is defaulted on load.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from edge_runtime.errors import ModelError
+
+CONTRACT_VERSION = 1
+RESIZE_MODES = ("stretch", "crop", "letterbox")
+OUTPUTS = ("logits", "probabilities")
+DTYPES = ("uint8", "int8", "float32")
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """The picture a model eats: (height, width, 3) uint8 RGB, reached by one of `RESIZE_MODES`.
+
+    ``stretch`` ignores the aspect ratio, ``crop`` takes the largest centred region of the target's aspect ratio,
+    ``letterbox`` keeps the whole frame and pads.
+    """
+
+    height: int
+    width: int
+    resize: str = "stretch"
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width"):
+            size = getattr(self, name)
+            if not isinstance(size, int) or not 1 <= size <= 4096:
+                raise ModelError(f"The input {name} is {size!r}, expected a whole number from 1 to 4096.")
+        _expect_one_of("resize mode", self.resize, RESIZE_MODES)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What training decides: a name, the labels in output order, the input, and what the output numbers are."""
+
+    name: str
+    labels: tuple[str, ...]
+    input: InputSpec
+    output: str
+
+    def __post_init__(self) -> None:
+        if not self.name or any(character in self.name for character in "/\\\0\n"):
+            raise ModelError(f"The model name is {self.name!r}, expected one non-empty word without slashes or line breaks.")
+        if len(self.labels) < 2:
+            raise ModelError(f"The model has {len(self.labels)} label(s), expected at least 2.")
+        for label in self.labels:
+            if not label or label != label.strip() or "\n" in label:
+                raise ModelError(f"The label {label!r} is empty, padded with blanks or has a line break; rename the class.")
+        if len(set(self.labels)) != len(self.labels):
+            twice = sorted({label for label in self.labels if self.labels.count(label) > 1})
+            raise ModelError(f"The labels {twice} occur more than once, expected {len(self.labels)} different ones.")
+        _expect_one_of("output", self.output, OUTPUTS)
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """The model computes on ``(pixel - mean) / std``; one value for all channels or one each for R, G, B (0..255 units)."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.mean) not in (1, 3) or len(self.std) != len(self.mean):
+            raise ModelError(
+                f"The normalisation has {len(self.mean)} mean and {len(self.std)} std values, expected 1 of each or 3 of each."
+            )
+        if not all(math.isfinite(value) for value in self.mean) or not all(math.isfinite(v) and v > 0 for v in self.std):
+            raise ModelError(f"The normalisation is mean {self.mean}, std {self.std}; expected finite numbers and std above 0.")
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """An input or output tensor: ``real = (stored - zero_point) * scale``; float32 tensors have scale 0 and zero point 0."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    zero_point: int
+
+    def __post_init__(self) -> None:
+        _expect_one_of("tensor dtype", self.dtype, DTYPES)
+        if self.dtype != "float32" and not (math.isfinite(self.scale) and self.scale > 0):
+            raise ModelError(f"The {self.dtype} tensor has scale {self.scale}, expected a finite number above 0.")
+
+
+@dataclass(frozen=True)
+class Score:
+    """How often one way of running the model was right on the held-out test split."""
+
+    backend: str
+    num_correct: int
+    num_images: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.num_correct <= self.num_images or self.num_images < 1:
+            raise ModelError(f"The score of {self.backend} is {self.num_correct} of {self.num_images} images, which cannot be.")
+
+    @property
+    def accuracy(self) -> float:
+        return self.num_correct / self.num_images
+
+
+@dataclass(frozen=True)
+class Contract:
+    """All that a device must know about one model file.
+
+    ``parts`` maps ``"model"`` (the flatbuffer), ``"labels.txt"`` and ``"golden.npz"`` to their SHA-256 in hex.
+    ``threshold`` is the probability below which the answer is "unknown". ``provenance`` is free JSON: what made the file,
+    the calibration images with their hashes, the data set's name. It has no time stamps, so that one run gives one file.
+    """
+
+    version: int
+    spec: ModelSpec
+    normalization: Normalization
+    input_tensor: TensorSpec
+    output_tensor: TensorSpec
+    threshold: float
+    scores: tuple[Score, ...]
+    parts: dict[str, str]
+    provenance: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.version != CONTRACT_VERSION:
+            raise ModelError(
+                f"The contract has version {self.version!r}, this runtime reads version {CONTRACT_VERSION}: "
+                "install a matching edge-runtime or convert the model again."
+            )
+        expected = (1, self.spec.input.height, self.spec.input.width, 3)
+        if self.input_tensor.shape != expected:
+            raise ModelError(f"The input tensor is {self.input_tensor.shape} but the input spec says {expected}.")
+        if self.output_tensor.shape != (1, len(self.spec.labels)):
+            raise ModelError(f"The output tensor is {self.output_tensor.shape} but there are {len(self.spec.labels)} labels.")
+        if not 0.0 <= self.threshold <= 1.0:
+            raise ModelError(f"The threshold is {self.threshold}, expected a probability in [0, 1].")
+
+
+def to_json(value: Any) -> str:
+    """The canonical text of a frozen value of this module: sorted keys, two blanks of indent, a final line break."""
+    return json.dumps(dataclasses.asdict(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def contract_from_json(text: str) -> Contract:
+    """The contract that ``to_json`` wrote; ModelError when a key is unknown, missing, or a value is out of range."""
+    data = _object(text, "contract.json")
+    return _build(
+        Contract,
+        data,
+        spec=_spec,
+        normalization=lambda value: _build(Normalization, value, mean=_floats, std=_floats),
+        input_tensor=_tensor,
+        output_tensor=_tensor,
+        threshold=_number,
+        scores=lambda value: tuple(_build(Score, item) for item in _items("scores", value)),
+    )
+
+
+def spec_from_json(text: str) -> ModelSpec:
+    """The model spec of a run directory's ``contract.json``; refuses what `contract_from_json` refuses."""
+    return _spec(_object(text, "contract.json"))
+
+
+def _spec(value: Any) -> ModelSpec:
+    return _build(
+        ModelSpec, value, labels=lambda labels: tuple(_texts(labels)), input=lambda spec: _build(InputSpec, spec)
+    )
+
+
+def _tensor(value: Any) -> TensorSpec:
+    return _build(TensorSpec, value, shape=lambda shape: tuple(_items("shape", shape)), scale=_number)
+
+
+def _floats(value: Any) -> tuple[float, ...]:
+    return tuple(_number(item) for item in _items("mean and std", value))
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ModelError(f"The contract holds {value!r} where a number belongs.")
+    return float(value)
+
+
+def _items(name: str, value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ModelError(f"The contract holds {value!r} as {name}, expected a list.")
+    return value
+
+
+def _texts(value: Any) -> list[str]:
+    for item in _items("labels", value):
+        if not isinstance(item, str):
+            raise ModelError(f"The contract holds the label {item!r}, expected text.")
+    return list(value)
+
+
+def _build(cls: Any, value: Any, **readers: Any) -> Any:
+    """``cls`` from a JSON object whose keys must be exactly its fields; ``readers`` turn JSON values into field values."""
+    if not isinstance(value, dict):
+        raise ModelError(f"The contract holds {value!r} as {cls.__name__}, expected an object.")
+    fields = {field.name: field.type for field in dataclasses.fields(cls)}
+    if value.keys() != fields.keys():
+        unknown, missing = sorted(value.keys() - fields.keys()), sorted(fields.keys() - value.keys())
+        raise ModelError(f"The contract's {cls.__name__} has unknown keys {unknown} and lacks {missing}: versions differ.")
+    for name, kind in fields.items():
+        expected = {"int": int, "str": str, "dict[str, str]": dict, "dict[str, Any]": dict}.get(str(kind))
+        if expected and (not isinstance(value[name], expected) or isinstance(value[name], bool)):
+            raise ModelError(f"The contract's {cls.__name__}.{name} is {value[name]!r}, expected {kind}.")
+    return cls(**{name: readers[name](value[name]) if name in readers else value[name] for name in fields})
+
+
+def _object(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ModelError(f"{name} is not JSON ({error}); the file is damaged, copy or convert it again.") from error
+
+
+def _expect_one_of(what: str, value: object, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ModelError(f"The {what} is {value!r}, expected one of {', '.join(allowed)}.")

@@ -1,0 +1,64 @@
+"""Every error that this package raises on purpose, in one tree; each also is the matching builtin.
+
+EdgeRuntimeError                      exit code 1
+├── UsageError (ValueError)                    2   a flag or an argument is wrong
+├── ModelError (ValueError)                   65   a model file is damaged or contradicts itself
+├── DataError (ValueError)                    65   a picture, frame or data set cannot be used
+├── MissingInputError (FileNotFoundError)     66   a named file or folder is not there
+├── CameraError (ConnectionError)             69   a camera cannot be opened or went away
+├── InternalError (AssertionError)            70   a bug of ours
+├── AlreadyRunningError (BlockingIOError)     75   another instance holds the lock
+├── SignatureError (PermissionError)          76   a signature or a hash is refused
+└── ConfigurationError (ValueError)           78   the settings cannot work together
+
+The message says what happened, what was expected, and what to do, with both values in the text.
+The exit codes follow sysexits.h where it has a matching one.
+"""
+
+from __future__ import annotations
+
+
+class EdgeRuntimeError(Exception):
+    """Base of all errors raised on purpose; ``exit_code`` is what the command line ends with."""
+
+    exit_code = 1
+
+    def __str__(self) -> str:
+        # OSError subclasses would format (errno, strerror); our errors carry one sentence.
+        return str(self.args[0]) if self.args else type(self).__name__
+
+
+class UsageError(EdgeRuntimeError, ValueError):
+    exit_code = 2
+
+
+class ModelError(EdgeRuntimeError, ValueError):
+    exit_code = 65
+
+
+class DataError(EdgeRuntimeError, ValueError):
+    exit_code = 65
+
+
+class MissingInputError(EdgeRuntimeError, FileNotFoundError):
+    exit_code = 66
+
+
+class CameraError(EdgeRuntimeError, ConnectionError):
+    exit_code = 69
+
+
+class InternalError(EdgeRuntimeError, AssertionError):
+    exit_code = 70
+
+
+class AlreadyRunningError(EdgeRuntimeError, BlockingIOError):
+    exit_code = 75
+
+
+class SignatureError(EdgeRuntimeError, PermissionError):
+    exit_code = 76
+
+
+class ConfigurationError(EdgeRuntimeError, ValueError):
+    exit_code = 78
