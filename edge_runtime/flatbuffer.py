@@ -1,0 +1,80 @@
+"""Reads tables of a flatbuffer with `struct` alone, every offset checked: the device has no `flatbuffers` package.
+
+The layout is that of the FlatBuffers internals document: a table begins with the distance back to its vtable, which holds the
+place of each field; strings and vectors begin with their length.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from edge_runtime.errors import ModelError
+
+
+class Table:
+    """One table of ``data``; fields by their index in the schema, absent ones as None, empty or the given default."""
+
+    def __init__(self, data: bytes, position: int) -> None:
+        self._data = data
+        self._position = position
+        self._vtable = position - self._unpack("<i", position)
+        self._vtable_size = self._unpack("<H", self._vtable)
+
+    @classmethod
+    def root(cls, data: bytes) -> Table:
+        """The root table; raises ModelError, as every method does, where an offset leads outside ``data``."""
+        if len(data) < 8:
+            raise ModelError(f"The flatbuffer has {len(data)} bytes, expected at least 8: the file was cut short.")
+        return cls(data, struct.unpack_from("<I", data)[0])
+
+    def scalar(self, field: int, code: str, default: int = 0) -> Any:
+        place = self._place(field)
+        return self._unpack("<" + code, place) if place else default
+
+    def table(self, field: int) -> Table | None:
+        place = self._place(field)
+        return Table(self._data, place + self._unpack("<I", place)) if place else None
+
+    def tables(self, field: int) -> list[Table]:
+        start, count = self._vector(field, 4)
+        places = range(start, start + 4 * count, 4)
+        return [Table(self._data, place + self._unpack("<I", place)) for place in places]
+
+    def numbers(self, field: int, code: str) -> tuple[Any, ...]:
+        start, count = self._vector(field, struct.calcsize("<" + code))
+        return struct.unpack_from(f"<{count}{code}", self._data, start)
+
+    def content(self, field: int) -> bytes:
+        start, count = self._vector(field, 1)
+        return self._data[start : start + count]
+
+    def text(self, field: int) -> str:
+        return self.content(field).decode("utf-8", "replace")
+
+    def _place(self, field: int) -> int:
+        slot = 4 + 2 * field
+        if slot + 2 > self._vtable_size:
+            return 0
+        offset = self._unpack("<H", self._vtable + slot)
+        return self._position + offset if offset else 0
+
+    def _vector(self, field: int, item_size: int) -> tuple[int, int]:
+        place = self._place(field)
+        if not place:
+            return 0, 0
+        vector = place + self._unpack("<I", place)
+        count = self._unpack("<I", vector)
+        if vector + 4 + count * item_size > len(self._data):
+            raise ModelError(
+                f"The flatbuffer has a vector of {count} items beyond its {len(self._data)} bytes: it is damaged."
+            )
+        return vector + 4, count
+
+    def _unpack(self, code: str, position: int) -> int:
+        if not 0 <= position <= len(self._data) - struct.calcsize(code):
+            raise ModelError(
+                f"The flatbuffer points to byte {position} of {len(self._data)}: the file is damaged or cut short."
+            )
+        value: int = struct.unpack_from(code, self._data, position)[0]
+        return value

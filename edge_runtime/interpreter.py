@@ -1,0 +1,125 @@
+"""Runs a flatbuffer with LiteRT, else tflite-runtime: the only file that imports either, and only when a model is loaded.
+
+Both are driven through the same `Interpreter` class; LiteRT's `CompiledModel` is never used, it dies on a damaged file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.contract import TensorSpec
+from edge_runtime.errors import ConfigurationError, DataError, ModelError, UsageError
+
+# In order of preference; LiteRT is two to five times as fast on integer models.
+BACKENDS = ("litert", "tflite")
+KERNELS = ("default", "reference")
+_PACKAGES = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}
+_INSTALL = {"litert": "edge-runtime[litert]", "tflite": "edge-runtime[tflite]"}
+_DEFAULT_KERNELS = {"litert": "litert-xnnpack", "tflite": "tflite-builtin"}
+_log = logging.getLogger(__name__)
+
+
+@cache
+def _load(backend: str) -> tuple[Any, str] | str:
+    """The module and version of ``backend``, or why it cannot be used."""
+    package = _PACKAGES[backend]
+    try:
+        module = importlib.import_module(f"{package}.interpreter")
+        return module, str(getattr(importlib.import_module(package), "__version__", "unknown"))
+    except (ImportError, AttributeError) as error:  # tflite-runtime on NumPy 2 raises either
+        return f"{package}: {error}"
+
+
+def available_backends() -> tuple[str, ...]:
+    """The names of `BACKENDS` that can be imported here, in order of preference."""
+    return tuple(backend for backend in BACKENDS if not isinstance(_load(backend), str))
+
+
+def _choose(backend: str) -> tuple[str, Any, str]:
+    if backend not in ("auto", *BACKENDS):
+        raise UsageError(f"The backend is {backend!r}, expected auto, {' or '.join(BACKENDS)}.")
+    reasons: list[str] = []
+    for name in BACKENDS if backend == "auto" else (backend,):
+        found = _load(name)
+        if not isinstance(found, str):
+            for reason in reasons:
+                _log.warning("Falling back to %s: %s", name, reason)
+            return name, *found
+        reasons.append(found)
+    names = " or ".join(_INSTALL[name] for name in (BACKENDS if backend == "auto" else (backend,)))
+    raise ConfigurationError(f"No interpreter can be loaded ({'; '.join(reasons)}). Install {names}.")
+
+
+class Interpreter:
+    """One loaded model of one input and one output.
+
+    ``backend`` and ``version`` name the program, ``kernels`` the arithmetic ("litert-xnnpack", "tflite-builtin", "reference"), ``input``
+    and ``output`` are the model's real tensors. Not for use by two threads at once.
+    """
+
+    def __init__(self, flatbuffer: bytes, backend: str = "auto", threads: int = 1, kernels: str = "default") -> None:
+        """Loads ``flatbuffer``.
+
+        Raises:
+            ModelError: the interpreter refuses the flatbuffer, or it has no single input and output of a known type.
+            UsageError: ``backend``, ``threads`` or ``kernels`` is none of the allowed values.
+            ConfigurationError: the wanted interpreter is not installed.
+        """
+        if threads < 1:
+            raise UsageError(f"There are {threads} threads, expected at least 1.")
+        if kernels not in KERNELS:
+            raise UsageError(f"The kernels are {kernels!r}, expected {' or '.join(KERNELS)}.")
+        self.backend, module, self.version = _choose(backend)
+        self.kernels = _DEFAULT_KERNELS[self.backend] if kernels == "default" else kernels
+        resolvers = module.OpResolverType
+        try:
+            self._native = module.Interpreter(
+                model_content=flatbuffer,
+                num_threads=threads,
+                experimental_op_resolver_type=resolvers.AUTO if kernels == "default" else resolvers.BUILTIN_REF,
+            )
+            self._native.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{self.backend} {self.version} refuses the model ({_one_line(error)}): it is damaged or needs a newer interpreter."
+            ) from error
+        inputs, outputs = self._native.get_input_details(), self._native.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelError(f"The model has {len(inputs)} inputs and {len(outputs)} outputs, expected 1 of each.")
+        self.input, self.output = _spec(inputs[0]), _spec(outputs[0])
+        self._input_shape = self.input.shape[1:]
+        self._input_dtype = np.dtype(self.input.dtype)
+        # These are functions: a view that outlives a call would make the next `invoke` refuse to run.
+        self._input_view = self._native.tensor(inputs[0]["index"])
+        self._output_view = self._native.tensor(outputs[0]["index"])
+
+    def invoke(self, input_tensor: NDArray[Any]) -> NDArray[Any]:
+        """The (n,) output in its stored dtype, a copy, for one (H, W, 3) input tensor in its stored dtype.
+
+        Raises:
+            DataError: ``input_tensor`` has another shape or dtype.
+        """
+        if input_tensor.shape != self._input_shape or input_tensor.dtype != self._input_dtype:
+            raise DataError(
+                f"The input tensor is {input_tensor.shape} {input_tensor.dtype}, expected {self._input_shape} {self._input_dtype}."
+            )
+        self._input_view()[0] = input_tensor
+        self._native.invoke()
+        output: NDArray[Any] = self._output_view()[0].copy()
+        return output
+
+
+def _spec(details: dict[str, Any]) -> TensorSpec:
+    scale, zero_point = details["quantization"]
+    shape = tuple(int(size) for size in details["shape"])
+    return TensorSpec(shape, np.dtype(details["dtype"]).name, float(scale), int(zero_point))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

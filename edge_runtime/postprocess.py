@@ -1,0 +1,72 @@
+"""From the output tensor to an answer: stored values -> probabilities -> Prediction, "unknown" below the threshold.
+
+Pure NumPy; knows nothing of interpreters or cameras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.contract import Contract
+from edge_runtime.errors import ModelError
+from edge_runtime.quantization import dequantize
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class and its probability in [0, 1]."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one frame.
+
+    ``index``, ``score`` and ``top`` (best first) always are those of the best classes; ``label`` is the best class's, or
+    "unknown" (and ``unknown`` True) when its probability is below the threshold.
+    """
+
+    index: int
+    label: str
+    score: float
+    top: tuple[ClassScore, ...]
+    unknown: bool
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n,) float32 probabilities of (n,) logits."""
+    powers: NDArray[np.float32] = np.exp(logits - logits.max())
+    return powers / powers.sum()
+
+
+def probabilities(stored: NDArray[Any], contract: Contract) -> NDArray[np.float32]:
+    """(n,) float32 probabilities of a (1, n) or (n,) output tensor in its stored dtype; softmax only if it holds logits."""
+    real = dequantize(stored, contract.output_tensor).reshape(-1)
+    return softmax(real) if contract.spec.output == "logits" else real
+
+
+def predict(probabilities: NDArray[np.float32], labels: Sequence[str], threshold: float, top_k: int = 3) -> Prediction:
+    """The Prediction of (n,) probabilities; of equal ones the lower index comes first; ``threshold`` in [0, 1].
+
+    Raises:
+        ModelError: a probability is not a number.
+    """
+    order = np.argsort(-probabilities, kind="stable")[: max(top_k, 1)].tolist()
+    top = tuple([ClassScore(labels[index], float(probabilities[index])) for index in order])
+    best = top[0]
+    # argmax, unlike argsort, stops at the first NaN, so one look finds any.
+    if np.isnan(probabilities[probabilities.argmax()]):
+        raise ModelError(
+            "The model's output is not a number for this frame; the model is broken, train or convert it again."
+        )
+    unknown = best.score < threshold
+    return Prediction(order[0], UNKNOWN if unknown else best.label, best.score, top[:top_k], unknown)
