@@ -1,0 +1,54 @@
+"""Opens a camera by its address; every kind of camera is in a file of its own and imported only when asked for."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from edge_runtime.cameras.address import CameraAddress, parse_camera
+from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.contract import InputSpec
+
+__all__ = ["CameraAddress", "Frame", "FrameSource", "open_camera", "open_source", "parse_camera"]
+
+
+def open_camera(camera: str | int | Path, shrink_for: InputSpec | None = None) -> FrameSource:
+    """The frames of ``camera``: a device index, /dev/videoN, an address, a video file, a folder, ``csi`` or
+    ``synthetic``.
+
+    With ``shrink_for``, a model's input spec, JPEG may be decoded smaller, though never below that input.
+
+    Raises:
+        MissingInputError: no such file or folder.
+        CameraError: the camera cannot be opened.
+        UsageError: the address is malformed.
+    """
+    return open_source(parse_camera(camera), shrink_for)
+
+
+def open_source(address: CameraAddress, shrink_for: InputSpec | None = None) -> FrameSource:
+    """The source behind ``address``, opened in this process; raises as `open_camera` does."""
+    if address.kind == "synthetic":
+        from edge_runtime.cameras.synthetic import SyntheticCamera
+
+        return SyntheticCamera(address.value)
+    if address.kind == "folder":
+        from edge_runtime.cameras.folder import FolderCamera
+
+        return FolderCamera(address.value, shrink_for)
+    if address.kind == "csi":
+        from edge_runtime.cameras.rpicam import PiCamera
+
+        return PiCamera(shrink_for)
+    if address.kind == "http":
+        from edge_runtime.cameras.mjpeg import MjpegCamera, NotMultipartError
+
+        with contextlib.suppress(NotMultipartError):
+            return MjpegCamera(address.value, shrink_for)
+    from edge_runtime.cameras.opencv import DeviceCamera, StreamCamera, VideoFileCamera
+
+    if address.kind == "device":
+        return DeviceCamera(address.value, address.shown, shrink_for)
+    if address.kind == "video":
+        return VideoFileCamera(address.value)
+    return StreamCamera(address.value)

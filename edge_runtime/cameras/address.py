@@ -1,0 +1,96 @@
+"""What ``--camera`` may say, read once into a value; also the one place that hides passwords in addresses."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from edge_runtime.errors import MissingInputError, UsageError
+
+LIVE_KINDS = ("device", "csi", "http", "rtsp", "synthetic")
+SCHEMES = {"http": "http", "https": "http", "rtsp": "rtsp", "rtsps": "rtsp"}
+FORMS = "0 | /dev/video2 | csi | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | synthetic"
+
+
+@dataclass(frozen=True)
+class CameraAddress:
+    """``kind`` is device, csi, http, rtsp, video, folder or synthetic; ``value`` is its index, path, address or
+    options.
+    """
+
+    kind: str
+    value: str
+
+    @property
+    def live(self) -> bool:
+        """True when frames arrive by themselves and only the newest is wanted."""
+        return self.kind in LIVE_KINDS
+
+    @property
+    def shown(self) -> str:
+        """The address for logs and results: passwords and query strings (which often hold tokens) are replaced by
+        ***.
+        """
+        if self.kind == "device" and self.value.isdigit():
+            return f"/dev/video{self.value}"
+        return redact(self.value) if self.kind in ("http", "rtsp") else self.value or self.kind
+
+
+def parse_camera(camera: str | int | Path) -> CameraAddress:
+    """The address that ``camera`` names.
+
+    Raises:
+        UsageError: an address scheme that is not http, https, rtsp or rtsps, or a negative index.
+        MissingInputError: neither a device nor an existing file or folder.
+    """
+    text = str(camera).strip()
+    if re.fullmatch(r"\d+", text):
+        return CameraAddress("device", str(int(text)))
+    if re.fullmatch(r"-\d+", text):
+        raise UsageError(f"The camera index is {text}, expected 0 or more: {FORMS}.")
+    if text == "csi" or text == "synthetic" or text.startswith("synthetic:"):
+        kind, _, options = text.partition(":")
+        return CameraAddress(kind, options)
+    scheme, separator, _ = text.partition("://")
+    if separator:
+        if scheme.lower() not in SCHEMES or not _host(text):
+            raise UsageError(
+                f"The camera address {redact(text)} is not usable, expected http, https, rtsp or rtsps and a host."
+            )
+        return CameraAddress(SCHEMES[scheme.lower()], text)
+    if re.fullmatch(r"/dev/video\d+|/dev/v4l/.+", text):
+        return CameraAddress("device", text)
+    path = Path(text).expanduser()
+    if text and path.is_dir():
+        return CameraAddress("folder", str(path))
+    if text and path.is_file():
+        return CameraAddress("video", str(path))
+    raise MissingInputError(f"There is no camera, video file or folder {text!r}; expected one of {FORMS}.")
+
+
+def redact(address: str) -> str:
+    """``address`` with its user name, password and query replaced by ``***``; text that is no address is returned
+    whole.
+    """
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return address.partition("://")[0] + "://***"
+    if not parts.scheme or not parts.netloc:
+        return address
+    host = f"[{host}]" if ":" in host else host
+    user = "***@" if "@" in parts.netloc else ""
+    return urlunsplit((parts.scheme, f"{user}{host}{port}", parts.path, "***" if parts.query else "", ""))
+
+
+def _host(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+        parts.port  # noqa: B018  a port that is no number raises here
+        return parts.hostname or ""
+    except ValueError:
+        return ""

@@ -1,0 +1,98 @@
+"""A camera frame, and the seam behind which every camera sits.
+
+A `FrameSource` hands out frames and knows nothing of models. Sources that are not live (files, folders) give every
+frame; live ones give the newest.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+
+from edge_runtime.preprocess import Image
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture from a camera.
+
+    Args:
+        pixels: (h, w, 3) uint8, BGR.
+        seq: 0, 1, 2 ... counted where frames are captured; a gap means that frames were dropped.
+        captured_s: when it was captured, in seconds of the monotonic clock.
+        name: the file that it came from, or empty.
+        fingerprint: a checksum of what the camera sent, equal for equal pictures; None when nobody computed one.
+    """
+
+    pixels: Image
+    seq: int
+    captured_s: float
+    name: str = ""
+    fingerprint: int | None = None
+
+
+@dataclass(frozen=True)
+class SourceCounts:
+    """Frames so far: ``captured == handed out + dropped + waiting``; ``bad`` pictures and ``restarts`` stand beside."""
+
+    captured: int = 0
+    dropped: int = 0
+    waiting: int = 0
+    bad: int = 0
+    restarts: int = 0
+
+
+class FrameSource(ABC):
+    """A camera: a context manager and an iterable of `Frame`.
+
+    ``name`` says for people what it is, without passwords. ``live`` is true when frames arrive by themselves, so that
+    old ones are worthless. ``ended`` is true once no frame can follow. ``num_bad`` counts pictures that could not be
+    decoded. ``trouble`` says in words why no frame comes, and is empty while all is well. ``pids`` are processes of
+    its own.
+    """
+
+    name: str = "camera"
+    live: bool = False
+    ended: bool = False
+    trouble: str = ""
+    num_captured: int = 0
+    num_bad: int = 0
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        return ()
+
+    def counts(self) -> SourceCounts:
+        """How many frames there were, and what became of those that were not handed out."""
+        return SourceCounts(captured=self.num_captured, bad=self.num_bad)
+
+    @abstractmethod
+    def read(self, timeout_s: float = 1.0) -> Frame | None:
+        """The next frame, or None when there is none within about ``timeout_s`` or none at all (then ``ended`` is
+        true).
+
+        The pixels may be overwritten by the next call; `__iter__` gives frames that last.
+
+        Raises:
+            CameraError: the camera cannot be opened or went away.
+        """
+
+    def close(self) -> None:
+        """Releases the camera; allowed more than once."""
+        self.ended = True
+
+    def __iter__(self) -> Iterator[Frame]:
+        while not self.ended:
+            frame = self.read()
+            if frame is not None:
+                yield frame
+
+    def __enter__(self) -> FrameSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

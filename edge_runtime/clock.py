@@ -1,0 +1,17 @@
+"""The only file that reads a wall clock; everything that measures uses the monotonic one.
+
+A frame's age, every time-out and every back-off come from `monotonic_s`, so a clock that jumps by days changes no
+decision. Linux's monotonic clock is one for all processes, so a capture child's time stamps mean the same in its
+parent.
+"""
+
+from __future__ import annotations
+
+import time
+
+monotonic_s = time.monotonic
+
+
+def wall_time_s() -> float:
+    """Seconds since 1970 UTC, for the time stamps that people and other programs read; never for measuring."""
+    return time.time()

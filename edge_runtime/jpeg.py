@@ -1,0 +1,76 @@
+"""Reads the few bytes of a JPEG that decide how to decode it: its size, whether it is whole, whether it may be turned.
+
+No pixel is decoded here, so a bomb or half a picture is refused before it costs anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+START = b"\xff\xd8"
+END = b"\xff\xd9"
+# Start-of-frame markers: all of C0..CF but the Huffman table (C4), the reserved C8 and the arithmetic table (CC).
+_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_LENGTHLESS = frozenset({0x01, *range(0xD0, 0xD8)})
+
+
+@dataclass(frozen=True)
+class JpegHeader:
+    """The stored size in pixels, and whether an EXIF block (which may ask for a turn) is present."""
+
+    width: int
+    height: int
+    has_exif: bool
+
+
+def jpeg_header(content: bytes) -> JpegHeader | None:
+    """The header of a JPEG, or None when ``content`` is not a JPEG with a frame header."""
+    if content[:2] != START:
+        return None
+    position, has_exif = 2, False
+    while position + 4 <= len(content):
+        if content[position] != 0xFF:
+            return None
+        marker = content[position + 1]
+        if marker == 0xFF:  # fill byte
+            position += 1
+            continue
+        if marker in _LENGTHLESS:
+            position += 2
+            continue
+        if marker in (0xD9, 0xDA):  # end, or scan data without a frame header before it
+            return None
+        if marker in _FRAME_MARKERS:
+            if position + 9 > len(content):
+                return None
+            height = int.from_bytes(content[position + 5 : position + 7], "big")
+            width = int.from_bytes(content[position + 7 : position + 9], "big")
+            return JpegHeader(width, height, has_exif) if width and height else None
+        has_exif = has_exif or (marker == 0xE1 and content[position + 4 : position + 8] == b"Exif")
+        position += 2 + max(2, int.from_bytes(content[position + 2 : position + 4], "big"))
+    return None
+
+
+def jpeg_end(content: bytes | bytearray, start: int = 0) -> int:
+    """Where the JPEG that starts at ``start`` ends (the index after its last byte), or -1 when its end is not there
+    yet.
+
+    Segments before the scan are stepped over, because a thumbnail inside one has an end marker of its own.
+    """
+    position = start + 2
+    while position + 4 <= len(content) and content[position] == 0xFF:
+        marker = content[position + 1]
+        if marker == 0xDA:
+            end = content.find(END, position)
+            return end + 2 if end >= 0 else -1
+        if marker == 0xD9:
+            return position + 2
+        stand_alone = marker == 0xFF or marker in _LENGTHLESS
+        length = int.from_bytes(content[position + 2 : position + 4], "big")
+        position += (1 if marker == 0xFF else 2) if stand_alone else 2 + max(2, length)
+    return -1
+
+
+def is_whole(content: bytes) -> bool:
+    """True when ``content`` starts and ends as a JPEG does; cameras may pad the end with zero bytes."""
+    return content[:2] == START and (content.endswith(END) or content.rstrip(b"\0").endswith(END))

@@ -1,0 +1,52 @@
+"""Steadies labels over frames: a new label is shown only after k of the last n frames voted for it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from edge_runtime.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Hold:
+    """``votes`` of the last ``window`` frames must agree before the shown label changes."""
+
+    votes: int
+    window: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.votes <= self.window <= 1000:
+            raise UsageError(
+                f"--hold is {self.votes}/{self.window}, expected K/N with 1 <= K <= N <= 1000, such as 3/5."
+            )
+
+
+def parse_hold(text: str) -> Hold:
+    """The `Hold` that ``K/N`` says; UsageError when it is something else."""
+    votes, separator, window = text.partition("/")
+    if not separator or not votes.strip().isdecimal() or not window.strip().isdecimal():
+        raise UsageError(f"--hold is {text!r}, expected K/N such as 3/5: K equal labels among the last N frames.")
+    return Hold(int(votes), int(window))
+
+
+class Smoother:
+    """Feeds on one label a frame; ``label`` is the one to show, None until the first has enough votes."""
+
+    def __init__(self, hold: Hold) -> None:
+        self.hold = hold
+        self.label: str | None = None
+        self._recent: deque[str] = deque(maxlen=hold.window)
+
+    def add(self, label: str) -> bool:
+        """Counts one vote; true when the shown label changed."""
+        self._recent.append(label)
+        if label == self.label or self._recent.count(label) < self.hold.votes:
+            return False
+        self.label = label
+        return True
+
+    def reset(self) -> None:
+        """Forgets votes and label: after a gap in the picture the old ones say nothing about the new scene."""
+        self._recent.clear()
+        self.label = None
