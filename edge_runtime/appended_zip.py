@@ -1,7 +1,7 @@
-"""The zip after the flatbuffer, in one canonical form: stored members, fixed dates, nothing else, so every byte has one right value.
+"""The zip after the flatbuffer, in one canonical form: stored members, fixed dates: every byte has one right value.
 
-Written by hand with `struct`: `zipfile` costs start-up time, and a reader that accepts exactly what this writer writes has no
-corner for a second central directory, a comment, an extra field or a duplicate name to hide in.
+Written by hand with `struct`: `zipfile` costs start-up time, and a reader that accepts exactly what this writer writes
+has no corner for a second central directory, a comment, an extra field or a duplicate name to hide in.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Classifier:
 
         Raises: what `open_model` and `Interpreter` raise, and
             ModelError: the contract and the interpreter's real tensors differ.
-            UsageError: ``threshold`` is no probability, ``top_k`` is below 1, or ``labels`` came with an already open ModelFile.
+            UsageError: ``threshold`` is no probability, ``top_k`` is below 1, or ``labels`` came with a ModelFile.
         """
         if isinstance(model, ModelFile) and labels is not None:
             raise UsageError(
@@ -105,8 +105,8 @@ class Classifier:
 def _expect_same(which: str, real: TensorSpec, promised: TensorSpec) -> None:
     if real != promised:
         raise ModelError(
-            f"The model's {which} is {_words(real)} but its contract says {_words(promised)}: they come from different runs. "
-            "Convert the model again."
+            f"The model's {which} is {_words(real)} but its contract says {_words(promised)}: they come from "
+            "different runs. Convert the model again."
         )
 
 

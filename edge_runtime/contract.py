@@ -1,7 +1,7 @@
 """What a model expects and what it was measured to do, as frozen values with a strict JSON form.
 
 `ModelSpec` is the part that a training run knows; `Contract` adds what conversion measured and travels inside the
-model file as ``contract.json``. Standard library only. Unknown or missing keys are refused: nothing is defaulted on load.
+model file as ``contract.json``. Standard library only. Unknown or missing keys are refused: nothing is defaulted.
 """
 
 from __future__ import annotations
@@ -51,12 +51,16 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         if not self.name or any(character in self.name for character in "/\\\0\n"):
-            raise ModelError(f"The model name is {self.name!r}, expected one non-empty word without slashes or line breaks.")
+            raise ModelError(
+                f"The model name is {self.name!r}, expected one non-empty word without slashes or line breaks."
+            )
         if len(self.labels) < 2:
             raise ModelError(f"The model has {len(self.labels)} label(s), expected at least 2.")
         for label in self.labels:
             if not label or label != label.strip() or "\n" in label:
-                raise ModelError(f"The label {label!r} is empty, padded with blanks or has a line break; rename the class.")
+                raise ModelError(
+                    f"The label {label!r} is empty, padded with blanks or has a line break; rename the class."
+                )
         if len(set(self.labels)) != len(self.labels):
             twice = sorted({label for label in self.labels if self.labels.count(label) > 1})
             raise ModelError(f"The labels {twice} occur more than once, expected {len(self.labels)} different ones.")
@@ -65,7 +69,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Normalization:
-    """The model computes on ``(pixel - mean) / std``; one value for all channels or one each for R, G, B (0..255 units)."""
+    """The model computes on ``(pixel - mean) / std``; one value for all channels or one each R, G, B, in pixel values."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -73,15 +77,20 @@ class Normalization:
     def __post_init__(self) -> None:
         if len(self.mean) not in (1, 3) or len(self.std) != len(self.mean):
             raise ModelError(
-                f"The normalisation has {len(self.mean)} mean and {len(self.std)} std values, expected 1 of each or 3 of each."
+                f"The normalisation has {len(self.mean)} mean and {len(self.std)} std values, "
+                "expected 1 of each or 3 of each."
             )
-        if not all(math.isfinite(value) for value in self.mean) or not all(math.isfinite(v) and v > 0 for v in self.std):
-            raise ModelError(f"The normalisation is mean {self.mean}, std {self.std}; expected finite numbers and std above 0.")
+        if not all(math.isfinite(value) for value in self.mean) or not all(
+            math.isfinite(v) and v > 0 for v in self.std
+        ):
+            raise ModelError(
+                f"The normalisation is mean {self.mean}, std {self.std}; expected finite numbers and std above 0."
+            )
 
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """An input or output tensor: ``real = (stored - zero_point) * scale``; float32 tensors have scale 0 and zero point 0."""
+    """An input or output tensor: ``real = (stored - zero_point) * scale``; in float32 ones both are 0."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -104,7 +113,9 @@ class Score:
 
     def __post_init__(self) -> None:
         if not 0 <= self.num_correct <= self.num_images or self.num_images < 1:
-            raise ModelError(f"The score of {self.backend} is {self.num_correct} of {self.num_images} images, which cannot be.")
+            raise ModelError(
+                f"The score of {self.backend} is {self.num_correct} of {self.num_images} images, which cannot be."
+            )
 
     @property
     def accuracy(self) -> float:
@@ -116,8 +127,8 @@ class Contract:
     """All that a device must know about one model file.
 
     ``parts`` maps ``"model"`` (the flatbuffer), ``"labels.txt"`` and ``"golden.npz"`` to their SHA-256 in hex.
-    ``threshold`` is the probability below which the answer is "unknown". ``provenance`` is free JSON: what made the file,
-    the calibration images with their hashes, the data set's name. It has no time stamps, so that one run gives one file.
+    ``threshold`` is the probability below which the answer is "unknown". ``provenance`` is free JSON: what made the
+    file, the calibration images with their hashes, the data set's name; no time stamps, so that one run gives one file.
     """
 
     version: int
@@ -140,7 +151,9 @@ class Contract:
         if self.input_tensor.shape != expected:
             raise ModelError(f"The input tensor is {self.input_tensor.shape} but the input spec says {expected}.")
         if self.output_tensor.shape != (1, len(self.spec.labels)):
-            raise ModelError(f"The output tensor is {self.output_tensor.shape} but there are {len(self.spec.labels)} labels.")
+            raise ModelError(
+                f"The output tensor is {self.output_tensor.shape} but there are {len(self.spec.labels)} labels."
+            )
         if not 0.0 <= self.threshold <= 1.0:
             raise ModelError(f"The threshold is {self.threshold}, expected a probability in [0, 1].")
 
@@ -153,7 +166,7 @@ def to_json(value: Any) -> str:
 def contract_from_json(text: str) -> Contract:
     """The contract that ``to_json`` wrote; ModelError when a key is unknown, missing, or a value is out of range."""
     data = _object(text, "contract.json")
-    return _build(
+    contract: Contract = _build(
         Contract,
         data,
         spec=_spec,
@@ -163,6 +176,7 @@ def contract_from_json(text: str) -> Contract:
         threshold=_number,
         scores=lambda value: tuple(_build(Score, item) for item in _items("scores", value)),
     )
+    return contract
 
 
 def spec_from_json(text: str) -> ModelSpec:
@@ -171,13 +185,15 @@ def spec_from_json(text: str) -> ModelSpec:
 
 
 def _spec(value: Any) -> ModelSpec:
-    return _build(
+    spec: ModelSpec = _build(
         ModelSpec, value, labels=lambda labels: tuple(_texts(labels)), input=lambda spec: _build(InputSpec, spec)
     )
+    return spec
 
 
 def _tensor(value: Any) -> TensorSpec:
-    return _build(TensorSpec, value, shape=lambda shape: tuple(_items("shape", shape)), scale=_number)
+    tensor: TensorSpec = _build(TensorSpec, value, shape=lambda shape: tuple(_items("shape", shape)), scale=_number)
+    return tensor
 
 
 def _floats(value: Any) -> tuple[float, ...]:
@@ -204,13 +220,15 @@ def _texts(value: Any) -> list[str]:
 
 
 def _build(cls: Any, value: Any, **readers: Any) -> Any:
-    """``cls`` from a JSON object whose keys must be exactly its fields; ``readers`` turn JSON values into field values."""
+    """``cls`` from a JSON object whose keys must be exactly its fields; ``readers`` turn JSON into field values."""
     if not isinstance(value, dict):
         raise ModelError(f"The contract holds {value!r} as {cls.__name__}, expected an object.")
     fields = {field.name: field.type for field in dataclasses.fields(cls)}
     if value.keys() != fields.keys():
         unknown, missing = sorted(value.keys() - fields.keys()), sorted(fields.keys() - value.keys())
-        raise ModelError(f"The contract's {cls.__name__} has unknown keys {unknown} and lacks {missing}: versions differ.")
+        raise ModelError(
+            f"The contract's {cls.__name__} has unknown keys {unknown} and lacks {missing}: versions differ."
+        )
     for name, kind in fields.items():
         expected = {"int": int, "str": str, "dict[str, str]": dict, "dict[str, Any]": dict}.get(str(kind))
         if expected and (not isinstance(value[name], expected) or isinstance(value[name], bool)):

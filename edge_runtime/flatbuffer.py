@@ -1,7 +1,7 @@
 """Reads tables of a flatbuffer with `struct` alone, every offset checked: the device has no `flatbuffers` package.
 
-The layout is that of the FlatBuffers internals document: a table begins with the distance back to its vtable, which holds the
-place of each field; strings and vectors begin with their length.
+The layout is that of the FlatBuffers internals document: a table begins with the distance back to its vtable, which
+holds the place of each field; strings and vectors begin with their length.
 """
 
 from __future__ import annotations

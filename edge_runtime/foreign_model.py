@@ -1,4 +1,4 @@
-"""The contract of a model that carries none: from its tensors, its TFLite Metadata and a label file, each guess put into words.
+"""The contract of a model that carries none: from its tensors, metadata and a label file, each guess put into words.
 
 Never used for a file that this project wrote: those are verified or refused.
 """
@@ -23,7 +23,7 @@ _ZIP_END = b"PK\x05\x06"
 def assume_contract(content: bytes, name: str, label_text: str | None) -> tuple[Contract, tuple[str, ...]]:
     """A Contract for the .tflite ``content``, and what had to be assumed for it, one sentence each.
 
-    ``label_text`` is the text of a label file, one label a line in output order, or None; it goes before the file's own labels.
+    ``label_text`` is the text of a label file, one label a line in output order, or None; it beats the file's own.
 
     Raises:
         ModelError: the file is damaged, classifies no pictures, or there are no labels that fit its output.
@@ -33,8 +33,9 @@ def assume_contract(content: bytes, name: str, label_text: str | None) -> tuple[
     text = attached if label_text is None else label_text
     if text is None:
         raise ModelError(
-            f"{name} has neither a contract nor TFLite Metadata with labels, so its {description.output_tensor.shape[1]} outputs "
-            "have no names. Give a text file with one label a line: --labels FILE."
+            f"{name} has neither a contract nor TFLite Metadata with labels, so its "
+            f"{description.output_tensor.shape[1]} outputs have no names. "
+            "Give a text file with one label a line: --labels FILE."
         )
     assumptions = ["It has no contract of ours: its accuracy was not measured and no golden frames can be replayed."]
     labels = _labels(text, description.output_tensor.shape[1], name, assumptions)
@@ -80,8 +81,8 @@ def _attached_labels(content: bytes, label_file: str, name: str) -> str | None:
             return archive.read(info).decode("utf-8")
     except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise ModelError(
-            f"{name} ({len(content)} bytes) should have the file {label_file!r} in a zip at its end, which cannot be read ({error}): "
-            "the file was cut short or damaged. Copy it again."
+            f"{name} ({len(content)} bytes) should have the file {label_file!r} in a zip at its end, which "
+            f"cannot be read ({error}): the file was cut short or damaged. Copy it again."
         ) from error
 
 
@@ -97,7 +98,8 @@ def _labels(text: str, num_classes: int, name: str, assumptions: list[str]) -> t
             " One row more is often a first row for the background class." if abs(len(rows) - num_classes) == 1 else ""
         )
         raise ModelError(
-            f"{name} has {num_classes} outputs but there are {len(rows)} labels; expected one label a line, in output order.{hint}"
+            f"{name} has {num_classes} outputs but there are {len(rows)} labels; expected one label a line, "
+            f"in output order.{hint}"
         )
     if len(set(rows)) != len(rows):
         rows = [f"{row} (class {index})" if rows.count(row) > 1 else row for index, row in enumerate(rows)]

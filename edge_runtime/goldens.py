@@ -1,6 +1,6 @@
 """Recorded frames with the input and output bytes that they must give, and their form inside the model file.
 
-Written as an .npz of stored arrays in one canonical form (`appended_zip`), so that the same goldens always are the same bytes.
+Written as an .npz of stored arrays in one canonical form (`appended_zip`), so that the same goldens are the same bytes.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import read_array, write_array
 from numpy.typing import NDArray
 
 from edge_runtime.appended_zip import split_zip, write_zip
@@ -22,8 +23,8 @@ from edge_runtime.preprocess import Image
 class Goldens:
     """``frames``: n pictures (h, w, 3) uint8 BGR of any sizes; the others in the tensors' stored dtype.
 
-    ``inputs`` (n, H, W, 3); ``outputs`` (n, classes) as the kernels named ``kernels`` gave them; ``reference_outputs`` likewise for
-    the reference kernels.
+    ``inputs`` (n, H, W, 3); ``outputs`` (n, classes) as the kernels named ``kernels`` gave them;
+    ``reference_outputs`` likewise for the reference kernels of the same interpreter.
     """
 
     frames: tuple[Image, ...]
@@ -74,15 +75,14 @@ def goldens_from_npz(content: bytes, contract: Contract) -> Goldens:
 
 def _to_npy(array: NDArray[Any]) -> bytes:
     stream = io.BytesIO()
-    np.lib.format.write_array(
-        stream, np.ascontiguousarray(array) if array.ndim else array, version=(1, 0), allow_pickle=False
-    )
+    whole = np.ascontiguousarray(array) if array.ndim else array
+    write_array(stream, whole, version=(1, 0), allow_pickle=False)  # type: ignore[no-untyped-call]
     return stream.getvalue()
 
 
 def _from_npy(name: str, data: bytes) -> NDArray[Any]:
     try:
-        array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        array: NDArray[Any] = read_array(io.BytesIO(data), allow_pickle=False)  # type: ignore[no-untyped-call]
     except (ValueError, MemoryError, SyntaxError, OverflowError) as error:
         raise ModelError(f"golden.npz: {name} is no array ({error}). Convert the model again.") from error
     return array

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import cast
 
 # OpenCV reads its limit once, at import; JPEG bombs of 65,500 x 65,500 pixels are refused by it, before any allocation.
 MAX_PIXELS = 100_000_000
@@ -38,13 +39,14 @@ def read_image(path: str | Path) -> Image:
 
 
 def decode_image(content: bytes, name: str) -> Image:
-    """The encoded picture ``content`` as (h, w, 3) uint8 BGR; ``name`` is for the error text. Raises as `read_image`."""
+    """The encoded picture ``content`` as (h, w, 3) uint8 BGR; ``name`` is for errors. Raises as `read_image`."""
     try:
         frame = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
     except cv2.error as error:
         raise DataError(f"{name} was refused by OpenCV: {error.err}; the limit is {MAX_PIXELS} pixels.") from error
     if frame is None:
         raise DataError(
-            f"{name} ({len(content)} bytes) is not a picture that OpenCV can decode; expected JPEG, PNG, WebP, BMP or TIFF."
+            f"{name} ({len(content)} bytes) is not a picture that OpenCV can decode; "
+            "expected JPEG, PNG, WebP, BMP or TIFF."
         )
-    return frame
+    return cast(Image, frame)

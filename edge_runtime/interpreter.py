@@ -1,4 +1,4 @@
-"""Runs a flatbuffer with LiteRT, else tflite-runtime: the only file that imports either, and only when a model is loaded.
+"""Runs a flatbuffer with LiteRT, else tflite-runtime: the only file that imports either, and only for a model.
 
 Both are driven through the same `Interpreter` class; LiteRT's `CompiledModel` is never used, it dies on a damaged file.
 """
@@ -59,8 +59,8 @@ def _choose(backend: str) -> tuple[str, Any, str]:
 class Interpreter:
     """One loaded model of one input and one output.
 
-    ``backend`` and ``version`` name the program, ``kernels`` the arithmetic ("litert-xnnpack", "tflite-builtin", "reference"), ``input``
-    and ``output`` are the model's real tensors. Not for use by two threads at once.
+    ``backend`` and ``version`` name the program, ``kernels`` the arithmetic ("litert-xnnpack", "tflite-builtin",
+    "reference"), ``input`` and ``output`` are the model's real tensors. Not for use by two threads at once.
     """
 
     def __init__(self, flatbuffer: bytes, backend: str = "auto", threads: int = 1, kernels: str = "default") -> None:
@@ -87,7 +87,8 @@ class Interpreter:
             self._native.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(
-                f"{self.backend} {self.version} refuses the model ({_one_line(error)}): it is damaged or needs a newer interpreter."
+                f"{self.backend} {self.version} refuses the model ({_one_line(error)}): "
+                "it is damaged or needs a newer interpreter."
             ) from error
         inputs, outputs = self._native.get_input_details(), self._native.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
@@ -107,7 +108,8 @@ class Interpreter:
         """
         if input_tensor.shape != self._input_shape or input_tensor.dtype != self._input_dtype:
             raise DataError(
-                f"The input tensor is {input_tensor.shape} {input_tensor.dtype}, expected {self._input_shape} {self._input_dtype}."
+                f"The input tensor is {input_tensor.shape} {input_tensor.dtype}, "
+                f"expected {self._input_shape} {self._input_dtype}."
             )
         self._input_view()[0] = input_tensor
         self._native.invoke()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from statistics import NormalDist
 from typing import Any
 
@@ -19,7 +20,7 @@ from edge_runtime.errors import DataError
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """One class: precision, recall and F1 in [0, 1], 0 where nothing was predicted or present; ``support`` = true images."""
+    """One class: precision, recall and F1 in [0, 1], 0 where there was none; ``support`` = true images."""
 
     label: str
     precision: float
@@ -70,7 +71,7 @@ def confusion_matrix(
         raise DataError(
             f"There are {truth.shape} labels but {answer.shape} predictions; expected two lists of one length."
         )
-    if truth.size and not (0 <= min(truth.min(), answer.min()) and max(truth.max(), answer.max()) < num_classes):
+    if truth.size and not (min(truth.min(), answer.min()) >= 0 and max(truth.max(), answer.max()) < num_classes):
         low, high = min(truth.min(), answer.min()), max(truth.max(), answer.max())
         raise DataError(f"The class indices run from {low} to {high}, expected 0 to {num_classes - 1}.")
     counts = np.bincount(truth * num_classes + answer, minlength=num_classes * num_classes)
@@ -103,16 +104,16 @@ def classification_report(confusion: NDArray[Any], class_names: Sequence[str]) -
 
 
 def mcnemar_p(only_a_right: int, only_b_right: int) -> float:
-    """The exact two-sided McNemar p: how likely so uneven a split is if A and B were equally good. 1.0 without differences."""
+    """The exact two-sided McNemar p: how likely so uneven a split is if A and B are equally good, 1 without any."""
     num = only_a_right + only_b_right
     tail = sum(math.comb(num, k) for k in range(min(only_a_right, only_b_right) + 1))
-    return min(1.0, 2 * tail / 2**num)
+    return min(1.0, float(Fraction(2 * tail, 2**num)))
 
 
 def paired_difference_interval(only_a_right: int, only_b_right: int, num: int) -> tuple[float, float]:
     """The 95 % interval (low, high) of accuracy(A) - accuracy(B), both scored on the same ``num`` images.
 
-    Agresti and Min, Statistics in Medicine 24 (2005): Wald's interval after half a pair was added to each of the four cells.
+    Agresti and Min, Statistics in Medicine 24 (2005): Wald's interval after adding half a pair to each of four cells.
 
     Raises:
         DataError: there are more differing images than images.

@@ -1,6 +1,6 @@
-"""Opens a .tflite file: verifies every byte, then hands out contract, flatbuffer and goldens; and the only writer of such files.
+"""Opens a .tflite file: verifies every byte, then hands out its contract and goldens; the only writer of such files.
 
-Bytes are read once; what was hashed is what the interpreter gets. Nothing of a file that fails a check is ever handed out.
+Bytes are read once; what was hashed is what the interpreter gets. Nothing of a file that fails a check is handed out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DEFAULT_MODEL = Path(__file__).parent / "models" / "default.tflite"
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A verified model. ``flatbuffer`` is what the interpreter gets; ``golden_npz`` the stored goldens, None when it has none.
+    """A verified model. ``flatbuffer`` is what the interpreter gets; ``golden_npz`` the stored goldens or None.
 
     ``assumptions`` says in words what a foreign file left open; empty for our own files.
     """
@@ -151,6 +151,21 @@ def _read_ours(content: bytes, name: str, path: Path | None) -> ModelFile:
             f"{name}: {LABELS} and the contract's labels {contract.spec.labels} differ. Convert the model again."
         )
     return ModelFile(path, flatbuffer, contract, members.get(GOLDENS), ())
+
+
+def _read_contract(content: bytes, name: str) -> Contract:
+    try:
+        contract = contract_from_json(content.decode())
+        canonical = to_json(contract).encode() == content
+    except ModelError:
+        raise
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise ModelError(
+            f"{name}: {CONTRACT} cannot be read ({error}). Copy the file again, or convert again."
+        ) from error
+    if not canonical:
+        raise ModelError(f"{name}: {CONTRACT} is not in the form that convert writes. Convert the model again.")
+    return contract
 
 
 def _label_text(contract: Contract) -> bytes:

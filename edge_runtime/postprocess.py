@@ -31,8 +31,8 @@ class ClassScore:
 class Prediction:
     """The answer for one frame.
 
-    ``index``, ``score`` and ``top`` (best first) always are those of the best classes; ``label`` is the best class's, or
-    "unknown" (and ``unknown`` True) when its probability is below the threshold.
+    ``index``, ``score`` and ``top`` (best first) always are those of the best classes; ``label`` is the best class's,
+    or "unknown" (and ``unknown`` True) when its probability is below the threshold.
     """
 
     index: int
@@ -44,12 +44,13 @@ class Prediction:
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n,) float32 probabilities of (n,) logits."""
-    powers: NDArray[np.float32] = np.exp(logits - logits.max())
-    return powers / powers.sum()
+    powers = np.exp(logits - logits.max())
+    shares: NDArray[np.float32] = powers / powers.sum()
+    return shares
 
 
 def probabilities(stored: NDArray[Any], contract: Contract) -> NDArray[np.float32]:
-    """(n,) float32 probabilities of a (1, n) or (n,) output tensor in its stored dtype; softmax only if it holds logits."""
+    """(n,) float32 probabilities of a (1, n) or (n,) output in its stored dtype; softmax only if it holds logits."""
     real = dequantize(stored, contract.output_tensor).reshape(-1)
     return softmax(real) if contract.spec.output == "logits" else real
 

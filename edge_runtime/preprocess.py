@@ -5,6 +5,8 @@ Training, calibration, verification and the device import this. Pure; ends at ui
 
 from __future__ import annotations
 
+from typing import cast
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +15,9 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
 
 LETTERBOX_VALUE = 127
-# From this reduction on, bilinear sampling alone would skip most source pixels, so it goes to twice the size and each 2x2
-# block is averaged. Both steps give the same bytes on x86 and ARM; INTER_AREA at ratios that are no whole number does not,
-# and costs 10 to 30 times as much on a 640x480 frame.
+# From this reduction on, bilinear sampling alone would skip most source pixels, so it goes to twice the size and each
+# 2x2 block is averaged. Both steps give the same bytes on x86 and ARM; INTER_AREA at ratios that are no whole number does
+# not, and costs 10 to 30 times as much on a 640x480 frame.
 TWO_STEP_REDUCTION = 4.0
 
 Image = NDArray[np.uint8]
@@ -31,9 +33,9 @@ def preprocess(frame: Image, spec: InputSpec) -> Image:
     """
     check_frame(frame)
     if spec.resize == "letterbox":
-        return cv2.cvtColor(_letterbox(frame, spec), cv2.COLOR_BGR2RGB)
+        return cast(Image, cv2.cvtColor(_letterbox(frame, spec), cv2.COLOR_BGR2RGB))
     region = _centre_crop(frame, spec) if spec.resize == "crop" else frame
-    return cv2.cvtColor(_shrink_or_grow(region, spec.width, spec.height), cv2.COLOR_BGR2RGB)
+    return cast(Image, cv2.cvtColor(_shrink_or_grow(region, spec.width, spec.height), cv2.COLOR_BGR2RGB))
 
 
 def check_frame(frame: Image) -> None:
@@ -71,6 +73,6 @@ def _shrink_or_grow(region: Image, width: int, height: int) -> Image:
     if region.shape[:2] == (height, width):
         return region
     if min(region.shape[0] / height, region.shape[1] / width) < TWO_STEP_REDUCTION:
-        return cv2.resize(region, (width, height), interpolation=cv2.INTER_LINEAR)
+        return cast(Image, cv2.resize(region, (width, height), interpolation=cv2.INTER_LINEAR))
     doubled = cv2.resize(region, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
-    return cv2.resize(doubled, (width, height), interpolation=cv2.INTER_AREA)
+    return cast(Image, cv2.resize(doubled, (width, height), interpolation=cv2.INTER_AREA))

@@ -1,6 +1,6 @@
 """Between real numbers and stored tensor values, the one rule: float -> rint -> clip -> cast; widen before subtracting.
 
-Pure NumPy on literal arrays. A stored 8-bit value has only 256 possible meanings, so the hot path looks them up in tables.
+Pure NumPy on literal arrays. A stored 8-bit value has only 256 meanings, so the hot path looks them up in tables.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def quantize(real: NDArray[Any], tensor: TensorSpec) -> Stored:
         return np.asarray(real, np.float32)
     limits = np.iinfo(tensor.dtype)
     steps = np.rint(np.asarray(real, np.float64) / tensor.scale) + tensor.zero_point
-    return np.clip(steps, limits.min, limits.max).astype(tensor.dtype)
+    stored: Stored = np.clip(steps, limits.min, limits.max).astype(tensor.dtype)
+    return stored
 
 
 def dequantize(stored: Stored, tensor: TensorSpec) -> Float:
@@ -34,7 +35,7 @@ def dequantize(stored: Stored, tensor: TensorSpec) -> Float:
 
 
 def real_table(tensor: TensorSpec) -> Float | None:
-    """(256,) float32: the real number of each stored byte, indexed by the byte seen as uint8; None for float32 tensors."""
+    """(256,) float32: the real number of each stored byte, indexed by the byte as uint8; None for float32 tensors."""
     if tensor.dtype == "float32":
         return None
     return dequantize(np.arange(256, dtype=np.uint8).view(tensor.dtype), tensor)
@@ -43,7 +44,7 @@ def real_table(tensor: TensorSpec) -> Float | None:
 def pixel_table(normalization: Normalization, tensor: TensorSpec) -> Stored | None:
     """The stored input value of each pixel value: (256, 1) or (256, 3) in the tensor's dtype, columns R, G, B.
 
-    None when raw pixel bytes already are the input tensor, as in every file that this project's ``convert`` writes by default.
+    None when raw pixel bytes already are the input tensor, as in the files that ``convert`` writes by default.
     """
     pixels = np.arange(256, dtype=np.float64)[:, None]
     table = quantize((pixels - np.array(normalization.mean)) / np.array(normalization.std), tensor)
@@ -56,6 +57,5 @@ def apply_pixel_table(image: NDArray[np.uint8], table: Stored | None) -> Stored:
     """The (h, w, 3) input tensor of an (h, w, 3) uint8 RGB image, by the table of `pixel_table`."""
     if table is None:
         return image
-    if table.shape[1] == 1:
-        return table[:, 0].take(image)
-    return table[image, np.arange(3)]
+    stored: Stored = table[:, 0].take(image) if table.shape[1] == 1 else table[image, np.arange(3)]
+    return stored

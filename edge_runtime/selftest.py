@@ -1,7 +1,9 @@
 """Replays the golden frames that travel inside the model file: this device must give the bytes that were recorded.
 
-Input bytes must be exact everywhere. Output bytes must be exact on the reference kernels, within one step on the kernels they were
-recorded with (the same kernels round differently on another processor), and of the same label on all others.
+Input bytes must be exact everywhere. Output bytes must be exact on the reference kernels of the interpreter that
+recorded them, within one step on the kernels they were recorded with (these round differently on another processor),
+and of the same label on all others. (The reference kernels of LiteRT 2.3 and tflite-runtime 2.14 do differ: an int8
+ResNet-8 gave 6 of 240 pictures other outputs, by up to 7 of 255 steps.)
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ FLOAT_STEP = 1e-4
 
 @dataclass(frozen=True)
 class OutputCheck:
-    """How one set of kernels compared: ``rule`` is "exact", "one step" or "same label"; ``largest_step`` in stored units."""
+    """How one set of kernels compared: ``rule`` is "exact", "one step" or "same label"; ``largest_step`` stored."""
 
     kernels: str
     rule: str
@@ -33,7 +35,7 @@ class OutputCheck:
 
 @dataclass(frozen=True)
 class SelftestReport:
-    """``num_inputs_exact`` of ``num_frames`` input tensors are right to the byte; one `OutputCheck` for each set of kernels."""
+    """``num_inputs_exact`` of ``num_frames`` input tensors are right to the byte; an `OutputCheck` a set of kernels."""
 
     num_frames: int
     num_inputs_exact: int
@@ -46,7 +48,7 @@ class SelftestReport:
 
 
 def selftest(classifier: Classifier, *, reference: bool = True) -> SelftestReport:
-    """The report on all golden frames of the classifier's model, with its own kernels and, if ``reference``, the (slow) reference ones.
+    """The report on all golden frames: with the classifier's kernels and, if ``reference``, the (slow) reference ones.
 
     Raises:
         ModelError: the model has no goldens.
@@ -80,18 +82,18 @@ def _check_outputs(interpreter: Interpreter, goldens: Goldens, failures: list[st
     recorded = goldens.reference_outputs if interpreter.kernels == "reference" else goldens.outputs
     steps = _steps(outputs, recorded)
     same_label = outputs.argmax(axis=1) == recorded.argmax(axis=1)
-    floating = outputs.dtype.kind == "f"
-    if interpreter.kernels == "reference":
-        rule, passed = "exact", steps <= (FLOAT_STEP if floating else 0)
+    slack = FLOAT_STEP if outputs.dtype.kind == "f" else 0
+    same_interpreter = goldens.kernels.startswith(interpreter.backend + "-")
+    if interpreter.kernels == "reference" and same_interpreter:
+        rule, passed = "exact", steps <= slack
     elif interpreter.kernels == goldens.kernels:
-        rule, passed = "one step", steps <= (FLOAT_STEP if floating else 1)
+        rule, passed = "one step", steps <= (slack or 1)
     else:
         rule, passed = "same label", same_label
     for index in np.flatnonzero(~passed).tolist():
         failures.append(
-            f"frame {index}: {interpreter.kernels} outputs are up to {steps[index]:g} from the recorded {goldens.kernels} ones"
-            if rule == "same label"
-            else f"frame {index}: {interpreter.kernels} outputs are up to {steps[index]:g} from the recorded ones, expected {rule}"
+            f"frame {index}: {interpreter.backend} {interpreter.kernels} outputs are up to {steps[index]:g} from those "
+            f"recorded with {goldens.kernels}, expected: {rule}"
         )
     return OutputCheck(interpreter.kernels, rule, float(steps.max()), int(passed.sum()))
 

@@ -1,7 +1,7 @@
-"""What a .tflite file says about itself: its input and output tensor, its last operator, and its standard TFLite Metadata.
+"""What a .tflite file says about itself: its input and output tensor, its last operator, its standard TFLite Metadata.
 
-Field numbers are those of TensorFlow's schema.fbs (version 3) and metadata_schema.fbs ("M001"). Needed for models that carry no
-contract; never a substitute for one.
+Field numbers are those of TensorFlow's schema.fbs (version 3) and metadata_schema.fbs ("M001"). Needed for models that
+carry no contract; never a substitute for one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NORMALIZATION_OPTIONS = 1
 
 @dataclass(frozen=True)
 class Description:
-    """``softmax``: the output comes from a SOFTMAX; ``label_file`` "" and ``normalization`` None when no metadata names them."""
+    """``softmax``: the output is one's; ``label_file`` is "", ``normalization`` None where metadata is silent."""
 
     input_tensor: TensorSpec
     output_tensor: TensorSpec
@@ -46,7 +46,8 @@ def describe(flatbuffer: bytes, name: str) -> Description:
     inputs, outputs = graph.numbers(1, "i"), graph.numbers(2, "i")
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelError(
-            f"{name} has {len(inputs)} inputs and {len(outputs)} outputs; expected 1 picture in and 1 row of class scores out."
+            f"{name} has {len(inputs)} inputs and {len(outputs)} outputs; "
+            "expected 1 picture in and 1 row of class scores out."
         )
     tensors = graph.tables(0)
     specs = [_tensor(tensors, index, name) for index in (inputs[0], outputs[0])]
