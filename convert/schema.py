@@ -70,6 +70,11 @@ def text(name: bytes | str | None) -> str:
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else name or ""
 
 
+def metadata_entry(name: str, buffer: int) -> Any:
+    """The model's entry that says: the metadata called ``name`` is in buffer ``buffer``."""
+    return generated.MetadataT(name=name, buffer=buffer)
+
+
 class AlignedBuffer(generated.BufferT):  # type: ignore[misc]
     """A buffer whose data starts at a multiple of 16 bytes: the generated code forgets the schema's alignment."""
 

@@ -1,0 +1,127 @@
+"""Command line of the conversion: flags -> ConvertConfig -> stages -> exit code. The only argparse here, but for convert.pack."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# Before TensorFlow is imported: its start-up chatter is not for the people who convert.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from convert.config import IO_DTYPES, ConvertConfig, ForeignModel
+from convert.pipeline import ConversionResult, convert
+from convert.report import to_markdown
+from edge_runtime.contract import RESIZE_MODES
+from edge_runtime.errors import EdgeRuntimeError, UsageError
+
+_EXAMPLES = """examples:
+  python -m convert runs/resnet8                                    writes build/resnet8.tflite
+  python -m convert runs/resnet8 --out build/x.tflite --max-drop 0.5 --force
+  python -m convert model.keras --labels labels.txt --calibration pictures/train --test pictures/test --mean 127.5 --std 127.5
+exit codes: 0 written, 1 the accuracy gate refused (a report is written, no model), 2 usage, 65 bad model or data, 66 input missing
+"""
+
+
+def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, bool]:
+    """The configuration that the command line means, and whether the result shall be JSON.
+
+    Raises:
+        UsageError: options contradict each other.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m convert",
+        description="Turns a training run, or a .keras file, into one verified full-integer .tflite file.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", type=Path, help="a run directory that train wrote, or a .keras file")
+    parser.add_argument("--out", type=Path, help="the file to write (default: build/NAME.tflite)")
+    parser.add_argument("--name", help="the model's name (default: that of the run or file)")
+    parser.add_argument("--calibration-images", type=int, default=200, metavar="N", help="default: 200")
+    parser.add_argument("--seed", type=int, default=0, help="which calibration images are drawn (default: 0)")
+    parser.add_argument("--io", choices=IO_DTYPES, default="uint8", help="type of input and output (default: uint8)")
+    parser.add_argument("--max-drop", type=float, default=1.0, metavar="POINTS", help="largest accepted drop (default: 1.0)")
+    parser.add_argument("--threshold", type=float, default=0.0, help="probability below which the answer is unknown (default: 0)")
+    parser.add_argument("--force", action="store_true", help="replace the file where it exists")
+    parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
+    foreign = parser.add_argument_group("for a .keras file")
+    foreign.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, in output order")
+    foreign.add_argument("--calibration", type=Path, metavar="DIR", help="training pictures, flat or one directory a class")
+    foreign.add_argument("--test", type=Path, metavar="DIR", help="held-out pictures, one directory a class")
+    foreign.add_argument("--resize", choices=RESIZE_MODES, default="stretch", help="how pictures get the input's size")
+    foreign.add_argument("--mean", type=float, default=0.0, help="the model takes (pixel - MEAN) / STD (default: 0)")
+    foreign.add_argument("--std", type=float, default=1.0, help="(default: 1: the model normalises inside)")
+    options = parser.parse_args(arguments)
+    return _config(options), options.json
+
+
+def _config(options: argparse.Namespace) -> ConvertConfig:
+    foreign = None
+    if options.labels or options.calibration:
+        if not (options.labels and options.calibration):
+            raise UsageError("A .keras file needs both --labels FILE and --calibration DIR; one of them is missing.")
+        foreign = ForeignModel(
+            options.labels, options.calibration, options.test, options.resize, options.mean, options.std
+        )
+    elif options.test or (options.mean, options.std, options.resize) != (0.0, 1.0, "stretch"):
+        raise UsageError("--test, --resize, --mean and --std describe a .keras file, with --labels and --calibration.")
+    return ConvertConfig(
+        source=options.source,
+        out=options.out,
+        name=options.name,
+        num_calibration_images=options.calibration_images,
+        seed=options.seed,
+        io=options.io,
+        max_drop=options.max_drop,
+        threshold=options.threshold,
+        force=options.force,
+        foreign=foreign,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    try:
+        config, as_json = parse(arguments)
+        result = convert(config)
+    except EdgeRuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(_as_json(result) if as_json else _as_text(result))
+    if result.path is None:
+        for refusal in result.report.verification.refusals:
+            print(f"refused: {refusal}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _as_json(result: ConversionResult) -> str:
+    report = result.report
+    return json.dumps(
+        {
+            "out": None if result.path is None else str(result.path),
+            "passed": report.verification.passed,
+            "refusals": report.verification.refusals,
+            "float_correct": report.verification.float_num_correct,
+            "correct": {backend.backend: backend.num_correct for backend in report.verification.backends},
+            "num_images": report.verification.num_images,
+            "bytes": report.bytes_after_packing,
+            "macs": report.audit.macs,
+            "parameters": report.audit.parameters,
+            "report": str(result.report_html),
+        }
+    )
+
+
+def _as_text(result: ConversionResult) -> str:
+    written = f"{result.path} written" if result.path else "no file written"
+    return f"{to_markdown(result.report)}\n{written}, report: {result.report_html}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""What one conversion is told to do, as one frozen value; it goes into the file's provenance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_runtime.errors import UsageError
+
+IO_DTYPES = ("uint8", "int8")
+
+
+@dataclass(frozen=True)
+class ForeignModel:
+    """What a `.keras` file that `train` did not make lacks: labels in output order, pictures, and its preprocessing.
+
+    ``calibration`` and ``test`` are folders of pictures, one directory a class (for ``calibration`` a flat folder will do).
+    The model takes ``(pixel - mean) / std`` of pixels 0..255; 0 and 1 when it normalises inside, or not at all.
+    """
+
+    labels: Path
+    calibration: Path
+    test: Path | None = None
+    resize: str = "stretch"
+    mean: float = 0.0
+    std: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.std > 0:
+            raise UsageError(f"The standard deviation is {self.std}, expected a number above 0 in pixel units (0..255).")
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    """``source`` is a run directory, or a `.keras` file described by ``foreign``; ``max_drop`` in points (1.0 = one percent).
+
+    Without ``out`` the file is ``build/<name>.tflite``; without ``name`` it is called as its training run was.
+    """
+
+    source: Path
+    out: Path | None = None
+    name: str | None = None
+    num_calibration_images: int = 200
+    seed: int = 0
+    io: str = "uint8"
+    max_drop: float = 1.0
+    threshold: float = 0.0
+    force: bool = False
+    foreign: ForeignModel | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_calibration_images < 1:
+            raise UsageError(f"There are {self.num_calibration_images} calibration images, expected at least 1.")
+        if self.io not in IO_DTYPES:
+            raise UsageError(f"The input and output type is {self.io!r}, expected {' or '.join(IO_DTYPES)}.")
+        if not 0 <= self.max_drop <= 100:
+            raise UsageError(f"The largest allowed drop is {self.max_drop} points, expected 0 to 100.")
+        if not 0 <= self.threshold <= 1:
+            raise UsageError(f"The threshold is {self.threshold}, expected a probability in [0, 1].")
+        if self.out is not None and self.out.suffix != ".tflite":
+            raise UsageError(f"The output is {self.out}, expected a name that ends in .tflite.")
+        if (self.source.suffix == ".keras") != (self.foreign is not None):
+            raise UsageError(
+                f"{self.source} is {'a .keras file' if self.source.suffix == '.keras' else 'no .keras file'}: a .keras file "
+                "needs --labels and --calibration, a run directory carries both itself."
+            )

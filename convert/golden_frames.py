@@ -1,0 +1,99 @@
+"""Chooses the frames that travel inside the file for the device's self-test: odd sizes, and a clear answer on every kernel.
+
+Kernels round differently, so only a frame whose best class leads by a margin can demand the same label everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.source import ImageEntry
+from edge_runtime.classifier import Classifier
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import ModelError
+from edge_runtime.interpreter import Interpreter
+from edge_runtime.model_file import Goldens
+from edge_runtime.preprocess import Image
+from edge_runtime.quantization import dequantize
+
+NUM_FRAMES = 16
+# The best class's lead over the second, in probability: 51 of the 256 output steps.
+CLEAR_MARGIN = 0.2
+# Frames grow with the square of this; a 224-pixel model gets frames of such a size too, and enlarges them.
+_LARGEST_BASE = 64
+_NUM_CANDIDATES = 400
+# Height and width of the frames in parts of the input's: smaller, larger, wide, tall, and one beyond the two-step reduction.
+_SHAPES = (
+    (0.75, 1.1), (1.3, 0.9), (1.6, 2.1), (1.0, 1.0), (2.2, 1.2), (1.0, 1.9), (0.6, 0.65), (1.4, 1.4),
+    (1.1, 0.55), (4.2, 4.1), (1.8, 1.5), (0.9, 1.25), (1.25, 1.7), (2.0, 2.0), (0.5, 1.5), (1.15, 1.05),
+)  # fmt: skip
+
+
+def choose_goldens(
+    classifiers: Mapping[str, Classifier], entries: Sequence[ImageEntry], scores: Mapping[str, NDArray[np.float32]]
+) -> Goldens:
+    """`NUM_FRAMES` goldens from ``entries``; ``scores`` (n, classes) by backend say which images are likely to be clear.
+
+    ``classifiers`` are the integer model on each interpreter; the first one's outputs are recorded.
+
+    Raises:
+        ModelError: too few images have the same clear answer on every kernel.
+    """
+    first = next(iter(classifiers.values()))
+    references = [
+        Interpreter(classifier.model.flatbuffer, classifier.interpreter.backend, kernels="reference")
+        for classifier in classifiers.values()
+    ]
+    frames: list[Image] = []
+    inputs, outputs, reference_outputs = [], [], []
+    for index in _clearest(scores)[:_NUM_CANDIDATES]:
+        frame = _odd_sized(entries[index].read(), len(frames), first.contract.spec.input)
+        input_tensor = first.input_tensor(frame)
+        stored = [classifier.interpreter.invoke(input_tensor) for classifier in classifiers.values()]
+        reference = [interpreter.invoke(input_tensor) for interpreter in references]
+        real = [dequantize(output, first.contract.output_tensor) for output in (*stored, *reference)]
+        same_label = len({int(output.argmax()) for output in real}) == 1
+        same_reference = all(np.array_equal(output, reference[0]) for output in reference)
+        if same_label and same_reference and min(map(_margin, real)) >= CLEAR_MARGIN:
+            frames.append(frame)
+            inputs.append(input_tensor)
+            outputs.append(stored[0])
+            reference_outputs.append(reference[0])
+        if len(frames) == NUM_FRAMES:
+            return Goldens(
+                tuple(frames), np.stack(inputs), np.stack(outputs), np.stack(reference_outputs), first.interpreter.kernels
+            )
+    raise ModelError(
+        f"Only {len(frames)} of {min(len(entries), _NUM_CANDIDATES)} images have the same clear answer on all kernels (a lead of "
+        f"{CLEAR_MARGIN}), expected {NUM_FRAMES}: the model is undecided. Train it longer."
+    )
+
+
+def _clearest(scores: Mapping[str, NDArray[np.float32]]) -> list[int]:
+    """Image indices, clearest first, taking turns between the predicted classes."""
+    margins = np.min([np.diff(np.partition(values, -2, axis=1)[:, -2:], axis=1)[:, 0] for values in scores.values()], axis=0)
+    answers = next(iter(scores.values())).argmax(axis=1)
+    ranked = sorted(range(len(margins)), key=lambda index: (-float(margins[index]), index))
+    turns: dict[int, int] = {}
+    order = []
+    for index in ranked:
+        turn = turns.get(int(answers[index]), 0)
+        turns[int(answers[index])] = turn + 1
+        order.append((turn, int(answers[index]), index))
+    return [index for *_, index in sorted(order)]
+
+
+def _odd_sized(frame: Image, turn: int, spec: InputSpec) -> Image:
+    height, width = _SHAPES[turn % len(_SHAPES)]
+    base_height, base_width = min(spec.height, _LARGEST_BASE), min(spec.width, _LARGEST_BASE)
+    size_wh = int(width * base_width) | 1, int(height * base_height) | 1
+    return cv2.resize(frame, size_wh, interpolation=cv2.INTER_LINEAR)
+
+
+def _margin(probabilities: NDArray[np.float32]) -> float:
+    second, best = np.partition(probabilities, -2)[-2:]
+    return float(best - second)

@@ -1,0 +1,2 @@
+"""x"""
+def render(report, thumbnails): return "<!doctype html>"

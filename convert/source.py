@@ -1,0 +1,87 @@
+"""One trained model with the pictures to calibrate and test it, wherever it came from; and how one of its pictures is read."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_runtime.contract import ModelSpec
+from edge_runtime.errors import DataError, MissingInputError
+from edge_runtime.image_file import decode_image
+from edge_runtime.preprocess import Image
+
+
+@dataclass(frozen=True)
+class ImageEntry:
+    """One named picture: a picture file, or ``row`` of an `.npy` array; ``label`` is the class index, -1 when unknown.
+
+    ``sha256`` is that of the picture file's bytes, or of the array row's bytes.
+    """
+
+    name: str
+    label: int
+    path: Path
+    row: int | None
+    sha256: str
+
+    def read(self) -> Image:
+        """The picture, (h, w, 3) uint8 BGR.
+
+        Raises:
+            MissingInputError: its file is gone.
+            DataError: it is no picture, or not the one that the list was made from.
+        """
+        if self.row is not None:
+            rgb = self._array_row()
+            self._expect_hash(rgb.tobytes())
+            return np.ascontiguousarray(rgb[:, :, ::-1])
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise MissingInputError(f"The picture {self.path} of {self.name} cannot be read ({error.strerror}).") from error
+        self._expect_hash(content)
+        return decode_image(content, str(self.path))
+
+    def _array_row(self) -> Image:
+        array = _open_array(self.path)
+        if array.ndim != 4 or array.shape[3] != 3 or array.dtype != np.uint8 or not 0 <= int(self.row or 0) < len(array):
+            raise DataError(
+                f"{self.path} holds {array.shape} {array.dtype}, expected (n, h, w, 3) uint8 with a row {self.row} for {self.name}."
+            )
+        return np.asarray(array[self.row])
+
+    def _expect_hash(self, content: bytes) -> None:
+        found = hashlib.sha256(content).hexdigest()
+        if found != self.sha256:
+            raise DataError(
+                f"The picture {self.name} in {self.path} has SHA-256 {found}, its list says {self.sha256}: it changed after "
+                "training. Train again, or put the picture back."
+            )
+
+
+@dataclass(frozen=True)
+class Source:
+    """``model`` is a `.keras` file; ``input_mean`` and ``input_std`` are what it wants done to pixels *outside* of it."""
+
+    model: Path
+    spec: ModelSpec
+    calibration: tuple[ImageEntry, ...]
+    test: tuple[ImageEntry, ...]
+    training: dict[str, Any]
+    input_mean: float = 0.0
+    input_std: float = 1.0
+
+
+@lru_cache(maxsize=8)
+def _open_array(path: Path) -> Any:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise MissingInputError(f"There is no image array {path}; the run directory is incomplete, train again.") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"The image array {path} cannot be read ({error}); expected an .npy file. Train again.") from error
