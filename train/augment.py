@@ -1,0 +1,79 @@
+"""Random changes to a batch of preprocessed uint8 pictures; the training split only, never validation or test.
+
+NumPy only and pure: the caller passes the random generator, so a batch depends on nothing but (seed, epoch, batch).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.config import Recipe
+
+Batch = NDArray[np.uint8]
+Targets = NDArray[np.float32]
+
+
+def augment(images: Batch, targets: Targets, recipe: Recipe, rng: np.random.Generator) -> tuple[Batch, Targets]:
+    """New (n, h, w, 3) uint8 RGB pictures and (n, classes) float32 targets, changed as ``recipe`` says."""
+    if recipe.crop_padding or recipe.flip:
+        images = crop_and_flip(images, recipe.crop_padding, flip=recipe.flip, rng=rng)
+    if recipe.cutout:
+        images = cutout(images, recipe.cutout, rng)
+    # Mixing twice would leave nothing recognisable: a batch gets one of the two.
+    mixers = [(mixup, recipe.mixup), (cutmix, recipe.cutmix)]
+    active = [(mixer, alpha) for mixer, alpha in mixers if alpha > 0]
+    if active:
+        mixer, alpha = active[int(rng.integers(len(active)))]
+        images, targets = mixer(images, targets, alpha, rng)
+    return images, targets
+
+
+def crop_and_flip(images: Batch, padding: int, *, flip: bool, rng: np.random.Generator) -> Batch:
+    """Each picture shifted by up to ``padding`` pixels (edges mirrored) and, if ``flip``, mirrored half of the time."""
+    num, height, width, _ = images.shape
+    padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)), mode="reflect")
+    tops, lefts = rng.integers(0, 2 * padding + 1, (2, num))
+    flips = rng.random(num) < (0.5 if flip else 0.0)
+    out = np.empty_like(images)
+    for i in range(num):
+        view = padded[i, tops[i] : tops[i] + height, lefts[i] : lefts[i] + width]
+        out[i] = view[:, ::-1] if flips[i] else view
+    return out
+
+
+def cutout(images: Batch, size: int, rng: np.random.Generator) -> Batch:
+    """Each picture with one square of ``size`` pixels in mid-grey; the square's centre is anywhere in the picture."""
+    num, height, width, _ = images.shape
+    out = images.copy()
+    for i, (y, x) in enumerate(zip(rng.integers(0, height, num), rng.integers(0, width, num), strict=True)):
+        top, left = max(0, y - size // 2), max(0, x - size // 2)
+        out[i, top : y - size // 2 + size, left : x - size // 2 + size] = 127
+    return out
+
+
+def mixup(images: Batch, targets: Targets, alpha: float, rng: np.random.Generator) -> tuple[Batch, Targets]:
+    """Each picture blended with another of the batch, share drawn from Beta(alpha, alpha); targets in the same share."""
+    share = float(rng.beta(alpha, alpha))
+    order = rng.permutation(len(images))
+    blend = images * np.float32(share) + images[order] * np.float32(1 - share)
+    mixed = np.rint(blend).clip(0, 255).astype(np.uint8)
+    return mixed, _blend(targets, order, share)
+
+
+def cutmix(images: Batch, targets: Targets, alpha: float, rng: np.random.Generator) -> tuple[Batch, Targets]:
+    """Each picture with a rectangle of another of the batch; targets in proportion to the area that remained."""
+    _, height, width, _ = images.shape
+    side = np.sqrt(1 - rng.beta(alpha, alpha))
+    box_height, box_width = int(height * side), int(width * side)
+    top = int(rng.integers(0, height - box_height + 1))
+    left = int(rng.integers(0, width - box_width + 1))
+    order = rng.permutation(len(images))
+    out = images.copy()
+    region = np.s_[:, top : top + box_height, left : left + box_width]
+    out[region] = images[order][region]
+    return out, _blend(targets, order, 1 - box_height * box_width / (height * width))
+
+
+def _blend(targets: Targets, order: NDArray[np.int64], share: float) -> Targets:
+    return targets * np.float32(share) + targets[order] * np.float32(1 - share)

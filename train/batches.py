@@ -1,0 +1,88 @@
+"""Batches for training, prepared by a thread while the previous step computes, in an order that only the seed decides."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.augment import Batch, Targets, augment
+from train.config import Recipe
+from train.datasets.dataset import Split
+
+PREFETCH = 4
+ORDER_STREAM, AUGMENT_STREAM = 10, 11
+
+
+def num_batches(split: Split, batch_size: int) -> int:
+    """Batches an epoch: the last, incomplete one is left out (its pictures differ each epoch) unless it is the only one."""
+    return max(1, len(split.labels) // batch_size)
+
+
+def epoch_batches(
+    split: Split, num_classes: int, recipe: Recipe, seed: int, epoch: int
+) -> Iterator[tuple[Batch, Targets]]:
+    """The (images (n, h, w, 3) uint8 RGB, targets (n, classes) float32) of one epoch, augmented."""
+    order = np.random.default_rng([seed, ORDER_STREAM, epoch]).permutation(len(split.labels))
+
+    def batch(number: int) -> tuple[Batch, Targets]:
+        indices = order[number * recipe.batch_size : (number + 1) * recipe.batch_size]
+        rng = np.random.default_rng([seed, AUGMENT_STREAM, epoch, number])
+        targets = smoothed_targets(split.labels[indices], num_classes, recipe.label_smoothing)
+        return augment(split.read(indices), targets, recipe, rng)
+
+    return _ahead(batch(number) for number in range(num_batches(split, recipe.batch_size)))
+
+
+def smoothed_targets(labels: NDArray[np.int64], num_classes: int, smoothing: float) -> Targets:
+    """(n, num_classes) float32 rows that sum to 1: 1 - smoothing on the label, the rest spread evenly."""
+    targets = np.full((len(labels), num_classes), smoothing / num_classes, np.float32)
+    targets[np.arange(len(labels)), labels] += 1 - smoothing
+    return targets
+
+
+def evaluation_batches(split: Split, batch_size: int) -> Iterator[Batch]:
+    """All pictures of a split in order, (n, h, w, 3) uint8 RGB, unchanged."""
+    starts = range(0, len(split.labels), batch_size)
+    return _ahead(split.read(range(start, min(start + batch_size, len(split.labels)))) for start in starts)
+
+
+def _ahead(items: Iterator) -> Iterator:
+    """The items of ``items``, computed up to PREFETCH ahead in a thread; an error there is raised here."""
+    ready: queue.Queue = queue.Queue(PREFETCH)
+    stopped = threading.Event()
+
+    def offer(item: tuple) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.2)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not offer(("item", item)):
+                    return
+            offer(("end", None))
+        except BaseException as error:  # handed over and raised in the consumer
+            offer(("error", error))
+
+    thread = threading.Thread(target=work, name="batches", daemon=True)
+    thread.start()
+    try:
+        while True:
+            kind, value = ready.get()
+            if kind == "end":
+                return
+            if kind == "error":
+                raise value
+            yield value
+    finally:
+        stopped.set()
+        thread.join()

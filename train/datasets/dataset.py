@@ -1,0 +1,108 @@
+"""What every data set is to the rest of training: three splits of pictures that are read batch by batch.
+
+A split hands out preprocessed uint8 pictures by index and never holds more than it must: files are decoded when asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.contract import InputSpec
+from edge_runtime.image_file import read_image
+from edge_runtime.preprocess import Image, preprocess
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One picture's identity: a readable unique name, its class index, where its file is (None for arrays), its SHA-256."""
+
+    name: str
+    label: int
+    file: Path | None
+    sha256: str
+
+
+class Split(Protocol):
+    """Pictures with labels (n,) int64; ``read`` gives (len(indices), h, w, 3) uint8 RGB in the input's size."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]: ...
+
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]: ...
+
+    def record(self, index: int) -> ImageRecord: ...
+
+
+@dataclass(frozen=True)
+class ArraySplit:
+    """Pictures that fit in memory: ``images`` (n, h, w, 3) uint8 RGB, ``names`` one for each picture."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    names: tuple[str, ...]
+    input: InputSpec
+
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+        picked = self.images[np.asarray(indices, np.int64)]
+        if picked.shape[1:3] == (self.input.height, self.input.width):
+            return picked
+        return np.stack([preprocess(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self.input) for image in picked])
+
+    def record(self, index: int) -> ImageRecord:
+        digest = hashlib.sha256(np.ascontiguousarray(self.images[index]).tobytes()).hexdigest()
+        return ImageRecord(self.names[index], int(self.labels[index]), None, digest)
+
+    def pick(self, indices: NDArray[np.int64]) -> ArraySplit:
+        """The split with only the pictures at ``indices``, in that order."""
+        return ArraySplit(self.images[indices], self.labels[indices], tuple(self.names[i] for i in indices), self.input)
+
+
+@dataclass(frozen=True)
+class FileSplit:
+    """Pictures in files, decoded whenever they are read; ``sha256`` of each file's bytes."""
+
+    files: tuple[Path, ...]
+    labels: NDArray[np.int64]
+    names: tuple[str, ...]
+    sha256: tuple[str, ...]
+    input: InputSpec
+
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+        pictures: list[Image] = [preprocess(read_image(self.files[i]), self.input) for i in indices]
+        return np.stack(pictures)
+
+    def record(self, index: int) -> ImageRecord:
+        return ImageRecord(self.names[index], int(self.labels[index]), self.files[index], self.sha256[index])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named data set: class labels in output order and three splits without a picture in common."""
+
+    name: str
+    labels: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
+    citation: str = ""
+
+
+def balanced_order(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """All indices, shuffled within each class and dealt out class by class: any prefix is close to balanced."""
+    piles = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    rounds = [pile[turn] for turn in range(max(len(pile) for pile in piles)) for pile in piles if turn < len(pile)]
+    return np.asarray(rounds, np.int64)
+
+
+def cut_validation(labels: NDArray[np.int64], num: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(training, validation) indices, each ascending: ``num`` class-balanced ones for validation, the same for a seed."""
+    order = balanced_order(labels, np.random.default_rng([seed, 1]))
+    return np.sort(order[num:]), np.sort(order[:num])

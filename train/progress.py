@@ -1,0 +1,53 @@
+"""Tells people on stderr how far the training is and when it will end: a bar on a terminal, a line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import TextIO
+
+BAR_WIDTH = 24
+REFRESH_S = 0.2
+
+
+class Progress:
+    """Writes to ``stream``; ``clock`` gives monotonic seconds."""
+
+    def __init__(self, stream: TextIO, num_epochs: int, clock=time.monotonic) -> None:  # noqa: ANN001
+        self.stream, self.num_epochs, self.clock = stream, num_epochs, clock
+        self.live = stream.isatty()
+        self.first: tuple[float, float] | None = None
+        self.drawn_s = float("-inf")
+
+    def note(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
+    def step(self, epoch: int, step: int, num_steps: int, loss: float) -> None:
+        """After ``step`` of ``num_steps`` of ``epoch`` (counted from 0)."""
+        now, done = self.clock(), epoch + step / num_steps
+        if self.first is None:
+            self.first = (now, done)
+        if not self.live or (now - self.drawn_s < REFRESH_S and step < num_steps):
+            return
+        self.drawn_s = now
+        filled = BAR_WIDTH * step // num_steps
+        bar = "█" * filled + "·" * (BAR_WIDTH - filled)
+        text = f"epoch {epoch + 1}/{self.num_epochs} {bar} {step}/{num_steps} loss {loss:.3f} ETA {self._eta(done)}"
+        self.stream.write(f"\r\x1b[K{text}")
+        self.stream.flush()
+
+    def epoch(self, row: dict[str, float], num_epochs: int) -> None:
+        """After an epoch: its row of the history, and the time left."""
+        start = "\r\x1b[K" if self.live else ""
+        self.stream.write(
+            f"{start}epoch {row['epoch']:.0f}/{num_epochs}  loss {row['loss']:.4f}  train {row['train_accuracy']:.2%}  "
+            f"validation {row['validation_accuracy']:.2%}  {row['seconds']:.1f} s  ETA {self._eta(row['epoch'])}\n"
+        )
+        self.stream.flush()
+
+    def _eta(self, done: float) -> str:
+        if self.first is None or done <= self.first[1]:
+            return "--:--"
+        rate = (self.clock() - self.first[0]) / (done - self.first[1])
+        seconds = round(rate * (self.num_epochs - done))
+        hours, rest = divmod(seconds, 3600)
+        return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60:02d}:{rest % 60:02d}"
