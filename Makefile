@@ -1,0 +1,70 @@
+# `make` alone prints the targets. Every target that needs the environment makes it first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+DATA ?= cifar10-mini
+MODEL ?= resnet8
+SIZE ?=
+RUN ?= runs/$(notdir $(patsubst %/,%,$(DATA)))-$(MODEL)$(if $(SIZE),-$(SIZE))
+OUT ?= build/$(notdir $(RUN)).tflite
+TRAIN_FLAGS ?=
+CONVERT_FLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test train convert wheel lock clean
+
+help: ## print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@echo
+	@echo "  DATA=$(DATA)  MODEL=$(MODEL)  SIZE=(the model's own)  RUN=$(RUN)  OUT=$(OUT)"
+	@echo "  make convert DATA=~/photos MODEL=resnet8 SIZE=96 OUT=build/mine.tflite"
+
+setup: $(STAMP) ## create .venv with everything pinned
+
+$(STAMP): requirements/host.txt requirements/pip.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 13) else f"$(PYTHON) is Python {v[0]}.{v[1]}; expected 3.10 to 3.13. Try: make setup PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/pip.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/host.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The two device environments: nothing but what a device has, and the test runner.
+.venv-%/.ready: requirements/%.txt requirements/test.txt $(STAMP)
+	$(BIN)/python -m tests.device_python $* > .venv-$*.python
+	"$$(cat .venv-$*.python)" -m venv .venv-$*
+	rm .venv-$*.python
+	.venv-$*/bin/python -m pip install --quiet --require-hashes -r requirements/pip.txt
+	.venv-$*/bin/python -m pip install --quiet --require-hashes -r requirements/$*.txt
+	.venv-$*/bin/python -m pip install --quiet --require-hashes -r requirements/test.txt
+	@touch $@
+
+check: $(STAMP) ## format, lint, types and the fast tests (under 90 seconds)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -m "not slow and not tensorflow"
+
+test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## everything, and the device tests in both device environments
+	.venv-litert/bin/python -m pytest -q tests/edge_runtime
+	.venv-tflite/bin/python -m pytest -q tests/edge_runtime
+	$(BIN)/python -m pytest -q
+
+train: $(STAMP) ## train RUN from DATA
+	$(BIN)/python -m train --data "$(DATA)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(TRAIN_FLAGS)
+
+# A run directory appears only when training is complete, so its existence is all that must be known.
+convert: $(STAMP) ## train RUN unless it exists, then write OUT, verified
+	@test -e "$(RUN)" || $(MAKE) --no-print-directory train
+	$(BIN)/python -m convert "$(RUN)" --out "$(OUT)" $(CONVERT_FLAGS)
+
+wheel: $(STAMP) ## build dist/edge_runtime-*.whl, the device package
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+lock: ## write the pinned requirement files again (needs uv)
+	requirements/lock.sh
+
+clean: ## remove what was built; run directories stay
+	rm -rf build dist .venv .venv-litert .venv-tflite .pytest_cache .mypy_cache .ruff_cache .hypothesis

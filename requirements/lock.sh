@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Writes the hashed requirement files again from pyproject.toml (needs uv). They name no download address.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+lock() {
+  local out=$1
+  shift
+  uv pip compile --universal --python-version 3.10 --generate-hashes --no-annotate --no-header --quiet "$@" --output-file "requirements/$out"
+}
+lock pip.txt --group pip
+lock host.txt --group host --group dev
+lock test.txt --group test
+lock litert.txt pyproject.toml --extra litert
+lock tflite.txt pyproject.toml --extra tflite

@@ -1,0 +1,57 @@
+"""The wheel holds the device package and nothing else, and works from ``/`` in a fresh environment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder), str(ROOT)]
+    subprocess.run(command, check=True)
+    (found,) = folder.glob("edge_runtime-*.whl")
+    return found
+
+
+def test_the_wheel_holds_edge_runtime_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"edge_runtime"}
+    assert "edge_runtime/models/default.tflite" in names
+    assert not [name for name in names if name.endswith((".pyc", ".npz")) or "test" in name.split("/")[-1].lower().replace("selftest", "")]
+
+
+def test_the_wheel_classifies_a_picture_from_the_root_folder_of_a_fresh_environment(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=False, symlinks=True)
+    python = tmp_path / "env" / "bin" / "python"
+    site = subprocess.run(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    zipfile.ZipFile(wheel).extractall(site)
+    # The interpreter, NumPy and OpenCV are the tested ones: this environment's, without TensorFlow or the checkout in reach.
+    import cv2
+
+    libraries = Path(cv2.__file__).parents[1]
+    for name in ("cv2", "numpy", "numpy.libs", "opencv_python_headless.libs", "ai_edge_litert", "tflite_runtime", "ml_dtypes",
+                 "flatbuffers", "backports", "google", "tqdm", "typing_extensions.py"):  # fmt: skip
+        if (libraries / name).exists():
+            (Path(site) / name).symlink_to(libraries / name)
+    import numpy as np
+
+    picture = tmp_path / "photo.png"
+    cv2.imwrite(str(picture), np.full((48, 64, 3), 90, np.uint8))
+    done = subprocess.run(
+        [python, "-m", "edge_runtime", "classify", str(picture), "--format", "jsonl"],
+        cwd="/", capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert '"type":"prediction"' in done.stdout.replace(" ", "")
