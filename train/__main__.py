@@ -1,39 +1,143 @@
+"""The command line of training: flags become a `TrainConfig` at once; nothing else here decides anything."""
+
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import logging
 import os
+import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from edge_runtime.contract import RESIZE_MODES, InputSpec
+from edge_runtime.errors import EdgeRuntimeError, UsageError
+from train.config import RECIPES, TrainConfig, preset
+from train.models import MODELS
+
+EXAMPLES = """examples:
+  python -m train --out runs/first                                   seed_cnn on the embedded pictures
+  python -m train --model resnet8 --out runs/resnet8                 the reference network, a few minutes
+  python -m train --data pictures/ --size 64 --out runs/mine         own pictures, one directory a class
+  python -m train --data cifar10 --model micro --epochs 45 --out runs/micro
+  python -m train --data cifar10 --model micro --epochs 45 --out runs/micro --resume   go on after an interruption
+"""
+INTERRUPTED = 130
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m train")
-    parser.add_argument("--data", default="cifar10")
-    parser.add_argument("--data-path", type=Path)
-    parser.add_argument("--model", default="micro")
-    parser.add_argument("--recipe", default="modern")
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--resume", action="store_true")
-    args = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    """All flags, with examples."""
+    flags = argparse.ArgumentParser(
+        prog="python -m train",
+        description="Trains a small image classifier and writes a run directory for `python -m convert`.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    flags.add_argument("--out", type=Path, required=True, help="run directory to write")
+    flags.add_argument("--data", default="cifar10-mini", help="cifar10-mini (default), cifar10, or a folder of pictures")
+    flags.add_argument("--data-path", type=Path, help="where cifar10 lies: an .npz or a folder of extracted batches")
+    flags.add_argument("--model", default="seed_cnn", choices=MODELS, help="architecture (default: seed_cnn)")
+    flags.add_argument("--size", help="input size in pixels, N or HEIGHTxWIDTH (default: 32 for cifar10, else 64)")
+    flags.add_argument("--resize", default="stretch", choices=RESIZE_MODES, help="how a frame becomes the input")
+    flags.add_argument("--recipe", choices=tuple(RECIPES), help="default: adam for seed_cnn, else modern")
+    flags.add_argument("--epochs", type=int, help="default: the recipe's for the architecture")
+    flags.add_argument("--seed", type=int, default=0)
+    flags.add_argument("--name", help="the model's name in its files (default: DATA-MODEL)")
+    flags.add_argument("--resume", action="store_true", help="go on after the last finished epoch, if there is one")
+    flags.add_argument("--force", action="store_true", help="replace an existing run and its checkpoint")
+    flags.add_argument("--checkpoints", type=Path, help="folder of the checkpoint (default: OUT.checkpoint)")
+    recipe = flags.add_argument_group("parts of the recipe")
+    for name, kind in TUNABLE.items():
+        recipe.add_argument(f"--{name.replace('_', '-')}", type=kind)
+    return flags
+
+
+TUNABLE = {
+    "batch_size": int,
+    "learning_rate": float,
+    "weight_decay": float,
+    "label_smoothing": float,
+    "crop_padding": int,
+    "cutout": int,
+    "mixup": float,
+    "cutmix": float,
+    "average": float,
+}
+
+
+def configuration(args: argparse.Namespace) -> TrainConfig:
+    """The frozen configuration of parsed flags. Raises UsageError or ConfigurationError."""
+    if args.resume and args.force:
+        raise UsageError("--resume goes on with a run and --force throws it away; give one of them.")
+    recipe = preset(args.model, args.recipe, args.epochs)
+    given = {name: getattr(args, name) for name in TUNABLE if getattr(args, name) is not None}
+    data_name = args.data if args.data.startswith("cifar10") else Path(args.data).resolve().name
+    return TrainConfig(
+        name=args.name or f"{data_name}-{args.model}",
+        data=args.data,
+        model=args.model,
+        input=input_spec(args.size or ("32" if args.data.startswith("cifar10") else "64"), args.resize),
+        recipe=dataclasses.replace(recipe, **given),
+        seed=args.seed,
+    )
+
+
+def input_spec(size: str, resize: str) -> InputSpec:
+    """The input of ``--size N`` or ``--size HEIGHTxWIDTH``. Raises UsageError."""
+    parts = size.lower().split("x")
+    if len(parts) > 2 or not all(part.isdecimal() for part in parts):
+        raise UsageError(f"--size is {size!r}, expected a number of pixels like 64, or HEIGHTxWIDTH like 48x64.")
+    return InputSpec(int(parts[0]), int(parts[-1]), resize)
+
+
+def train(args: argparse.Namespace) -> None:
+    """Data, training, scoring, files. Whatever can fail without training fails before it."""
+    config = configuration(args)
+    checkpoints = args.checkpoints or args.out.with_name(f"{args.out.name}.checkpoint")
+    if args.resume and args.out.exists():
+        print(f"{args.out} is complete already; nothing to do.", file=sys.stderr)
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from train.datasets import open_dataset
+
+    dataset = open_dataset(config.data, args.data_path, config.input, config.seed)
+
     import tensorflow as tf
 
-    tf.config.experimental.enable_op_determinism()
-    from edge_runtime.contract import InputSpec
-    from train.config import RECIPES, TrainConfig
-    from train.datasets import open_dataset
     from train.fit import fit
     from train.progress import Progress
+    from train.run_directory import expect_free, write_run
+    from train.scores import score, table
 
-    recipe = RECIPES[args.recipe](args.epochs)
-    config = TrainConfig(args.model, args.data, args.model, InputSpec(32, 32), recipe, args.seed)
-    dataset = open_dataset(args.data, args.data_path, config.input, args.seed)
-    checkpoints = args.out.with_name(args.out.name + ".checkpoint")
-    result = fit(config, dataset, checkpoints, resume=args.resume, progress=Progress(sys.stderr, recipe.epochs))
-    result.model.save(args.out.with_name(args.out.name + ".keras"))
+    if not (args.resume or args.force):
+        expect_free(args.out, checkpoints)
+    if args.force:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    tf.config.experimental.enable_op_determinism()
+    progress = Progress(sys.stderr, config.recipe.epochs)
+    sizes = [len(split.labels) for split in (dataset.train, dataset.validation, dataset.test)]
+    progress.note(f"{dataset.name}: {len(dataset.labels)} classes, {sizes[0]} + {sizes[1]} + {sizes[2]} pictures")
+    result = fit(config, dataset, checkpoints, resume=args.resume, progress=progress)
+    report = score(result.model, dataset)
+    write_run(args.out, config, dataset, result, report)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    print(table(report))
+    progress.note(f"{args.out} written; best epoch {result.best_epoch}, {result.seconds:.0f} s of training")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; the exit code."""
+    args = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    try:
+        train(args)
+    except EdgeRuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\nstopped; the same command with --resume goes on after the last finished epoch", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 

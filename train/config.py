@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_runtime.contract import InputSpec
-from edge_runtime.errors import ConfigurationError
+from edge_runtime.errors import ConfigurationError, UsageError
 
 OPTIMIZERS = ("adam", "sgd")
 SCHEDULES = ("constant", "cosine")
@@ -87,6 +87,22 @@ def modern(epochs: int = 36) -> Recipe:
 
 
 RECIPES = {"adam": adam, "modern": modern}
+# What each architecture is trained with unless told otherwise: (recipe, epochs).
+PRESETS = {"seed_cnn": ("adam", 10), "resnet8": ("modern", 40), "micro": ("modern", 36)}
+
+
+def preset(model: str, recipe: str | None = None, epochs: int | None = None) -> Recipe:
+    """The recipe for ``model``: its own, or the named one, with its number of epochs or the given one.
+
+    Raises:
+        UsageError: there is no such architecture or recipe.
+    """
+    if model not in PRESETS:
+        raise UsageError(f"There is no model {model!r}, expected one of {', '.join(PRESETS)}.")
+    if recipe is not None and recipe not in RECIPES:
+        raise UsageError(f"There is no recipe {recipe!r}, expected one of {', '.join(RECIPES)}.")
+    own_recipe, own_epochs = PRESETS[model]
+    return RECIPES[recipe or own_recipe](own_epochs if epochs is None else epochs)
 
 
 def to_json_object(config: TrainConfig) -> dict[str, Any]:

@@ -7,23 +7,44 @@ from pathlib import Path
 import numpy as np
 
 from edge_runtime.contract import InputSpec
+from edge_runtime.errors import UsageError
 from train.datasets import cifar10
+from train.datasets.cifar10_mini import read_mini
+from train.datasets.cifar10_sources import find_cifar10
 from train.datasets.dataset import ArraySplit, Dataset, cut_validation
+from train.datasets.folder import open_folder
 
-CIFAR10_VALIDATION = 5_000
+NAMED = ("cifar10-mini", "cifar10")
+NUM_VALIDATION = {"cifar10-mini": 1_000, "cifar10": 5_000}
 
 
 def open_dataset(data: str, data_path: Path | None, input_spec: InputSpec, seed: int) -> Dataset:
-    assert data_path is not None
-    source = cifar10.read_npz(data_path)
-    names = tuple(cifar10.image_names())
-    everything = ArraySplit(source.images, source.labels.astype(np.int64), names, input_spec)
-    train, validation = cut_validation(everything.labels[:50_000], CIFAR10_VALIDATION, seed)
-    return Dataset(
-        "cifar10",
-        cifar10.LABELS,
-        everything.pick(train),
-        everything.pick(validation),
-        everything.pick(np.arange(50_000, 60_000)),
-        cifar10.CITATION,
-    )
+    """The data set ``data``: one of NAMED or a folder; ``data_path`` is where the complete ``cifar10`` lies.
+
+    For the named ones the seed cuts the validation split from the training pictures; a folder is cut by content.
+
+    Raises:
+        UsageError: ``data_path`` was given for another data set.
+        DataError, MissingInputError: the data cannot be used or found.
+    """
+    if data_path is not None and data != "cifar10":
+        raise UsageError(f"--data-path {data_path} goes with --data cifar10, but --data is {data!r}; leave it out.")
+    if data == "cifar10-mini":
+        training, test = read_mini(input_spec)
+    elif data == "cifar10":
+        training, test = _complete(data_path, input_spec)
+    else:
+        return open_folder(Path(data), input_spec)
+    train, validation = cut_validation(training.labels, NUM_VALIDATION[data], seed)
+    return Dataset(data, cifar10.LABELS, training.pick(train), training.pick(validation), test, cifar10.CITATION)
+
+
+def _complete(path: Path | None, input_spec: InputSpec) -> tuple[ArraySplit, ArraySplit]:
+    source, names = find_cifar10(path), cifar10.image_names()
+    num = cifar10.BATCH_SIZE * 5
+    parts = (slice(0, num), slice(num, None))
+    splits = [
+        ArraySplit(source.images[part], source.labels[part].astype(np.int64), tuple(names[part]), input_spec)
+        for part in parts
+    ]
+    return splits[0], splits[1]
