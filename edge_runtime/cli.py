@@ -6,6 +6,7 @@ what it needs when it is called, because start-up time is most of what classifyi
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -135,7 +136,7 @@ def _run(arguments: list[str]) -> int:
     sink = open_sink(flags.format, sys.stdout, sys.stderr)
     model = _open_model(flags)
     with (
-        open_camera(flags.camera, shrink_for=model.contract.spec.input) as source,
+        open_camera(flags.camera, model.contract.spec.input, wait=math.isinf(flags.give_up_s)) as source,
         _classifier(flags, model) as classifier,
     ):
         print(f"{source.name} -> {model.contract.spec.name}; Ctrl-C ends.", file=sys.stderr)

@@ -6,7 +6,6 @@ import grp
 import importlib
 import os
 import platform
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,15 +119,14 @@ def _video_devices(root: Path) -> list[Finding]:
 
 
 def _pi_camera(root: Path) -> Finding:
-    for program in ("rpicam-vid", "libcamera-vid"):
-        path = shutil.which(program)
-        if path:
-            return Finding("ok", "Pi camera (csi)", f"{path} is installed")
-    is_pi = (root / "proc/device-tree/model").exists()
-    remedy = "sudo apt install rpicam-apps-lite (Bookworm and later), or libcamera-apps-lite before"
-    return Finding(
-        "note", "Pi camera (csi)", "neither rpicam-vid nor libcamera-vid is installed", remedy if is_pi else ""
-    )
+    from edge_runtime.cameras.presence import PI_PROGRAMS, pi_program
+
+    try:
+        return Finding("ok", "Pi camera (csi)", f"{pi_program()} is installed")
+    except EdgeRuntimeError:
+        is_pi = (root / "proc/device-tree/model").exists()
+        remedy = "sudo apt install rpicam-apps-lite (libcamera-apps-lite before Bookworm)"
+        return Finding("note", "Pi camera (csi)", f"neither {' nor '.join(PI_PROGRAMS)} is installed", remedy * is_pi)
 
 
 def _memory(root: Path) -> Finding:

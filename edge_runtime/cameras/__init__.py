@@ -12,18 +12,36 @@ from edge_runtime.contract import InputSpec
 __all__ = ["CameraAddress", "Frame", "FrameSource", "open_camera", "open_source", "parse_camera"]
 
 
-def open_camera(camera: str | int | Path, shrink_for: InputSpec | None = None) -> FrameSource:
+def open_camera(camera: str | int | Path, shrink_for: InputSpec | None = None, *, wait: bool = False) -> FrameSource:
     """The frames of ``camera``: a device index, /dev/videoN, an address, a video file, a folder, ``csi`` or
     ``synthetic``.
 
-    With ``shrink_for``, a model's input spec, JPEG may be decoded smaller, though never below that input.
+    Live cameras run in a process of their own, give only their newest frame and are reopened when they fail. With
+    ``shrink_for``, a model's input spec, JPEG may be decoded smaller, though never below that input. With ``wait`` a
+    camera of this machine need not be there yet.
 
     Raises:
         MissingInputError: no such file or folder.
-        CameraError: the camera cannot be opened.
+        CameraError: there is no such camera on this machine.
         UsageError: the address is malformed.
     """
-    return open_source(parse_camera(camera), shrink_for)
+    address = parse_camera(camera)
+    if address.kind == "synthetic":
+        from edge_runtime.cameras.synthetic import parse_options
+
+        parse_options(address.value)
+    if not address.live:
+        return open_source(address, shrink_for)
+    if not wait:
+        from edge_runtime.cameras.presence import device_path, pi_program
+
+        if address.kind == "device":
+            device_path(address.value)
+        elif address.kind == "csi":
+            pi_program()
+    from edge_runtime.capture import Capture
+
+    return Capture(address, shrink_for)
 
 
 def open_source(address: CameraAddress, shrink_for: InputSpec | None = None) -> FrameSource:

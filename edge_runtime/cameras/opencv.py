@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edge_runtime.cameras.address import redact
 from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.cameras.presence import device_path
 from edge_runtime.clock import monotonic_s
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError
@@ -70,13 +71,7 @@ class DeviceCamera(OpenCVCamera):
     """A V4L2 camera by index or path, preferring MJPG, the only format that USB carries at full rate."""
 
     def __init__(self, device: str, name: str, shrink_for: InputSpec | None = None) -> None:
-        path = Path(f"/dev/video{device}") if device.isdigit() else Path(device)
-        if not path.exists():
-            raise CameraError(f"There is no camera {path}; {_devices_here()}.")
-        if not os.access(path, os.R_OK | os.W_OK):
-            raise CameraError(
-                f"{path} may not be opened by this user; join its group with: sudo usermod -aG video $USER"
-            )
+        path = device_path(device)
         mjpg = cv2.VideoWriter.fourcc(*"MJPG")
         options = (cv2.CAP_PROP_FOURCC, mjpg, cv2.CAP_PROP_BUFFERSIZE, 2)
         super().__init__(name, True, int(device) if device.isdigit() else str(path.resolve()), cv2.CAP_V4L2, options)
@@ -148,10 +143,3 @@ def _three_channels(pixels: Image) -> Image:
 
 def _fourcc_name(code: int) -> str:
     return code.to_bytes(4, "little", signed=code < 0).decode("ascii", "replace")
-
-
-def _devices_here() -> str:
-    devices = sorted(str(path) for path in Path("/dev").glob("video*"))
-    return (
-        f"this machine has {', '.join(devices)}" if devices else "this machine has no /dev/video* at all; plug one in"
-    )
