@@ -98,7 +98,7 @@ def _metadata(model: Table) -> tuple[Normalization | None, str]:
     for entry in model.tables(6):
         index = entry.scalar(1, "I")
         if entry.text(0) == METADATA_NAME and index < len(buffers):
-            subgraphs = Table.root(buffers[index].content(0)).tables(2)
+            subgraphs = Table.root(buffers[index].content(0)).tables(3)
             if subgraphs:
                 return _normalization(subgraphs[0]), _label_file(subgraphs[0])
     return None, ""

@@ -75,7 +75,7 @@ def metadata() -> bytes:
     labels = table(builder, {0: builder.CreateString("labels.txt")}, {2: 2})
     given = table(builder, {6: tables(builder, labels)})
     subgraph = table(builder, {2: tables(builder, taken), 3: tables(builder, given)})
-    builder.Finish(table(builder, {2: tables(builder, subgraph)}), file_identifier=b"M001")
+    builder.Finish(table(builder, {3: tables(builder, subgraph)}), file_identifier=b"M001")
     return bytes(builder.Output())
 
 
