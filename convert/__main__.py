@@ -45,13 +45,19 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, bool]:
     parser.add_argument("--calibration-images", type=int, default=200, metavar="N", help="default: 200")
     parser.add_argument("--seed", type=int, default=0, help="which calibration images are drawn (default: 0)")
     parser.add_argument("--io", choices=IO_DTYPES, default="uint8", help="type of input and output (default: uint8)")
-    parser.add_argument("--max-drop", type=float, default=1.0, metavar="POINTS", help="largest accepted drop (default: 1.0)")
-    parser.add_argument("--threshold", type=float, default=0.0, help="probability below which the answer is unknown (default: 0)")
+    parser.add_argument(
+        "--max-drop", type=float, default=1.0, metavar="POINTS", help="largest accepted drop (default: 1.0)"
+    )
+    parser.add_argument(
+        "--threshold", type=float, default=0.0, help="probability below which the answer is unknown (default: 0)"
+    )
     parser.add_argument("--force", action="store_true", help="replace the file where it exists")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
     foreign = parser.add_argument_group("for a .keras file")
     foreign.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, in output order")
-    foreign.add_argument("--calibration", type=Path, metavar="DIR", help="training pictures, flat or one directory a class")
+    foreign.add_argument(
+        "--calibration", type=Path, metavar="DIR", help="training pictures, flat or one directory a class"
+    )
     foreign.add_argument("--test", type=Path, metavar="DIR", help="held-out pictures, one directory a class")
     foreign.add_argument("--resize", choices=RESIZE_MODES, default="stretch", help="how pictures get the input's size")
     foreign.add_argument("--mean", type=float, default=0.0, help="the model takes (pixel - MEAN) / STD (default: 0)")

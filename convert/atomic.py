@@ -27,7 +27,9 @@ def write_atomically(path: Path, content: bytes, *, force: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
-        raise DataError(f"{path} cannot be written ({error.strerror}); expected a folder that files can be made in.") from error
+        raise DataError(
+            f"{path} cannot be written ({error.strerror}); expected a folder that files can be made in."
+        ) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -37,4 +39,6 @@ def write_atomically(path: Path, content: bytes, *, force: bool) -> None:
         os.replace(temporary, path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise DataError(f"{path} cannot be written ({error.strerror}); expected free space and a file name there.") from error
+        raise DataError(
+            f"{path} cannot be written ({error.strerror}); expected free space and a file name there."
+        ) from error

@@ -37,6 +37,10 @@ def _append(flatbuffer: bytes, members: list[tuple[zipfile.ZipInfo, bytes]]) -> 
     with zipfile.ZipFile(stream, "a") as archive:
         for info, data in members:
             copy = zipfile.ZipInfo(info.filename, info.date_time)
-            copy.compress_type, copy.external_attr, copy.create_system = info.compress_type, info.external_attr, info.create_system
+            copy.compress_type, copy.external_attr, copy.create_system = (
+                info.compress_type,
+                info.external_attr,
+                info.create_system,
+            )
             archive.writestr(copy, data)
     return stream.getvalue()

@@ -111,7 +111,9 @@ def _audit_scales(index: int, tensor: Any, degenerate: list[str]) -> None:
     # Below the smallest normal float32 a scale's reciprocal overflows, and the tensor has one value only.
     bad = [float(scale) for scale in scales if not math.isfinite(scale) or scale < np.finfo(np.float32).tiny]
     if bad:
-        degenerate.append(f"tensor {index} ({schema.text(tensor.name)}) has {len(bad)} degenerate scales, first {bad[0]}")
+        degenerate.append(
+            f"tensor {index} ({schema.text(tensor.name)}) has {len(bad)} degenerate scales, first {bad[0]}"
+        )
 
 
 def _audit_operator(tree: Any, subgraph: Any, operator: Any, problems: list[str]) -> OperatorReport:

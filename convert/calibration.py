@@ -25,9 +25,7 @@ class Calibration:
     seed: int
 
     def counts(self, labels: Sequence[str]) -> dict[str, int]:
-        return {
-            label: sum(entry.label == index for entry in self.entries) for index, label in enumerate(labels)
-        }
+        return {label: sum(entry.label == index for entry in self.entries) for index, label in enumerate(labels)}
 
 
 def choose_calibration(source: Source, num_images: int, seed: int) -> Calibration:

@@ -27,7 +27,9 @@ class ForeignModel:
 
     def __post_init__(self) -> None:
         if not self.std > 0:
-            raise UsageError(f"The standard deviation is {self.std}, expected a number above 0 in pixel units (0..255).")
+            raise UsageError(
+                f"The standard deviation is {self.std}, expected a number above 0 in pixel units (0..255)."
+            )
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,11 @@ def choose_goldens(
             reference_outputs.append(reference[0])
         if len(frames) == NUM_FRAMES:
             return Goldens(
-                tuple(frames), np.stack(inputs), np.stack(outputs), np.stack(reference_outputs), first.interpreter.kernels
+                tuple(frames),
+                np.stack(inputs),
+                np.stack(outputs),
+                np.stack(reference_outputs),
+                first.interpreter.kernels,
             )
     raise ModelError(
         f"Only {len(frames)} of {min(len(entries), _NUM_CANDIDATES)} images have the same clear answer on all kernels (a lead of "
@@ -75,7 +79,9 @@ def choose_goldens(
 
 def _clearest(scores: Mapping[str, NDArray[np.float32]]) -> list[int]:
     """Image indices, clearest first, taking turns between the predicted classes."""
-    margins = np.min([np.diff(np.partition(values, -2, axis=1)[:, -2:], axis=1)[:, 0] for values in scores.values()], axis=0)
+    margins = np.min(
+        [np.diff(np.partition(values, -2, axis=1)[:, -2:], axis=1)[:, 0] for values in scores.values()], axis=0
+    )
     answers = next(iter(scores.values())).argmax(axis=1)
     ranked = sorted(range(len(margins)), key=lambda index: (-float(margins[index]), index))
     turns: dict[int, int] = {}

@@ -45,9 +45,13 @@ def _read_labels(path: Path) -> tuple[str, ...]:
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError as error:
-        raise MissingInputError(f"There is no label file {path}; expected a text file with one label a line.") from error
+        raise MissingInputError(
+            f"There is no label file {path}; expected a text file with one label a line."
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"The label file {path} cannot be read ({error}); expected UTF-8 text, one label a line.") from error
+        raise DataError(
+            f"The label file {path} cannot be read ({error}); expected UTF-8 text, one label a line."
+        ) from error
     return tuple(line.strip() for line in text.lstrip("\ufeff").splitlines() if line.strip())
 
 

@@ -35,7 +35,9 @@ def _metadata(name: str, normalization: Normalization) -> bytes:
     builder = flatbuffers.Builder(1024)
     image = _table(builder, 2, [(0, "Uint8", _RGB)])
     content = _table(builder, 3, [(0, "Uint8", _IMAGE_PROPERTIES), (1, "offset", image)])
-    mean, std = (builder.CreateNumpyVector(np.array(values, np.float32)) for values in (normalization.mean, normalization.std))
+    mean, std = (
+        builder.CreateNumpyVector(np.array(values, np.float32)) for values in (normalization.mean, normalization.std)
+    )
     options = _table(builder, 2, [(0, "offset", mean), (1, "offset", std)])
     unit = _table(builder, 2, [(0, "Uint8", _NORMALIZATION_OPTIONS), (1, "offset", options)])
     picture = [

@@ -142,7 +142,9 @@ def _merge_buffers(tree: Any) -> None:
     place = {b"": 0}
     kept = [tree.buffers[0]]
     if schema.buffer_bytes(tree, 0):
-        raise ModelError("Buffer 0 of the model is not empty, expected the empty one; the file breaks the schema's rule.")
+        raise ModelError(
+            "Buffer 0 of the model is not empty, expected the empty one; the file breaks the schema's rule."
+        )
 
     def moved(index: int) -> int:
         content = schema.buffer_bytes(tree, index)
@@ -187,7 +189,9 @@ def _metadata(tree: Any) -> list[tuple[str, bytes]]:
 
 def _tensor(tree: Any, tensor: Any, names: bool) -> dict[str, Any]:
     """All that an interpreter reads of one tensor, its weights included."""
-    fields = {name: _plain(value) for name, value in vars(tensor).items() if name not in ("buffer", "name", "quantization")}
+    fields = {
+        name: _plain(value) for name, value in vars(tensor).items() if name not in ("buffer", "name", "quantization")
+    }
     fields["data"] = schema.buffer_bytes(tree, tensor.buffer)
     signature = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
     fields["shapeSignature"] = None if signature is None else [int(size) for size in signature]

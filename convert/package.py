@@ -60,7 +60,9 @@ def expect_whole_range(flatbuffer: bytes, mean: float, std: float) -> None:
         )
 
 
-def provenance(config: ConvertConfig, source: Source, calibration: Calibration, sizes: dict[str, int]) -> dict[str, Any]:
+def provenance(
+    config: ConvertConfig, source: Source, calibration: Calibration, sizes: dict[str, int]
+) -> dict[str, Any]:
     """What made the file, without dates or paths of this machine."""
     tested = hashlib.sha256("".join(f"{entry.name}\0{entry.sha256}\n" for entry in source.test).encode()).hexdigest()
     return {

@@ -118,7 +118,9 @@ def integer_file(source: Source, spec: ModelSpec, calibration: Calibration, io_d
     packed = pack(described, quantize.layer_name)
     changed = differences(described, packed, names=False) or differing_outputs(converted, packed)
     if changed:
-        raise ModelError(f"The packed model differs from the converted one: {changed[0]}. This is a defect of the packer.")
+        raise ModelError(
+            f"The packed model differs from the converted one: {changed[0]}. This is a defect of the packer."
+        )
     return IntegerFile(packed, len(converted), audit(packed))
 
 

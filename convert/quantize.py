@@ -65,7 +65,9 @@ def inspect_model(path: Path) -> Inspection:
     _, height, width, _ = model.input_shape
     if height is None or width is None:
         raise ModelError(f"{path} takes pictures of any size {model.input_shape}, expected a fixed height and width.")
-    return Inspection(height, width, int(model.output_shape[1]), "probabilities" if _ends_in_softmax(model) else "logits")
+    return Inspection(
+        height, width, int(model.output_shape[1]), "probabilities" if _ends_in_softmax(model) else "logits"
+    )
 
 
 def load_model(path: Path) -> Any:
@@ -89,15 +91,28 @@ def load_model(path: Path) -> Any:
                 f"{path} holds a Lambda layer, which is code that this program does not run; expected stock Keras layers only. "
                 f"Replace the layer and save the model again. ({reason})"
             ) from error
-        raise ModelError(f"{path} cannot be loaded by Keras ({reason}); expected a .keras file of stock layers.") from error
+        raise ModelError(
+            f"{path} cannot be loaded by Keras ({reason}); expected a .keras file of stock layers."
+        ) from error
     for layer in model._flatten_layers(include_self=False, recursive=True):
         kind = type(layer)
         if kind.__name__ in _FOREIGN_LAYERS or not kind.__module__.startswith("keras."):
-            raise ModelError(f"{path} has the layer {layer.name} of type {kind.__name__}, expected stock Keras layers only.")
+            raise ModelError(
+                f"{path} has the layer {layer.name} of type {kind.__name__}, expected stock Keras layers only."
+            )
     shapes = model.input_shape, model.output_shape
-    if not all(isinstance(shape, tuple) for shape in shapes) or len(shapes[0]) != 4 or shapes[0][3] != 3 or len(shapes[1]) != 2:
+    if (
+        not all(isinstance(shape, tuple) for shape in shapes)
+        or len(shapes[0]) != 4
+        or shapes[0][3] != 3
+        or len(shapes[1]) != 2
+    ):
         raise ModelError(
             f"{path} maps {shapes[0]} to {shapes[1]}, expected one picture (n, height, width, 3) to one row of scores (n, classes)."
+        )
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ModelError(
+            f"{path} has weights that are not numbers, expected finite ones: training diverged. Train it again."
         )
     return model
 
@@ -203,7 +218,10 @@ def _leading_rescaling(model: Any, outside: Affine) -> tuple[Any, Affine]:
     import keras
 
     first = next((layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)), None)
-    if not isinstance(first, keras.layers.Rescaling) or len(model.inputs[0]._keras_history.operation._outbound_nodes) != 1:
+    if (
+        not isinstance(first, keras.layers.Rescaling)
+        or len(model.inputs[0]._keras_history.operation._outbound_nodes) != 1
+    ):
         return None, outside
     scale, offset = np.asarray(first.scale, np.float64).ravel(), np.asarray(first.offset, np.float64).ravel()
     if len(set(scale)) != 1 or len(set(offset)) != 1 or scale[0] <= 0:
@@ -241,6 +259,6 @@ def _convert(model: Any, representative: Any = None, io_dtype: str = "float32") 
             return bytes(converter.convert())
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise ModelError(f"The TFLite converter refuses the model ({reason}); expected layers that have integer kernels.") from error
-
-
+        raise ModelError(
+            f"The TFLite converter refuses the model ({reason}); expected layers that have integer kernels."
+        ) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
 
 import cv2
 
@@ -48,7 +47,9 @@ def render(report: ConversionReport, thumbnails: Mapping[str, Image]) -> str:
     """The page; ``thumbnails`` are (h, w, 3) uint8 BGR pictures by image name."""
     verified = report.verification
     rows = accuracy_rows(report)
-    verdict = '<span class="verdict good">Passed</span>' if verified.passed else '<span class="verdict bad">Refused</span>'
+    verdict = (
+        '<span class="verdict good">Passed</span>' if verified.passed else '<span class="verdict bad">Refused</span>'
+    )
     basis = "held-out test images" if verified.tested else "calibration images, without true labels: agreement only"
     parts = [
         f"<h1>{escape(report.name)}</h1>",
@@ -85,7 +86,11 @@ def _tiles(report: ConversionReport) -> str:
         (f"{audit.macs / 1e6:.2f} M", "multiplications (MACs)"),
         ("yes" if audit.full_integer else "NO", f"full integer, {sum(audit.tensor_dtypes.values())} tensors walked"),
     ]
-    return '<div class="tiles">' + "".join(f'<div class="tile"><b>{a}</b><span>{b}</span></div>' for a, b in tiles) + "</div>"
+    return (
+        '<div class="tiles">'
+        + "".join(f'<div class="tile"><b>{a}</b><span>{b}</span></div>' for a, b in tiles)
+        + "</div>"
+    )
 
 
 def _intervals(rows: Sequence[AccuracyRow]) -> str:
@@ -105,7 +110,9 @@ def _intervals(rows: Sequence[AccuracyRow]) -> str:
     for index, row in enumerate(rows):
         y = step * index + 26
         marks.append(f'<text x="0" y="{y + 4}">{escape(row.model)}</text>')
-        marks.append(f'<line class="whisker" x1="{x(row.interval[0]):.1f}" x2="{x(row.interval[1]):.1f}" y1="{y}" y2="{y}"/>')
+        marks.append(
+            f'<line class="whisker" x1="{x(row.interval[0]):.1f}" x2="{x(row.interval[1]):.1f}" y1="{y}" y2="{y}"/>'
+        )
         marks.append(f'<circle cx="{x(row.accuracy):.1f}" cy="{y}" r="6"/>')
     size = f'viewBox="0 0 720 {step * len(rows) + 34}" width="720" style="max-width: 100%; height: auto"'
     return f'<svg {size} role="img" aria-label="Accuracy with 95 % intervals">{"".join(marks)}</svg>'
@@ -157,7 +164,8 @@ def _matrix(labels: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:
     for label, counts in zip(labels, confusion, strict=True):
         total = max(1, sum(counts))
         cells = "".join(
-            f'<td style="background: rgba(var(--heat), {0.75 * count / total:.3f})">{count or ""}</td>' for count in counts
+            f'<td style="background: rgba(var(--heat), {0.75 * count / total:.3f})">{count or ""}</td>'
+            for count in counts
         )
         rows.append(f'<tr><th class="row">{escape(label)}</th>{cells}</tr>')
     return f'<table class="matrix"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
@@ -196,7 +204,9 @@ def _calibration(report: ConversionReport) -> str:
         f"(compared by SHA-256). The input tensor has scale {tensor.scale:.8g} and zero point {tensor.zero_point}. "
         "Names and hashes of all images are in the file's contract."
     )
-    return f"<p>{text}</p>" + _table(["class", "images"], [[name, str(num)] for name, num in report.calibration_counts.items()])
+    return f"<p>{text}</p>" + _table(
+        ["class", "images"], [[name, str(num)] for name, num in report.calibration_counts.items()]
+    )
 
 
 def _sizes(report: ConversionReport) -> str:
@@ -211,7 +221,13 @@ def _sizes(report: ConversionReport) -> str:
 
 def _operators(report: ConversionReport) -> str:
     rows = [
-        [operator.kind, operator.layer, str(operator.version), " x ".join(map(str, operator.output)), f"{operator.macs:,}"]
+        [
+            operator.kind,
+            operator.layer,
+            str(operator.version),
+            " x ".join(map(str, operator.output)),
+            f"{operator.macs:,}",
+        ]
         for operator in report.audit.operators
     ]
     problems = _list((*report.audit.problems, *report.audit.degenerate), "bad")

@@ -47,7 +47,9 @@ def _entries(root: Path, which: str, items: Any, num_classes: int) -> tuple[Imag
     entries = []
     for index, item in enumerate(items):
         if not isinstance(item, dict) or item.keys() != _ENTRY_KEYS or not isinstance(item["sha256"], str):
-            raise DataError(f"{root / 'images.json'}: {which} entry {index} is {str(item)[:80]}, expected {sorted(_ENTRY_KEYS)}.")
+            raise DataError(
+                f"{root / 'images.json'}: {which} entry {index} is {str(item)[:80]}, expected {sorted(_ENTRY_KEYS)}."
+            )
         if not isinstance(item["label"], int) or not 0 <= item["label"] < num_classes:
             raise DataError(
                 f"{root / 'images.json'}: {which} image {item['name']} has label {item['label']!r}, expected 0 to {num_classes - 1}."
@@ -55,7 +57,9 @@ def _entries(root: Path, which: str, items: Any, num_classes: int) -> tuple[Imag
         entries.append(ImageEntry(item["name"], item["label"], root / item["file"], item["row"], item["sha256"]))
     names = {entry.name for entry in entries}
     if len(names) != len(entries):
-        raise DataError(f"{root / 'images.json'}: {len(entries)} {which} images have {len(names)} names; expected unique ones.")
+        raise DataError(
+            f"{root / 'images.json'}: {len(entries)} {which} images have {len(names)} names; expected unique ones."
+        )
     return tuple(entries)
 
 

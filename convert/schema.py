@@ -34,7 +34,9 @@ def read_tree(flatbuffer: bytes, name: str = "The model") -> Any:
     try:
         tree = generated.ModelT.InitFromPackedBuf(flatbuffer)
     except (struct.error, ValueError, IndexError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{name} is damaged: its flatbuffer cannot be read ({error}). Copy or convert it again.") from error
+        raise ModelError(
+            f"{name} is damaged: its flatbuffer cannot be read ({error}). Copy or convert it again."
+        ) from error
     if not tree.subgraphs or not tree.buffers:
         raise ModelError(f"{name} has no subgraph or no buffers; expected a model with at least one of each.")
     outside = [index for index, buffer in enumerate(tree.buffers) if buffer.offset or buffer.size]
@@ -44,7 +46,7 @@ def read_tree(flatbuffer: bytes, name: str = "The model") -> Any:
 
 
 def dtype_name(tensor: Any) -> str:
-    """"int8", "float32", ... of a ``TensorT``."""
+    """ "int8", "float32", ... of a ``TensorT``."""
     return _DTYPES.get(tensor.type, f"type {tensor.type}")
 
 
@@ -53,7 +55,7 @@ def is_float(tensor: Any) -> bool:
 
 
 def operator_name(code: Any) -> str:
-    """"CONV_2D", ... of an ``OperatorCodeT``, or the name of a custom operator."""
+    """ "CONV_2D", ... of an ``OperatorCodeT``, or the name of a custom operator."""
     # Files from before 2020 have only the one-byte code.
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     name = _OPERATORS.get(number, f"operator {number}")

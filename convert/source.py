@@ -43,13 +43,20 @@ class ImageEntry:
         try:
             content = self.path.read_bytes()
         except OSError as error:
-            raise MissingInputError(f"The picture {self.path} of {self.name} cannot be read ({error.strerror}).") from error
+            raise MissingInputError(
+                f"The picture {self.path} of {self.name} cannot be read ({error.strerror})."
+            ) from error
         self._expect_hash(content)
         return decode_image(content, str(self.path))
 
     def _array_row(self) -> Image:
         array = _open_array(self.path)
-        if array.ndim != 4 or array.shape[3] != 3 or array.dtype != np.uint8 or not 0 <= int(self.row or 0) < len(array):
+        if (
+            array.ndim != 4
+            or array.shape[3] != 3
+            or array.dtype != np.uint8
+            or not 0 <= int(self.row or 0) < len(array)
+        ):
             raise DataError(
                 f"{self.path} holds {array.shape} {array.dtype}, expected (n, h, w, 3) uint8 with a row {self.row} for {self.name}."
             )
@@ -82,6 +89,10 @@ def _open_array(path: Path) -> Any:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
-        raise MissingInputError(f"There is no image array {path}; the run directory is incomplete, train again.") from error
+        raise MissingInputError(
+            f"There is no image array {path}; the run directory is incomplete, train again."
+        ) from error
     except (OSError, ValueError) as error:
-        raise DataError(f"The image array {path} cannot be read ({error}); expected an .npy file. Train again.") from error
+        raise DataError(
+            f"The image array {path} cannot be read ({error}); expected an .npy file. Train again."
+        ) from error

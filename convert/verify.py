@@ -105,7 +105,11 @@ def score(classifiers: Mapping[str, Classifier], entries: Sequence[ImageEntry], 
 
 
 def compare_with_float(
-    reference: Probabilities, scores: Probabilities, entries: Sequence[ImageEntry], labels: Sequence[str], kernels: tuple[str, str]
+    reference: Probabilities,
+    scores: Probabilities,
+    entries: Sequence[ImageEntry],
+    labels: Sequence[str],
+    kernels: tuple[str, str],
 ) -> BackendReport:
     """The BackendReport of one integer scoring against the float one; ``kernels`` = (backend, name of its kernels)."""
     truth = np.array([entry.label for entry in entries])
@@ -126,7 +130,8 @@ def compare_with_float(
         mcnemar_p=mcnemar_p(only_float, only_integer),
         agreement=float((before == after).mean()),
         changes=tuple(
-            ClassChange(old.label, old.recall, new.recall) for old, new in zip(float_classes, report.per_class, strict=True)
+            ClassChange(old.label, old.recall, new.recall)
+            for old, new in zip(float_classes, report.per_class, strict=True)
         ),
         flips=_worst_flips(reference, scores, entries, labels),
     )
@@ -144,10 +149,14 @@ def verification(
     tested = all(entry.label >= 0 for entry in entries)
     # Without true labels the float model's answers stand in for them: then the drop is the disagreement.
     answers = _answers(scores[FLOAT])
-    judged = entries if tested else [
-        ImageEntry(entry.name, int(answer), entry.path, entry.row, entry.sha256)
-        for entry, answer in zip(entries, answers, strict=True)
-    ]
+    judged = (
+        entries
+        if tested
+        else [
+            ImageEntry(entry.name, int(answer), entry.path, entry.row, entry.sha256)
+            for entry, answer in zip(entries, answers, strict=True)
+        ]
+    )
     backends = tuple(
         compare_with_float(scores[FLOAT], scores[name], judged, labels, (name, classifiers[name].interpreter.kernels))
         for name in scores
@@ -182,11 +191,15 @@ def gate(
     for name, probabilities in scores.items():
         bad = int((~np.isfinite(probabilities)).any(axis=1).sum())
         if bad:
-            refusals.append(f"broken: the {name} output is not a number for {bad} of {len(probabilities)} images, expected none")
+            refusals.append(
+                f"broken: the {name} output is not a number for {bad} of {len(probabilities)} images, expected none"
+            )
             continue
         answers = np.unique(probabilities.argmax(axis=1))
         if len(answers) == 1 and len(truth) > 1 and (len(np.unique(truth)) > 1 or name == FLOAT):
-            refusals.append(f"broken: {name} answers class {answers[0]} for all {len(truth)} images, expected more than one class")
+            refusals.append(
+                f"broken: {name} answers class {answers[0]} for all {len(truth)} images, expected more than one class"
+            )
     for backend in backends:
         drop = 100 * backend.drop
         if drop > max_drop and backend.mcnemar_p < SIGNIFICANCE:
@@ -202,7 +215,9 @@ def _answers(probabilities: Probabilities) -> NDArray[np.int64]:
     return np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1)
 
 
-def _classification(truth: NDArray[np.int64], answers: NDArray[np.int64], labels: Sequence[str]) -> ClassificationReport:
+def _classification(
+    truth: NDArray[np.int64], answers: NDArray[np.int64], labels: Sequence[str]
+) -> ClassificationReport:
     return classification_report(confusion_matrix(truth, answers, len(labels)), labels)
 
 
@@ -212,7 +227,9 @@ def _worst_flips(
     """The images with different answers, those first on which the float model was right and surest."""
     before, after = _answers(reference), _answers(scores)
     rows = np.flatnonzero(before != after).tolist()
-    rows.sort(key=lambda row: (before[row] != entries[row].label, -float(np.nan_to_num(reference[row, before[row]])), row))
+    rows.sort(
+        key=lambda row: (before[row] != entries[row].label, -float(np.nan_to_num(reference[row, before[row]])), row)
+    )
     return tuple(
         Flip(
             image=entries[row].name,

@@ -103,3 +103,12 @@ def make_run(tmp_path: Path, network: Any) -> Callable[..., Path]:
         return write_run(tmp_path / name, model or network, **settings)
 
     return make
+
+
+TOYS = Path(__file__).parents[1] / "edge_runtime" / "toys"
+
+
+@pytest.fixture
+def toy() -> bytes:
+    """A full-integer classifier of 8x8 pictures as the converter wrote it, uint8 in and out."""
+    return (TOYS / "uint8.tflite").read_bytes()

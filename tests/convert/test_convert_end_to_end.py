@@ -1,0 +1,182 @@
+"""The whole conversion on a small network trained in seconds: what the file holds, and what never gets out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from convert.__main__ import main
+from convert.audit import audit
+from edge_runtime.classifier import Classifier
+from edge_runtime.contract import Normalization
+from edge_runtime.model_file import open_model
+from edge_runtime.selftest import selftest
+from edge_runtime.tflite_metadata import describe
+
+pytestmark = pytest.mark.tensorflow
+LABELS = ("red rows", "green columns", "blue rows", "grey columns")
+
+
+def test_a_run_becomes_one_verified_file_and_stdout_stays_a_result(
+    make_run: Callable[..., Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run, out = make_run(), tmp_path / "build" / "x.tflite"
+    assert main([str(run), "--out", str(out), "--calibration-images", "40", "--json"]) == 0
+    printed = capfd.readouterr().out
+    result = json.loads(printed)
+    assert printed.count("\n") == 1 and result["passed"] and result["out"] == str(out)
+    model = open_model(out)
+    report = audit(model.flatbuffer)
+    assert report.full_integer and (report.parameters, report.macs) == (result["parameters"], result["macs"])
+    kinds = [operator.kind for operator in report.operators]
+    assert kinds[:2] == ["QUANTIZE", "CONV_2D"] and kinds[-2] == "SOFTMAX" and "MUL" not in kinds
+    assert {operator.layer for operator in report.operators} >= {"conv2d", "dense", "depthwise_conv2d"}
+    contract = model.contract
+    assert (contract.input_tensor.scale, contract.input_tensor.zero_point) == (1 / 128, 127)
+    assert contract.spec.labels == LABELS and contract.spec.output == "probabilities"
+    assert {score.backend for score in contract.scores} == {"float32", *result["correct"]}
+    described = describe(model.flatbuffer, "x")
+    assert described.normalization == Normalization((127.0,), (128.0,)) and described.label_file == "labels.txt"
+    listed = contract.provenance["calibration"]["images"]
+    assert len(listed) == 40 and sum(item["label"] == 0 for item in listed) == 10
+    rows = np.load(run / "images" / "calibration.npy")
+    assert listed[0]["sha256"] == hashlib.sha256(rows[int(listed[0]["name"][-4:])].tobytes()).hexdigest()
+    for backend in result["correct"]:
+        with Classifier(out, backend=backend) as classifier:
+            assert selftest(classifier).failures == ()
+            frame = model.goldens.frames[0]
+            assert classifier.input_tensor(frame).dtype == np.uint8
+    sizes = {frame.shape[:2] for frame in model.goldens.frames}
+    assert len(model.goldens.frames) == 16 and len(sizes) >= 14 and all(h % 2 and w % 2 for h, w in sizes)
+    page = out.with_suffix(".report.html").read_text()
+    assert "Passed" in page and "<script" not in page and "http" not in page
+
+
+def test_the_same_run_twice_gives_the_same_bytes_and_int8_io_works(
+    make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    run = make_run()
+    one, two, other = (tmp_path / name for name in ("one.tflite", "two.tflite", "other.tflite"))
+    assert main([str(run), "--out", str(one)]) == 0 and main([str(run), "--out", str(two)]) == 0
+    assert one.read_bytes() == two.read_bytes()
+    assert main([str(run), "--out", str(one)]) == 2
+    assert main([str(run), "--out", str(other), "--io", "int8", "--name", "renamed"]) == 0
+    contract = open_model(other).contract
+    assert (contract.input_tensor.dtype, contract.input_tensor.zero_point, contract.spec.name) == (
+        "int8",
+        -1,
+        "renamed",
+    )
+    frame = np.full((16, 16, 3), 200, np.uint8)
+    with Classifier(other) as classifier:
+        assert (classifier.input_tensor(frame) == 72).all()
+
+
+def broken(network: Any, change: Callable[[Any], None]) -> Any:
+    import keras
+
+    model = keras.models.clone_model(network)
+    model.set_weights(network.get_weights())
+    change(model)
+    return model
+
+
+def test_a_model_that_knows_one_class_only_is_refused_but_reported(
+    make_run: Callable[..., Path], network: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def one_class(model: Any) -> None:
+        kernel, bias = model.layers[-1].get_weights()
+        model.layers[-1].set_weights([kernel * 0, bias * 0 + [5, 0, 0, 0]])
+
+    out = tmp_path / "x.tflite"
+    assert main([str(make_run(broken(network, one_class))), "--out", str(out), "--max-drop", "100"]) == 1
+    assert "answers class 0 for all 160 images" in capfd.readouterr().err
+    assert not out.exists() and "Refused" in out.with_suffix(".report.html").read_text()
+
+
+def test_a_model_with_weights_that_are_no_numbers_never_passes(
+    make_run: Callable[..., Path], network: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def not_a_number(model: Any) -> None:
+        model.layers[-1].set_weights([value * np.nan for value in model.layers[-1].get_weights()])
+
+    out = tmp_path / "x.tflite"
+    assert main([str(make_run(broken(network, not_a_number))), "--out", str(out), "--max-drop", "100"]) == 65
+    assert "weights that are not numbers" in capfd.readouterr().err and not out.exists()
+
+
+def test_a_calibration_image_from_the_test_split_stops_the_conversion(
+    make_run: Callable[..., Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run()
+    lists = json.loads((run / "images.json").read_text())
+    lists["calibration"] = [{**item, "name": f"copy of {item['name']}"} for item in lists["test"][:20]]
+    (run / "images.json").write_text(json.dumps(lists))
+    assert main([str(run), "--out", str(tmp_path / "x.tflite")]) == 65
+    assert "calibration images are in the test split" in capfd.readouterr().err
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Callable[[str, int], Path]:
+    def write(name: str, seed: int) -> Path:
+        random = np.random.default_rng(seed)
+        for index in range(80):
+            label = index % 4
+            stripes = (
+                (np.arange(16) // 2 % 2 * 110)[:, None] if label in (0, 2) else (np.arange(16) // 2 % 2 * 110)[None, :]
+            )
+            picture = random.integers(0, 90, (16, 16, 3))
+            for channel in (0, 1, 2) if label == 3 else (label,):
+                picture[:, :, channel] += stripes
+            folder = tmp_path / name / LABELS[label]
+            folder.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / f"{index:03}.png"), picture.astype(np.uint8)[:, :, ::-1])
+        return tmp_path / name
+
+    return write
+
+
+def test_a_keras_file_of_others_converts_with_labels_and_folders(
+    network: Any, pictures: Callable[[str, int], Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model, labels, out = tmp_path / "other.keras", tmp_path / "labels.txt", tmp_path / "x.tflite"
+    network.save(model)
+    labels.write_text("\n".join(LABELS))
+    flags = [str(model), "--labels", str(labels), "--calibration", str(pictures("train", 5)), "--out", str(out)]
+    assert main([*flags, "--test", str(pictures("test", 6)), "--json"]) == 0
+    result = json.loads(capfd.readouterr().out)
+    assert result["num_images"] == 80 and min(result["correct"].values()) >= 76
+    assert open_model(out).contract.spec.name == "other"
+    labels.write_text("a\nb\n")
+    assert main([*flags, "--force"]) == 65
+    assert "has 4 outputs but" in capfd.readouterr().err
+
+
+def test_a_keras_file_with_a_lambda_layer_is_refused(
+    pictures: Callable[[str, int], Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import keras
+
+    picture = keras.Input((16, 16, 3))
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Lambda(lambda x: x * 2)(picture))
+    keras.Model(picture, keras.layers.Dense(4)(features)).save(tmp_path / "m.keras")
+    (tmp_path / "labels.txt").write_text("\n".join(LABELS))
+    flags = ["--labels", str(tmp_path / "labels.txt"), "--calibration", str(pictures("train", 5))]
+    assert main([str(tmp_path / "m.keras"), *flags, "--out", str(tmp_path / "x.tflite")]) == 65
+    assert "holds a Lambda layer" in capfd.readouterr().err
+
+
+def test_wrong_flags_and_paths_are_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path / "none")]) == 66
+    assert "There is no run directory" in capfd.readouterr().err
+    assert main([str(tmp_path), "--labels", "l.txt"]) == 2
+    assert "needs both --labels FILE and --calibration DIR" in capfd.readouterr().err
+    assert main([str(tmp_path), "--mean", "3"]) == 2
+    assert "describe a .keras file" in capfd.readouterr().err
