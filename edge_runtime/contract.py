@@ -69,7 +69,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Normalization:
-    """The model computes on ``(pixel - mean) / std``; one value for all channels or one each R, G, B, in pixel values."""
+    """The model computes on ``(pixel - mean) / std``; one value for all channels or one each for R, G, B."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]

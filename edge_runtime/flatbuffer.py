@@ -20,6 +20,10 @@ class Table:
         self._position = position
         self._vtable = position - self._unpack("<i", position)
         self._vtable_size = self._unpack("<H", self._vtable)
+        table_size = self._unpack("<H", self._vtable + 2)
+        # With the last byte of both inside, every field that is read in place is inside too.
+        self._unpack("<B", self._vtable + max(self._vtable_size, 4) - 1)
+        self._unpack("<B", position + max(table_size, 4) - 1)
 
     @classmethod
     def root(cls, data: bytes) -> Table:

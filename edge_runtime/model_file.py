@@ -125,15 +125,7 @@ def _read_ours(content: bytes, name: str, path: Path | None) -> ModelFile:
         raise ModelError(
             f"{name} has the parts {list(members)}, expected {LABELS}, {GOLDENS}, {CONTRACT}. Convert it again."
         )
-    try:
-        text = members[CONTRACT].decode()
-    except UnicodeDecodeError as error:
-        raise ModelError(
-            f"{name}: {CONTRACT} is not UTF-8 text ({error}): the file is damaged. Copy it again."
-        ) from error
-    contract = contract_from_json(text)
-    if to_json(contract) != text:
-        raise ModelError(f"{name}: {CONTRACT} is not in the form that convert writes. Convert the model again.")
+    contract = _read_contract(members[CONTRACT], name)
     parts = {MODEL: flatbuffer, **{part: data for part, data in members.items() if part != CONTRACT}}
     if contract.parts.keys() != parts.keys():
         raise ModelError(

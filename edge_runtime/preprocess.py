@@ -16,8 +16,8 @@ from edge_runtime.errors import DataError
 
 LETTERBOX_VALUE = 127
 # From this reduction on, bilinear sampling alone would skip most source pixels, so it goes to twice the size and each
-# 2x2 block is averaged. Both steps give the same bytes on x86 and ARM; INTER_AREA at ratios that are no whole number does
-# not, and costs 10 to 30 times as much on a 640x480 frame.
+# 2x2 block is averaged. Both steps give the same bytes on x86 and ARM; INTER_AREA at ratios that are no whole number
+# does not, and costs 10 to 30 times as much on a 640x480 frame.
 TWO_STEP_REDUCTION = 4.0
 
 Image = NDArray[np.uint8]

@@ -1,7 +1,7 @@
-"""Makes the toy models of these tests, once, with TensorFlow: `python tests/edge_runtime/make_toys.py` writes toys/*.tflite.
+"""Makes the toy models of these tests, once, with TensorFlow: `python tests/edge_runtime/make_toys.py`.
 
-Each takes an 8x8 picture, averages it to one colour and says which of red, green, blue it has most of, so a test can tell by the
-answer alone whether colours were swapped. The results are committed: the tests themselves run where there is no TensorFlow.
+Each takes an 8x8 picture, averages it to one colour and says which of red, green, blue it has most of, so a test can
+tell by the answer alone whether colours were swapped. The results are committed: the tests need no TensorFlow.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def build(*, softmax: bool) -> keras.Model:
 
 
 def normalised_colours() -> Iterator[list[np.ndarray]]:
-    """Both extremes and random colours as (pixel - 127) / 128, so that the input's scale is 1/128 and its zero point 127."""
+    """Both extremes and random colours as (pixel - 127) / 128, for a scale of 1/128 and zero point 127."""
     colours = np.random.default_rng(0).integers(0, 256, (62, 3))
     for colour in [*colours, np.zeros(3), np.full(3, 255)]:
         yield [np.broadcast_to((colour - 127) / 128, (1, 8, 8, 3)).astype(np.float32)]
