@@ -103,7 +103,7 @@ def test_bytes_after_the_zip_are_refused(toy_file, extra):
 
 
 def test_a_changed_part_is_named_with_both_hashes(toy_file):
-    with pytest.raises(ModelError, match="part 'golden.npz' has SHA-256 [0-9a-f]{64}, its contract says [0-9a-f]{64}"):
+    with pytest.raises(ModelError, match=r"part 'golden.npz' has SHA-256 [0-9a-f]{64}, its contract says [0-9a-f]{64}"):
         read_model(repack(toy_file, golden_npz=b"other"), "toy")
 
 
@@ -133,7 +133,7 @@ def test_labels_that_differ_from_the_contract_are_refused(toy_file):
 
 def test_a_contract_in_another_form_is_refused(toy_file):
     text = contract_with(toy_file)
-    with pytest.raises(ModelError, match="contract.json is not in the form that convert writes"):
+    with pytest.raises(ModelError, match=r"contract.json is not in the form that convert writes"):
         read_model(repack(toy_file, contract_json=text.replace(b"\n  ", b"\n ", 1)), "toy")
 
 
@@ -188,7 +188,7 @@ def test_a_file_beyond_the_limit_is_not_read(tmp_path, toy_file, monkeypatch):
 
 def test_a_missing_default_model_says_how_to_name_one(monkeypatch, tmp_path):
     monkeypatch.setattr(model_file, "_DEFAULT_MODEL", tmp_path / "default.tflite")
-    with pytest.raises(MissingInputError, match="the installation is incomplete. Name a model: --model FILE"):
+    with pytest.raises(MissingInputError, match=r"the installation is incomplete. Name a model: --model FILE"):
         default_model()
     (tmp_path / "default.tflite").touch()
     assert default_model() == tmp_path / "default.tflite"
