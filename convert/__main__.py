@@ -1,4 +1,6 @@
-"""Command line of the conversion: flags -> ConvertConfig -> stages -> exit code. The only argparse here, but for convert.pack."""
+"""Command line of the conversion: flags -> ConvertConfig -> stages -> exit code. The only argparse here, but for
+convert.pack.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,9 @@ from edge_runtime.errors import EdgeRuntimeError, UsageError
 _EXAMPLES = """examples:
   python -m convert runs/resnet8                                    writes build/resnet8.tflite
   python -m convert runs/resnet8 --out build/x.tflite --max-drop 0.5 --force
-  python -m convert model.keras --labels labels.txt --calibration pictures/train --test pictures/test --mean 127.5 --std 127.5
-exit codes: 0 written, 1 the accuracy gate refused (a report is written, no model), 2 usage, 65 bad model or data, 66 input missing
+  python -m convert model.keras --labels labels.txt --calibration pictures/train --test pictures/test
+exit codes: 0 written, 1 the accuracy gate refused (a report is written, no model), 2 usage,
+  65 bad model or data, 66 input missing
 """
 
 

@@ -1,4 +1,5 @@
-"""The zip that TFLite files carry behind their flatbuffer (labels and other associated files): taken off, and put on again.
+"""The zip that TFLite files carry behind their flatbuffer (labels and other associated files): taken off, and put on
+again.
 
 For anybody's files; those of this project have a stricter form, which `edge_runtime.model_file` reads and writes.
 """

@@ -1,4 +1,5 @@
-"""Walks every operator and tensor of a .tflite flatbuffer: is it full integer, will old runtimes know it, how big is it?
+"""Walks every operator and tensor of a .tflite flatbuffer: is it full integer, will old runtimes know it, how big is
+it?
 
 Full integer is proved here, never assumed from a converter's flag.
 """
@@ -14,17 +15,19 @@ import numpy as np
 from convert import schema
 from convert.quantize import layer_name
 
-# What tflite-runtime 2.14 loads, found by asking it: for each operator the highest version that its resolver has. Operators that
-# an image classifier can be made of; whatever is not listed is refused.
+# What tflite-runtime 2.14 loads, found by asking it: for each operator the highest version that its resolver has.
+# Operators that an image classifier can be made of; whatever is not listed is refused.
 MAX_VERSIONS = {
-    "ABS": 5, "ADD": 5, "ARG_MAX": 3, "AVERAGE_POOL_2D": 3, "BATCH_TO_SPACE_ND": 4, "CONCATENATION": 4, "CONV_2D": 7,
-    "DEPTHWISE_CONV_2D": 7, "DEPTH_TO_SPACE": 2, "DIV": 2, "EXPAND_DIMS": 1, "FULLY_CONNECTED": 10, "GATHER": 6, "GELU": 2,
-    "HARD_SWISH": 1, "L2_NORMALIZATION": 2, "LEAKY_RELU": 2, "LOGISTIC": 3, "LOG_SOFTMAX": 2, "MAXIMUM": 4, "MAX_POOL_2D": 3,
-    "MEAN": 3, "MINIMUM": 4, "MIRROR_PAD": 3, "MUL": 7, "PACK": 4, "PAD": 4, "PADV2": 4, "PRELU": 1, "QUANTIZE": 3,
-    "REDUCE_MAX": 3, "REDUCE_MIN": 3, "RELU": 3, "RELU6": 3, "RELU_0_TO_1": 1, "RELU_N1_TO_1": 1, "RESHAPE": 1,
-    "RESIZE_BILINEAR": 4, "RESIZE_NEAREST_NEIGHBOR": 4, "REVERSE_V2": 3, "RSQRT": 2, "SHAPE": 1, "SLICE": 6, "SOFTMAX": 3,
-    "SPACE_TO_BATCH_ND": 4, "SPACE_TO_DEPTH": 2, "SPLIT": 4, "SPLIT_V": 2, "SQUARED_DIFFERENCE": 2, "SQUEEZE": 2,
-    "STRIDED_SLICE": 8, "SUB": 5, "SUM": 2, "TANH": 3, "TILE": 3, "TRANSPOSE": 6, "TRANSPOSE_CONV": 4, "UNPACK": 4,
+    "ABS": 5, "ADD": 5, "ARG_MAX": 3, "AVERAGE_POOL_2D": 3, "BATCH_TO_SPACE_ND": 4, "CONCATENATION": 4,
+    "CONV_2D": 7, "DEPTHWISE_CONV_2D": 7, "DEPTH_TO_SPACE": 2, "DIV": 2, "EXPAND_DIMS": 1,
+    "FULLY_CONNECTED": 10, "GATHER": 6, "GELU": 2, "HARD_SWISH": 1, "L2_NORMALIZATION": 2, "LEAKY_RELU": 2,
+    "LOGISTIC": 3, "LOG_SOFTMAX": 2, "MAXIMUM": 4, "MAX_POOL_2D": 3, "MEAN": 3, "MINIMUM": 4, "MIRROR_PAD": 3,
+    "MUL": 7, "PACK": 4, "PAD": 4, "PADV2": 4, "PRELU": 1, "QUANTIZE": 3, "REDUCE_MAX": 3, "REDUCE_MIN": 3,
+    "RELU": 3, "RELU6": 3, "RELU_0_TO_1": 1, "RELU_N1_TO_1": 1, "RESHAPE": 1, "RESIZE_BILINEAR": 4,
+    "RESIZE_NEAREST_NEIGHBOR": 4, "REVERSE_V2": 3, "RSQRT": 2, "SHAPE": 1, "SLICE": 6, "SOFTMAX": 3,
+    "SPACE_TO_BATCH_ND": 4, "SPACE_TO_DEPTH": 2, "SPLIT": 4, "SPLIT_V": 2, "SQUARED_DIFFERENCE": 2,
+    "SQUEEZE": 2, "STRIDED_SLICE": 8, "SUB": 5, "SUM": 2, "TANH": 3, "TILE": 3, "TRANSPOSE": 6,
+    "TRANSPOSE_CONV": 4, "UNPACK": 4,
 }  # fmt: skip
 _MULTIPLYING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 _QUANTIZED_DTYPES = ("int8", "uint8", "int16", "int4")
@@ -33,7 +36,9 @@ _INDEX_DTYPES = ("int32", "int64", "bool", "uint32")
 
 @dataclass(frozen=True)
 class OperatorReport:
-    """One operator in order of execution; ``output`` is its first output's shape, ``macs`` multiplications with weights."""
+    """One operator in order of execution; ``output`` is its first output's shape, ``macs`` multiplications with
+    weights.
+    """
 
     kind: str
     version: int
@@ -44,7 +49,9 @@ class OperatorReport:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """``parameters`` counts stored weights and biases, ``weight_bytes`` their bytes; no ``problems`` means full integer."""
+    """``parameters`` counts stored weights and biases, ``weight_bytes`` their bytes; no ``problems`` means full
+    integer.
+    """
 
     num_bytes: int
     parameters: int
@@ -63,7 +70,8 @@ class AuditReport:
 def audit(flatbuffer: bytes) -> AuditReport:
     """The AuditReport of a .tflite flatbuffer.
 
-    ``problems`` names each tensor that is not integer and each operator that tflite-runtime 2.14 lacks; ``degenerate`` each
+    ``problems`` names each tensor that is not integer and each operator that tflite-runtime 2.14 lacks; ``degenerate``
+    each
     quantisation that cannot carry a signal.
 
     Raises:
@@ -127,7 +135,8 @@ def _audit_operator(tree: Any, subgraph: Any, operator: Any, problems: list[str]
         problems.append(f"operator {kind} at {layer} is not among the integer operators that tflite-runtime 2.14 has")
     elif code.version > MAX_VERSIONS[kind]:
         problems.append(
-            f"operator {kind} at {layer} has version {code.version}, tflite-runtime 2.14 knows up to {MAX_VERSIONS[kind]}"
+            f"operator {kind} at {layer} has version {code.version}, tflite-runtime 2.14 knows up to "
+            f"{MAX_VERSIONS[kind]}"
         )
     macs = 0
     if kind in _MULTIPLYING:
@@ -141,7 +150,9 @@ def _audit_operator(tree: Any, subgraph: Any, operator: Any, problems: list[str]
 
 
 def _count_parameters(tree: Any) -> tuple[int, int]:
-    """Stored weights and biases of all multiplying operators, each tensor once, and other constants that are quantised."""
+    """Stored weights and biases of all multiplying operators, each tensor once, and other constants that are
+    quantised.
+    """
     parameters = num_bytes = 0
     for subgraph in tree.subgraphs:
         for tensor in subgraph.tensors:

@@ -1,4 +1,5 @@
-"""The representative data set: class-balanced, named, seeded images of the training split, through the device's preprocessing.
+"""The representative data set: class-balanced, named, seeded images of the training split, through the device's
+preprocessing.
 
 Never an image of the test split: the accuracy of the file would be measured on what tuned it.
 """
@@ -18,7 +19,9 @@ from edge_runtime.preprocess import preprocess
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """``entries`` say which images; ``images`` is (n, H, W, 3) uint8 RGB, ready for the model; ``counts`` images a class."""
+    """``entries`` say which images; ``images`` is (n, H, W, 3) uint8 RGB, ready for the model; ``counts`` images a
+    class.
+    """
 
     entries: tuple[ImageEntry, ...]
     images: NDArray[np.uint8]
@@ -29,7 +32,8 @@ class Calibration:
 
 
 def choose_calibration(source: Source, num_images: int, seed: int) -> Calibration:
-    """``num_images`` of the source's calibration pool (all of it, if it has fewer), drawn by ``seed``, as even as the pool allows.
+    """``num_images`` of the source's calibration pool (all of it, if it has fewer), drawn by ``seed``, as even as the
+    pool allows.
 
     Raises:
         DataError: one of the chosen images is in the test split, by its SHA-256; or an image cannot be read.
@@ -40,7 +44,8 @@ def choose_calibration(source: Source, num_images: int, seed: int) -> Calibratio
     if shared:
         raise DataError(
             f"{len(shared)} of {len(entries)} calibration images are in the test split, first {shared[0].name} "
-            f"(= {tested[shared[0].sha256]}, SHA-256 {shared[0].sha256}); expected none. Remove identical pictures and train again."
+            f"(= {tested[shared[0].sha256]}, SHA-256 {shared[0].sha256}); expected none. Remove identical pictures "
+            f"and train again."
         )
     images = np.stack([preprocess(entry.read(), source.spec.input) for entry in entries])
     return Calibration(entries, images, seed)

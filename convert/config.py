@@ -14,7 +14,8 @@ IO_DTYPES = ("uint8", "int8")
 class ForeignModel:
     """What a `.keras` file that `train` did not make lacks: labels in output order, pictures, and its preprocessing.
 
-    ``calibration`` and ``test`` are folders of pictures, one directory a class (for ``calibration`` a flat folder will do).
+    ``calibration`` and ``test`` are folders of pictures, one directory a class (for ``calibration`` a flat folder will
+    do).
     The model takes ``(pixel - mean) / std`` of pixels 0..255; 0 and 1 when it normalises inside, or not at all.
     """
 
@@ -34,7 +35,8 @@ class ForeignModel:
 
 @dataclass(frozen=True)
 class ConvertConfig:
-    """``source`` is a run directory, or a `.keras` file described by ``foreign``; ``max_drop`` in points (1.0 = one percent).
+    """``source`` is a run directory, or a `.keras` file described by ``foreign``; ``max_drop`` in points (1.0 = one
+    percent).
 
     Without ``out`` the file is ``build/<name>.tflite``; without ``name`` it is called as its training run was.
     """
@@ -63,6 +65,7 @@ class ConvertConfig:
             raise UsageError(f"The output is {self.out}, expected a name that ends in .tflite.")
         if (self.source.suffix == ".keras") != (self.foreign is not None):
             raise UsageError(
-                f"{self.source} is {'a .keras file' if self.source.suffix == '.keras' else 'no .keras file'}: a .keras file "
+                f"{self.source} is {'a .keras file' if self.source.suffix == '.keras' else 'no .keras file'}: a "
+                f".keras file "
                 "needs --labels and --calibration, a run directory carries both itself."
             )

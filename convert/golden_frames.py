@@ -1,4 +1,5 @@
-"""Chooses the frames that travel inside the file for the device's self-test: odd sizes, and a clear answer on every kernel.
+"""Chooses the frames that travel inside the file for the device's self-test: odd sizes, and a clear answer on every
+kernel.
 
 Kernels round differently, so only a frame whose best class leads by a margin can demand the same label everywhere.
 """
@@ -26,7 +27,8 @@ CLEAR_MARGIN = 0.2
 # Frames grow with the square of this; a 224-pixel model gets frames of such a size too, and enlarges them.
 _LARGEST_BASE = 64
 _NUM_CANDIDATES = 400
-# Height and width of the frames in parts of the input's: smaller, larger, wide, tall, and one beyond the two-step reduction.
+# Height and width of the frames in parts of the input's: smaller, larger, wide, tall, and one beyond the two-step
+# reduction.
 _SHAPES = (
     (0.75, 1.1), (1.3, 0.9), (1.6, 2.1), (1.0, 1.0), (2.2, 1.2), (1.0, 1.9), (0.6, 0.65), (1.4, 1.4),
     (1.1, 0.55), (4.2, 4.1), (1.8, 1.5), (0.9, 1.25), (1.25, 1.7), (2.0, 2.0), (0.5, 1.5), (1.15, 1.05),
@@ -36,7 +38,8 @@ _SHAPES = (
 def choose_goldens(
     classifiers: Mapping[str, Classifier], entries: Sequence[ImageEntry], scores: Mapping[str, NDArray[np.float32]]
 ) -> Goldens:
-    """`NUM_FRAMES` goldens from ``entries``; ``scores`` (n, classes) by backend say which images are likely to be clear.
+    """`NUM_FRAMES` goldens from ``entries``; ``scores`` (n, classes) by backend say which images are likely to be
+    clear.
 
     ``classifiers`` are the integer model on each interpreter; the first one's outputs are recorded.
 
@@ -72,7 +75,8 @@ def choose_goldens(
                 first.interpreter.kernels,
             )
     raise ModelError(
-        f"Only {len(frames)} of {min(len(entries), _NUM_CANDIDATES)} images have the same clear answer on all kernels (a lead of "
+        f"Only {len(frames)} of {min(len(entries), _NUM_CANDIDATES)} images have the same clear answer on all "
+        f"kernels (a lead of "
         f"{CLEAR_MARGIN}), expected {NUM_FRAMES}: the model is undecided. Train it longer."
     )
 

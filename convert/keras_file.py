@@ -1,4 +1,6 @@
-"""A `.keras` file that `train` did not make, with labels and folders of pictures, as the same `Source` that a run gives."""
+"""A `.keras` file that `train` did not make, with labels and folders of pictures, as the same `Source` that a run
+gives.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Writes the standard TFLite Metadata that MediaPipe and Android read: what the input picture is, and the label file's name.
+"""Writes the standard TFLite Metadata that MediaPipe and Android read: what the input picture is, and the label file's
+name.
 
 The fields and their numbers are those of metadata_schema.fbs ("M001"); its reader is `edge_runtime.tflite_metadata`.
 """
@@ -22,7 +23,9 @@ _NORMALIZATION_OPTIONS, _TENSOR_AXIS_LABELS = 1, 2
 
 
 def with_metadata(flatbuffer: bytes, name: str, normalization: Normalization) -> bytes:
-    """``flatbuffer`` with TFLite Metadata in place of what it had; ``normalization`` in pixel units, one value or R, G, B."""
+    """``flatbuffer`` with TFLite Metadata in place of what it had; ``normalization`` in pixel units, one value or R,
+    G, B.
+    """
     tree = schema.read_tree(flatbuffer, name)
     tree.metadata = [entry for entry in tree.metadata or [] if schema.text(entry.name) != METADATA_NAME]
     content = np.frombuffer(_metadata(name, normalization), np.uint8)

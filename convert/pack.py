@@ -1,6 +1,8 @@
-"""Rewrites a .tflite file smaller without changing what it computes: equal parts once, fields that nothing reads left out.
+"""Rewrites a .tflite file smaller without changing what it computes: equal parts once, fields that nothing reads left
+out.
 
-Same operators, same tensors, same weights, in the same order. Never trusts itself: `differences` compares both files tensor by
+Same operators, same tensors, same weights, in the same order. Never trusts itself: `differences` compares both files
+tensor by
 tensor, and the command line runs both on every interpreter it finds. Usage: python -m convert.pack IN OUT
 """
 
@@ -61,13 +63,17 @@ def pack(flatbuffer: bytes, rename: Callable[[str], str] | None = None) -> bytes
 
 
 def short_name(name: str) -> str:
-    """The layer's part of a tensor name that the converter made of a path of scopes, or of several joined by semicolons."""
+    """The layer's part of a tensor name that the converter made of a path of scopes, or of several joined by
+    semicolons.
+    """
     parts = name.split(";")[-1].split("/")
     return parts[-2] if len(parts) > 1 else parts[0]
 
 
 def differences(original: bytes, packed: bytes, *, names: bool = True) -> tuple[str, ...]:
-    """What differs between two models apart from fields that no interpreter reads; empty when they are the same model."""
+    """What differs between two models apart from fields that no interpreter reads; empty when they are the same
+    model.
+    """
     left, right = schema.read_tree(original), schema.read_tree(packed)
     found: list[str] = []
     _compare("the operator kinds", _plain(left.operatorCodes), _plain(right.operatorCodes), found)
@@ -106,7 +112,8 @@ def differing_outputs(original: bytes, packed: bytes, num_inputs: int = 8) -> tu
 
 
 def pack_file(content: bytes, name: str, *, short_names: bool = False) -> tuple[bytes, PackReport]:
-    """A packed copy of a .tflite file with all that is appended to it; its outputs were compared on every interpreter here.
+    """A packed copy of a .tflite file with all that is appended to it; its outputs were compared on every interpreter
+    here.
 
     Raises:
         ModelError: it is no .tflite file, or the packed model differs.

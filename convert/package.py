@@ -1,4 +1,6 @@
-"""Puts the verified model, its contract and its goldens into one file: the same arguments always give the same bytes."""
+"""Puts the verified model, its contract and its goldens into one file: the same arguments always give the same
+bytes.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,17 @@ from edge_runtime.model_file import ModelFile
 
 
 def spec_of_file(source: Source, name: str | None) -> ModelSpec:
-    """The spec of the converted file: the training run's, but the outputs now are probabilities; ``name`` may replace its own."""
+    """The spec of the converted file: the training run's, but the outputs now are probabilities; ``name`` may
+    replace its own.
+    """
     return dataclasses.replace(source.spec, output="probabilities", name=name or source.spec.name)
 
 
 def unverified(flatbuffer: bytes, spec: ModelSpec, threshold: float = 0.0) -> ModelFile:
     """A model in memory, ready for `Classifier`, that knows nothing yet of its accuracy.
 
-    Its normalisation is what its input tensor's scale and zero point say, so that raw pixels (int8: - 128) are the input.
+    Its normalisation is what its input tensor's scale and zero point say, so that raw pixels (int8: - 128) are the
+    input.
     """
     interpreter = Interpreter(flatbuffer)
     contract = Contract(
@@ -49,13 +54,17 @@ def raw_pixel_normalization(tensor: TensorSpec) -> Normalization:
 
 
 def expect_whole_range(flatbuffer: bytes, mean: float, std: float) -> None:
-    """Raises ModelError unless the input tensor's 256 values are the 256 pixel values, normalised by ``mean`` and ``std``."""
+    """Raises ModelError unless the input tensor's 256 values are the 256 pixel values, normalised by ``mean`` and
+    ``std``.
+    """
     tensor = Interpreter(flatbuffer).input
     found = raw_pixel_normalization(tensor)
-    # A tensor's zero point is a whole number, so a mean of 127.5 becomes 127 or 128: half a level, the same for every pixel.
+    # A tensor's zero point is a whole number, so a mean of 127.5 becomes 127 or 128: half a level, the same for every
+    # pixel.
     if abs(found.std[0] - std) > 1e-4 * std or abs(found.mean[0] - mean) > 0.5 + 1e-3:
         raise ModelError(
-            f"The input tensor means mean {found.mean[0]:g} and std {found.std[0]:g}, the model was trained on mean {mean:g} and "
+            f"The input tensor means mean {found.mean[0]:g} and std {found.std[0]:g}, the model was trained on mean "
+            f"{mean:g} and "
             f"std {std:g}: raw pixels would be read wrongly. This is a defect of the conversion, report it."
         )
 

@@ -53,7 +53,8 @@ class IntegerFile:
 def convert(config: ConvertConfig) -> ConversionResult:
     """Converts, verifies and writes one model as ``config`` says.
 
-    Raises: an `EdgeRuntimeError` that says which input is wrong. A refusal by the gate is no error but a result without a path.
+    Raises: an `EdgeRuntimeError` that says which input is wrong. A refusal by the gate is no error but a result
+    without a path.
     """
     if not available_backends():
         raise ConfigurationError("No interpreter is installed, so nothing can be verified. Install ai-edge-litert.")
@@ -105,7 +106,8 @@ def read_source(config: ConvertConfig) -> Source:
 
 
 def integer_file(source: Source, spec: ModelSpec, calibration: Calibration, io_dtype: str) -> IntegerFile:
-    """The full-integer flatbuffer with its metadata, packed; that packing changed nothing was checked tensor by tensor and by running both.
+    """The full-integer flatbuffer with its metadata, packed; that packing changed nothing was checked tensor by tensor
+    and by running both.
 
     Raises:
         ModelError: the converter or the packer failed, or the input tensor is not the normalisation that training used.

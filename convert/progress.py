@@ -20,7 +20,9 @@ def with_progress(
     write: Callable[[str], object] | None = None,
     now: Callable[[], float] = time.monotonic,
 ) -> Iterator[Item]:
-    """The ``items``, one by one; about once a second (a terminal) or every ten seconds (a log) a line with the ETA is written."""
+    """The ``items``, one by one; about once a second (a terminal) or every ten seconds (a log) a line with the ETA
+    is written.
+    """
     terminal = write is None and sys.stderr.isatty()
     write = write or sys.stderr.write
     started = last = now()

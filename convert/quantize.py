@@ -1,7 +1,9 @@
 """A trained Keras model -> .tflite bytes: the only file that touches the TFLite converter.
 
-The leading `Rescaling` is taken off and becomes the input tensor's scale and zero point: left inside, it would stay in the file as
-a multiplication and an addition and throw away a third of the input levels. Must give the same bytes for the same model.
+The leading `Rescaling` is taken off and becomes the input tensor's scale and zero point: left inside, it would stay in
+the file as
+a multiplication and an addition and throw away a third of the input levels. Must give the same bytes for the same
+model.
 """
 
 from __future__ import annotations
@@ -23,6 +25,11 @@ from numpy.typing import NDArray
 
 from convert.source import Source
 from edge_runtime.errors import DataError, MissingInputError, ModelError
+from edge_runtime.interpreter import available_backends
+
+# tflite-runtime 2.14 reads models wrongly when TensorFlow was loaded into the process before it ("vector::reserve" or
+# out of memory): the interpreters must be imported first.
+available_backends()
 
 # Marks the end of a layer's own name in the converter's scope paths; no Keras layer's automatic name has a dot.
 _MARK = "."
@@ -88,7 +95,8 @@ def load_model(path: Path) -> Any:
         reason = " ".join(str(error).split())[:200]
         if "Lambda" in str(error) or "unsafe" in str(error) or "safe_mode" in str(error):
             raise ModelError(
-                f"{path} holds a Lambda layer, which is code that this program does not run; expected stock Keras layers only. "
+                f"{path} holds a Lambda layer, which is code that this program does not run; expected stock Keras "
+                f"layers only. "
                 f"Replace the layer and save the model again. ({reason})"
             ) from error
         raise ModelError(
@@ -108,7 +116,8 @@ def load_model(path: Path) -> Any:
         or len(shapes[1]) != 2
     ):
         raise ModelError(
-            f"{path} maps {shapes[0]} to {shapes[1]}, expected one picture (n, height, width, 3) to one row of scores (n, classes)."
+            f"{path} maps {shapes[0]} to {shapes[1]}, expected one picture (n, height, width, 3) to one row of "
+            f"scores (n, classes)."
         )
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise ModelError(
@@ -124,7 +133,8 @@ def to_float(source: Source) -> bytes:
 
 
 def to_integer(source: Source, images: NDArray[np.uint8], io_dtype: str = "uint8") -> bytes:
-    """The full-integer .tflite, calibrated on ``images`` (n, H, W, 3) uint8 RGB; raw pixels (``io_dtype`` int8: - 128) go in.
+    """The full-integer .tflite, calibrated on ``images`` (n, H, W, 3) uint8 RGB; raw pixels (``io_dtype`` int8: - 128)
+    go in.
 
     Raises:
         ModelError: the converter refuses the model.
@@ -147,15 +157,20 @@ def to_integer(source: Source, images: NDArray[np.uint8], io_dtype: str = "uint8
 
 
 def input_affine(source: Source) -> Affine:
-    """What the integer file's input tensor must do to pixels: the model's own leading normalisation, if a tensor can hold it."""
+    """What the integer file's input tensor must do to pixels: the model's own leading normalisation, if a tensor can
+    hold it.
+    """
     return _leading_rescaling(load_model(source.model), Affine(source.input_mean, source.input_std))[1]
 
 
 def layer_name(tensor_name: str) -> str:
-    """The Keras layer's name in a tensor name of this file's conversions; what the converter added itself gets a short word."""
+    """The Keras layer's name in a tensor name of this file's conversions; what the converter added itself gets a
+    short word.
+    """
     found = re.findall(rf"([^/;]+?)\{_MARK}(?:_\d+)*/", tensor_name)
     if found:
-        return str(found[-1])
+        # A fused operator is named after all its layers; the one with the weights comes last but for its batch norm.
+        return str(([name for name in found if not name.startswith("batch_norm")] or found)[-1])
     for pattern, word in _CONVERTER_NAMES:
         if re.fullmatch(pattern, tensor_name):
             return word
@@ -163,7 +178,9 @@ def layer_name(tensor_name: str) -> str:
 
 
 def _fixed_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
-    """A clone for batch size 1 that ends in a softmax; if ``strip`` without its leading Rescaling, which comes back as the Affine."""
+    """A clone for batch size 1 that ends in a softmax; if ``strip`` without its leading Rescaling, which comes back
+    as the Affine.
+    """
     import keras
 
     model = load_model(source.model)
@@ -183,11 +200,13 @@ def _fixed_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
         fixed = keras.Model(picture, scores, name="network")
     except (ValueError, TypeError, NotImplementedError) as error:
         raise ModelError(
-            f"{source.model} cannot be rebuilt for {shape} ({' '.join(str(error).split())[:200]}); expected stock layers that do."
+            f"{source.model} cannot be rebuilt for {shape} ({' '.join(str(error).split())[:200]}); expected stock "
+            f"layers that do."
         ) from error
     if fixed.output_shape[1] != len(source.spec.labels):
         raise ModelError(
-            f"{source.model} has {fixed.output_shape[1]} outputs but there are {len(source.spec.labels)} labels; they must agree."
+            f"{source.model} has {fixed.output_shape[1]} outputs but there are {len(source.spec.labels)} labels; "
+            f"they must agree."
         )
     return fixed, affine
 
@@ -214,7 +233,9 @@ def _cloner(rescaling: Any) -> Any:
 
 
 def _leading_rescaling(model: Any, outside: Affine) -> tuple[Any, Affine]:
-    """The Rescaling that the pixels meet first, if one input tensor can stand for it, and what the network behind it eats."""
+    """The Rescaling that the pixels meet first, if one input tensor can stand for it, and what the network behind it
+    eats.
+    """
     import keras
 
     first = next((layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)), None)

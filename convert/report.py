@@ -16,7 +16,9 @@ from edge_runtime.metrics import wilson_interval
 
 @dataclass(frozen=True)
 class ConversionReport:
-    """All figures of one conversion; sizes in bytes, ``max_drop`` in points, flatbuffer sizes without the appended parts."""
+    """All figures of one conversion; sizes in bytes, ``max_drop`` in points, flatbuffer sizes without the appended
+    parts.
+    """
 
     name: str
     labels: tuple[str, ...]

@@ -27,18 +27,22 @@ h3 { font-size: 1rem; margin: 0 0 .5rem; } p { margin: .25rem 0 .75rem; } .soft 
 .verdict { font-weight: 700; } .good { color: var(--good); } .bad { color: var(--bad); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: .75rem; margin: 1.25rem 0; }
 .tile, .card { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .75rem 1rem; }
-.tile b { display: block; font-size: 1.35rem; font-variant-numeric: tabular-nums; } .tile span { color: var(--soft); font-size: .9rem; }
+.tile b { display: block; font-size: 1.35rem; font-variant-numeric: tabular-nums; } .tile span { color: var(--soft);
+font-size: .9rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } thead th { color: var(--soft); font-weight: 600; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr)); gap: 1rem; }
 .matrix td, .matrix th { padding: .2rem .4rem; text-align: center; border: 1px solid var(--line); font-size: .8rem; }
-.matrix th.row { text-align: right; } .matrix thead th { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; }
+.matrix th.row { text-align: right; } .matrix thead th { writing-mode: vertical-rl; transform: rotate(180deg);
+text-align: left; }
 .matrix thead th:first-child { border: 0; }
 .flips { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: .75rem; }
-.flips img { width: 96px; height: 96px; object-fit: contain; image-rendering: pixelated; display: block; margin-bottom: .5rem; }
+.flips img { width: 96px; height: 96px; object-fit: contain; image-rendering: pixelated; display: block; margin-bottom:
+.5rem; }
 .flips .card { font-size: .85rem; line-height: 1.4; overflow-wrap: anywhere; }
-svg text { fill: var(--ink); font-size: 13px; } svg .rule { stroke: var(--line); } svg .whisker { stroke: var(--bar); stroke-width: 3; }
+svg text { fill: var(--ink); font-size: 13px; } svg .rule { stroke: var(--line); } svg .whisker { stroke: var(--bar);
+stroke-width: 3; }
 svg circle { fill: var(--bar); }
 """
 
@@ -53,7 +57,8 @@ def render(report: ConversionReport, thumbnails: Mapping[str, Image]) -> str:
     basis = "held-out test images" if verified.tested else "calibration images, without true labels: agreement only"
     parts = [
         f"<h1>{escape(report.name)}</h1>",
-        f"<p>{verdict} on {verified.num_images:,} {basis}; a drop above {report.max_drop:g} points that is significant is refused.</p>",
+        f"<p>{verdict} on {verified.num_images:,} {basis}; a drop above {report.max_drop:g} points that is "
+        f"significant is refused.</p>",
         _list(verified.refusals, "bad"),
         _tiles(report),
         "<h2>Accuracy</h2>",
@@ -178,14 +183,16 @@ def _flips(backend: BackendReport, thumbnails: Mapping[str, Image]) -> str:
     cards = "".join(_flip(flip, thumbnails.get(flip.image)) for flip in backend.flips)
     return (
         f"{heading}<p>Float right and integer wrong: {backend.only_float_right}; the other way round: "
-        f'{backend.only_integer_right}. The surest right answers that were lost come first.</p><div class="flips">{cards}</div>'
+        f"{backend.only_integer_right}. The surest right answers that were lost come first.</p><div "
+        f'class="flips">{cards}</div>'
     )
 
 
 def _flip(flip: Flip, picture: Image | None) -> str:
     image = "" if picture is None else f'<img alt="{escape(flip.image)}" src="{_data_address(picture)}">'
     return (
-        f'<div class="card">{image}<b>{escape(flip.truth)}</b><br>float: {escape(flip.float_label)} {flip.float_score:.0%}<br>'
+        f'<div class="card">{image}<b>{escape(flip.truth)}</b><br>float: {escape(flip.float_label)} '
+        f"{flip.float_score:.0%}<br>"
         f'integer: {escape(flip.label)} {flip.score:.0%}<br><span class="soft">{escape(flip.image)}</span></div>'
     )
 
@@ -200,7 +207,8 @@ def _data_address(picture: Image) -> str:
 def _calibration(report: ConversionReport) -> str:
     tensor = report.input_tensor
     text = (
-        f"{report.num_calibration_images} training images, drawn with seed {report.calibration_seed}; none is in the test split "
+        f"{report.num_calibration_images} training images, drawn with seed {report.calibration_seed}; none is in the "
+        f"test split "
         f"(compared by SHA-256). The input tensor has scale {tensor.scale:.8g} and zero point {tensor.zero_point}. "
         "Names and hashes of all images are in the file's contract."
     )

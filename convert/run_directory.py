@@ -1,4 +1,5 @@
-"""Reads the run directory that `train` wrote, the only link between the two packages, and checks all of it before any work.
+"""Reads the run directory that `train` wrote, the only link between the two packages, and checks all of it before any
+work.
 
 The format is described in docs/architecture.md.
 """
@@ -52,7 +53,8 @@ def _entries(root: Path, which: str, items: Any, num_classes: int) -> tuple[Imag
             )
         if not isinstance(item["label"], int) or not 0 <= item["label"] < num_classes:
             raise DataError(
-                f"{root / 'images.json'}: {which} image {item['name']} has label {item['label']!r}, expected 0 to {num_classes - 1}."
+                f"{root / 'images.json'}: {which} image {item['name']} has label {item['label']!r}, expected 0 to "
+                f"{num_classes - 1}."
             )
         entries.append(ImageEntry(item["name"], item["label"], root / item["file"], item["row"], item["sha256"]))
     names = {entry.name for entry in entries}

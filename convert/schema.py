@@ -1,6 +1,7 @@
 """Reads and writes the TFLite flatbuffer as a tree of objects: the only file that touches the generated schema.
 
-The schema is the one that ships with LiteRT, so that reading a model does not load TensorFlow. Nothing is interpreted here.
+The schema is the one that ships with LiteRT, so that reading a model does not load TensorFlow. Nothing is interpreted
+here.
 """
 
 from __future__ import annotations
@@ -155,7 +156,9 @@ class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
 
 
 def write_tree(tree: Any) -> bytes:
-    """The flatbuffer of a ``ModelT`` tree: equal parts written once, data aligned; the same tree always gives the same bytes."""
+    """The flatbuffer of a ``ModelT`` tree: equal parts written once, data aligned; the same tree always gives the
+    same bytes.
+    """
     for index, buffer in enumerate(tree.buffers):
         tree.buffers[index] = AlignedBuffer(data=buffer.data)
     builder = SharingBuilder(1 << 20)

@@ -1,4 +1,6 @@
-"""One trained model with the pictures to calibrate and test it, wherever it came from; and how one of its pictures is read."""
+"""One trained model with the pictures to calibrate and test it, wherever it came from; and how one of its pictures
+is read.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,8 @@ class ImageEntry:
             or not 0 <= int(self.row or 0) < len(array)
         ):
             raise DataError(
-                f"{self.path} holds {array.shape} {array.dtype}, expected (n, h, w, 3) uint8 with a row {self.row} for {self.name}."
+                f"{self.path} holds {array.shape} {array.dtype}, expected (n, h, w, 3) uint8 with a row {self.row} "
+                f"for {self.name}."
             )
         return np.asarray(array[self.row])
 
@@ -66,14 +69,17 @@ class ImageEntry:
         found = hashlib.sha256(content).hexdigest()
         if found != self.sha256:
             raise DataError(
-                f"The picture {self.name} in {self.path} has SHA-256 {found}, its list says {self.sha256}: it changed after "
+                f"The picture {self.name} in {self.path} has SHA-256 {found}, its list says {self.sha256}: it "
+                f"changed after "
                 "training. Train again, or put the picture back."
             )
 
 
 @dataclass(frozen=True)
 class Source:
-    """``model`` is a `.keras` file; ``input_mean`` and ``input_std`` are what it wants done to pixels *outside* of it."""
+    """``model`` is a `.keras` file; ``input_mean`` and ``input_std`` are what it wants done to pixels *outside* of
+    it.
+    """
 
     model: Path
     spec: ModelSpec

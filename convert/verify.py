@@ -1,4 +1,5 @@
-"""Measures what quantisation cost: the float and the integer file, over the whole test split, through the device's own path.
+"""Measures what quantisation cost: the float and the integer file, over the whole test split, through the device's own
+path.
 
 `gate` decides. It has no way to be told that a model is good: every figure comes from `Classifier` on pictures.
 """
@@ -74,7 +75,8 @@ class BackendReport:
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """``tested`` says if the images were held out and labelled; ``backend_agreement``: all integer backends give one label.
+    """``tested`` says if the images were held out and labelled; ``backend_agreement``: all integer backends give one
+    label.
 
     ``refusals`` are the gate's reasons in words, none when the model passes.
     """
@@ -144,7 +146,9 @@ def verification(
     audit: AuditReport,
     max_drop: float,
 ) -> VerificationReport:
-    """The whole report, the gate's decision in it; ``scores`` holds `FLOAT` and each integer backend; ``max_drop`` in points."""
+    """The whole report, the gate's decision in it; ``scores`` holds `FLOAT` and each integer backend; ``max_drop``
+    in points.
+    """
     labels = classifiers[FLOAT].contract.spec.labels
     tested = all(entry.label >= 0 for entry in entries)
     # Without true labels the float model's answers stand in for them: then the drop is the disagreement.
@@ -184,7 +188,8 @@ def gate(
 ) -> tuple[str, ...]:
     """Why this model must not leave the house; empty when it may. ``max_drop`` in points.
 
-    A drop counts when it is larger than ``max_drop`` *and* significant (McNemar, 5 %); a broken model never passes, whatever its drop.
+    A drop counts when it is larger than ``max_drop`` *and* significant (McNemar, 5 %); a broken model never passes,
+    whatever its drop.
     """
     refusals = [f"not full integer: {problem}" for problem in audit.problems[:3]]
     refusals += [f"broken: {problem}" for problem in audit.degenerate[:3]]
@@ -205,7 +210,8 @@ def gate(
         if drop > max_drop and backend.mcnemar_p < SIGNIFICANCE:
             refusals.append(
                 f"accuracy: {backend.backend} loses {drop:.2f} points against float32 (95 % interval "
-                f"{100 * backend.drop_interval[0]:.2f} to {100 * backend.drop_interval[1]:.2f}, p = {backend.mcnemar_p:.2g}), "
+                f"{100 * backend.drop_interval[0]:.2f} to {100 * backend.drop_interval[1]:.2f}, p = "
+                f"{backend.mcnemar_p:.2g}), "
                 f"expected at most {max_drop:g}"
             )
     return tuple(refusals)

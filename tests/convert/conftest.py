@@ -1,4 +1,6 @@
-"""A run directory as `train` writes it, made in seconds: pictures of coloured stripes and a small network that learns them."""
+"""A run directory as `train` writes it, made in seconds: pictures of coloured stripes and a small network that
+learns them.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,9 @@ import numpy as np
 import pytest
 
 from edge_runtime.contract import InputSpec, ModelSpec, to_json
+from edge_runtime.interpreter import available_backends
+
+available_backends()  # before TensorFlow: see convert/quantize.py
 
 LABELS = ("red rows", "green columns", "blue rows", "grey columns")
 SIZE = 16
@@ -31,7 +36,9 @@ def striped_pictures(num_per_class: int, seed: int) -> tuple[Any, Any]:
 
 
 def small_network(mean: float = 127.0, std: float = 128.0, *, normalization: bool = True) -> Any:
-    """An untrained Keras classifier of 16x16 pictures: convolution with batch norm, residual, depthwise, dense; logits."""
+    """An untrained Keras classifier of 16x16 pictures: convolution with batch norm, residual, depthwise, dense;
+    logits.
+    """
     import keras
 
     layers = keras.layers

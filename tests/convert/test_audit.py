@@ -1,4 +1,6 @@
-"""The proof of full integer must fail for each single way in which a model is not; counts are checked against arithmetic."""
+"""The proof of full integer must fail for each single way in which a model is not; counts are checked against
+arithmetic.
+"""
 
 from __future__ import annotations
 
