@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import select
 import signal
@@ -89,14 +90,13 @@ class Capture(FrameSource):
                 if frame is not None:
                     return frame
             now_s = self._clock()
+            if child is None:
+                time.sleep(max(0.0, min(deadline_s, self._next_start_s) - now_s))
+            else:
+                child.wait(max(0.0, min(deadline_s, child.deadline_s) - now_s))
+                self._look_after(child)
             if now_s >= deadline_s:
                 break
-            wake_s = min(deadline_s, self._next_start_s if child is None else child.deadline_s)
-            if child is None:
-                time.sleep(max(0.0, wake_s - now_s))
-            else:
-                child.wait(max(0.0, wake_s - now_s))
-                self._look_after(child)
         return None
 
     def counts(self) -> SourceCounts:
@@ -223,7 +223,7 @@ class _Child:
 
     def wait(self, timeout_s: float) -> None:
         """Returns when a frame or a message comes, the process ends, or after ``timeout_s``."""
-        self._poll.poll(timeout_s * 1e3 + 1)
+        self._poll.poll(math.ceil(timeout_s * 1e3))
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._event_fd)
 

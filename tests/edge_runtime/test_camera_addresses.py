@@ -1,0 +1,80 @@
+"""What --camera may say, what it is taken for, and that no password is ever shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.cameras.address import CameraAddress, parse_camera, redact
+from edge_runtime.errors import MissingInputError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value", "live"),
+    [
+        (0, "device", "0", True),
+        ("2", "device", "2", True),
+        ("/dev/video2", "device", "/dev/video2", True),
+        ("/dev/v4l/by-id/usb-cam", "device", "/dev/v4l/by-id/usb-cam", True),
+        ("csi", "csi", "", True),
+        ("synthetic", "synthetic", "", True),
+        ("synthetic:640x480@15", "synthetic", "640x480@15", True),
+        ("http://cam/stream.mjpg", "http", "http://cam/stream.mjpg", True),
+        ("HTTPS://cam/", "http", "HTTPS://cam/", True),
+        ("rtsp://cam:554/live", "rtsp", "rtsp://cam:554/live", True),
+    ],
+)
+def test_addresses_are_recognised(text: str | int, kind: str, value: str, live: bool) -> None:
+    address = parse_camera(text)
+    assert (address.kind, address.value, address.live) == (kind, value, live)
+
+
+def test_files_and_folders_are_recognised_and_are_not_live(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"")
+    assert parse_camera(clip) == CameraAddress("video", str(clip))
+    assert parse_camera(tmp_path) == CameraAddress("folder", str(tmp_path))
+    assert not parse_camera(tmp_path).live
+
+
+@pytest.mark.parametrize("text", ["", "none.mp4", "camera", "/nowhere/at/all"])
+def test_what_is_not_there_is_named(text: str) -> None:
+    with pytest.raises(
+        MissingInputError, match=r"There is no camera, video file or folder '.*'; expected one of 0 \| "
+    ):
+        parse_camera(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["ftp://host/x", "file:///etc/passwd", "http://", "http:///x", "http://host:port/", "concat://a"]
+)
+def test_other_schemes_and_addresses_without_a_host_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"is not usable, expected http, https, rtsp or rtsps and a host"):
+        parse_camera(text)
+
+
+def test_a_negative_index_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"The camera index is -1, expected 0 or more"):
+        parse_camera(-1)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://admin:secret@10.0.0.9:554/live?token=abc", "rtsp://***@10.0.0.9:554/live?***"),
+        ("http://user@cam/", "http://***@cam/"),
+        ("http://cam/stream", "http://cam/stream"),
+        ("http://admin:secret@[::1]:80/", "http://***@[::1]:80/"),
+        ("http://admin:secret@host:bad/", "http://***"),
+        ("video.mp4", "video.mp4"),
+    ],
+)
+def test_passwords_and_tokens_are_hidden(address: str, shown: str) -> None:
+    assert redact(address) == shown
+
+
+def test_a_device_index_is_shown_as_its_path() -> None:
+    assert parse_camera(3).shown == "/dev/video3"
+    assert parse_camera("csi").shown == "csi"
+    assert parse_camera("rtsp://a:b@host/").shown == "rtsp://***@host/"

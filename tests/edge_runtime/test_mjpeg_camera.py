@@ -1,0 +1,198 @@
+"""The reader of network cameras against a real server: newest picture, damaged pictures counted, every refusal
+explained.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_runtime.cameras.frame import Frame
+from edge_runtime.cameras.mjpeg import MjpegCamera, NotMultipartError
+from edge_runtime.cameras.synthetic import numbered_picture, picture_number, wave_picture
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import CameraError
+
+
+@pytest.fixture
+def answering() -> Iterator[Callable[[bytes], str]]:
+    """Gives the address of a server that answers one connection with the given bytes and closes it."""
+    listeners: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def serve(answer: bytes) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def run() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        threads.append(threading.Thread(target=run, daemon=True))
+        threads[-1].start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+    yield serve
+    for thread in threads:
+        thread.join(5)
+    for listener in listeners:
+        listener.close()
+
+
+def take(camera: MjpegCamera, count: int) -> list[Frame]:
+    frames: list[Frame] = []
+    while len(frames) < count:
+        frame = camera.read(5.0)
+        assert frame is not None, "the camera fell silent"
+        frames.append(frame)
+    return frames
+
+
+@pytest.mark.parametrize("announce_length", [True, False])
+def test_pictures_come_in_order_whole_and_numbered(network_camera: Any, announce_length: bool) -> None:
+    network_camera.announce_length = announce_length
+    with MjpegCamera(network_camera.address) as camera:
+        frames = take(camera, 8)
+    assert all(picture_number(frame.pixels) == frame.seq for frame in frames)
+    assert [frame.seq for frame in frames] == sorted({frame.seq for frame in frames})
+    assert frames[0].pixels.shape == (240, 320, 3)
+
+
+def test_pictures_are_decoded_no_larger_than_needed(network_camera: Any) -> None:
+    with MjpegCamera(network_camera.address, InputSpec(24, 32)) as camera:
+        assert take(camera, 1)[0].pixels.shape == (30, 40, 3)
+
+
+def test_equal_pictures_have_equal_fingerprints_and_others_do_not(network_camera: Any) -> None:
+    same = network_camera.picture(0)
+    network_camera.picture = lambda number: same if number < 4 else network_camera_picture(number)
+    background = wave_picture(240, 320)
+
+    def network_camera_picture(number: int) -> bytes:
+        import cv2
+
+        return cv2.imencode(".jpg", numbered_picture(background, number))[1].tobytes()
+
+    with MjpegCamera(network_camera.address) as camera:
+        frames = take(camera, 8)
+    repeated = {frame.fingerprint for frame in frames if frame.seq < 4}
+    later = [frame.fingerprint for frame in frames if frame.seq >= 4]
+    assert len(repeated) == 1
+    assert len(set(later)) == len(later) and not repeated & set(later)
+
+
+def test_a_late_reader_gets_the_newest_picture_and_the_skipped_ones_are_counted(network_camera: Any) -> None:
+    with MjpegCamera(network_camera.address) as camera:
+        first = take(camera, 1)[0]
+        while network_camera.num_sent < 30:
+            threading.Event().wait(0.01)
+        late = take(camera, 1)[0]
+    assert late.seq - first.seq > 10
+    assert picture_number(late.pixels) == late.seq
+    assert camera.num_captured == late.seq + 1
+
+
+def test_damaged_pictures_are_counted_exactly_and_the_good_ones_all_arrive(network_camera: Any) -> None:
+    whole = network_camera.picture
+    kinds = np.random.default_rng(7).choice(4, 300, p=[0.84, 0.10, 0.05, 0.01])
+    noise = np.random.default_rng(8).bytes(4000)
+    damage = {
+        1: lambda content: content[: len(content) // 2],
+        2: lambda content: noise,
+        3: lambda content: b"<html>busy</html>",
+    }
+    network_camera.picture = lambda number: damage.get(int(kinds[number % 300]), lambda content: content)(whole(number))
+    network_camera.fps = 300
+    with MjpegCamera(network_camera.address, InputSpec(24, 32)) as camera:
+        while camera.num_captured + camera.num_bad < 300:
+            assert camera.read(5.0) is not None
+        total = camera.num_captured + camera.num_bad
+    sent = kinds[np.arange(total) % 300]
+    assert camera.num_bad == int((sent != 0).sum())
+    assert camera.num_captured == int((sent == 0).sum())
+
+
+def test_the_resolution_may_change_in_the_stream(network_camera: Any) -> None:
+    import cv2
+
+    pictures = [wave_picture(240, 320), wave_picture(480, 640)]
+    network_camera.picture = lambda number: cv2.imencode(".jpg", pictures[number // 4 % 2])[1].tobytes()
+    with MjpegCamera(network_camera.address) as camera:
+        shapes = {frame.pixels.shape for frame in take(camera, 12)}
+    assert shapes == {(240, 320, 3), (480, 640, 3)}
+
+
+def test_silence_gives_no_frame_and_then_an_error(network_camera: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_runtime.cameras.mjpeg.TIMEOUT_S", 0.2)
+    with MjpegCamera(network_camera.address) as camera:
+        take(camera, 1)
+        network_camera.stalled.set()
+        with pytest.raises(CameraError, match=r"sent nothing for 0.2 s; check the camera"):
+            for _ in range(100):
+                camera.read(0.05)
+
+
+def test_a_closed_stream_is_an_error(network_camera: Any) -> None:
+    with MjpegCamera(network_camera.address) as camera:
+        take(camera, 1)
+        network_camera.stop()
+        with pytest.raises(
+            CameraError, match=r"(closed its stream; the camera may be restarting|broke the connection)"
+        ):
+            for _ in range(100):
+                camera.read(0.05)
+
+
+def test_the_password_is_sent_and_never_shown(network_camera: Any) -> None:
+    address = network_camera.address.replace("//", "//me:p%40ss@")
+    with MjpegCamera(address) as camera:
+        assert camera.name == f"http://***@127.0.0.1:{network_camera.port}/stream.mjpg"
+    assert b"Authorization: Basic bWU6cEBzcw==" in network_camera.requests[0]  # me:p@ss
+    assert b"me:p" not in network_camera.requests[0]
+
+
+def test_nobody_at_the_address_is_an_error_that_names_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(CameraError, match=rf"http://127.0.0.1:{port}/x cannot be reached: Connection refused"):
+        MjpegCamera(f"http://127.0.0.1:{port}/x")
+
+
+def test_a_server_that_never_answers_is_left_after_the_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_runtime.cameras.mjpeg.TIMEOUT_S", 0.1)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        pytest.raises(CameraError, match=r"did not answer within 0.1 s"),
+    ):
+        MjpegCamera(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+
+
+MULTIPART = b"Content-Type: multipart/x-mixed-replace;boundary=a"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "message"),
+    [
+        (b"", CameraError, "sent 0 bytes and no whole answer; the camera may be restarting"),
+        (b"HTTP/1.1 404 Not Found", CameraError, "answered 404 Not Found, expected 200; check the address"),
+        (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic", CameraError, "answered 401 No, expected 200; check user and"),
+        (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest r=x", NotMultipartError, "answered 401 with no type"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /", NotMultipartError, "answered 302 with no type, expected a multipart"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4", NotMultipartError, "answered 200 with video/mp4"),
+        (b"SSH-2.0-OpenSSH", NotMultipartError, "does not speak HTTP, it answered 'SSH-2.0-OpenSSH'"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + MULTIPART, NotMultipartError, "answers in chunks"),
+    ],
+)
+def test_other_answers_are_explained(
+    answering: Callable[[bytes], str], answer: bytes, kind: type[CameraError], message: str
+) -> None:
+    with pytest.raises(kind, match=re.escape(message)):
+        MjpegCamera(answering(answer + b"\r\n\r\n" if answer else b""))

@@ -1,0 +1,155 @@
+"""JPEG headers and decoding no larger than the model needs: sizes, limits, and pixels close to the plain path."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_runtime.cameras.synthetic import wave_picture
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import DataError, MissingInputError
+from edge_runtime.image_file import decode_image
+from edge_runtime.jpeg import JpegHeader, is_whole, jpeg_end, jpeg_header
+from edge_runtime.preprocess import preprocess
+from edge_runtime.shrink import decode_shrunk, read_shrunk, reduction
+
+
+def jpeg(height: int, width: int, quality: int = 90) -> bytes:
+    return cv2.imencode(".jpg", wave_picture(height, width), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def with_exif_turn(content: bytes) -> bytes:
+    """``content`` with an EXIF block that asks for a quarter turn (orientation 6)."""
+    tiff = b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
+    block = b"Exif\0\0" + tiff
+    return content[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + content[2:]
+
+
+def bomb(side: int = 65_500) -> bytes:
+    """A small JPEG whose header claims ``side`` x ``side`` pixels."""
+    content = bytearray(jpeg(16, 16))
+    at = content.index(b"\xff\xc0") + 5
+    content[at : at + 4] = struct.pack(">HH", side, side)
+    return bytes(content)
+
+
+def test_the_header_tells_size_and_exif() -> None:
+    assert jpeg_header(jpeg(120, 200)) == JpegHeader(200, 120, False)
+    assert jpeg_header(with_exif_turn(jpeg(120, 200))) == JpegHeader(200, 120, True)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xd8", b"\x89PNG\r\n", b"\xff\xd8\xff\xda\0\0", b"\xff\xd8 text", b"\xff\xd8\xff\xd9"]
+)
+def test_what_is_no_jpeg_has_no_header(content: bytes) -> None:
+    assert jpeg_header(content) is None
+
+
+@given(st.binary(max_size=400))
+@settings(derandomize=True, max_examples=300, deadline=None)
+def test_no_bytes_make_the_header_reader_fail(tail: bytes) -> None:
+    jpeg_header(b"\xff\xd8\xff" + tail)
+    jpeg_end(b"\xff\xd8\xff" + tail)
+
+
+def test_the_end_of_a_jpeg_is_found_behind_a_thumbnail_with_an_end_of_its_own() -> None:
+    content = jpeg(64, 64)
+    thumbnail = b"\xff\xe1" + struct.pack(">H", 12) + b"\xff\xd8inner\xff\xd9\0"
+    nested = content[:2] + thumbnail + content[2:]
+    assert jpeg_end(b"xx" + nested + b"tail", 2) == 2 + len(nested)
+    assert jpeg_end(nested[:-1]) == -1
+
+
+def test_a_cut_jpeg_is_not_whole_and_a_padded_one_is() -> None:
+    content = jpeg(64, 64)
+    assert is_whole(content)
+    assert is_whole(content + b"\0\0\0")
+    assert not is_whole(content[:-2])
+    assert not is_whole(b"<html>")
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "spec", "divisor"),
+    [
+        (480, 640, InputSpec(32, 32), 8),
+        (480, 640, InputSpec(96, 96), 4),
+        (480, 640, InputSpec(224, 224), 2),
+        (480, 640, InputSpec(241, 224), 1),
+        (479, 640, InputSpec(60, 60), 8),
+        (480, 640, InputSpec(60, 60, "crop"), 8),
+        (480, 640, InputSpec(61, 61, "crop"), 4),
+        (480, 640, InputSpec(80, 80, "letterbox"), 8),
+        (480, 640, InputSpec(81, 81, "letterbox"), 4),
+        (32, 32, InputSpec(32, 32), 1),
+        (10, 10, InputSpec(32, 32), 1),
+    ],
+)
+def test_the_reduction_is_the_largest_that_still_covers_the_input(
+    height: int, width: int, spec: InputSpec, divisor: int
+) -> None:
+    assert reduction(height, width, spec) == divisor
+
+
+@given(
+    st.integers(1, 900),
+    st.integers(1, 900),
+    st.integers(1, 128),
+    st.integers(1, 128),
+    st.sampled_from(["stretch", "crop"]),
+)
+@settings(derandomize=True, max_examples=300, deadline=None)
+def test_a_reduced_picture_is_never_smaller_than_the_input(
+    height: int, width: int, input_height: int, input_width: int, resize: str
+) -> None:
+    divisor = reduction(height, width, InputSpec(input_height, input_width, resize))
+    assert divisor == 1 or (-(-height // divisor) >= input_height and -(-width // divisor) >= input_width)
+
+
+@pytest.mark.parametrize("size_wh", [(640, 480), (1280, 720), (1920, 1080)])
+@pytest.mark.parametrize("side", [32, 96])
+@pytest.mark.parametrize("resize", ["stretch", "crop", "letterbox"])
+def test_the_model_sees_nearly_the_same_picture_as_by_the_plain_path(
+    size_wh: tuple[int, int], side: int, resize: str
+) -> None:
+    content, spec = jpeg(size_wh[1], size_wh[0]), InputSpec(side, side, resize)
+    shrunk = decode_shrunk(content, "wave", spec)
+    assert shrunk.shape[0] < size_wh[1] / 2
+    plain = preprocess(decode_image(content, "wave"), spec).astype(np.int16)
+    assert np.abs(preprocess(shrunk, spec) - plain).mean() < 2.0
+
+
+def test_a_turned_jpeg_is_turned_and_still_covers_the_input() -> None:
+    assert decode_shrunk(with_exif_turn(jpeg(240, 640)), "turned", InputSpec(70, 30)).shape == (320, 120, 3)
+
+
+def test_other_formats_and_no_input_spec_give_the_whole_picture() -> None:
+    png = cv2.imencode(".png", wave_picture(200, 200))[1].tobytes()
+    assert decode_shrunk(png, "a.png", InputSpec(8, 8)).shape == (200, 200, 3)
+    assert decode_shrunk(jpeg(200, 200), "a.jpg", None).shape == (200, 200, 3)
+
+
+def test_a_bomb_is_refused_before_it_is_decoded() -> None:
+    with pytest.raises(DataError, match=r"bomb.jpg has 65500x65500 pixels; the limit is 100000000 pixels"):
+        decode_shrunk(bomb(), "bomb.jpg", InputSpec(32, 32))
+
+
+def test_a_damaged_jpeg_is_refused_by_name() -> None:
+    whole = jpeg(640, 640)
+    header_only = whole[: whole.index(b"\xff\xda")]
+    with pytest.raises(DataError, match=r"half.jpg \(\d+ bytes\) starts as a JPEG but OpenCV cannot decode it"):
+        decode_shrunk(header_only, "half.jpg", InputSpec(32, 32))
+
+
+def test_files_are_read_by_path_and_missing_ones_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg(640, 640))
+    assert read_shrunk(tmp_path / "a.jpg", InputSpec(32, 32)).shape == (80, 80, 3)
+    with pytest.raises(MissingInputError, match=r"There is no picture .*none.jpg; check the path"):
+        read_shrunk(tmp_path / "none.jpg", None)
+    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\); expected a picture file"):
+        read_shrunk(tmp_path, None)
