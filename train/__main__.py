@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     flags.add_argument("--out", type=Path, required=True, help="run directory to write")
-    flags.add_argument("--data", default="cifar10-mini", help="cifar10-mini (default), cifar10, or a folder of pictures")
+    flags.add_argument("--data", default="cifar10-mini", help="cifar10-mini (default), cifar10 or a folder of pictures")
     flags.add_argument("--data-path", type=Path, help="where cifar10 lies: an .npz or a folder of extracted batches")
     flags.add_argument("--model", default="seed_cnn", choices=MODELS, help="architecture (default: seed_cnn)")
     flags.add_argument("--size", help="input size in pixels, N or HEIGHTxWIDTH (default: 32 for cifar10, else 64)")

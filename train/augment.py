@@ -53,7 +53,7 @@ def cutout(images: Batch, size: int, rng: np.random.Generator) -> Batch:
 
 
 def mixup(images: Batch, targets: Targets, alpha: float, rng: np.random.Generator) -> tuple[Batch, Targets]:
-    """Each picture blended with another of the batch, share drawn from Beta(alpha, alpha); targets in the same share."""
+    """Each picture blended with another of the batch, its share drawn from Beta(alpha, alpha); targets alike."""
     share = float(rng.beta(alpha, alpha))
     order = rng.permutation(len(images))
     blend = images * np.float32(share) + images[order] * np.float32(1 - share)

@@ -1,4 +1,4 @@
-"""Batch normalisation by TensorFlow's fused kernel, for training only: an epoch of inverted residuals takes half the time.
+"""Batch normalisation by TensorFlow's fused kernel, for training only: inverted residuals train twice as fast.
 
 The layer has the stock layer's variables in the stock order, so weights move both ways by position; nothing of this
 class is ever saved.

@@ -1,4 +1,4 @@
-"""Batches for training, prepared by a thread while the previous step computes, in an order that only the seed decides."""
+"""Batches for training, prepared in a thread while the previous step computes; the seed alone decides their order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ORDER_STREAM, AUGMENT_STREAM = 10, 11
 
 
 def num_batches(split: Split, batch_size: int) -> int:
-    """Batches an epoch: the last, incomplete one is left out (its pictures differ each epoch) unless it is the only one."""
+    """Batches an epoch; an incomplete last one is left out (other pictures each epoch) unless it is the only one."""
     return max(1, len(split.labels) // batch_size)
 
 

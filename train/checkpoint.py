@@ -1,4 +1,4 @@
-"""The state of a training after an epoch, in one file that is replaced whole: a killed run finds the old or the new one.
+"""The state of a training after an epoch, in one file that is replaced whole: a killed run finds the old or the new.
 
 Plain arrays in an .npz and a JSON text; never a pickle. Random numbers need no state here: every batch draws from
 (seed, epoch, batch).
@@ -69,7 +69,8 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     try:
         with np.load(path, allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
-            groups = {group: [file[key] for key in sorted(file.files) if key.startswith(group + "/")] for group in GROUPS}
+            keys = sorted(file.files)
+            groups = {group: [file[key] for key in keys if key.startswith(f"{group}/")] for group in GROUPS}
         return Checkpoint(
             epoch=facts["epoch"],
             best_accuracy=facts["best_accuracy"],
@@ -79,5 +80,6 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         )
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise DataError(
-            f"The checkpoint {path} cannot be read ({error}); expected what an earlier run wrote. Start again with --force."
+            f"The checkpoint {path} cannot be read ({error}); expected what an earlier run wrote. "
+            "Start again with --force."
         ) from error

@@ -20,9 +20,9 @@ SCHEDULES = ("constant", "cosine")
 class Recipe:
     """How to train: everything that changes the weights besides the data, the architecture and the seed.
 
-    ``warmup`` is the share of all steps with a rising rate. ``weight_decay`` is decoupled and acts on kernels alone: each
-    step takes rate x decay off them. ``crop_padding`` and ``cutout`` are pixels, 0 = off; ``mixup`` and ``cutmix`` are
-    the alpha of their Beta distribution, 0 = off. ``average`` is the decay a step of the weights' moving average, 0 = off.
+    ``warmup`` is the share of all steps with a rising rate. ``weight_decay`` is decoupled and acts on kernels alone:
+    each step takes rate x decay off them. ``crop_padding`` and ``cutout`` are pixels, ``mixup`` and ``cutmix`` the
+    alpha of their Beta distribution, ``average`` the decay a step of the weights' moving average; 0 turns each off.
     """
 
     name: str
@@ -78,7 +78,7 @@ def adam(epochs: int = 10) -> Recipe:
 
 
 def modern(epochs: int = 36) -> Recipe:
-    """One cycle of SGD with momentum, crop and flip, decoupled decay, averaged weights: for small networks that underfit."""
+    """One cycle of SGD with momentum, crop, flip, decoupled decay, averaged weights: for networks that underfit."""
     return Recipe(
         name="modern", epochs=epochs, batch_size=128, optimizer="sgd", learning_rate=0.2, schedule="cosine",
         warmup=0.1, weight_decay=2e-3, label_smoothing=0.0, crop_padding=4, flip=True, cutout=0, mixup=0.0, cutmix=0.0,

@@ -1,8 +1,9 @@
-"""Tells people on stderr how far the training is and when it will end: a bar on a terminal, a line an epoch elsewhere."""
+"""Tells people on stderr how far training is and when it will end: a bar on a terminal, else a line an epoch."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TextIO
 
 BAR_WIDTH = 24
@@ -12,7 +13,7 @@ REFRESH_S = 0.2
 class Progress:
     """Writes to ``stream``; ``clock`` gives monotonic seconds."""
 
-    def __init__(self, stream: TextIO, num_epochs: int, clock=time.monotonic) -> None:  # noqa: ANN001
+    def __init__(self, stream: TextIO, num_epochs: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.stream, self.num_epochs, self.clock = stream, num_epochs, clock
         self.live = stream.isatty()
         self.first: tuple[float, float] | None = None

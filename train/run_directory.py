@@ -36,7 +36,9 @@ def expect_free(out: Path, checkpoints: Path) -> None:
         )
 
 
-def write_run(out: Path, config: TrainConfig, dataset: Dataset, result: TrainResult, report: ClassificationReport) -> None:
+def write_run(
+    out: Path, config: TrainConfig, dataset: Dataset, result: TrainResult, report: ClassificationReport
+) -> None:
     """Writes everything into ``out``, replacing what is there in one step."""
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
@@ -55,7 +57,7 @@ def write_run(out: Path, config: TrainConfig, dataset: Dataset, result: TrainRes
 
 
 def calibration_indices(dataset: Dataset, seed: int) -> list[int]:
-    """At most MAX_CALIBRATION training pictures, seeded, dealt out class by class, none with a test picture's content."""
+    """At most MAX_CALIBRATION training pictures, seeded, dealt out class by class, none of them a test picture."""
     tested = {dataset.test.record(index).sha256 for index in range(len(dataset.test.labels))}
     order = balanced_order(dataset.train.labels, np.random.default_rng([seed, CALIBRATION_STREAM]))
     picked: list[int] = []

@@ -8,7 +8,7 @@ from train.config import Recipe
 
 
 def learning_rate(step: int, num_steps: int, recipe: Recipe) -> float:
-    """The rate of ``step`` (0 .. num_steps - 1): a linear warm-up, then constant or along half a cosine towards zero."""
+    """The rate of ``step`` (0 .. num_steps - 1): a linear warm-up, then constant or half a cosine towards zero."""
     warmup = round(num_steps * recipe.warmup)
     if step < warmup:
         return recipe.learning_rate * (step + 1) / warmup

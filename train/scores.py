@@ -22,9 +22,8 @@ def table(report: ClassificationReport) -> str:
     for row in report.per_class:
         lines.append(f"{row.label:{width}}  {row.precision:9.3f}  {row.recall:6.3f}  {row.f1:6.3f}  {row.support:6d}")
     num = sum(row.support for row in report.per_class)
-    lines.append(
-        f"{'macro':{width}}  {report.macro_precision:9.3f}  {report.macro_recall:6.3f}  {report.macro_f1:6.3f}  {num:6d}"
-    )
+    macro = f"{report.macro_precision:9.3f}  {report.macro_recall:6.3f}  {report.macro_f1:6.3f}"
+    lines.append(f"{'macro':{width}}  {macro}  {num:6d}")
     cell = max(len(str(count)) for counts in report.confusion for count in counts)
     lines += ["", "confusion (row = truth, column = prediction)"]
     for row, counts in zip(report.per_class, report.confusion, strict=True):

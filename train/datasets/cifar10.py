@@ -48,8 +48,8 @@ def verified(images: NDArray[np.uint8], labels: NDArray[np.uint8], source: str) 
     """
     if images.shape != (60_000, 32, 32, 3) or labels.shape != (60_000,) or images.dtype != np.uint8:
         raise DataError(
-            f"{source} holds {images.shape} {images.dtype} pictures and {labels.shape} labels, expected (60000, 32, 32, 3) "
-            "uint8 and (60000,): it is not the complete CIFAR-10; get it again."
+            f"{source} holds {images.shape} {images.dtype} pictures and {labels.shape} labels, expected "
+            "(60000, 32, 32, 3) uint8 and (60000,): it is not the complete CIFAR-10; get it again."
         )
     for number, name in enumerate(BATCHES):
         part = slice(number * BATCH_SIZE, (number + 1) * BATCH_SIZE)

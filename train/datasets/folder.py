@@ -1,7 +1,7 @@
 """A folder of pictures as a data set: one directory a class, or train/, val/ (or validation/) and test/ above those.
 
-Every file is read once to hash and to try it; training decodes it again batch by batch, so the pictures never have to fit
-in memory. Splits are cut by content hash within each class, so the same pictures give the same split on any machine.
+Every file is read once to hash and to try it; training decodes it again batch by batch, so the pictures never have to
+fit in memory. Splits are cut by content hash within each class: the same pictures give the same split on any machine.
 """
 
 from __future__ import annotations
@@ -38,21 +38,22 @@ def open_folder(folder: Path, input_spec: InputSpec) -> Dataset:
 
     Raises:
         MissingInputError: there is no such folder.
-        DataError: files are unreadable, misplaced or contradict each other, or a class or split is empty; lists the files.
+        DataError: files are unreadable, misplaced or contradictory, or a class or split is empty; lists the files.
     """
     if not folder.is_dir():
-        raise MissingInputError(f"There is no folder {folder}; expected a data set's name or a folder of class directories.")
+        raise MissingInputError(f"There is no folder {folder}; expected cifar10-mini, cifar10 or a folder of classes.")
     given = _read_splits(folder)
     labels = sorted({picture.label for picture in given["train"]})
     if len(labels) < 2:
         raise DataError(
-            f"{folder} has {len(labels)} class ({', '.join(labels) or 'none'}), expected at least 2 directories with pictures."
+            f"{folder} has {len(labels)} class ({', '.join(labels) or 'none'}), "
+            "expected at least 2 directories with pictures."
         )
     for split in ("validation", "test"):
         strangers = sorted({picture.label for picture in given.get(split, [])} - set(labels))
         if strangers:
             raise DataError(
-                f"The {split} split in {folder} has the classes {', '.join(strangers)}, which the training split has not; "
+                f"The {split} split in {folder} has the classes {', '.join(strangers)}, which training has not; "
                 f"expected only {', '.join(labels)}."
             )
     splits = _disjoint(given)
@@ -76,11 +77,12 @@ def _read_splits(folder: Path) -> dict[str, list[_Picture]]:
     others = [path for path in entries if path.name not in SPLIT_NAMES]
     if others:
         raise DataError(
-            f"{folder} has train/ and also {_list(others)}; expected nothing but train/, val/ (or validation/) and test/ beside it."
+            f"{folder} has train/ and also {_list(others)}; expected only train/, val/ (or validation/), test/."
         )
     if "val" in split_folders and "validation" in split_folders:
         raise DataError(f"{folder} has both val/ and validation/; expected one of them.")
-    _expect_none([path for path in _visible(folder) if path.is_file()], "lie beside the splits", "files in class directories")
+    loose = [path for path in _visible(folder) if path.is_file()]
+    _expect_none(loose, "lie beside the splits", "files in class directories")
     return {SPLIT_NAMES[name]: _read_classes(path) for name, path in split_folders.items()}
 
 
@@ -89,12 +91,12 @@ def _read_classes(folder: Path) -> list[_Picture]:
     loose = [path for path in entries if not path.is_dir()]
     _expect_none(loose, f"lie beside the classes of {folder}", "every picture in its class's directory")
     badly_named = [path for path in entries if path.name != path.name.strip() or not path.name.isprintable()]
-    _expect_none(badly_named, "have class names with blanks at an end or control characters", "plain names: rename them")
+    _expect_none(badly_named, "have blanks at an end or control characters in their names", "plain class names: rename")
     files: list[tuple[Path, str]] = []
     for path in entries:
         found = sorted(file for file in path.rglob("*") if file.is_file() and _is_visible(file))
         if not found:
-            raise DataError(f"The class directory {path} has no picture; expected at least one, or remove the directory.")
+            raise DataError(f"The class directory {path} has no picture; expected at least one: fill or remove it.")
         files += [(file, path.name) for file in found]
     odd = [file for file, _ in files if file.suffix.lower() not in PICTURE_SUFFIXES]
     _expect_none(odd, "have no picture's ending", f"one of {' '.join(PICTURE_SUFFIXES)}: rename or remove them")
@@ -116,14 +118,14 @@ def _read(entry: tuple[Path, str]) -> _Picture | None:
 
 
 def _disjoint(given: dict[str, list[_Picture]]) -> dict[str, list[_Picture]]:
-    """Every content once: a picture of the test split leaves the other two, one of the validation split leaves training."""
+    """Every content once: what is in the test split leaves the other two, what is in validation leaves training."""
     owners: dict[str, _Picture] = {}
     for picture in (picture for pictures in given.values() for picture in pictures):
         first = owners.setdefault(picture.sha256, picture)
         if first.label != picture.label:
             raise DataError(
-                f"{first.file} and {picture.file} are the same picture but in the classes {first.label} and {picture.label}; "
-                "expected one class: remove one of them."
+                f"{first.file} and {picture.file} are the same picture but in the classes {first.label} and "
+                f"{picture.label}; expected one class: remove one of them."
             )
     result, taken = {}, set()
     for name in ("test", "validation", "train"):

@@ -30,9 +30,7 @@ def _residual(x: keras.KerasTensor, name: str, filters: int, stride: int) -> ker
     y = layers.ReLU(name=f"{name}_a_relu")(_convolve(x, f"{name}_a", filters, stride))
     y = _convolve(y, f"{name}_b", filters, 1)
     if stride > 1:
-        x = layers.Conv2D(
-            filters, 1, stride, padding="same", kernel_initializer="he_normal", name=f"{name}_short"
-        )(x)
+        x = layers.Conv2D(filters, 1, stride, padding="same", kernel_initializer="he_normal", name=f"{name}_short")(x)
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, y]))
 
 

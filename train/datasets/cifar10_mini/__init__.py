@@ -1,7 +1,7 @@
 """``cifar10-mini``: the embedded default data set, a class-balanced part of CIFAR-10 that is the same for everybody.
 
-Selection: in the original order, the first 1,000 pictures of each class of the five training batches and the first 200 of
-each class of the test batch. Stored without loss, one WebP sheet of pictures a class and split, 40 pictures a row;
+Selection: in the original order, the first 1,000 pictures of each class of the five training batches and the first 200
+of each class of the test batch. Stored without loss, one WebP sheet of pictures a class and split, 40 pictures a row;
 ``selection.json`` has each picture's original row and each sheet's checksum. ``make.py`` made it.
 A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 """
@@ -43,7 +43,9 @@ def read_mini(input_spec: InputSpec, folder: Path = FOLDER) -> tuple[ArraySplit,
             images = from_sheet(cv2.cvtColor(read_image(path), cv2.COLOR_BGR2RGB))
             found = hashlib.sha256(images.tobytes()).hexdigest()
             if found != facts["sha256"]:
-                raise DataError(f"The pixels of {path} have SHA-256 {found}, expected {facts['sha256']}: check it out again.")
+                raise DataError(
+                    f"The pixels of {path} have SHA-256 {found}, expected {facts['sha256']}: check it out again."
+                )
             sheets.append(images)
             names += [f"{BATCHES[row // BATCH_SIZE]}/{row % BATCH_SIZE:05d}" for row in facts["rows"]]
         labels = np.repeat(np.arange(len(LABELS), dtype=np.int64), num)

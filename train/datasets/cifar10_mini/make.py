@@ -1,6 +1,6 @@
 """Made the sheets and ``selection.json`` of this folder from the complete CIFAR-10; kept so that anybody can repeat it.
 
-    python -m train.datasets.cifar10_mini.make cifar10.npz FOLDER
+python -m train.datasets.cifar10_mini.make cifar10.npz FOLDER
 """
 
 from __future__ import annotations
