@@ -42,7 +42,8 @@ examples:
   edge-runtime VERB --help
 
 Without --model the small model that came with the package is used.
-exit codes: 0 ok, 1 failure, 2 usage, 65 bad model or data, 66 input missing, 69 camera unavailable, 70 internal
+exit codes: 0 ok, 1 failure, 2 usage, 65 bad model or data, 66 input missing, 69 camera unavailable, 70 internal,
+75 camera already in use, 78 configuration
 """
 
 
@@ -61,6 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        print(f"edge-runtime: the results cannot be written: {error}; check the disk.", file=sys.stderr)
+        return 1
     except SystemExit as error:  # argparse: 0 after --help, 2 after a usage error
         return error.code if isinstance(error.code, int) else 2
     except Exception:
@@ -122,7 +126,8 @@ def _run(arguments: list[str]) -> int:
     )
     flags = parser.parse_args(arguments)
 
-    from edge_runtime.cameras import open_camera
+    from edge_runtime.cameras import open_camera, parse_camera
+    from edge_runtime.instance_lock import only_user_of
     from edge_runtime.loop import Loop, LoopConfig
     from edge_runtime.sinks import open_sink
     from edge_runtime.smoothing import parse_hold
@@ -136,6 +141,7 @@ def _run(arguments: list[str]) -> int:
     sink = open_sink(flags.format, sys.stdout, sys.stderr)
     model = _open_model(flags)
     with (
+        only_user_of(parse_camera(flags.camera)),
         open_camera(flags.camera, model.contract.spec.input, wait=math.isinf(flags.give_up_s)) as source,
         _classifier(flags, model) as classifier,
     ):
@@ -343,10 +349,13 @@ def _open_model(flags: Namespace) -> ModelFile:
 
 
 def _classifier(flags: Namespace, model: ModelFile) -> Classifier:
+    import cv2
+
     from edge_runtime.classifier import Classifier
 
     if not 1 <= flags.threads <= 64:
         raise UsageError(f"--threads is {flags.threads}, expected 1 to 64.")
+    cv2.setNumThreads(flags.threads)
     return Classifier(model, threads=flags.threads, backend=flags.backend, threshold=flags.threshold, top_k=flags.top_k)
 
 

@@ -51,7 +51,7 @@ class Health:
         self.config = config or HealthConfig()
         self._start_s = now_s
         self._arrived_s: float | None = None
-        self._fresh_s: float | None = None
+        self._fresh_s = now_s
         self._trouble = ""
         self._age_ms = 0.0
         self._fingerprint: int | None = None
@@ -65,7 +65,6 @@ class Health:
         far.
         """
         self._arrive(captured, now_s)
-        self._fresh_s = now_s
         if fingerprint is None or fingerprint != self._fingerprint:
             self._fingerprint, self._same_since_s = fingerprint, now_s
         reason = one_colour_reason(pixels)
@@ -74,13 +73,19 @@ class Health:
         elif self._one_colour_since_s is None:
             self._one_colour_since_s = now_s
         self._one_colour_reason = reason
-        return not reason and not self._is_frozen(now_s)
+        allowed = not reason and not self._is_frozen(now_s)
+        if not allowed:  # the frame was in time; a label would not have come anyway
+            self.labelled(now_s)
+        return allowed
+
+    def labelled(self, now_s: float) -> None:
+        """Notes that a frame got its label in time."""
+        self._fresh_s, self._age_ms = now_s, 0.0
 
     def too_old(self, age_ms: float, captured: int, now_s: float) -> None:
         """Notes a frame that came too late for a label."""
         self._arrive(captured, now_s)
         self._age_ms = age_ms
-        self._fresh_s = self._fresh_s if self._fresh_s is not None else self._start_s
 
     def silence(self, captured: int, now_s: float, trouble: str = "") -> None:
         """Notes that no frame came; ``trouble`` is what the camera says about it."""
@@ -97,7 +102,7 @@ class Health:
         if self._arrived_s is None or quiet_s > config.no_camera_s:
             self._rate.forget_window()
             return Condition("no_camera", self._trouble or f"no frame for {quiet_s:.1f} s; the camera is silent")
-        if self._fresh_s is not None and now_s - self._fresh_s > config.stale_s and self._age_ms:
+        if self._age_ms and now_s - self._fresh_s > config.stale_s:
             return Condition(
                 "stale", f"frames arrive {self._age_ms:.0f} ms old; this machine or the network is too slow"
             )
@@ -113,7 +118,7 @@ class Health:
     def _arrive(self, captured: int, now_s: float) -> None:
         gap_s = now_s - self._arrived_s if self._arrived_s is not None else 0.0
         if gap_s > self.config.no_camera_s:  # a camera that comes back starts with a clean record
-            self._fingerprint, self._one_colour_since_s, self._age_ms = None, None, 0.0
+            self._fingerprint, self._one_colour_since_s, self._age_ms, self._fresh_s = None, None, 0.0, now_s
             self._rate.forget_window()
         self._arrived_s, self._trouble = now_s, ""
         self._rate.add(captured, now_s)

@@ -52,13 +52,15 @@ def jpeg_header(content: bytes) -> JpegHeader | None:
 
 
 def jpeg_end(content: bytes | bytearray, start: int = 0) -> int:
-    """Where the JPEG that starts at ``start`` ends (the index after its last byte), or -1 when its end is not there
-    yet.
+    """The index after the last byte of the JPEG that starts at ``start``; -1 when its end is not there yet, 0 when
+    broken.
 
     Segments before the scan are stepped over, because a thumbnail inside one has an end marker of its own.
     """
     position = start + 2
-    while position + 4 <= len(content) and content[position] == 0xFF:
+    while position + 4 <= len(content):
+        if content[position] != 0xFF:
+            return 0
         marker = content[position + 1]
         if marker == 0xDA:
             end = content.find(END, position)

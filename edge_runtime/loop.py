@@ -147,6 +147,7 @@ class Loop:
             self._discard(age_ms, self._source.counts().captured, finished_s)
             return
         self._timings.add("age", age_ms)
+        self._health.labelled(finished_s)
         self._processed += 1
         self._labels += 1
         self._in_hand = 0

@@ -78,7 +78,7 @@ class MultipartReader:
         if boundary >= 0:
             return self._without_line_break(start, boundary)
         end = jpeg_end(self._buffer, start) if self._buffer[start : start + 2] == START else -1
-        return end if end >= 0 else None
+        return end if end > 0 else None
 
     def _early_end(self, start: int) -> int | None:
         """The end of a part that is shorter than announced, known by the next boundary with its headers behind it."""

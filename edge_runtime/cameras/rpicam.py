@@ -77,6 +77,10 @@ class PiCamera(FrameSource):
         while True:
             start = self._buffer.find(START)
             end = jpeg_end(self._buffer, start) if start >= 0 else -1
+            if end == 0:  # broken inside its headers: go on at the next picture
+                self.num_bad += 1
+                del self._buffer[: start + len(START)]
+                continue
             if end < 0:
                 if newest is None or not self._receive():
                     return newest

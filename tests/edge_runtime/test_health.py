@@ -132,6 +132,8 @@ def test_frames_that_are_always_too_old_are_stale_and_the_reason_names_their_age
     assert health.condition(1.9).state == "stale"
     assert "730 ms old" in health.condition(1.9).reason
     health.frame(scene(21), 21, 22, 2.0)
+    assert health.condition(2.0).state == "stale"  # it may still take too long
+    health.labelled(2.0)
     assert health.condition(2.0).state == "ok"
 
 
