@@ -88,7 +88,7 @@ def modern(epochs: int = 36) -> Recipe:
 
 RECIPES = {"adam": adam, "modern": modern}
 # What each architecture is trained with unless told otherwise: (recipe, epochs).
-PRESETS = {"seed_cnn": ("adam", 10), "resnet8": ("modern", 40), "micro": ("modern", 36)}
+PRESETS = {"seed_cnn": ("adam", 10), "resnet8": ("modern", 30), "micro": ("modern", 36)}
 
 
 def preset(model: str, recipe: str | None = None, epochs: int | None = None) -> Recipe:

@@ -27,6 +27,7 @@ from train.progress import Progress
 from train.schedule import learning_rate
 
 EVALUATION_BATCH = 500
+SHORTEST_AVERAGE = 25  # the average spans at most 1/25 of all steps
 Forward = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -50,7 +51,8 @@ def fit(config: TrainConfig, dataset: Dataset, checkpoints: Path, *, resume: boo
     recipe = config.recipe
     keras.utils.set_random_seed(config.seed)
     model = build_model(config.model, config.input, len(dataset.labels))
-    trainer, forward = _Trainer(model, recipe), compiled(model)
+    steps = num_batches(dataset.train, recipe.batch_size)
+    trainer, forward = _Trainer(model, recipe, recipe.epochs * steps), compiled(model)
     state = load_checkpoint(checkpoints) if resume else None
     history: list[dict[str, float]] = []
     best, best_accuracy = model.get_weights(), -1.0
@@ -59,7 +61,6 @@ def fit(config: TrainConfig, dataset: Dataset, checkpoints: Path, *, resume: boo
         trainer.restore(state)
         history, best, best_accuracy = list(state.history), state.best, state.best_accuracy
         progress.note(f"resumed after epoch {state.epoch} of {recipe.epochs}")
-    steps = num_batches(dataset.train, recipe.batch_size)
     for epoch in range(len(history), recipe.epochs):
         started_s = time.monotonic()
         batches = epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, epoch)
@@ -76,9 +77,8 @@ def fit(config: TrainConfig, dataset: Dataset, checkpoints: Path, *, resume: boo
                 f"lower the learning rate ({recipe.learning_rate})."
             )
         trainer.finish_epoch()
-        accuracy = float(
-            np.mean(predict(model, dataset.validation, forward).argmax(axis=1) == dataset.validation.labels)
-        )
+        answers = predict(model, dataset.validation, forward).argmax(axis=1)
+        accuracy = float(np.mean(answers == dataset.validation.labels))
         seconds = time.monotonic() - started_s
         row = {
             "epoch": epoch + 1,
@@ -113,10 +113,12 @@ def predict(model: keras.Model, split: Split, forward: Forward | None = None) ->
 class _Trainer:
     """The training copy of a model, its optimizer, and the stock model that holds the moving average of the weights."""
 
-    def __init__(self, model: keras.Model, recipe: Recipe) -> None:
+    def __init__(self, model: keras.Model, recipe: Recipe, total_steps: int) -> None:
         self.averaged = model
         self.training = training_clone(model)
         self.recipe = recipe
+        # On little data the average must not reach back into the time of high rates.
+        self.decay = max(0.0, min(recipe.average, 1 - SHORTEST_AVERAGE / total_steps))
         self.optimizer: Any = (
             keras.optimizers.Adam(recipe.learning_rate)
             if recipe.optimizer == "adam"
@@ -146,7 +148,7 @@ class _Trainer:
             self.num_steps.assign_add(1)
             # The average must not remember the random start: it begins short and lengthens to its final decay.
             num = tf.cast(self.num_steps, tf.float32)
-            decay = tf.minimum(self.recipe.average, (1 + num) / (10 + num))
+            decay = tf.minimum(self.decay, (1 + num) / (10 + num))
             for average, value in zip(self.averaged.variables, self.training.variables, strict=True):
                 average.assign(average * decay + value * (1 - decay))
         right = tf.equal(tf.argmax(logits, axis=1), tf.argmax(targets, axis=1))

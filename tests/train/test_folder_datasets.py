@@ -1,0 +1,159 @@
+"""A folder becomes three splits without a picture in common, or an error that names the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import DataError, MissingInputError
+from train.datasets.folder import open_folder
+
+SPEC = InputSpec(8, 8)
+
+
+def picture(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (12, 10, 3), np.uint8)
+    assert cv2.imwrite(str(path), pixels)
+
+
+def classes(folder: Path, num: int = 20, names: tuple[str, ...] = ("cat", "ant"), start: int = 0) -> Path:
+    for number, name in enumerate(names):
+        for i in range(num):
+            picture(folder / name / f"{i:03d}.png", start + number * 1000 + i)
+    return folder
+
+
+def hashes(split) -> set[str]:  # type: ignore[no-untyped-def]
+    return set(split.sha256)
+
+
+def test_class_directories_are_split_80_10_10_with_sorted_labels(tmp_path: Path) -> None:
+    dataset = open_folder(classes(tmp_path), SPEC)
+    assert dataset.labels == ("ant", "cat")
+    assert [len(split.labels) for split in (dataset.train, dataset.validation, dataset.test)] == [32, 4, 4]
+    assert set(dataset.test.labels.tolist()) == {0, 1}
+
+
+def test_pictures_are_read_through_the_one_preprocessing(tmp_path: Path) -> None:
+    batch = open_folder(classes(tmp_path), SPEC).train.read([0, 3])
+    assert (batch.shape, batch.dtype) == ((2, 8, 8, 3), np.dtype(np.uint8))
+
+
+def test_the_split_follows_the_content_and_not_the_file_names(tmp_path: Path) -> None:
+    first = open_folder(classes(tmp_path / "a"), SPEC)
+    for file in sorted(classes(tmp_path / "b").rglob("*.png")):
+        file.rename(file.with_name(f"renamed-{999 - int(file.stem):03d}.png"))
+    second = open_folder(tmp_path / "b", SPEC)
+    assert hashes(first.test) == hashes(second.test)
+    assert hashes(first.validation) == hashes(second.validation)
+
+
+def test_identical_files_never_lie_on_both_sides_of_a_split(tmp_path: Path) -> None:
+    classes(tmp_path)
+    for i in range(20):
+        (tmp_path / "cat" / f"copy{i}.png").write_bytes((tmp_path / "cat" / f"{i:03d}.png").read_bytes())
+    dataset = open_folder(tmp_path, SPEC)
+    train, validation, test = hashes(dataset.train), hashes(dataset.validation), hashes(dataset.test)
+    assert not (train & validation or train & test or validation & test)
+    assert len(train) + len(validation) + len(test) == 40
+
+
+@pytest.mark.parametrize("name", ["val", "validation"])
+def test_given_splits_are_kept_and_a_test_picture_leaves_training(tmp_path: Path, name: str) -> None:
+    classes(tmp_path / "train", 6)
+    classes(tmp_path / name, 2, start=100)
+    classes(tmp_path / "test", 3, start=200)
+    (tmp_path / "train" / "cat" / "leak.png").write_bytes((tmp_path / "test" / "cat" / "001.png").read_bytes())
+    dataset = open_folder(tmp_path, SPEC)
+    assert [len(split.labels) for split in (dataset.train, dataset.validation, dataset.test)] == [12, 4, 6]
+    assert not hashes(dataset.train) & hashes(dataset.test)
+
+
+def test_missing_splits_are_cut_from_the_training_pictures(tmp_path: Path) -> None:
+    dataset = open_folder(classes(tmp_path / "train", 10).parent, SPEC)
+    assert [len(split.labels) for split in (dataset.train, dataset.validation, dataset.test)] == [16, 2, 2]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match=r"There is no folder .*nowhere; expected cifar10-mini, cifar10 or a"):
+        open_folder(tmp_path / "nowhere", SPEC)
+
+
+def test_unreadable_pictures_are_listed(tmp_path: Path) -> None:
+    classes(tmp_path)
+    (tmp_path / "cat" / "broken.jpg").write_bytes(b"no picture")
+    (tmp_path / "ant" / "empty.png").touch()
+    with pytest.raises(DataError, match=r"2 file\(s\) cannot be decoded: .*ant/empty.png, .*cat/broken.jpg. Expected"):
+        open_folder(tmp_path, SPEC)
+
+
+def test_one_class_is_not_enough(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has 1 class \(cat\), expected at least 2 directories"):
+        open_folder(classes(tmp_path, 3, ("cat",)), SPEC)
+
+
+def test_an_empty_folder_has_no_class(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has 0 class \(none\), expected at least 2"):
+        open_folder(tmp_path, SPEC)
+
+
+def test_an_empty_class_is_named(tmp_path: Path) -> None:
+    (classes(tmp_path) / "dog").mkdir()
+    with pytest.raises(DataError, match=r"class directory .*dog has no picture; expected at least one"):
+        open_folder(tmp_path, SPEC)
+
+
+def test_files_that_are_no_pictures_are_listed(tmp_path: Path) -> None:
+    (classes(tmp_path) / "cat" / "notes.txt").write_text("x")
+    with pytest.raises(DataError, match=r"1 file\(s\) have no picture's ending: .*notes.txt"):
+        open_folder(tmp_path, SPEC)
+
+
+def test_pictures_beside_the_classes_are_listed(tmp_path: Path) -> None:
+    picture(classes(tmp_path) / "stray.png", 1)
+    with pytest.raises(DataError, match=r"1 file\(s\) lie beside the classes of .*stray.png"):
+        open_folder(tmp_path, SPEC)
+
+
+def test_a_class_name_with_a_blank_at_its_end_is_refused(tmp_path: Path) -> None:
+    classes(tmp_path, 3, ("cat", "dog "))
+    with pytest.raises(DataError, match=r"have blanks at an end or control characters in their names: .*dog "):
+        open_folder(tmp_path, SPEC)
+
+
+def test_one_picture_in_two_classes_is_a_contradiction(tmp_path: Path) -> None:
+    classes(tmp_path)
+    (tmp_path / "ant" / "twin.png").write_bytes((tmp_path / "cat" / "000.png").read_bytes())
+    with pytest.raises(DataError, match=r"are the same picture but in the classes ant and cat; expected one class"):
+        open_folder(tmp_path, SPEC)
+
+
+def test_a_class_with_too_few_pictures_lists_them(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"class ant has too few different pictures \(.*ant/00\d.png\) .*at least 3"):
+        open_folder(classes(tmp_path, 2), SPEC)
+
+
+def test_a_test_class_that_training_lacks_is_named(tmp_path: Path) -> None:
+    classes(tmp_path / "train")
+    classes(tmp_path / "test", 2, ("cat", "emu"), start=300)
+    with pytest.raises(DataError, match=r"test split in .* has the classes emu, which training has not"):
+        open_folder(tmp_path, SPEC)
+
+
+def test_both_spellings_of_validation_are_one_too_many(tmp_path: Path) -> None:
+    for name in ("train", "val", "validation"):
+        classes(tmp_path / name, 2)
+    with pytest.raises(DataError, match=r"has both val/ and validation/; expected one of them"):
+        open_folder(tmp_path, SPEC)
+
+
+def test_a_class_beside_the_splits_is_named(tmp_path: Path) -> None:
+    classes(tmp_path / "train", 2)
+    classes(tmp_path, 2, ("cat",))
+    with pytest.raises(DataError, match=r"has train/ and also .*cat; expected only train/"):
+        open_folder(tmp_path, SPEC)
