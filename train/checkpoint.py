@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
             keys = sorted(file.files)
             groups = {group: [file[key] for key in keys if key.startswith(f"{group}/")] for group in GROUPS}
@@ -78,7 +79,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
             config=facts["config"],
             **groups,
         )
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(
             f"The checkpoint {path} cannot be read ({error}); expected what an earlier run wrote. "
             "Start again with --force."

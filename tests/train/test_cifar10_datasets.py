@@ -82,8 +82,11 @@ def test_a_path_that_does_not_exist_is_named(tmp_path: Path) -> None:
         find_cifar10(tmp_path / "none.npz")
 
 
-def test_an_npz_with_other_arrays_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 cut off", b"text"])
+def test_an_npz_with_other_content_is_refused(tmp_path: Path, content: bytes | None) -> None:
     np.savez(tmp_path / "other.npz", images=np.zeros(3))
+    if content is not None:
+        (tmp_path / "other.npz").write_bytes(content)
     with pytest.raises(DataError, match=r"other.npz cannot be read as CIFAR-10 .*expected an .npz with x_train"):
         find_cifar10(tmp_path / "other.npz")
 

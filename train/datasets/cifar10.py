@@ -6,6 +6,7 @@ A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,10 +75,10 @@ def image_names() -> list[str]:
 def read_npz(path: Path) -> Cifar10:
     """CIFAR-10 from one .npz with x_train, y_train, x_test and y_test, verified. Raises DataError."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             images = np.concatenate([arrays["x_train"], arrays["x_test"]])
             labels = np.concatenate([arrays["y_train"].ravel(), arrays["y_test"].ravel()])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(
             f"{path} cannot be read as CIFAR-10 ({error}); expected an .npz with x_train, y_train, x_test and y_test."
         ) from error
