@@ -157,3 +157,15 @@ def test_a_class_beside_the_splits_is_named(tmp_path: Path) -> None:
     classes(tmp_path, 2, ("cat",))
     with pytest.raises(DataError, match=r"has train/ and also .*cat; expected only train/"):
         open_folder(tmp_path, SPEC)
+
+
+def test_a_picture_beside_the_splits_is_listed(tmp_path: Path) -> None:
+    picture(classes(tmp_path / "train", 4).parent / "stray.png", 1)
+    with pytest.raises(DataError, match=r"1 file\(s\) lie beside the splits of .*stray.png"):
+        open_folder(tmp_path, SPEC)
+
+
+def test_a_licence_beside_the_classes_or_splits_is_welcome(tmp_path: Path) -> None:
+    (classes(tmp_path / "train", 10) / "README.txt").write_text("who made these")
+    (tmp_path / "LICENSE").write_text("free")
+    assert len(open_folder(tmp_path, SPEC).train.labels) == 16

@@ -81,15 +81,15 @@ def _read_splits(folder: Path) -> dict[str, list[_Picture]]:
         )
     if "val" in split_folders and "validation" in split_folders:
         raise DataError(f"{folder} has both val/ and validation/; expected one of them.")
-    loose = [path for path in _visible(folder) if path.is_file()]
-    _expect_none(loose, "lie beside the splits", "files in class directories")
+    _expect_none(_loose_pictures(folder), f"lie beside the splits of {folder}", "pictures in class directories alone")
     return {SPLIT_NAMES[name]: _read_classes(path) for name, path in split_folders.items()}
 
 
 def _read_classes(folder: Path) -> list[_Picture]:
-    entries = _visible(folder)
-    loose = [path for path in entries if not path.is_dir()]
-    _expect_none(loose, f"lie beside the classes of {folder}", "every picture in its class's directory")
+    entries = [path for path in _visible(folder) if path.is_dir()]
+    _expect_none(
+        _loose_pictures(folder), f"lie beside the classes of {folder}", "every picture in its class's directory"
+    )
     badly_named = [path for path in entries if path.name != path.name.strip() or not path.name.isprintable()]
     _expect_none(badly_named, "have blanks at an end or control characters in their names", "plain class names: rename")
     files: list[tuple[Path, str]] = []
@@ -169,6 +169,11 @@ def _as_split(root: Path, pictures: list[_Picture], labels: list[str], input_spe
         sha256=tuple(picture.sha256 for picture in pictures),
         input=input_spec,
     )
+
+
+def _loose_pictures(folder: Path) -> list[Path]:
+    """Pictures that belong to no class; a licence or a note beside the classes is nobody's mistake."""
+    return [path for path in _visible(folder) if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES]
 
 
 def _visible(folder: Path) -> list[Path]:
