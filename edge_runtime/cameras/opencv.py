@@ -6,10 +6,12 @@ before its colours are converted.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from edge_runtime.cameras.address import redact
 from edge_runtime.cameras.frame import Frame, FrameSource
@@ -22,21 +24,23 @@ from edge_runtime.preprocess import Image, check_frame
 from edge_runtime.shrink import decode_shrunk
 from edge_runtime.yuyv import yuyv_to_bgr
 
-# FFmpeg reads these when its first stream is opened: no chatter on stderr, no buffering of live streams.
+# FFmpeg reads this when its first stream is opened: no chatter on stderr.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay")
 
 import cv2
 import numpy as np
 
 NETWORK_TIMEOUT_MS = 5000
+# Live streams must not be buffered. Files must: the same options make FFmpeg lose some of their frames.
+STREAM_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+STREAM_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
 
 
 class OpenCVCamera(FrameSource):
     """One ``cv2.VideoCapture``; frames come as OpenCV converts them."""
 
     def __init__(self, name: str, live: bool, target: str | int, backend: int, options: Sequence[int] = ()) -> None:
-        cv2.setLogLevel(0)
+        _silence_opencv()
         self.name, self.live = name, live
         self._capture = cv2.VideoCapture(target, backend, list(options))
         self._fingerprint: int | None = None
@@ -112,7 +116,8 @@ class StreamCamera(OpenCVCamera):
             cv2.CAP_PROP_READ_TIMEOUT_MSEC,
             NETWORK_TIMEOUT_MS,
         )
-        super().__init__(redact(address), True, address, cv2.CAP_FFMPEG, timeouts)
+        with _environment(STREAM_VARIABLE, STREAM_OPTIONS):
+            super().__init__(redact(address), True, address, cv2.CAP_FFMPEG, timeouts)
         if not self._opened:
             raise CameraError(
                 f"{self.name} did not open within {NETWORK_TIMEOUT_MS // 1000} s; check address, user and network."
@@ -130,6 +135,25 @@ def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None) -> Image |
         return _three_channels(raw)
     except DataError:
         return None
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Sets a variable that a user did not set, for the length of the block."""
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
+def _silence_opencv() -> None:
+    """No warnings on stderr; OpenCV 4 and 5 have the switch in different places."""
+    logging: Any = getattr(getattr(cv2, "utils", None), "logging", None)
+    getattr(logging if logging is not None else cv2, "setLogLevel")(0)  # noqa: B009
 
 
 def _three_channels(pixels: Image) -> Image:
