@@ -92,7 +92,9 @@ def test_convert_never_imports_train() -> None:
 
 
 def test_only_quantize_py_touches_the_tflite_converter() -> None:
-    users = [path.name for path in FILES["convert"] + FILES["train"] if "TFLiteConverter" in path.read_text(encoding="utf-8")]
+    users = [
+        path.name for path in FILES["convert"] + FILES["train"] if "TFLiteConverter" in path.read_text(encoding="utf-8")
+    ]
     assert users == ["quantize.py"]
 
 

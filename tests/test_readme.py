@@ -45,7 +45,9 @@ def test_the_readme_has_commands_for_every_verb_that_needs_no_hardware() -> None
 @pytest.mark.parametrize("command", DEVICE_COMMANDS)
 def test_a_device_command_of_the_readme_works(command: str, newcomer: Path) -> None:
     words = [sys.executable, "-m", "edge_runtime", *shlex.split(command)[1:]]
-    done = subprocess.run(words, cwd=newcomer, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)})
+    done = subprocess.run(
+        words, cwd=newcomer, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 
@@ -55,7 +57,9 @@ def test_the_program_of_the_readme_works(newcomer: Path) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert "open_camera(0)" in program
     program = program.replace("open_camera(0)", 'open_camera("clip.mp4")')
-    done = subprocess.run([sys.executable, "-c", program], cwd=newcomer, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)})
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=newcomer, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Prediction(") == 20
 

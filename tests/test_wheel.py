@@ -17,7 +17,18 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(folder),
+        str(ROOT),
+    ]
     subprocess.run(command, check=True)
     (found,) = folder.glob("edge_runtime-*.whl")
     return found
@@ -27,14 +38,23 @@ def test_the_wheel_holds_edge_runtime_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"edge_runtime"}
     assert "edge_runtime/models/default.tflite" in names
-    assert not [name for name in names if name.endswith((".pyc", ".npz")) or "test" in name.split("/")[-1].lower().replace("selftest", "")]
+    assert not [
+        name
+        for name in names
+        if name.endswith((".pyc", ".npz")) or "test" in name.split("/")[-1].lower().replace("selftest", "")
+    ]
 
 
-def test_the_wheel_classifies_a_picture_from_the_root_folder_of_a_fresh_environment(wheel: Path, tmp_path: Path) -> None:
+def test_the_wheel_classifies_a_picture_from_the_root_folder_of_a_fresh_environment(
+    wheel: Path, tmp_path: Path
+) -> None:
     venv.create(tmp_path / "env", with_pip=False, symlinks=True)
     python = tmp_path / "env" / "bin" / "python"
     site = subprocess.run(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True, check=True
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.strip()
     zipfile.ZipFile(wheel).extractall(site)
     # The interpreter, NumPy and OpenCV are the tested ones: this environment's, without TensorFlow or the checkout in reach.
