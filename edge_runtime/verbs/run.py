@@ -1,0 +1,72 @@
+"""``edge-runtime run``: labels what a camera sees, until it ends."""
+
+from __future__ import annotations
+
+import math
+import sys
+
+from edge_runtime.verbs.flags import (
+    CAMERA_HELP,
+    add_classifier_flags,
+    add_format_flag,
+    open_flagged_classifier,
+    open_flagged_model,
+    verb_parser,
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the verb; the exit code."""
+    from edge_runtime.stopping import StopRequest
+
+    stop = StopRequest()
+    stop.install()
+    parser = verb_parser(
+        "run",
+        "Labels what a camera sees, until it ends or Ctrl-C.",
+        "edge-runtime run --camera 0",
+        "edge-runtime run --camera rtsp://user:password@192.168.1.9/stream --hold 3/5",
+        "edge-runtime run --model flowers.tflite --camera clip.mp4 --format jsonl",
+        "edge-runtime run --camera synthetic --frames 100",
+    )
+    parser.add_argument("--camera", default="0", metavar="CAMERA", help=CAMERA_HELP)
+    add_classifier_flags(parser)
+    add_format_flag(parser)
+    parser.add_argument(
+        "--max-age-ms", type=float, default=500.0, metavar="MS", help="discard older frames (default 500)"
+    )
+    parser.add_argument(
+        "--hold", metavar="K/N", help="show a new label only after K of the last N frames agree, such as 3/5"
+    )
+    parser.add_argument("--frames", type=int, metavar="N", help="stop after N labels")
+    parser.add_argument(
+        "--give-up-s",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="end with 69 when the camera gives no first frame in S seconds; inf for never (default 30)",
+    )
+    flags = parser.parse_args(arguments)
+
+    from edge_runtime.cameras import open_camera, parse_camera
+    from edge_runtime.instance_lock import only_user_of
+    from edge_runtime.loop import Loop, LoopConfig
+    from edge_runtime.sinks import open_sink
+    from edge_runtime.smoothing import parse_hold
+
+    config = LoopConfig(
+        max_age_ms=flags.max_age_ms,
+        max_frames=flags.frames,
+        hold=parse_hold(flags.hold) if flags.hold else None,
+        give_up_s=flags.give_up_s,
+    )
+    sink = open_sink(flags.format, sys.stdout, sys.stderr)
+    model = open_flagged_model(flags)
+    with (
+        only_user_of(parse_camera(flags.camera)),
+        open_camera(flags.camera, model.contract.spec.input, wait=math.isinf(flags.give_up_s)) as source,
+        open_flagged_classifier(flags, model) as classifier,
+    ):
+        print(f"{source.name} -> {model.contract.spec.name}; Ctrl-C ends.", file=sys.stderr)
+        Loop(classifier, source, sink, config).run(stop)
+    return 0
