@@ -6,6 +6,7 @@ Kernels round differently, so only a frame whose best class leads by a margin ca
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import cv2
@@ -36,48 +37,53 @@ _SHAPES = (
 
 
 def choose_goldens(
-    classifiers: Mapping[str, Classifier], entries: Sequence[ImageEntry], scores: Mapping[str, NDArray[np.float32]]
+    classifiers: Mapping[str, Classifier],
+    entries: Sequence[ImageEntry],
+    scores: Mapping[str, NDArray[np.float32]],
+    others: Sequence[ImageEntry] = (),
 ) -> Goldens:
-    """`NUM_FRAMES` goldens from ``entries``; ``scores`` (n, classes) by backend say which images are likely to be
-    clear.
+    """Up to `NUM_FRAMES` goldens from ``entries``; ``scores`` (n, classes) by backend say which are likely to be clear.
 
-    ``classifiers`` are the integer model on each interpreter; the first one's outputs are recorded.
+    ``classifiers`` are the integer model on each interpreter; the first one's outputs are recorded. When too few images
+    of ``entries`` are clear, ``others`` follow, and then all of them again in other sizes.
 
     Raises:
-        ModelError: too few images have the same clear answer on every kernel.
+        ModelError: no image at all has the same clear answer on every kernel.
     """
     first = next(iter(classifiers.values()))
-    references = [
-        Interpreter(classifier.model.flatbuffer, classifier.interpreter.backend, kernels="reference")
-        for classifier in classifiers.values()
-    ]
+    references = {backend: Interpreter(first.model.flatbuffer, backend, kernels="reference") for backend in classifiers}
+    candidates = [entries[index] for index in _clearest(scores)[:_NUM_CANDIDATES]] + list(others)
     frames: list[Image] = []
     inputs, outputs, reference_outputs = [], [], []
-    for index in _clearest(scores)[:_NUM_CANDIDATES]:
-        frame = _odd_sized(entries[index].read(), len(frames), first.contract.spec.input)
+    found_at = 0
+    for turn, entry in enumerate(itertools.cycle(candidates)):
+        if len(frames) == NUM_FRAMES or turn - found_at > len(candidates):
+            break
+        frame = _odd_sized(entry.read(), len(frames), first.contract.spec.input)
         input_tensor = first.input_tensor(frame)
         stored = [classifier.interpreter.invoke(input_tensor) for classifier in classifiers.values()]
-        reference = [interpreter.invoke(input_tensor) for interpreter in references]
+        reference = [interpreter.invoke(input_tensor) for interpreter in references.values()]
         real = [dequantize(output, first.contract.output_tensor) for output in (*stored, *reference)]
         same_label = len({int(output.argmax()) for output in real}) == 1
         same_reference = all(np.array_equal(output, reference[0]) for output in reference)
         if same_label and same_reference and min(map(_margin, real)) >= CLEAR_MARGIN:
+            found_at = turn
             frames.append(frame)
             inputs.append(input_tensor)
             outputs.append(stored[0])
             reference_outputs.append(reference[0])
-        if len(frames) == NUM_FRAMES:
-            return Goldens(
-                tuple(frames),
-                np.stack(inputs),
-                np.stack(outputs),
-                np.stack(reference_outputs),
-                first.interpreter.kernels,
-            )
-    raise ModelError(
-        f"Only {len(frames)} of {min(len(entries), _NUM_CANDIDATES)} images have the same clear answer on all "
-        f"kernels (a lead of "
-        f"{CLEAR_MARGIN}), expected {NUM_FRAMES}: the model is undecided. Train it longer."
+    if not frames:
+        raise ModelError(
+            f"None of {len(candidates)} images has the same clear answer on all kernels (a lead of {CLEAR_MARGIN}), "
+            f"expected {NUM_FRAMES}: the model is undecided. Train it longer."
+        )
+    return Goldens(
+        tuple(frames),
+        np.stack(inputs),
+        np.stack(outputs),
+        np.stack(reference_outputs),
+        first.interpreter.kernels,
+        tuple(sorted(references)),
     )
 
 

@@ -72,7 +72,7 @@ def convert(config: ConvertConfig) -> ConversionResult:
     classifiers = open_classifiers(models[FLOAT], models["integer"])
     entries = source.test or source.calibration
     scores = score(classifiers, entries, f"Verifying {spec.name}")
-    verified = verification(scores, classifiers, entries, integer.audit, config.max_drop)
+    verified = verification(scores, classifiers, entries, integer.audit, config.max_drop, held_out=bool(source.test))
     report = ConversionReport(
         name=spec.name,
         labels=spec.labels,
@@ -143,7 +143,7 @@ def _file_content(
     classifiers, entries, scores = scored
     integer = {name: classifier for name, classifier in classifiers.items() if name != FLOAT}
     stage("Choosing golden frames")
-    goldens = choose_goldens(integer, entries, {name: scores[name] for name in integer})
+    goldens = choose_goldens(integer, entries, {name: scores[name] for name in integer}, calibration.entries)
     verified = report.verification
     figures = [Score(FLOAT, verified.float_num_correct, verified.num_images)]
     figures += [Score(backend.backend, backend.num_correct, verified.num_images) for backend in verified.backends]

@@ -24,7 +24,8 @@ class Goldens:
     """``frames``: n pictures (h, w, 3) uint8 BGR of any sizes; the others in the tensors' stored dtype.
 
     ``inputs`` (n, H, W, 3); ``outputs`` (n, classes) as the kernels named ``kernels`` gave them;
-    ``reference_outputs`` likewise for the reference kernels of the same interpreter.
+    ``reference_outputs`` likewise for the reference kernels, on which every interpreter in ``reference_backends`` gave
+    these very bytes.
     """
 
     frames: tuple[Image, ...]
@@ -32,6 +33,7 @@ class Goldens:
     outputs: NDArray[Any]
     reference_outputs: NDArray[Any]
     kernels: str
+    reference_backends: tuple[str, ...]
 
 
 def goldens_to_npz(goldens: Goldens) -> bytes:
@@ -41,6 +43,7 @@ def goldens_to_npz(goldens: Goldens) -> bytes:
     arrays["outputs"] = goldens.outputs
     arrays["reference_outputs"] = goldens.reference_outputs
     arrays["kernels"] = np.array(goldens.kernels)
+    arrays["reference_backends"] = np.array(goldens.reference_backends)
     return write_zip({f"{name}.npy": _to_npy(array) for name, array in arrays.items()})
 
 
@@ -70,7 +73,17 @@ def goldens_from_npz(content: bytes, contract: Contract) -> Goldens:
         )
     if "kernels" not in arrays or arrays["kernels"].dtype.kind != "U" or arrays["kernels"].shape != ():
         raise ModelError("golden.npz does not name the kernels that it was recorded with. Convert the model again.")
-    return Goldens(frames, arrays["inputs"], arrays["outputs"], arrays["reference_outputs"], str(arrays["kernels"]))
+    backends = arrays.get("reference_backends")
+    if backends is None or backends.dtype.kind != "U" or backends.ndim != 1:
+        raise ModelError("golden.npz does not name the interpreters of its reference outputs. Convert the model again.")
+    return Goldens(
+        frames,
+        arrays["inputs"],
+        arrays["outputs"],
+        arrays["reference_outputs"],
+        str(arrays["kernels"]),
+        tuple(map(str, backends)),
+    )
 
 
 def _to_npy(array: NDArray[Any]) -> bytes:

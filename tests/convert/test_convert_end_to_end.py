@@ -79,6 +79,13 @@ def test_the_same_run_twice_gives_the_same_bytes_and_int8_io_works(
         assert (classifier.input_tensor(frame) == 72).all()
 
 
+def test_a_handful_of_test_images_is_enough_for_golden_frames(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    out = tmp_path / "x.tflite"
+    assert main([str(make_run(num_test=1)), "--out", str(out), "--calibration-images", "4"]) == 0
+    frames = open_model(out).goldens.frames
+    assert len(frames) == 16 and len({frame.shape for frame in frames}) >= 14
+
+
 def broken(network: Any, change: Callable[[Any], None]) -> Any:
     import keras
 
@@ -153,7 +160,14 @@ def test_a_keras_file_of_others_converts_with_labels_and_folders(
     assert main([*flags, "--test", str(pictures("test", 6)), "--json"]) == 0
     result = json.loads(capfd.readouterr().out)
     assert result["num_images"] == 80 and min(result["correct"].values()) >= 60
-    assert open_model(out).contract.spec.name == "other"
+    contract = open_model(out).contract
+    assert contract.spec.name == "other" and contract.scores
+    assert main([*flags, "--json", "--force"]) == 0
+    assert open_model(out).contract.scores == (), "calibration images are no test split"
+    assert (
+        "calibration images" in capfd.readouterr().err
+        or not json.loads(out.with_suffix(".report.json").read_text())["verification"]["tested"]
+    )
     labels.write_text("a\nb\n")
     assert main([*flags, "--force"]) == 65
     assert "has 4 outputs but" in capfd.readouterr().err

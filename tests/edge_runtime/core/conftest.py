@@ -47,6 +47,7 @@ def toy_goldens(toy_bytes: Callable[[str], bytes]) -> Goldens:
         np.stack([classifier.interpreter.invoke(tensor) for tensor in inputs]),
         np.stack([reference.invoke(tensor) for tensor in inputs]),
         classifier.interpreter.kernels,
+        (classifier.interpreter.backend,),
     )
 
 

@@ -1,0 +1,84 @@
+"""The one preprocessing, pinned to literal pixels: geometry, colour order, and both reductions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import DataError
+from edge_runtime.preprocess import LETTERBOX_VALUE, crop_box, preprocess
+
+
+def grey(rows: list[list[int]]) -> np.ndarray:
+    """A BGR frame of the given rows, the same in each channel."""
+    return np.repeat(np.array(rows, np.uint8)[..., None], 3, axis=2)
+
+
+def test_a_frame_of_the_inputs_size_keeps_its_pixels_and_swaps_its_colours() -> None:
+    frame = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    kept = frame.copy()
+    expected = [[[2, 1, 0], [5, 4, 3], [8, 7, 6]], [[11, 10, 9], [14, 13, 12], [17, 16, 15]]]
+    assert preprocess(frame, InputSpec(2, 3)).tolist() == expected
+    assert (frame == kept).all()
+
+
+def test_below_a_fourfold_reduction_pixels_are_sampled_bilinearly() -> None:
+    picture = preprocess(grey([[0, 10, 20, 30], [40, 50, 60, 70]]), InputSpec(1, 2))
+    assert picture[..., 0].tolist() == [[25, 45]]
+
+
+def test_from_a_fourfold_reduction_on_two_steps_are_taken_so_that_more_pixels_count() -> None:
+    rows = np.zeros((8, 8), np.uint8)
+    rows[0, 0], rows[2, 2] = 200, 100
+    # To 4x4 by bilinear sampling each 2x2 block is averaged (50 and 25), then to 2x2 by the mean of 4 (19 after rounding).
+    picture = preprocess(grey(rows.tolist()), InputSpec(2, 2))
+    assert picture[..., 0].tolist() == [[19, 0], [0, 0]]
+
+
+def test_a_two_step_reduction_gives_the_middle_of_a_fine_checkerboard() -> None:
+    board = (np.indices((320, 320)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    picture = preprocess(np.repeat(board[..., None], 3, axis=2), InputSpec(32, 32))
+    assert set(np.unique(picture)) <= {127, 128}
+
+
+def test_growing_is_bilinear() -> None:
+    assert preprocess(grey([[0, 100]]), InputSpec(1, 4))[..., 0].tolist() == [[0, 25, 75, 100]]
+
+
+def test_crop_takes_the_largest_centred_region_of_the_inputs_shape() -> None:
+    frame = grey([[1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11, 12]])
+    assert preprocess(frame, InputSpec(2, 2, "crop"))[..., 0].tolist() == [[3, 4], [9, 10]]
+    assert crop_box(2, 6, InputSpec(2, 2, "crop")) == (0, 2, 2, 2)
+    assert crop_box(480, 640, InputSpec(96, 96, "crop")) == (0, 80, 480, 480)
+    assert crop_box(640, 480, InputSpec(96, 192, "crop")) == (200, 0, 240, 480)
+    assert crop_box(480, 640, InputSpec(96, 96)) == (0, 0, 480, 640)
+
+
+def test_letterbox_keeps_the_whole_frame_and_pads_with_mid_grey() -> None:
+    picture = preprocess(grey([[10, 20, 30, 40], [50, 60, 70, 80]]), InputSpec(4, 4, "letterbox"))
+    bar = [LETTERBOX_VALUE] * 4
+    assert picture[..., 0].tolist() == [bar, [10, 20, 30, 40], [50, 60, 70, 80], bar]
+
+
+@pytest.mark.parametrize("resize", ["stretch", "crop", "letterbox"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 2000), (2000, 1), (7, 5), (480, 640)])
+def test_any_frame_becomes_the_inputs_shape(resize: str, size: tuple[int, int]) -> None:
+    picture = preprocess(np.full((*size, 3), 99, np.uint8), InputSpec(24, 32, resize))
+    assert (picture.shape, picture.dtype) == ((24, 32, 3), np.uint8)
+    assert (picture == 99).any()
+
+
+@pytest.mark.parametrize(
+    ("frame", "found"),
+    [
+        (np.zeros((4, 4), np.uint8), r"\(4, 4\) uint8"),
+        (np.zeros((4, 4, 4), np.uint8), r"\(4, 4, 4\) uint8"),
+        (np.zeros((4, 4, 3), np.float32), r"\(4, 4, 3\) float32"),
+        (np.zeros((0, 4, 3), np.uint8), r"\(0, 4, 3\) uint8"),
+        (None, "None NoneType"),
+    ],
+)
+def test_what_is_no_frame_is_refused(frame: object, found: str) -> None:
+    with pytest.raises(DataError, match=rf"The frame is {found}, expected \(h, w, 3\) uint8 in BGR order"):
+        preprocess(frame, InputSpec(8, 8))  # type: ignore[arg-type]
