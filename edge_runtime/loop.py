@@ -46,7 +46,11 @@ class LoopConfig:
 
 
 class Loop:
-    """One camera, one classifier, one sink; ``clock`` is monotonic seconds."""
+    """One camera, one classifier, one sink; ``clock`` is monotonic seconds.
+
+    ``between_frames`` is called before every frame and every 0.25 s without one, with the number of labels given so
+    far. A classifier that it returns is used from the next frame on; while the loop hangs, it is not called.
+    """
 
     def __init__(
         self,
@@ -55,7 +59,9 @@ class Loop:
         sink: Sink,
         config: LoopConfig,
         clock: Callable[[], float] = monotonic_s,
+        between_frames: Callable[[int], Classifier | None] = lambda num_labels: None,
     ) -> None:
+        self._between_frames = between_frames
         self._classifier, self._source, self._sink, self.config, self._clock = classifier, source, sink, config, clock
         self._smoother = Smoother(config.hold) if config.hold else None
         self._timings = Timings()
@@ -72,6 +78,7 @@ class Loop:
             CameraError: a live camera gave no frame at all within ``give_up_s``.
         """
         while not should_stop() and (self.config.max_frames is None or self._labels < self.config.max_frames):
+            self._use(self._between_frames(self._labels))
             frame = self._source.read(POLL_S)
             now_s = self._clock()
             if frame is None:
@@ -116,6 +123,13 @@ class Loop:
             stages=stages,
             memory_mb=pss_mb(self._source.pids),
         )
+
+    def _use(self, classifier: Classifier | None) -> None:
+        if classifier is None:
+            return
+        self._classifier = classifier
+        if self._smoother is not None:  # the votes were another model's
+            self._smoother.reset()
 
     def _wait(self, now_s: float) -> None:
         captured = self._source.counts().captured
