@@ -159,6 +159,6 @@ def _count_parameters(tree: Any) -> tuple[int, int]:
             content = schema.buffer_bytes(tree, tensor.buffer)
             quantized = tensor.quantization is not None and tensor.quantization.scale is not None
             if content and (quantized or schema.is_float(tensor)):
-                parameters += math.prod(int(size) for size in tensor.shape)
+                parameters += math.prod(int(size) for size in (() if tensor.shape is None else tensor.shape))
                 num_bytes += len(content)
     return parameters, num_bytes

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convert.config import ForeignModel
-from convert.quantize import inspect_model
+from convert.network import inspect_model
 from convert.source import ImageEntry, Source
 from edge_runtime.contract import InputSpec, ModelSpec
 from edge_runtime.errors import DataError, MissingInputError
