@@ -12,14 +12,15 @@ from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.classifier import Classifier
 from edge_runtime.clock import monotonic_s, wall_time_s
 from edge_runtime.errors import CameraError, UsageError
-from edge_runtime.health import STARTING, Condition, Health, HealthConfig
+from edge_runtime.health import OK, STARTING, Condition, Health, HealthConfig
 from edge_runtime.memory import pss_mb
-from edge_runtime.results import Counts, Event, Result, Status
-from edge_runtime.sinks import Sink
+from edge_runtime.results import Counts, Event, Pulse, Result, Status
+from edge_runtime.sinks import Observer, Sink
 from edge_runtime.smoothing import Hold, Smoother
 from edge_runtime.timings import Timings
 
 POLL_S = 0.25
+PULSE_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Loop:
 
     ``between_frames`` is called before every frame and every 0.25 s without one, with the number of labels given so
     far. A classifier that it returns is used from the next frame on; while the loop hangs, it is not called.
+    ``observer`` sees every judged frame and a `Pulse` at least every 0.25 s.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class Loop:
         config: LoopConfig,
         clock: Callable[[], float] = monotonic_s,
         between_frames: Callable[[int], Classifier | None] = lambda num_labels: None,
+        observer: Observer | None = None,
     ) -> None:
+        self._observer, self._next_pulse_s = observer, -1.0
         self._between_frames = between_frames
         self._classifier, self._source, self._sink, self.config, self._clock = classifier, source, sink, config, clock
         self._smoother = Smoother(config.hold) if config.hold else None
@@ -77,6 +81,8 @@ class Loop:
         Raises:
             CameraError: a live camera gave no frame at all within ``give_up_s``.
         """
+        if self._observer is not None:
+            self._observer.model(self._classifier)
         while not should_stop() and (self.config.max_frames is None or self._labels < self.config.max_frames):
             self._use(self._between_frames(self._labels))
             frame = self._source.read(POLL_S)
@@ -89,6 +95,8 @@ class Loop:
                 self._in_hand = 1
                 self._take(frame, now_s)
                 self._in_hand = 0
+            if self._observer is not None and now_s >= self._next_pulse_s:
+                self._pulse(self._observer, now_s)
         status = self.status()
         self._sink.status(status)
         return status
@@ -130,6 +138,13 @@ class Loop:
         self._classifier = classifier
         if self._smoother is not None:  # the votes were another model's
             self._smoother.reset()
+        if self._observer is not None:
+            self._observer.model(classifier)
+
+    def _pulse(self, observer: Observer, now_s: float) -> None:
+        self._next_pulse_s = now_s + PULSE_S
+        condition = self._health.condition(now_s) if self._source.live else OK
+        observer.pulse(Pulse(now_s, self._source.name, condition.state, condition.reason, self.counts()))
 
     def _wait(self, now_s: float) -> None:
         captured = self._source.counts().captured
@@ -150,6 +165,8 @@ class Loop:
             if not allowed:
                 self._processed += 1
                 self._refused += 1
+                if self._observer is not None:
+                    self._observer.frame(frame, None)
                 return
         started_s = self._clock()
         prediction = self._classifier.classify(frame)
@@ -167,7 +184,11 @@ class Loop:
         self._in_hand = 0
         ts = wall_time_s()
         held = self._steady(prediction.label, ts)
-        self._sink.result(Result(frame.seq, ts, age_ms, prediction, self.counts().dropped, frame.name, held))
+        classify_ms = (finished_s - started_s) * 1e3
+        result = Result(frame.seq, ts, age_ms, prediction, self.counts().dropped, frame.name, held, classify_ms)
+        self._sink.result(result)
+        if self._observer is not None:
+            self._observer.frame(frame, result)
         self._timings.add("write", (self._clock() - finished_s) * 1e3)
 
     def _discard(self, age_ms: float, captured: int, now_s: float) -> None:

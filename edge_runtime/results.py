@@ -21,6 +21,7 @@ class Result:
         dropped: frames captured so far that were never classified.
         name: the file that the frame came from, or empty.
         held: the steadied label when smoothing is on, else None.
+        classify_ms: how long the classifier took, preprocessing included.
     """
 
     seq: int
@@ -30,11 +31,19 @@ class Result:
     dropped: int
     name: str = ""
     held: str | None = None
+    classify_ms: float = 0.0
+
+    @property
+    def shown(self) -> str:
+        """The label to show: the steadied one when smoothing is on (empty while undecided), else the prediction's."""
+        return self.prediction.label if self.held is None else self.held
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something changed. ``kind`` is "camera" (``state`` is a health state) or "label" (``state`` is the new label)."""
+    """Something changed. ``kind`` is "camera" (``state`` is a health state), "label" (``state`` is the new label), or
+    the output that ``state`` is about: "recorder", "mqtt", "log".
+    """
 
     ts: float
     kind: str
@@ -68,6 +77,17 @@ class Counts:
     too_old: int = 0
     bad: int = 0
     restarts: int = 0
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """A sign of life of the loop, a few times a second: the camera's health at ``now_s`` (monotonic) and the counts."""
+
+    now_s: float
+    camera: str
+    state: str
+    reason: str
+    counts: Counts
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,16 @@
-"""Where results go. A sink is told of results, events and the final status, and never talks back to the loop."""
+"""Where results go. A sink is told of results, events and the final status, and never talks back to the loop.
+
+An observer also sees the frames themselves and the loop's pulse: the live page, the recorder, a window.
+"""
 
 from __future__ import annotations
 
 from typing import Protocol, TextIO
 
+from edge_runtime.cameras.frame import Frame
+from edge_runtime.classifier import Classifier
 from edge_runtime.errors import UsageError
-from edge_runtime.results import Event, Result, Status
+from edge_runtime.results import Event, Pulse, Result, Status
 
 FORMATS = ("text", "jsonl")
 
@@ -18,6 +23,21 @@ class Sink(Protocol):
     def event(self, event: Event) -> None: ...
 
     def status(self, status: Status) -> None: ...
+
+
+class Observer(Protocol):
+    """Sees what the loop sees, in the loop's thread; each call returns at once and keeps no pixels without copying
+    them.
+    """
+
+    def model(self, classifier: Classifier) -> None:
+        """``classifier`` is used from now on."""
+
+    def frame(self, frame: Frame, result: Result | None) -> None:
+        """A fresh frame was judged; ``result`` is None when it was refused a label."""
+
+    def pulse(self, pulse: Pulse) -> None:
+        """The loop is alive; called at least four times a second while it is."""
 
 
 def open_sink(form: str, out: TextIO, people: TextIO) -> Sink:
