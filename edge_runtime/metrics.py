@@ -126,6 +126,24 @@ def paired_difference_interval(only_a_right: int, only_b_right: int, num: int) -
     return max(-1.0, difference - half), min(1.0, difference + half)
 
 
+def calibration_error(probabilities: NDArray[Any], labels: Sequence[int] | NDArray[Any], num_bins: int = 15) -> float:
+    """How far the best class's probability is from how often it is right, in [0, 1], the mean over equal-sized bins.
+
+    ``probabilities`` is (n, classes). Bins hold equally many images (Nguyen and O'Connor, 2015), so none is almost empty.
+
+    Raises:
+        DataError: there are no images, or not one label an image.
+    """
+    scores = np.asarray(probabilities, np.float64)
+    truth = np.asarray(labels, np.int64)
+    if scores.ndim != 2 or len(scores) != len(truth) or not len(truth):
+        raise DataError(f"The probabilities are {scores.shape} for {len(truth)} labels; expected one row a label.")
+    best = scores.max(axis=1)
+    right = scores.argmax(axis=1) == truth
+    bins = np.array_split(np.argsort(best, kind="stable"), min(num_bins, len(truth)))
+    return float(sum(abs(best[rows].mean() - right[rows].mean()) * len(rows) for rows in bins) / len(truth))
+
+
 def percentiles(values: Sequence[float] | NDArray[Any], ranks: Sequence[float] = (50, 95, 99)) -> tuple[float, ...]:
     """The percentiles of ``values`` (any unit) at ``ranks`` (0 .. 100), linear between neighbours.
 

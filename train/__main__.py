@@ -8,22 +8,31 @@ import logging
 import os
 import shutil
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from edge_runtime.contract import RESIZE_MODES, InputSpec
 from edge_runtime.errors import EdgeRuntimeError, UsageError
-from train.config import RECIPES, TrainConfig, preset
+from train.config import RECIPES, Recipe, TrainConfig, preset
+from train.data_care import lines
 from train.models import MODELS
+from train.quiet_start import quiet_start
+from train.run_place import expect_free
+from train.transfer_config import SCALES, TransferRecipe, transfer, with_changes
 
 EXAMPLES = """examples:
   python -m train --out runs/first                                   seed_cnn on the embedded pictures
   python -m train --model resnet8 --out runs/resnet8                 the reference network, a few minutes
-  python -m train --data pictures/ --size 64 --out runs/mine         own pictures, one directory a class
+  python -m train --data photos/ --model transfer --out runs/mine    own photos, one directory a class
+  python -m train --data photos/ --model transfer --size tiny --minutes 5 --out runs/mine-tiny
+  python -m train --data pictures/ --size 64 --out runs/scratch      the same without what ImageNet taught
   python -m train --data cifar10 --model micro --epochs 45 --out runs/micro
   python -m train --data cifar10 --model micro --epochs 45 --out runs/micro --resume   go on after an interruption
 """
 INTERRUPTED = 130
+TRANSFER = "transfer"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,10 +46,16 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--out", type=Path, required=True, help="run directory to write")
     flags.add_argument("--data", default="cifar10-mini", help="cifar10-mini (default), cifar10 or a folder of pictures")
     flags.add_argument("--data-path", type=Path, help="where cifar10 lies: an .npz or a folder of extracted batches")
-    flags.add_argument("--model", default="seed_cnn", choices=MODELS, help="architecture (default: seed_cnn)")
-    flags.add_argument("--size", help="input size in pixels, N or HEIGHTxWIDTH (default: 32 for cifar10, else 64)")
+    flags.add_argument("--model", default="seed_cnn", choices=(*MODELS, TRANSFER), help="default: seed_cnn")
+    flags.add_argument(
+        "--size",
+        help=f"transfer: {', '.join(SCALES)} (default: small); others: pixels, N or HEIGHTxWIDTH (default: 32 for "
+        "cifar10, else 64)",
+    )
+    flags.add_argument("--minutes", type=float, help="transfer: end within so many minutes (default: 10, full: 30)")
+    flags.add_argument("--skip-bad", action="store_true", help="leave out unreadable files instead of refusing them")
     flags.add_argument("--resize", default="stretch", choices=RESIZE_MODES, help="how a frame becomes the input")
-    flags.add_argument("--recipe", choices=tuple(RECIPES), help="default: adam for seed_cnn, else modern")
+    flags.add_argument("--recipe", choices=tuple(RECIPES), help="default: adam for seed_cnn, modern for the others")
     flags.add_argument("--epochs", type=int, help="default: the recipe's for the architecture")
     flags.add_argument("--seed", type=int, default=0)
     flags.add_argument("--name", help="the model's name in its files (default: DATA-MODEL)")
@@ -63,6 +78,10 @@ TUNABLE = {
     "mixup": float,
     "cutmix": float,
     "average": float,
+    "crop_area": float,
+    "jitter": float,
+    "patience": int,
+    "first_block": int,
 }
 
 
@@ -70,17 +89,31 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
     """The frozen configuration of parsed flags. Raises UsageError or ConfigurationError."""
     if args.resume and args.force:
         raise UsageError("--resume goes on with a run and --force throws it away; give one of them.")
-    recipe = preset(args.model, args.recipe, args.epochs)
     given = {name: getattr(args, name) for name in TUNABLE if getattr(args, name) is not None}
     data_name = args.data if args.data.startswith("cifar10") else Path(args.data).resolve().name
+    recipe: Recipe | TransferRecipe
+    if args.model == TRANSFER:
+        if args.recipe is not None:
+            raise UsageError(f"--recipe {args.recipe} is for networks without weights; transfer has its own.")
+        recipe = with_changes(transfer(args.size or "small", args.minutes, args.epochs), given)
+        spec, name = InputSpec(recipe.scale.side, recipe.scale.side, args.resize), f"{data_name}-{recipe.scale.name}"
+    else:
+        if args.minutes is not None:
+            raise UsageError(f"--minutes goes with --model transfer; {args.model} is trained for --epochs.")
+        recipe = _changed(preset(args.model, args.recipe, args.epochs), given)
+        spec = input_spec(args.size or ("32" if args.data.startswith("cifar10") else "64"), args.resize)
+        name = f"{data_name}-{args.model}"
     return TrainConfig(
-        name=args.name or f"{data_name}-{args.model}",
-        data=args.data,
-        model=args.model,
-        input=input_spec(args.size or ("32" if args.data.startswith("cifar10") else "64"), args.resize),
-        recipe=dataclasses.replace(recipe, **given),
-        seed=args.seed,
+        name=args.name or name, data=args.data, model=args.model, input=spec, recipe=recipe, seed=args.seed
     )
+
+
+def _changed(recipe: Recipe, given: dict[str, Any]) -> Recipe:
+    fields = {field.name for field in dataclasses.fields(recipe)}
+    unknown = sorted(given.keys() - fields)
+    if unknown:
+        raise UsageError(f"--{unknown[0].replace('_', '-')} is part of the recipe transfer alone; leave it out.")
+    return dataclasses.replace(recipe, **given)
 
 
 def input_spec(size: str, resize: str) -> InputSpec:
@@ -93,32 +126,43 @@ def input_spec(size: str, resize: str) -> InputSpec:
 
 def train(args: argparse.Namespace) -> None:
     """Data, training, scoring, files. Whatever can fail without training fails before it."""
+    started_s = time.monotonic()
     config = configuration(args)
     checkpoints = args.checkpoints or args.out.with_name(f"{args.out.name}.checkpoint")
     if args.resume and args.out.exists():
         print(f"{args.out} is complete already; nothing to do.", file=sys.stderr)
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from train.datasets import open_dataset
-
-    dataset = open_dataset(config.data, args.data_path, config.input, config.seed)
-
-    import tensorflow as tf
-
-    from train.fit import fit
-    from train.progress import Progress
-    from train.run_directory import expect_free, write_run
-    from train.scores import score, table
-
     if not (args.resume or args.force):
         expect_free(args.out, checkpoints)
+    from train.datasets import open_dataset
+
+    dataset = open_dataset(config.data, args.data_path, config.input, config.seed, skip_bad=args.skip_bad)
+    if dataset.care is not None:
+        print("\n".join(lines(dataset.care)), file=sys.stderr)
+    with quiet_start():
+        import tensorflow as tf
+
+        from train.fit import fit
+    from train.progress import Progress
+    from train.run_directory import write_run
+    from train.scores import score, table
+
     if args.force:
         shutil.rmtree(checkpoints, ignore_errors=True)
     tf.config.experimental.enable_op_determinism()
-    progress = Progress(sys.stderr, config.recipe.epochs)
+    recipe = config.recipe
+    progress = Progress(sys.stderr, recipe.rounds if isinstance(recipe, TransferRecipe) else recipe.epochs)
     sizes = [len(split.labels) for split in (dataset.train, dataset.validation, dataset.test)]
     progress.note(f"{dataset.name}: {len(dataset.labels)} classes, {sizes[0]} + {sizes[1]} + {sizes[2]} pictures")
-    result = fit(config, dataset, checkpoints, resume=args.resume, progress=progress)
+    if isinstance(recipe, TransferRecipe):
+        from train.transfer import train_transfer
+
+        result = train_transfer(
+            config, recipe, dataset, checkpoints, resume=args.resume, progress=progress, started_s=started_s
+        )
+    else:
+        result = fit(config, dataset, checkpoints, resume=args.resume, progress=progress)
     report = score(result.model, dataset)
     write_run(args.out, config, dataset, result, report)
     shutil.rmtree(checkpoints, ignore_errors=True)

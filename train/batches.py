@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from train.augment import Batch, Targets, augment
 from train.config import Recipe
 from train.datasets.dataset import Split
 
+Item = TypeVar("Item")
 PREFETCH = 4
 ORDER_STREAM, AUGMENT_STREAM = 10, 11
 
@@ -34,7 +36,7 @@ def epoch_batches(
         targets = smoothed_targets(split.labels[indices], num_classes, recipe.label_smoothing)
         return augment(split.read(indices), targets, recipe, rng)
 
-    return _ahead(batch(number) for number in range(num_batches(split, recipe.batch_size)))
+    return ahead(batch(number) for number in range(num_batches(split, recipe.batch_size)))
 
 
 def smoothed_targets(labels: NDArray[np.int64], num_classes: int, smoothing: float) -> Targets:
@@ -47,15 +49,15 @@ def smoothed_targets(labels: NDArray[np.int64], num_classes: int, smoothing: flo
 def evaluation_batches(split: Split, batch_size: int) -> Iterator[Batch]:
     """All pictures of a split in order, (n, h, w, 3) uint8 RGB, unchanged."""
     starts = range(0, len(split.labels), batch_size)
-    return _ahead(split.read(range(start, min(start + batch_size, len(split.labels)))) for start in starts)
+    return ahead(split.read(range(start, min(start + batch_size, len(split.labels)))) for start in starts)
 
 
-def _ahead(items: Iterator) -> Iterator:
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
     """The items of ``items``, computed up to PREFETCH ahead in a thread; an error there is raised here."""
-    ready: queue.Queue = queue.Queue(PREFETCH)
+    ready: queue.Queue[tuple[str, Any]] = queue.Queue(PREFETCH)
     stopped = threading.Event()
 
-    def offer(item: tuple) -> bool:
+    def offer(item: tuple[str, Any]) -> bool:
         while not stopped.is_set():
             try:
                 ready.put(item, timeout=0.2)

@@ -11,6 +11,7 @@ from typing import Any
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import ConfigurationError, UsageError
+from train.transfer_config import TransferRecipe
 
 OPTIMIZERS = ("adam", "sgd")
 SCHEDULES = ("constant", "cosine")
@@ -61,7 +62,7 @@ class TrainConfig:
     data: str
     model: str
     input: InputSpec
-    recipe: Recipe
+    recipe: Recipe | TransferRecipe
     seed: int
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edge_runtime.errors import ConfigurationError, DataError
+from edge_runtime.errors import ConfigurationError, DataError, InternalError
 from train.batch_norm import training_clone
 from train.batches import epoch_batches, evaluation_batches, num_batches
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -26,19 +26,24 @@ from train.models import build_model
 from train.progress import Progress
 from train.schedule import learning_rate
 
-EVALUATION_BATCH = 500
+EVALUATION_BATCH_PIXELS = 500 * 32 * 32
+LARGEST_BATCH = 500
 SHORTEST_AVERAGE = 25  # the average spans at most 1/25 of all steps
 Forward = Callable[[tf.Tensor], tf.Tensor]
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The stock model with its best weights, and one history row an epoch (loss, accuracies in [0, 1], seconds)."""
+    """The stock model with its best weights, and one history row an epoch (loss, accuracies in [0, 1], seconds).
+
+    ``extra`` goes into metrics.json as it is.
+    """
 
     model: keras.Model
     history: tuple[dict[str, float], ...]
     best_epoch: int
     seconds: float
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def fit(config: TrainConfig, dataset: Dataset, checkpoints: Path, *, resume: bool, progress: Progress) -> TrainResult:
@@ -49,6 +54,10 @@ def fit(config: TrainConfig, dataset: Dataset, checkpoints: Path, *, resume: boo
         DataError: the loss is no longer a number.
     """
     recipe = config.recipe
+    if not isinstance(recipe, Recipe):
+        raise InternalError(
+            f"The recipe {recipe.name} is not for `fit`, which knows the recipes of untrained networks."
+        )
     keras.utils.set_random_seed(config.seed)
     model = build_model(config.model, config.input, len(dataset.labels))
     steps = num_batches(dataset.train, recipe.batch_size)
@@ -57,7 +66,7 @@ def fit(config: TrainConfig, dataset: Dataset, checkpoints: Path, *, resume: boo
     history: list[dict[str, float]] = []
     best, best_accuracy = model.get_weights(), -1.0
     if state is not None:
-        _expect_same(state.config, to_json_object(config), checkpoints)
+        expect_same(state.config, to_json_object(config), checkpoints)
         trainer.restore(state)
         history, best, best_accuracy = list(state.history), state.best, state.best_accuracy
         progress.note(f"resumed after epoch {state.epoch} of {recipe.epochs}")
@@ -99,14 +108,18 @@ def fit(config: TrainConfig, dataset: Dataset, checkpoints: Path, *, resume: boo
 
 def compiled(model: keras.Model) -> Forward:
     """The model as one graph: (n, h, w, 3) uint8 -> (n, classes) float32 logits. Tracing it costs about a second."""
-    return tf.function(lambda images: model(tf.cast(images, tf.float32), training=False), reduce_retracing=True)
+    forward: Forward = tf.function(
+        lambda images: model(tf.cast(images, tf.float32), training=False), reduce_retracing=True
+    )
+    return forward
 
 
 def predict(model: keras.Model, split: Split, forward: Forward | None = None) -> NDArray[np.float32]:
     """The (n, classes) float32 logits of every picture of ``split``, in order; ``forward`` spares tracing the model."""
     forward = forward or compiled(model)
-
-    batches = evaluation_batches(split, EVALUATION_BATCH)
+    # As many pixels as 500 small pictures have: memory must not grow with the size of the input.
+    batch_size = max(16, min(LARGEST_BATCH, EVALUATION_BATCH_PIXELS // (split.input.height * split.input.width)))
+    batches = evaluation_batches(split, batch_size)
     return np.concatenate([forward(tf.constant(images)).numpy() for images in batches])
 
 
@@ -181,7 +194,7 @@ class _Trainer:
         self.num_steps.assign(state.optimizer[-1])
 
 
-def _expect_same(saved: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
+def expect_same(saved: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
     if saved != wanted:
         keys = sorted(key for key in saved.keys() | wanted.keys() if saved.get(key) != wanted.get(key))
         raise ConfigurationError(

@@ -8,6 +8,7 @@ from typing import TextIO
 
 BAR_WIDTH = 24
 REFRESH_S = 0.2
+LOG_EVERY_S = 10.0
 
 
 class Progress:
@@ -20,7 +21,7 @@ class Progress:
         self.drawn_s = float("-inf")
 
     def note(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        print(f"\r\x1b[K{text}" if self.live else text, file=self.stream, flush=True)
 
     def step(self, epoch: int, step: int, num_steps: int, loss: float) -> None:
         """After ``step`` of ``num_steps`` of ``epoch`` (counted from 0)."""
@@ -49,6 +50,35 @@ class Progress:
         if self.first is None or done <= self.first[1]:
             return "--:--"
         rate = (self.clock() - self.first[0]) / (done - self.first[1])
-        seconds = round(rate * (self.num_epochs - done))
-        hours, rest = divmod(seconds, 3600)
-        return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60:02d}:{rest % 60:02d}"
+        return duration(rate * (self.num_epochs - done))
+
+
+class Stage:
+    """One stage of known length on ``stream``: a line that moves on a terminal, else one about every ten seconds."""
+
+    def __init__(self, stream: TextIO, label: str, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.stream, self.label, self.total, self.clock = stream, label, total, clock
+        self.live = stream.isatty()
+        self.done = 0
+        self.started_s = self.drawn_s = clock()
+
+    def step(self, num: int = 1) -> None:
+        """``num`` more of ``total`` are done."""
+        self.done += num
+        now_s = self.clock()
+        if self.done < self.total and now_s - self.drawn_s < (REFRESH_S if self.live else LOG_EVERY_S):
+            return
+        self.drawn_s = now_s
+        seconds = now_s - self.started_s
+        left = f"ETA {duration(seconds / self.done * (self.total - self.done))}"
+        if self.done >= self.total:
+            left = f"{seconds:.1f} s"
+        start, end = ("\r\x1b[K", "\n" if self.done >= self.total else "") if self.live else ("", "\n")
+        self.stream.write(f"{start}{self.label} {self.done}/{self.total}  {left}{end}")
+        self.stream.flush()
+
+
+def duration(seconds: float) -> str:
+    """``MM:SS``, or ``H:MM:SS`` from an hour on."""
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60:02d}:{rest % 60:02d}"

@@ -9,31 +9,20 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge_runtime.contract import ModelSpec, to_json
-from edge_runtime.errors import UsageError
 from edge_runtime.metrics import ClassificationReport
 from train.config import TrainConfig, to_json_object
-from train.datasets.dataset import ArraySplit, Dataset, Split, balanced_order
+from train.datasets.dataset import ArraySplit, Dataset, FileSplit, Split, balanced_order
 from train.fit import TrainResult
 
 MAX_CALIBRATION = 2_000
 CALIBRATION_STREAM = 20
-
-
-def expect_free(out: Path, checkpoints: Path) -> None:
-    """Raises UsageError when a finished or an unfinished run is already there."""
-    if out.exists():
-        raise UsageError(f"{out} already exists and would be overwritten; choose another --out, or give --force.")
-    if checkpoints.exists():
-        raise UsageError(
-            f"{checkpoints} holds an unfinished run; give --resume to go on with it, or --force to start again."
-        )
 
 
 def write_run(
@@ -83,14 +72,20 @@ def _metrics(dataset: Dataset, result: TrainResult, report: ClassificationReport
         "training_seconds": round(result.seconds, 1),
         "parameters": result.model.count_params(),
         "history": list(result.history),
+        "data_warnings": [dataclasses.asdict(item) for item in dataset.care.warnings] if dataset.care else [],
+        "class_counts": dataset.care.counts if dataset.care else {},
+        **result.extra,
     }
 
 
 def _write_images(folder: Path, dataset: Dataset, seed: int) -> dict[str, list[dict[str, Any]]]:
-    chosen = {
+    chosen: dict[str, tuple[Split, Sequence[int]]] = {
         "calibration": (dataset.train, calibration_indices(dataset, seed)),
         "test": (dataset.test, range(len(dataset.test.labels))),
     }
+    if isinstance(dataset.validation, FileSplit):
+        # Arrays would have to be copied once more; the named data sets of arrays have no use for a threshold.
+        chosen["validation"] = (dataset.validation, range(len(dataset.validation.labels)))
     return {key: _write_list(folder, key, split, indices) for key, (split, indices) in chosen.items()}
 
 

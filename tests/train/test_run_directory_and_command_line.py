@@ -94,7 +94,7 @@ def test_a_run_is_neither_overwritten_unasked_nor_repeated_by_resume(
 
 
 def test_an_unfinished_run_is_not_thrown_away_unasked(tmp_path: Path) -> None:
-    from train.run_directory import expect_free
+    from train.run_place import expect_free
 
     (tmp_path / "run.checkpoint").mkdir()
     with pytest.raises(UsageError, match=r"holds an unfinished run; give --resume to go on with it, or --force"):

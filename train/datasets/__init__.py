@@ -18,7 +18,9 @@ NAMED = ("cifar10-mini", "cifar10")
 NUM_VALIDATION = {"cifar10-mini": 1_000, "cifar10": 5_000}
 
 
-def open_dataset(data: str, data_path: Path | None, input_spec: InputSpec, seed: int) -> Dataset:
+def open_dataset(
+    data: str, data_path: Path | None, input_spec: InputSpec, seed: int, *, skip_bad: bool = False
+) -> Dataset:
     """The data set ``data``: one of NAMED or a folder; ``data_path`` is where the complete ``cifar10`` lies.
 
     For the named ones the seed cuts the validation split from the training pictures; a folder is cut by content.
@@ -34,7 +36,7 @@ def open_dataset(data: str, data_path: Path | None, input_spec: InputSpec, seed:
     elif data == "cifar10":
         training, test = _complete(data_path, input_spec)
     else:
-        return open_folder(Path(data), input_spec)
+        return open_folder(Path(data), input_spec, skip_bad=skip_bad)
     train, validation = cut_validation(training.labels, NUM_VALIDATION[data], seed)
     return Dataset(data, cifar10.LABELS, training.pick(train), training.pick(validation), test, cifar10.CITATION)
 

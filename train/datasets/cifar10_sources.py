@@ -19,6 +19,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.image_file import decode_image
@@ -129,7 +130,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _read_pickled(path: Path) -> np.ndarray:
+def _read_pickled(path: Path) -> NDArray[np.uint8]:
     try:
         with path.open("rb") as file:
             batch = _ArrayUnpickler(file, encoding="bytes").load()
@@ -139,7 +140,7 @@ def _read_pickled(path: Path) -> np.ndarray:
         raise DataError(f"{path} is not a batch file of CIFAR-10 ({error}); get it again.") from error
 
 
-def _read_binary(path: Path) -> np.ndarray:
+def _read_binary(path: Path) -> NDArray[np.uint8]:
     content = np.fromfile(path, np.uint8)
     if content.size % ROW_BYTES:
         raise DataError(f"{path} has {content.size} bytes, expected a multiple of {ROW_BYTES}: damaged; get it again.")

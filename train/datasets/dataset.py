@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edge_runtime.contract import InputSpec
 from edge_runtime.image_file import read_image
 from edge_runtime.preprocess import Image, preprocess
+from train.data_care import DataCare
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,19 @@ class ImageRecord:
 
 
 class Split(Protocol):
-    """Pictures with labels (n,) int64; ``read`` gives (len(indices), h, w, 3) uint8 RGB in the input's size."""
+    """Pictures with labels (n,) int64; ``read`` gives (len(indices), h, w, 3) uint8 RGB in the input's size, ``frame``
+    one picture in its own size, (h, w, 3) uint8 BGR.
+    """
+
+    @property
+    def input(self) -> InputSpec: ...
 
     @property
     def labels(self) -> NDArray[np.int64]: ...
 
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]: ...
+
+    def frame(self, index: int) -> Image: ...
 
     def record(self, index: int) -> ImageRecord: ...
 
@@ -55,6 +63,9 @@ class ArraySplit:
         if picked.shape[1:3] == (self.input.height, self.input.width):
             return picked
         return np.stack([preprocess(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self.input) for image in picked])
+
+    def frame(self, index: int) -> Image:
+        return cast(Image, cv2.cvtColor(self.images[index], cv2.COLOR_RGB2BGR))
 
     def record(self, index: int) -> ImageRecord:
         digest = hashlib.sha256(np.ascontiguousarray(self.images[index]).tobytes()).hexdigest()
@@ -79,6 +90,9 @@ class FileSplit:
         pictures: list[Image] = [preprocess(read_image(self.files[i]), self.input) for i in indices]
         return np.stack(pictures)
 
+    def frame(self, index: int) -> Image:
+        return read_image(self.files[index])
+
     def record(self, index: int) -> ImageRecord:
         return ImageRecord(self.names[index], int(self.labels[index]), self.files[index], self.sha256[index])
 
@@ -93,6 +107,7 @@ class Dataset:
     validation: Split
     test: Split
     citation: str = ""
+    care: DataCare | None = None
 
 
 def balanced_order(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -1,16 +1,15 @@
 """A folder of pictures as a data set: one directory a class, or train/, val/ (or validation/) and test/ above those.
 
-Every file is read once to hash and to try it; training decodes it again batch by batch, so the pictures never have to
-fit in memory. Splits are cut by content hash within each class: the same pictures give the same split on any machine.
+Every file is read once to hash, to try and to look at it; training decodes it again batch by batch, so the pictures
+never have to fit in memory.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,23 +17,24 @@ import numpy as np
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.image_file import PICTURE_SUFFIXES, decode_image
+from train.data_care import DataCare, DataWarning, examine, warning
+from train.datasets.cutting import Picture, cut, disjoint, listed
 from train.datasets.dataset import Dataset, FileSplit
+from train.datasets.oddities import oddities
+from train.duplicates import facts_of
 
-SPLIT_NAMES = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
-HELD_OUT_SHARE = 0.1
-IGNORED = ("thumbs.db", "desktop.ini")
-MAX_LISTED = 10
-
-
-@dataclass(frozen=True)
-class _Picture:
-    file: Path
-    label: str
-    sha256: str
+SPLIT_NAMES = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+IGNORED = ("thumbs.db", "desktop.ini", "__macosx")
+SPLITS = ("train", "validation", "test")
 
 
-def open_folder(folder: Path, input_spec: InputSpec) -> Dataset:
-    """The data set in ``folder``: labels are the class directories' names, sorted.
+def open_folder(folder: Path, input_spec: InputSpec, *, skip_bad: bool = False) -> Dataset:
+    """The data set in ``folder``: labels are the class directories' names, sorted; its ``care`` says what may not work.
+
+    With ``skip_bad``, files that cannot be decoded or are no pictures are left out with a warning.
 
     Raises:
         MissingInputError: there is no such folder.
@@ -42,7 +42,9 @@ def open_folder(folder: Path, input_spec: InputSpec) -> Dataset:
     """
     if not folder.is_dir():
         raise MissingInputError(f"There is no folder {folder}; expected cifar10-mini, cifar10 or a folder of classes.")
-    given = _read_splits(folder)
+    root = _below_wrapper(folder)
+    reader = _Reader(root, skip_bad)
+    given = reader.splits()
     labels = sorted({picture.label for picture in given["train"]})
     if len(labels) < 2:
         raise DataError(
@@ -56,116 +58,115 @@ def open_folder(folder: Path, input_spec: InputSpec) -> Dataset:
                 f"The {split} split in {folder} has the classes {', '.join(strangers)}, which training has not; "
                 f"expected only {', '.join(labels)}."
             )
-    splits = _disjoint(given)
+    splits, found = disjoint(given)
     for split in ("validation", "test"):
         if split not in splits:
-            splits["train"], splits[split] = _cut(splits["train"], split, labels)
+            splits["train"], splits[split] = cut(splits["train"], split, labels)
     absent = [label for label in labels if label not in {picture.label for picture in splits["train"]}]
     if absent:
         raise DataError(
             f"All training pictures of {', '.join(absent)} are held out too; expected pictures that no other split has."
         )
     parts = {name: _as_split(folder, pictures, labels, input_spec) for name, pictures in splits.items()}
-    return Dataset(folder.resolve().name, tuple(labels), parts["train"], parts["validation"], parts["test"])
+    seen = {name: [picture.sighting() for picture in splits[name]] for name in SPLITS}
+    care = examine(seen, labels, min(input_spec.height, input_spec.width))
+    care = DataCare(care.counts, (*reader.warnings, *found, *care.warnings))
+    name = folder.resolve().name
+    return Dataset(name, tuple(labels), parts["train"], parts["validation"], parts["test"], care=care)
 
 
-def _read_splits(folder: Path) -> dict[str, list[_Picture]]:
-    entries = [path for path in _visible(folder) if path.is_dir()]
-    split_folders = {path.name: path for path in entries if path.name in SPLIT_NAMES}
-    if "train" not in split_folders:
-        return {"train": _read_classes(folder)}
-    others = [path for path in entries if path.name not in SPLIT_NAMES]
-    if others:
-        raise DataError(
-            f"{folder} has train/ and also {_list(others)}; expected only train/, val/ (or validation/), test/."
-        )
-    if "val" in split_folders and "validation" in split_folders:
-        raise DataError(f"{folder} has both val/ and validation/; expected one of them.")
-    _expect_none(_loose_pictures(folder), f"lie beside the splits of {folder}", "pictures in class directories alone")
-    return {SPLIT_NAMES[name]: _read_classes(path) for name, path in split_folders.items()}
+class _Reader:
+    """Reads the pictures below ``root`` and gathers what it left out."""
 
+    def __init__(self, root: Path, skip_bad: bool) -> None:
+        self.root, self.skip_bad = root, skip_bad
+        self.warnings: list[DataWarning] = []
 
-def _read_classes(folder: Path) -> list[_Picture]:
-    entries = [path for path in _visible(folder) if path.is_dir()]
-    _expect_none(
-        _loose_pictures(folder), f"lie beside the classes of {folder}", "every picture in its class's directory"
-    )
-    badly_named = [path for path in entries if path.name != path.name.strip() or not path.name.isprintable()]
-    _expect_none(badly_named, "have blanks at an end or control characters in their names", "plain class names: rename")
-    files: list[tuple[Path, str]] = []
-    for path in entries:
-        found = sorted(file for file in path.rglob("*") if file.is_file() and _is_visible(file))
-        if not found:
-            raise DataError(f"The class directory {path} has no picture; expected at least one: fill or remove it.")
-        files += [(file, path.name) for file in found]
-    odd = [file for file, _ in files if file.suffix.lower() not in PICTURE_SUFFIXES]
-    _expect_none(odd, "have no picture's ending", f"one of {' '.join(PICTURE_SUFFIXES)}: rename or remove them")
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(_read, files))
-    unreadable = [file for (file, _), result in zip(files, results, strict=True) if result is None]
-    _expect_none(unreadable, "cannot be decoded", "whole JPEG, PNG, WebP, BMP or TIFF pictures: replace or remove them")
-    return [picture for picture in results if picture is not None]
-
-
-def _read(entry: tuple[Path, str]) -> _Picture | None:
-    file, label = entry
-    try:
-        content = file.read_bytes()
-        decode_image(content, str(file))
-    except (OSError, DataError):
-        return None
-    return _Picture(file, label, hashlib.sha256(content).hexdigest())
-
-
-def _disjoint(given: dict[str, list[_Picture]]) -> dict[str, list[_Picture]]:
-    """Every content once: what is in the test split leaves the other two, what is in validation leaves training."""
-    owners: dict[str, _Picture] = {}
-    for picture in (picture for pictures in given.values() for picture in pictures):
-        first = owners.setdefault(picture.sha256, picture)
-        if first.label != picture.label:
+    def splits(self) -> dict[str, list[Picture]]:
+        folder = self.root
+        entries = [path for path in _visible(folder) if path.is_dir()]
+        split_folders: dict[str, list[Path]] = {}
+        for path in entries:
+            if path.name.lower() in SPLIT_NAMES:
+                split_folders.setdefault(SPLIT_NAMES[path.name.lower()], []).append(path)
+        if "train" not in split_folders:
+            return {"train": self.classes(folder)}
+        others = [path for path in entries if path.name.lower() not in SPLIT_NAMES]
+        if others:
             raise DataError(
-                f"{first.file} and {picture.file} are the same picture but in the classes {first.label} and "
-                f"{picture.label}; expected one class: remove one of them."
+                f"{folder} has train/ and also {listed(others)}; expected only train/, val/ (or validation/), test/."
             )
-    result, taken = {}, set()
-    for name in ("test", "validation", "train"):
-        if name not in given:
-            continue
-        result[name] = []
-        for picture in given[name]:
-            if picture.sha256 not in taken:
-                taken.add(picture.sha256)
-                result[name].append(picture)
-    return result
-
-
-def _cut(pictures: list[_Picture], split: str, labels: Sequence[str]) -> tuple[list[_Picture], list[_Picture]]:
-    """(what stays, what is held out): a tenth of each class, at least one picture, in the order of their hashes."""
-    held_out: set[str] = set()
-    for label in labels:
-        # The split's name in front gives each split an order of its own.
-        own = sorted(
-            (p.sha256 for p in pictures if p.label == label),
-            key=lambda digest: hashlib.sha256(f"{split}:{digest}".encode()).hexdigest(),
+        for paths in split_folders.values():
+            if len(paths) > 1:
+                names = " and ".join(f"{path.name}/" for path in paths)
+                raise DataError(f"{folder} has both {names}; expected one of them.")
+        _expect_none(
+            _loose_pictures(folder), f"lie beside the splits of {folder}", "pictures in class directories alone"
         )
-        if len(own) < 2:
-            files = [picture.file for picture in pictures if picture.label == label]
-            raise DataError(
-                f"The class {label} has too few different pictures ({_list(files)}) to hold some out for {split}; "
-                "expected at least 3."
-            )
-        held_out.update(own[: max(1, round(len(own) * HELD_OUT_SHARE))])
-    stay = [picture for picture in pictures if picture.sha256 not in held_out]
-    return stay, [picture for picture in pictures if picture.sha256 in held_out]
+        return {name: self.classes(paths[0]) for name, paths in split_folders.items()}
+
+    def classes(self, folder: Path) -> list[Picture]:
+        entries = [path for path in _visible(folder) if path.is_dir()]
+        _expect_none(
+            _loose_pictures(folder), f"lie beside the classes of {folder}", "every picture in its class's directory"
+        )
+        badly_named = [path for path in entries if path.name != path.name.strip() or not path.name.isprintable()]
+        _expect_none(
+            badly_named, "have blanks at an end or control characters in their names", "plain class names: rename"
+        )
+        files: list[tuple[Path, str]] = []
+        odd: list[Path] = []
+        for path in entries:
+            found = sorted(file for file in path.rglob("*") if file.is_file() and _is_visible(file))
+            pictures = [file for file in found if file.suffix.lower() in PICTURE_SUFFIXES]
+            odd += [file for file in found if file.suffix.lower() not in PICTURE_SUFFIXES]
+            if not found or (self.skip_bad and not pictures):
+                raise DataError(f"The class directory {path} has no picture; expected at least one: fill or remove it.")
+            files += [(file, path.name) for file in pictures]
+        self._bad(odd, "have no picture's ending", f"one of {' '.join(PICTURE_SUFFIXES)}: rename or remove them")
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            results = list(pool.map(self._read, files))
+        unreadable = [file for (file, _), result in zip(files, results, strict=True) if result is None]
+        self._bad(
+            unreadable, "cannot be decoded", "whole JPEG, PNG, WebP, BMP or TIFF pictures: replace or remove them"
+        )
+        return [picture for picture in results if picture is not None]
+
+    def _read(self, entry: tuple[Path, str]) -> Picture | None:
+        file, label = entry
+        try:
+            content = file.read_bytes()
+            frame = decode_image(content, str(file))
+        except (OSError, DataError):
+            return None
+        name = file.relative_to(self.root).as_posix()
+        return Picture(file, name, label, hashlib.sha256(content).hexdigest(), facts_of(frame, oddities(content)))
+
+    def _bad(self, files: Sequence[Path], fault: str, expected: str) -> None:
+        if files and self.skip_bad:
+            names = [file.relative_to(self.root).as_posix() for file in files]
+            self.warnings.append(warning("skipped", f"{len(files)} file(s) {fault} and are left out.", names))
+        else:
+            _expect_none(files, fault, f"{expected}, or --skip-bad to leave them out")
 
 
-def _as_split(root: Path, pictures: list[_Picture], labels: list[str], input_spec: InputSpec) -> FileSplit:
+def _below_wrapper(folder: Path) -> Path:
+    """The only directory in ``folder`` when that one holds train/, as unpacked archives often do; else ``folder``."""
+    entries = [path for path in _visible(folder) if path.is_dir()]
+    if len(entries) == 1 and not _loose_pictures(folder):
+        inner = {path.name.lower() for path in _visible(entries[0]) if path.is_dir()}
+        if any(SPLIT_NAMES.get(name) == "train" for name in inner):
+            return entries[0]
+    return folder
+
+
+def _as_split(root: Path, pictures: list[Picture], labels: list[str], input_spec: InputSpec) -> FileSplit:
     if not pictures:
         raise DataError(f"A split in {root} has no picture of its own; expected at least one that the others lack.")
     return FileSplit(
         files=tuple(picture.file.resolve() for picture in pictures),
         labels=np.asarray([labels.index(picture.label) for picture in pictures], np.int64),
-        names=tuple(picture.file.relative_to(root).as_posix() for picture in pictures),
+        names=tuple(picture.name for picture in pictures),
         sha256=tuple(picture.sha256 for picture in pictures),
         input=input_spec,
     )
@@ -186,10 +187,4 @@ def _is_visible(path: Path) -> bool:
 
 def _expect_none(files: Sequence[Path], fault: str, expected: str) -> None:
     if files:
-        raise DataError(f"{len(files)} file(s) {fault}: {_list(files)}. Expected {expected}.")
-
-
-def _list(files: Iterable[Path]) -> str:
-    names = [str(file) for file in files]
-    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return ", ".join(names[:MAX_LISTED]) + more
+        raise DataError(f"{len(files)} file(s) {fault}: {listed(files)}. Expected {expected}.")

@@ -1,0 +1,83 @@
+"""What the frozen network saw in a picture, kept between runs by the picture's content: a second run starts at once.
+
+One file a network and input, of records of one length; a damaged or cut record is ignored, never believed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Features = NDArray[np.float16]
+MAX_BYTES = 512 * 1024 * 1024
+DIGEST_BYTES, CHECKSUM_BYTES = 32, 4
+
+
+class FeatureCache:
+    """Rows of ``num`` float16 features by a picture's SHA-256; ``network`` names whatever else they depend on."""
+
+    def __init__(self, folder: Path, network: str, num: int) -> None:
+        self.num = num
+        self._size = DIGEST_BYTES + num * 2 + CHECKSUM_BYTES
+        folder.mkdir(parents=True, exist_ok=True)
+        key = hashlib.sha256(f"{network}/{num}".encode()).hexdigest()[:16]
+        self._descriptor = os.open(folder / f"features-{key}.bin", os.O_RDWR | os.O_CREAT, 0o644)
+        self._places = self._scan()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def get(self, sha256: str) -> Features | None:
+        """The features of the picture with this SHA-256 (hex), or None when they are not known."""
+        place = self._places.get(bytes.fromhex(sha256))
+        if place is None:
+            return None
+        return self._features(os.pread(self._descriptor, self._size, place))
+
+    def put(self, sha256: list[str], features: Features) -> None:
+        """Adds (n, num) float16 rows; when the file is full, it starts anew."""
+        rows = b"".join(
+            _sealed(bytes.fromhex(digest) + row.tobytes()) for digest, row in zip(sha256, features, strict=True)
+        )
+        # Two runs may share the file: each appends whole records while it alone holds the lock.
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            end = os.fstat(self._descriptor).st_size // self._size * self._size
+            if end + len(rows) > MAX_BYTES:
+                os.ftruncate(self._descriptor, 0)
+                self._places.clear()
+                end = 0
+            os.pwrite(self._descriptor, rows, end)
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        for number, digest in enumerate(sha256):
+            self._places[bytes.fromhex(digest)] = end + number * self._size
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def _scan(self) -> dict[bytes, int]:
+        places = {}
+        for place in range(0, os.fstat(self._descriptor).st_size - self._size + 1, self._size):
+            places[os.pread(self._descriptor, DIGEST_BYTES, place)] = place
+        return places
+
+    def _features(self, record: bytes) -> Features | None:
+        if len(record) != self._size or _sealed(record[:-CHECKSUM_BYTES]) != record:
+            return None
+        return np.frombuffer(record[DIGEST_BYTES:-CHECKSUM_BYTES], np.float16)
+
+
+def cache_folder() -> Path:
+    """Where features are kept between runs."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-runtime"
+
+
+def _sealed(content: bytes) -> bytes:
+    return content + zlib.crc32(content).to_bytes(CHECKSUM_BYTES, "little")

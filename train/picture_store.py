@@ -1,0 +1,68 @@
+"""Small encoded pictures in one file on disk: photos are decoded once, yet memory stays flat however many there are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import InternalError
+from edge_runtime.preprocess import Image
+
+_ENCODINGS = {"lossless": (".png", [cv2.IMWRITE_PNG_COMPRESSION, 1]), "small": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95])}
+
+
+class PictureStore:
+    """Pictures by number in the order they were added; ``encoding`` is "lossless" or "small" (JPEG, quality 95).
+
+    The file is unlinked as soon as it is open, so nothing is left over however the process ends.
+    """
+
+    def __init__(self, folder: Path, encoding: str) -> None:
+        self._suffix, self._parameters = _ENCODINGS[encoding]
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f".pictures.{os.getpid()}.{encoding}"
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        path.unlink()
+        self._ends = [0]
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def add(self, picture: Image) -> None:
+        """Appends one (h, w, 3) uint8 RGB picture."""
+        content = cv2.imencode(self._suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), self._parameters)[1].tobytes()
+        written = 0
+        while written < len(content):
+            written += os.pwrite(self._descriptor, content[written:], self._ends[-1] + written)
+        self._ends.append(self._ends[-1] + len(content))
+
+    def read(self, index: int) -> Image:
+        """Picture ``index``, (h, w, 3) uint8 RGB."""
+        start, end = self._ends[index], self._ends[index + 1]
+        content = os.pread(self._descriptor, end - start, start)
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        if picture is None:
+            raise InternalError(f"Picture {index} of the store cannot be decoded; its file was changed from outside.")
+        return cast(Image, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+
+    def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Pictures of one size, (n, h, w, 3) uint8 RGB."""
+        return np.stack([self.read(int(index)) for index in indices])
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def __enter__(self) -> PictureStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
