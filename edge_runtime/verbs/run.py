@@ -13,6 +13,7 @@ from edge_runtime.verbs.flags import (
     open_flagged_model,
     verb_parser,
 )
+from edge_runtime.verbs.run_outputs import add_output_flags, open_outputs, smallest_picture
 
 
 def main(arguments: list[str]) -> int:
@@ -28,6 +29,9 @@ def main(arguments: list[str]) -> int:
         "edge-runtime run --camera rtsp://user:password@192.168.1.9/stream --hold 3/5",
         "edge-runtime run --model flowers.tflite --camera clip.mp4 --format jsonl",
         "edge-runtime run --camera synthetic --frames 100",
+        "edge-runtime run --camera 0 --web",
+        "edge-runtime run --camera 0 --web 0.0.0.0:8080 --web-token-file token --mqtt mqtts://pi@broker.lan/home/door",
+        "edge-runtime run --camera 0 --save-uncertain ~/unsure --save-limit-mb 200 --log-file labels.jsonl",
     )
     parser.add_argument("--camera", default="0", metavar="CAMERA", help=CAMERA_HELP)
     add_classifier_flags(parser)
@@ -42,10 +46,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--give-up-s",
         type=float,
-        default=30.0,
         metavar="S",
-        help="end with 69 when the camera gives no first frame in S seconds; inf for never (default 30)",
+        help="end with 69 when the camera gives no first frame in S seconds; inf for never, which is the default with "
+        "--web and --mqtt (else 30)",
     )
+    add_output_flags(parser)
     flags = parser.parse_args(arguments)
 
     from edge_runtime.cameras import open_camera, parse_camera
@@ -54,6 +59,8 @@ def main(arguments: list[str]) -> int:
     from edge_runtime.sinks import open_sink
     from edge_runtime.smoothing import parse_hold
 
+    if flags.give_up_s is None:  # whoever can be told of a missing camera can also be told of its coming
+        flags.give_up_s = 30.0 if flags.web is None and not flags.mqtt else math.inf
     config = LoopConfig(
         max_age_ms=flags.max_age_ms,
         max_frames=flags.frames,
@@ -62,11 +69,16 @@ def main(arguments: list[str]) -> int:
     )
     sink = open_sink(flags.format, sys.stdout, sys.stderr)
     model = open_flagged_model(flags)
+    camera = parse_camera(flags.camera)
     with (
-        only_user_of(parse_camera(flags.camera)),
-        open_camera(flags.camera, model.contract.spec.input, wait=math.isinf(flags.give_up_s)) as source,
+        only_user_of(camera),
+        open_outputs(flags, sink) as outputs,
+        open_camera(
+            flags.camera, smallest_picture(flags, model.contract.spec.input), wait=math.isinf(flags.give_up_s)
+        ) as source,
         open_flagged_classifier(flags, model) as classifier,
     ):
         print(f"{source.name} -> {model.contract.spec.name}; Ctrl-C ends.", file=sys.stderr)
-        Loop(classifier, source, sink, config).run(stop)
+        loop = Loop(classifier, source, outputs.sink, config, observer=outputs.observer)
+        loop.run(lambda: stop() or outputs.closed_by_viewer())
     return 0

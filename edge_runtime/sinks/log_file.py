@@ -1,0 +1,132 @@
+"""JSON lines in a file that never outgrows its limit: when half is used, the file becomes FILE.1 and a new one starts.
+
+Every line is whole whatever happens: a line that did not fit on the disk is taken back. Writing happens in a thread, so
+a slow disk never slows the loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import threading
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.clock import monotonic_s
+from edge_runtime.errors import ConfigurationError, UsageError
+from edge_runtime.results import Event, Result, Status
+from edge_runtime.sinks.jsonl import event_object, result_object, status_object
+from edge_runtime.sinks.trouble import OutputTrouble
+
+QUEUE_LENGTH = 1000
+TAIL_BYTES = 64 * 1024
+RETRY_S = 1.0
+
+
+class RotatingFile:
+    """Appends whole lines to ``path``; ``path`` and ``path``.1 together stay below ``limit_bytes``."""
+
+    def __init__(self, path: Path, limit_bytes: int) -> None:
+        self._path, self._limit_bytes = path, limit_bytes
+        self._fd = self._size = -1
+        self._open()
+
+    def append(self, content: bytes) -> None:
+        """Writes ``content``, which ends with a line break, whole or not at all (then OSError)."""
+        if self._fd < 0:
+            self._open()
+        if self._size + len(content) > self._limit_bytes // 2 and self._size > 0:
+            self.close()
+            os.replace(self._path, f"{self._path}.1")
+            self._open()
+        written = 0
+        try:
+            while written < len(content):
+                written += os.write(self._fd, content[written:])
+        except OSError:
+            if written:
+                os.ftruncate(self._fd, self._size)
+            raise
+        self._size += written
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _open(self) -> None:
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        self._size = os.fstat(self._fd).st_size
+        start = max(0, self._size - TAIL_BYTES)
+        tail = os.pread(self._fd, TAIL_BYTES, start)
+        if tail and not tail.endswith(b"\n"):  # the power went away in the middle of a line
+            self._size = start + tail.rfind(b"\n") + 1
+            os.ftruncate(self._fd, self._size)
+
+
+class LogFileSink:
+    """A `Sink` that appends results, events and the status to a file as lines of JSON.
+
+    Raises:
+        ConfigurationError: the file cannot be written.
+        UsageError: ``limit_mb`` is below 0.1.
+    """
+
+    def __init__(self, path: Path, limit_mb: float = 20.0) -> None:
+        if not limit_mb >= 0.1:
+            raise UsageError(f"--log-limit-mb is {limit_mb:g}, expected at least 0.1.")
+        try:
+            self._file = RotatingFile(path, int(limit_mb * 1e6))
+        except OSError as error:
+            raise ConfigurationError(
+                f"The log file {path} cannot be written ({error.strerror}); choose another with --log-file."
+            ) from error
+        self._path = path
+        self._trouble = OutputTrouble("log")
+        self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue(QUEUE_LENGTH)
+        self.num_lost = 0
+        self._retry_s = 0.0
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def result(self, result: Result) -> None:
+        self._put(result_object(result))
+
+    def event(self, event: Event) -> None:
+        self._put(event_object(event))
+
+    def status(self, status: Status) -> None:
+        self._put(status_object(status))
+
+    def take_events(self) -> list[Event]:
+        return self._trouble.take_events()
+
+    def close(self) -> None:
+        """Writes what waits, for at most 3 s."""
+        with contextlib.suppress(queue.Full):
+            self._queue.put(None, timeout=1.0)
+        self._thread.join(2.0)
+
+    def _put(self, line: dict[str, Any]) -> None:
+        try:
+            self._queue.put_nowait(line)
+        except queue.Full:
+            self.num_lost += 1
+
+    def _run(self) -> None:
+        while (line := self._queue.get()) is not None:
+            if monotonic_s() < self._retry_s:
+                self.num_lost += 1
+                continue
+            content = json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+            try:
+                self._file.append(content)
+            except OSError as error:
+                self.num_lost += 1
+                self._retry_s = monotonic_s() + RETRY_S
+                self._trouble.failed(f"{self._path} cannot be written ({error.strerror}); free or remount the disk")
+            else:
+                self._trouble.worked(f"{self._path} is written again")
+        self._file.close()

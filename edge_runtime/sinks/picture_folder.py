@@ -1,0 +1,104 @@
+"""A folder of pictures, each with a line of JSON beside it, that never grows beyond its limit nor fills the disk.
+
+It deletes its own oldest pairs and nothing that it did not write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+from collections import deque
+from pathlib import Path
+
+from edge_runtime.errors import ConfigurationError
+
+OWN_NAME = re.compile(r"(\d{8}T\d{6}\.\d{3}Z-\d{8,})\.(jpg|json)(\.part)?")
+KEEP_FREE_BYTES = 100 * 1000 * 1000
+
+
+class PictureFolder:
+    """``limit_bytes`` caps what all its files hold together; ``keep_free_bytes`` of the disk are left to others.
+
+    Raises:
+        ConfigurationError: the folder cannot be made or written.
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int, keep_free_bytes: int = KEEP_FREE_BYTES) -> None:
+        self._folder, self._limit_bytes, self._keep_free_bytes = folder, limit_bytes, keep_free_bytes
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sizes = self._scan()
+        except OSError as error:
+            raise ConfigurationError(
+                f"Pictures cannot be saved in {folder} ({error.strerror}); choose a folder that this user may write."
+            ) from error
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ConfigurationError(
+                f"Pictures cannot be saved in {folder} (no permission); choose a folder that this user may write."
+            )
+        self._pairs: deque[tuple[str, int]] = deque(sorted(sizes.items()))
+        self.num_bytes = sum(sizes.values())
+
+    def save(self, name: str, jpeg: bytes, line: str) -> None:
+        """Writes ``name``.json, then ``name``.jpg; the oldest pairs go first when there is no room.
+
+        Raises:
+            OSError: the disk is full, read-only, gone, or the pair alone is larger than the limit.
+        """
+        content = line.encode()
+        size = len(jpeg) + len(content)
+        if size > self._limit_bytes:
+            raise OSError(errno.EFBIG, f"the picture has {size:,} bytes, the limit is {self._limit_bytes:,}")
+        while self._pairs and self.num_bytes + size > self._limit_bytes:
+            self._delete_oldest()
+        while self._free_bytes() - size < self._keep_free_bytes:
+            if not self._pairs:
+                raise OSError(errno.ENOSPC, f"less than {self._keep_free_bytes / 1e6:g} MB are free")
+            self._delete_oldest()
+        # Counted before it is written, so that a pair left half-written by a full disk is deleted in its turn.
+        self._pairs.append((name, size))
+        self.num_bytes += size
+        try:
+            self._write(f"{name}.json", content)
+            self._write(f"{name}.jpg", jpeg)
+        except OSError:
+            self._delete(*self._pairs.pop())
+            raise
+
+    def _scan(self) -> dict[str, int]:
+        sizes: dict[str, int] = {}
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                match = OWN_NAME.fullmatch(entry.name)
+                if match is None or not entry.is_file(follow_symlinks=False):
+                    continue
+                if match.group(3):  # left by a process that was killed
+                    with contextlib.suppress(OSError):
+                        os.unlink(entry.path)
+                else:
+                    sizes[match.group(1)] = sizes.get(match.group(1), 0) + entry.stat().st_size
+        return sizes
+
+    def _write(self, name: str, content: bytes) -> None:
+        part = self._folder / f"{name}.part"
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with open(fd, "wb") as file:
+            file.write(content)
+        part.rename(self._folder / name)
+
+    def _free_bytes(self) -> int:
+        state = os.statvfs(self._folder)
+        return state.f_bavail * state.f_frsize
+
+    def _delete_oldest(self) -> None:
+        self._delete(*self._pairs[0])
+        self._pairs.popleft()
+
+    def _delete(self, name: str, size: int) -> None:
+        """Raises OSError when the disk refuses (read-only); files that are gone already are as good as deleted."""
+        for ending in (".jpg", ".json", ".jpg.part", ".json.part"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._folder / f"{name}{ending}")
+        self.num_bytes -= size

@@ -1,0 +1,1 @@
+"""The live page (extra ``web``). Only `server` and what it imports need starlette and uvicorn; `config` does not."""

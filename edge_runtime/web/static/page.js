@@ -1,0 +1,199 @@
+// The live page: shows what the server says, as text only, and says so when nothing fresh arrives.
+import { Painter, readPictures } from "./pictures.js";
+
+const LOST_MS = 3000, LATE_MS = 1500;
+const $ = (id) => document.getElementById(id);
+const painter = new Painter($("picture"));
+let state = null, heardAt = -Infinity, source = null, reading = null, pictureTrouble = "", paused = false;
+let said = "", pending = "", pendingSince = 0;
+
+const percent = (value, digits = 0) => `${(100 * value).toFixed(digits)} %`;
+const show = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; };
+const make = (tag, className, text) => Object.assign(document.createElement(tag), { className, textContent: text });
+
+function listen() {
+  source?.close();
+  source = new EventSource("api/events");
+  source.addEventListener("state", (event) => {
+    state = JSON.parse(event.data);
+    heardAt = performance.now();
+    render();
+  });
+}
+
+async function watch() {
+  if (reading || paused || document.hidden) return;
+  reading = new AbortController();
+  const { signal } = reading;
+  painter.restart();
+  try {
+    await readPictures(signal, (fields, jpeg) => { pictureTrouble = ""; painter.add(fields, jpeg); });
+  } catch (error) {
+    if (!signal.aborted) {
+      pictureTrouble = error instanceof TypeError ? "The stream of pictures broke off." : error.message;
+      setTimeout(watch, 2000);
+    }
+  }
+  if (reading?.signal === signal) reading = null;
+}
+
+function stopWatching() {
+  reading?.abort();
+  reading = null;
+}
+
+// What stands over the picture, or nothing while it is live.
+function veil(lost, age) {
+  if (lost) return "Connection lost\ntrying again";
+  if (state.health.level === "bad") return `${capital(state.health.chip)}\n${state.health.reasons[0] ?? ""}`;
+  if (paused) return "Paused";
+  if (pictureTrouble) return pictureTrouble;
+  if (painter.capturedAt === null) return "Waiting for the first picture";
+  return age > LATE_MS ? `No fresh picture for ${(age / 1000).toFixed(0)} s` : "";
+}
+
+const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
+
+function tick() {
+  const now = performance.now(), lost = now - heardAt > LOST_MS;
+  if (lost && !document.hidden && (!source || source.readyState === EventSource.CLOSED || now - heardAt > 3 * LOST_MS)) {
+    heardAt = now - LOST_MS - 1;
+    listen();
+  }
+  const waiting = state === null;
+  const age = painter.capturedAt === null ? Infinity : Math.max(0, now - painter.capturedAt);
+  const words = waiting ? "Connecting" : veil(lost, age);
+  show("veil", words);
+  $("veil").hidden = !words;
+  $("stage").className = words ? "old" : "";
+  document.body.className = lost ? "lost" : "";
+  show("age", age === Infinity ? "no picture" : age < 1000 ? `${age.toFixed(0)} ms old` : `${(age / 1000).toFixed(age < 1e4 ? 1 : 0)} s old`);
+  $("age").className = words ? "late" : "";
+  const [, , width, height] = painter.crop ?? [0, 0, 1, 1];
+  show("crop", width < 1 || height < 1 ? "· the model sees the framed part" : "· the model sees the whole picture");
+  if (lost && !waiting) {
+    chip("bad", "connection lost", "nothing heard from the device; trying again");
+    renderLabel(null);
+  }
+  $("picture").setAttribute("aria-label", words ? `not live: ${words.replace("\n", ": ")}` : `live picture of ${state.camera.name}`);
+  speak(now);
+}
+
+function chip(level, word, reason) {
+  $("chip").dataset.level = level;
+  show("chip-word", word);
+  show("chip-reason", reason);
+}
+
+// A screen reader hears a label only after it has stood for a second.
+function speak(now) {
+  const words = $("label").textContent;
+  if (words !== pending) { pending = words; pendingSince = now; }
+  if (pending !== said && now - pendingSince > 1000) { said = pending; show("say", said); }
+}
+
+function render() {
+  const { health, camera } = state;
+  show("camera", camera.name || "Camera");
+  document.title = `${state.label?.shown || health.chip} · ${camera.name || "edge-runtime"}`;
+  chip(health.level, health.chip, health.reasons.join("; "));
+  renderLabel(state.label);
+  renderFacts();
+  renderChanges();
+}
+
+function renderLabel(label) {
+  show("label", label ? label.shown || "undecided" : "no label");
+  $("label").className = !label || !label.shown ? "none" : label.unknown ? "unknown" : "";
+  const threshold = state.model?.threshold ?? 0, best = label?.top[0];
+  show("guess", label?.unknown && best ? `best guess ${best.label}, but below ${percent(threshold)}` : "");
+  const bars = $("bars"), top = label?.top ?? [];
+  bars.className = label?.unknown ? "unknown" : "";
+  while (bars.children.length > top.length) bars.lastChild.remove();
+  while (bars.children.length < top.length) bars.append(bar());
+  top.forEach(({ label: name, score }, i) => {
+    const [title, value, track] = bars.children[i].children;
+    title.textContent = name;
+    value.textContent = percent(score);
+    track.children[0].style.width = percent(score, 1).replace(" ", "");
+    track.children[1].style.left = `${100 * threshold}%`;
+    track.children[1].hidden = !threshold;
+  });
+}
+
+function bar() {
+  const row = document.createElement("li"), track = make("span", "track", "");
+  track.setAttribute("aria-hidden", "true");
+  track.append(make("span", "fill", ""), make("span", "tick", ""));
+  row.append(make("span", "name", ""), make("span", "value", ""), track);
+  return row;
+}
+
+function renderFacts() {
+  const { rates, counts, latency_ms: latency, model, system } = state;
+  const flags = (names) => names.map((name) => name.replaceAll("_", " ")).join(", ");
+  const throttling = system.throttled_now === null ? "not told by this machine"
+    : system.throttled_now.length ? `now: ${flags(system.throttled_now)}`
+    : system.throttled_since_boot.length ? `earlier: ${flags(system.throttled_since_boot)}` : "none";
+  const rows = {
+    "Frames a second": `${rates.captured.toFixed(1)} in, ${rates.processed.toFixed(1)} looked at, ${rates.dropped.toFixed(1)} dropped`,
+    "Frame to label": latency.p50 === null ? "not measured yet" : `p50 ${latency.p50.toFixed(0)} ms, p95 ${latency.p95.toFixed(0)} ms`,
+    "Model": model ? `${model.name}, version ${model.version || "unnamed"}` : "none",
+    "Accuracy": !model || model.accuracy === null ? "not measured" : `${percent(model.accuracy, 2)} of ${model.num_images.toLocaleString("en")} test images`,
+    "Signature": model?.signature ?? "",
+    "Interpreter": model?.backend ?? "",
+    "Temperature": system.temperature_c === null ? "not told by this machine" : `${system.temperature_c.toFixed(1)} °C`,
+    "Throttling": throttling,
+    "Camera": `${counts.bad} damaged pictures, ${counts.restarts} restarts`,
+  };
+  const facts = $("facts");
+  for (const [name, value] of Object.entries(rows)) {
+    let cell = facts.querySelector(`[data-name="${name}"]`);
+    if (!cell) {
+      cell = make("dd", "", "");
+      cell.dataset.name = name;
+      facts.append(make("dt", "", name), cell);
+    }
+    if (cell.textContent !== value) cell.textContent = value;
+  }
+}
+
+function renderChanges() {
+  const list = $("changes"), known = new Map([...list.children].map((row) => [row.dataset.key, row]));
+  const rows = state.changes.map((change) => {
+    const key = `${change.number} ${change.ts}`;
+    return known.get(key) ?? changeRow(key, change);
+  });
+  if (rows.length !== list.children.length || rows.some((row, i) => row !== list.children[i])) list.replaceChildren(...rows);
+}
+
+function changeRow(key, { number, ts, label, score, unknown }) {
+  const row = document.createElement("li"), image = document.createElement("img"), when = new Date(1000 * ts);
+  row.dataset.key = key;
+  Object.assign(image, { alt: "", width: 128, height: 96, src: `thumbs/${number}.jpg?${ts}` });
+  image.addEventListener("error", () => setTimeout(() => { image.src = `thumbs/${number}.jpg?${ts}-again`; }, 700), { once: true });
+  const time = make("time", "", `${when.toLocaleTimeString()}, ${percent(score)}`);
+  time.dateTime = when.toISOString();
+  row.append(image, make("b", unknown ? "unknown" : "", label), time);
+  return row;
+}
+
+$("pause").addEventListener("click", () => {
+  paused = !paused;
+  $("pause").setAttribute("aria-pressed", String(paused));
+  if (paused) stopWatching(); else watch();
+});
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    stopWatching();
+    source?.close();
+    source = null;
+  } else {
+    heardAt = performance.now() - LOST_MS + 1000;
+    listen();
+    watch();
+  }
+});
+setInterval(tick, 200);
+listen();
+watch();

@@ -1,0 +1,106 @@
+// Reads the stream of pictures and paints the newest, with the part that the model sees framed. Each picture says how
+// old it was when it left; what it waited on the way is estimated from the quickest picture so far.
+
+const text = new TextDecoder();
+
+function headEnd(bytes) {
+  for (let i = 0; i + 3 < bytes.length; i++) {
+    if (bytes[i] === 13 && bytes[i + 1] === 10 && bytes[i + 2] === 13 && bytes[i + 3] === 10) return i + 4;
+  }
+  return -1;
+}
+
+export async function readPictures(signal, onPicture) {
+  const answer = await fetch("stream.mjpg", { signal });
+  if (!answer.ok) throw new Error((await answer.text()).trim());
+  const reader = answer.body.getReader();
+  let held = new Uint8Array(0);
+  const more = async () => {
+    const { value, done } = await reader.read();
+    if (done) throw new Error("The stream of pictures ended.");
+    const joined = new Uint8Array(held.length + value.length);
+    joined.set(held);
+    joined.set(value, held.length);
+    held = joined;
+  };
+  for (;;) {
+    let start;
+    while ((start = headEnd(held)) < 0) await more();
+    const fields = {};
+    for (const line of text.decode(held.subarray(0, start)).split("\r\n")) {
+      const colon = line.indexOf(": ");
+      if (colon > 0) fields[line.slice(0, colon).toLowerCase()] = line.slice(colon + 2);
+    }
+    const end = start + Number(fields["content-length"]);
+    while (held.length < end) await more();
+    onPicture(fields, held.slice(start, end));
+    held = held.slice(end);
+  }
+}
+
+export class Painter {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.crop = null;
+    this.seq = null;
+    this.capturedAt = null;
+    this.quickest = Infinity;
+    this.next = null;
+    this.busy = false;
+  }
+
+  restart() {
+    this.quickest = Infinity;
+  }
+
+  add(fields, jpeg) {
+    const now = performance.now();
+    const onTheWay = now - Number(fields["x-sent-ms"]);
+    this.quickest = Math.min(this.quickest + 0.05, onTheWay);
+    const capturedAt = now - Number(fields["x-age-ms"]) - (onTheWay - this.quickest);
+    this.next = { jpeg, capturedAt, seq: fields["x-seq"], crop: fields["x-crop"].split(",").map(Number) };
+    if (!this.busy) this.paint();
+  }
+
+  async paint() {
+    this.busy = true;
+    while (this.next) {
+      const picture = this.next;
+      this.next = null;
+      try {
+        const image = await createImageBitmap(new Blob([picture.jpeg], { type: "image/jpeg" }));
+        this.draw(image, picture.crop);
+        image.close();
+        Object.assign(this, { seq: picture.seq, crop: picture.crop, capturedAt: picture.capturedAt });
+      } catch (error) {
+        console.warn("a picture could not be decoded", error);
+      }
+    }
+    this.busy = false;
+  }
+
+  draw(image, [left, top, width, height]) {
+    const { canvas } = this;
+    if (canvas.width !== image.width || canvas.height !== image.height) {
+      canvas.width = image.width;
+      canvas.height = image.height;
+    }
+    const pen = canvas.getContext("2d");
+    pen.drawImage(image, 0, 0);
+    const box = [left * canvas.width, top * canvas.height, width * canvas.width, height * canvas.height];
+    if (width < 1 || height < 1) {
+      pen.fillStyle = "rgba(0, 0, 0, .5)";
+      pen.beginPath();
+      pen.rect(0, 0, canvas.width, canvas.height);
+      pen.rect(...box);
+      pen.fill("evenodd");
+    }
+    const thick = Math.max(2, canvas.width / 240);
+    for (const [colour, dash] of [["#000", []], ["#ffd54a", [4 * thick, 3 * thick]]]) {
+      pen.strokeStyle = colour;
+      pen.lineWidth = thick;
+      pen.setLineDash(dash);
+      pen.strokeRect(box[0] + thick / 2, box[1] + thick / 2, box[2] - thick, box[3] - thick);
+    }
+  }
+}
