@@ -52,7 +52,19 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, bool]:
         "--max-drop", type=float, default=1.0, metavar="POINTS", help="largest accepted drop (default: 1.0)"
     )
     parser.add_argument(
-        "--threshold", type=float, default=0.0, help="probability below which the answer is unknown (default: 0)"
+        "--threshold",
+        type=float,
+        help="probability below which the answer is unknown (default: fitted, see --precision)",
+    )
+    parser.add_argument(
+        "--precision",
+        type=float,
+        default=95.0,
+        metavar="PERCENT",
+        help="how often an answer that is not unknown shall be right, on validation pictures (default: 95)",
+    )
+    parser.add_argument(
+        "--strangers", type=Path, metavar="DIR", help="pictures of none of the classes: how many are answered unknown?"
     )
     parser.add_argument("--force", action="store_true", help="replace the file where it exists")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
@@ -88,6 +100,8 @@ def _config(options: argparse.Namespace) -> ConvertConfig:
         io=options.io,
         max_drop=options.max_drop,
         threshold=options.threshold,
+        precision=options.precision / 100,
+        strangers=options.strangers,
         force=options.force,
         foreign=foreign,
     )
@@ -122,6 +136,9 @@ def _as_json(result: ConversionResult) -> str:
             "bytes": report.bytes_after_packing,
             "macs": report.audit.macs,
             "parameters": report.audit.parameters,
+            "threshold": report.unknown.test.threshold if report.unknown else None,
+            "coverage": report.unknown.test.coverage if report.unknown else None,
+            "precision": report.unknown.test.precision if report.unknown else None,
             "report": str(result.report_html),
         }
     )

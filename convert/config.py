@@ -38,7 +38,9 @@ class ConvertConfig:
     """``source`` is a run directory, or a `.keras` file described by ``foreign``; ``max_drop`` in points (1.0 = one
     percent).
 
-    Without ``out`` the file is ``build/<name>.tflite``; without ``name`` it is called as its training run was.
+    Without ``threshold`` the one is fitted that gives ``precision`` (both in [0, 1]) on the validation pictures, or
+    none where there are no such. ``strangers`` is a folder of pictures of none of the classes, to measure "unknown"
+    with. Without ``out`` the file is ``build/<name>.tflite``; without ``name`` it is called as its training run was.
     """
 
     source: Path
@@ -48,7 +50,9 @@ class ConvertConfig:
     seed: int = 0
     io: str = "uint8"
     max_drop: float = 1.0
-    threshold: float = 0.0
+    threshold: float | None = None
+    precision: float = 0.95
+    strangers: Path | None = None
     force: bool = False
     foreign: ForeignModel | None = None
 
@@ -59,8 +63,10 @@ class ConvertConfig:
             raise UsageError(f"The input and output type is {self.io!r}, expected {' or '.join(IO_DTYPES)}.")
         if not 0 <= self.max_drop <= 100:
             raise UsageError(f"The largest allowed drop is {self.max_drop} points, expected 0 to 100.")
-        if not 0 <= self.threshold <= 1:
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"The threshold is {self.threshold}, expected a probability in [0, 1].")
+        if not 0 < self.precision < 1:
+            raise UsageError(f"The wanted precision is {100 * self.precision:g} %, expected above 0 and below 100.")
         if self.out is not None and self.out.suffix != ".tflite":
             raise UsageError(f"The output is {self.out}, expected a name that ends in .tflite.")
         if (self.source.suffix == ".keras") != (self.foreign is not None):

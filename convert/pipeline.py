@@ -14,6 +14,7 @@ from convert.atomic import refuse_to_overwrite, write_atomically
 from convert.audit import AuditReport, audit
 from convert.calibration import Calibration, choose_calibration
 from convert.config import ConvertConfig
+from convert.gallery import gallery
 from convert.golden_frames import choose_goldens
 from convert.keras_file import read_keras_file
 from convert.metadata import with_metadata
@@ -23,7 +24,8 @@ from convert.progress import stage
 from convert.report import ConversionReport, to_html, to_json_text
 from convert.run_directory import read_run_directory
 from convert.source import ImageEntry, Source
-from convert.verify import FLOAT, VerificationReport, score, verification
+from convert.unknown import metrics_of, preferred, threshold_fit, unknown_report, with_threshold
+from convert.verify import FLOAT, score, verification
 from edge_runtime.classifier import Classifier
 from edge_runtime.contract import ModelSpec, Score
 from edge_runtime.errors import ConfigurationError, ModelError
@@ -68,8 +70,11 @@ def convert(config: ConvertConfig) -> ConversionResult:
     stage(f"Calibrating on {len(calibration.entries)} images")
     integer = integer_file(source, spec, calibration, config.io)
     float_file = quantize.to_float(source)
-    models = {FLOAT: unverified(float_file, spec), "integer": unverified(integer.flatbuffer, spec, config.threshold)}
+    models = {FLOAT: unverified(float_file, spec), "integer": unverified(integer.flatbuffer, spec)}
     classifiers = open_classifiers(models[FLOAT], models["integer"])
+    fit = threshold_fit(config, source, classifiers)
+    threshold = fit.threshold if fit else config.threshold or 0.0
+    models["integer"] = with_threshold(models["integer"], threshold)
     entries = source.test or source.calibration
     scores = score(classifiers, entries, f"Verifying {spec.name}")
     verified = verification(scores, classifiers, entries, integer.audit, config.max_drop, held_out=bool(source.test))
@@ -87,12 +92,15 @@ def convert(config: ConvertConfig) -> ConversionResult:
         num_calibration_images=len(calibration.entries),
         audit=integer.audit,
         verification=verified,
+        unknown=unknown_report(config, fit, threshold, classifiers, (entries, scores)) if verified.tested else None,
+        gallery=gallery(scores[preferred(classifiers)], entries, spec.labels) if verified.tested else None,
+        training=metrics_of(source),
     )
     page, data = out.with_suffix(".report.html"), out.with_suffix(".report.json")
     if verified.passed:
         content = _file_content(config, source, calibration, models["integer"], report, (classifiers, entries, scores))
     write_atomically(data, to_json_text(report).encode(), force=True)
-    write_atomically(page, to_html(report, _thumbnails(verified, entries)).encode(), force=True)
+    write_atomically(page, to_html(report, _thumbnails(report, entries)).encode(), force=True)
     if verified.passed:
         write_atomically(out, content, force=config.force)
     return ConversionResult(out if verified.passed else None, report, data, page)
@@ -153,7 +161,9 @@ def _file_content(
     return write_model(model.flatbuffer, contract, goldens)
 
 
-def _thumbnails(verified: VerificationReport, entries: Sequence[ImageEntry]) -> dict[str, object]:
-    """The pictures of the worst flips by name, (h, w, 3) uint8 BGR."""
-    wanted = {flip.image for backend in verified.backends for flip in backend.flips}
+def _thumbnails(report: ConversionReport, entries: Sequence[ImageEntry]) -> dict[str, object]:
+    """The pictures that the page shows by name, (h, w, 3) uint8 BGR."""
+    wanted = {flip.image for backend in report.verification.backends for flip in backend.flips}
+    if report.gallery is not None:
+        wanted |= {item.image for item in (*report.gallery.mistakes, *report.gallery.least_sure)}
     return {entry.name: entry.read() for entry in entries if entry.name in wanted}

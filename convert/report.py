@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from convert.audit import AuditReport
+from convert.gallery import Gallery
+from convert.report_unknown import acceptance_line
+from convert.threshold import UnknownReport
 from convert.verify import VerificationReport
 from edge_runtime.contract import TensorSpec
 from edge_runtime.metrics import wilson_interval
@@ -17,7 +20,7 @@ from edge_runtime.metrics import wilson_interval
 @dataclass(frozen=True)
 class ConversionReport:
     """All figures of one conversion; sizes in bytes, ``max_drop`` in points, flatbuffer sizes without the appended
-    parts.
+    parts. ``unknown`` and ``gallery`` need labelled test pictures; ``training`` is the run's metrics.json.
     """
 
     name: str
@@ -33,6 +36,9 @@ class ConversionReport:
     num_calibration_images: int
     audit: AuditReport
     verification: VerificationReport
+    unknown: UnknownReport | None = None
+    gallery: Gallery | None = None
+    training: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,8 @@ def to_markdown(report: ConversionReport) -> str:
         accuracy = [f"{row.accuracy:.2%}", f"{row.interval[0]:.2%} to {row.interval[1]:.2%}"]
         lines.append("| " + " | ".join([row.model, *accuracy, *cells]) + " |")
     audit = report.audit
+    if report.unknown is not None:
+        lines += ["", acceptance_line(report.unknown)]
     lines += [
         "",
         f"The interpreters agree on {verified.backend_agreement:.2%} of the images.",

@@ -9,6 +9,8 @@ from html import escape
 import cv2
 
 from convert.report import AccuracyRow, ConversionReport, accuracy_rows
+from convert.report_training import training_section
+from convert.report_unknown import gallery_section, unknown_section
 from convert.verify import BackendReport, Flip
 from edge_runtime.preprocess import Image
 
@@ -43,7 +45,8 @@ text-align: left; }
 .flips .card { font-size: .85rem; line-height: 1.4; overflow-wrap: anywhere; }
 svg text { fill: var(--ink); font-size: 13px; } svg .rule { stroke: var(--line); } svg .whisker { stroke: var(--bar);
 stroke-width: 3; }
-svg circle { fill: var(--bar); }
+svg circle { fill: var(--bar); } svg .curve { fill: none; stroke: var(--bar); stroke-width: 2.5; }
+svg .soft-curve { stroke: var(--soft); } svg .wanted { stroke: var(--good); stroke-dasharray: 6 5; }
 """
 
 
@@ -69,7 +72,10 @@ def render(report: ConversionReport, thumbnails: Mapping[str, Image]) -> str:
         _class_table(report),
         "<h2>Confusion matrices</h2>",
         _matrices(report),
+        unknown_section(report.unknown) if report.unknown else "",
+        _gallery(report, thumbnails),
         *(_flips(backend, thumbnails) for backend in verified.backends),
+        training_section(report.training),
         "<h2>Calibration</h2>",
         _calibration(report),
         "<h2>Size and operators</h2>",
@@ -189,19 +195,30 @@ def _flips(backend: BackendReport, thumbnails: Mapping[str, Image]) -> str:
 
 
 def _flip(flip: Flip, picture: Image | None) -> str:
-    image = "" if picture is None else f'<img alt="{escape(flip.image)}" src="{_data_address(picture)}">'
     return (
-        f'<div class="card">{image}<b>{escape(flip.truth)}</b><br>float: {escape(flip.float_label)} '
-        f"{flip.float_score:.0%}<br>"
+        f'<div class="card">{_picture(flip.image, picture)}<b>{escape(flip.truth)}</b><br>'
+        f"float: {escape(flip.float_label)} {flip.float_score:.0%}<br>"
         f'integer: {escape(flip.label)} {flip.score:.0%}<br><span class="soft">{escape(flip.image)}</span></div>'
     )
+
+
+def _gallery(report: ConversionReport, thumbnails: Mapping[str, Image]) -> str:
+    if report.gallery is None:
+        return ""
+    return gallery_section(report.gallery, lambda name: _picture(name, thumbnails.get(name)))
+
+
+def _picture(name: str, picture: Image | None) -> str:
+    return "" if picture is None else f'<img alt="{escape(name)}" src="{_data_address(picture)}">'
 
 
 def _data_address(picture: Image) -> str:
     scale = min(1.0, _THUMBNAIL_PIXELS / max(picture.shape[:2]))
     size_wh = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
     small = picture if scale == 1.0 else cv2.resize(picture, size_wh, interpolation=cv2.INTER_AREA)
-    return "data:image/png;base64," + base64.b64encode(cv2.imencode(".png", small)[1].tobytes()).decode()
+    # A photo is a tenth as large as JPEG; a picture as small as its thumbnail keeps its pixels.
+    kind, suffix = ("png", ".png") if scale == 1.0 else ("jpeg", ".jpg")
+    return f"data:image/{kind};base64," + base64.b64encode(cv2.imencode(suffix, small)[1].tobytes()).decode()
 
 
 def _calibration(report: ConversionReport) -> str:

@@ -33,13 +33,18 @@ def read_run_directory(path: Path) -> Source:
         raise MissingInputError(f"{path} lacks {', '.join(missing)}, so it is no complete run directory; train again.")
     spec = spec_from_json((path / "contract.json").read_text("utf-8"))
     lists = _json(path / "images.json")
-    if not isinstance(lists, dict) or lists.keys() != {"calibration", "test"}:
-        raise DataError(f"{path / 'images.json'} does not hold the two lists 'calibration' and 'test'; train again.")
+    if not isinstance(lists, dict) or lists.keys() - {"validation"} != {"calibration", "test"}:
+        raise DataError(
+            f"{path / 'images.json'} does not hold the lists 'calibration' and 'test' (and perhaps 'validation'); "
+            "train again."
+        )
     num_classes = len(spec.labels)
     calibration = _entries(path, "calibration", lists["calibration"], num_classes)
     test = _entries(path, "test", lists["test"], num_classes)
     training = {"config": _json(path / "config.json"), "metrics": _json(path / "metrics.json")}
-    return Source(path / "model.keras", spec, calibration, test, training)
+    # Runs of older versions, and of arrays, kept no validation pictures.
+    validation = _entries(path, "validation", lists["validation"], num_classes) if "validation" in lists else ()
+    return Source(path / "model.keras", spec, calibration, test, training, validation=validation)
 
 
 def _entries(root: Path, which: str, items: Any, num_classes: int) -> tuple[ImageEntry, ...]:

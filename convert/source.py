@@ -78,7 +78,7 @@ class ImageEntry:
 @dataclass(frozen=True)
 class Source:
     """``model`` is a `.keras` file; ``input_mean`` and ``input_std`` are what it wants done to pixels *outside* of
-    it.
+    it. ``validation`` is what a threshold may be fitted on, empty when the run kept none.
     """
 
     model: Path
@@ -88,6 +88,7 @@ class Source:
     training: dict[str, Any]
     input_mean: float = 0.0
     input_std: float = 1.0
+    validation: tuple[ImageEntry, ...] = ()
 
 
 @lru_cache(maxsize=8)

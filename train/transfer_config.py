@@ -83,7 +83,7 @@ def transfer(scale: str = "small", minutes: float | None = None, epochs: int | N
     return TransferRecipe(
         name="transfer", scale=SCALES[scale], first_block=0, epochs=own_epochs if epochs is None else epochs,
         min_steps=400, rounds=10, patience=4, minutes=own_minutes if minutes is None else minutes, batch_size=32,
-        learning_rate=1e-3, warmup=0.1, label_smoothing=0.1, crop_area=0.5, flip=True, jitter=0.2, average=0.99,
+        learning_rate=3e-3, warmup=0.1, label_smoothing=0.1, crop_area=0.5, flip=True, jitter=0.2, average=0.99,
     )  # fmt: skip
 
 

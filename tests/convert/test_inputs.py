@@ -87,7 +87,7 @@ def test_a_run_directory_is_checked_whole(tmp_path: Path) -> None:
         (run / name).write_text("{}")
     good = {"name": "n", "label": 0, "file": "f", "row": None, "sha256": "00"}
     for lists, message in (
-        ([], "does not hold the two lists"),
+        ([], "does not hold the lists"),
         ({"calibration": [], "test": [good]}, "has no calibration images"),
         ({"calibration": [{"name": "n"}], "test": [good]}, "calibration entry 0 is"),
         ({"calibration": [{**good, "label": 2}], "test": [good]}, "has label 2, expected 0 to 1"),
