@@ -63,8 +63,17 @@ class Interpreter:
     "reference"), ``input`` and ``output`` are the model's real tensors. Not for use by two threads at once.
     """
 
-    def __init__(self, flatbuffer: bytes, backend: str = "auto", threads: int = 1, kernels: str = "default") -> None:
-        """Loads ``flatbuffer``.
+    def __init__(
+        self,
+        flatbuffer: bytes,
+        backend: str = "auto",
+        threads: int = 1,
+        kernels: str = "default",
+        *,
+        keep_tensors: bool = False,
+    ) -> None:
+        """Loads ``flatbuffer``; with ``keep_tensors`` and reference kernels all that it computes can be read by
+        `tensor`.
 
         Raises:
             ModelError: the interpreter refuses the flatbuffer, or it has no single input and output of a known type.
@@ -83,6 +92,7 @@ class Interpreter:
                 model_content=flatbuffer,
                 num_threads=threads,
                 experimental_op_resolver_type=resolvers.AUTO if kernels == "default" else resolvers.BUILTIN_REF,
+                experimental_preserve_all_tensors=keep_tensors,
             )
             self._native.allocate_tensors()
         except (ValueError, RuntimeError) as error:
@@ -115,6 +125,11 @@ class Interpreter:
         self._native.invoke()
         output: NDArray[Any] = self._output_view()[0].copy()
         return output
+
+    def tensor(self, index: int) -> NDArray[Any]:
+        """A copy of tensor ``index`` of the flatbuffer after the last `invoke`; needs ``keep_tensors``."""
+        values: NDArray[Any] = self._native.get_tensor(index)
+        return values
 
 
 def _spec(details: dict[str, Any]) -> TensorSpec:

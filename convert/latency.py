@@ -1,0 +1,164 @@
+"""Times models against each other in one process: they take turns, so that a slow moment of the machine hits them all.
+
+One call is one picture: input tensor in, output tensor out, without reading or resizing. Usage:
+python -m convert.latency FILE...
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import statistics
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convert.progress import with_progress
+from edge_runtime.errors import EdgeRuntimeError, UsageError
+from edge_runtime.interpreter import BACKENDS, Interpreter, available_backends
+from edge_runtime.metrics import percentiles
+from edge_runtime.model_file import open_model
+
+MIN_ROUNDS, MAX_ROUNDS = 30, 1000
+_SLOW = 4.0  # a model that takes so many times the typical one's time takes part in fewer rounds
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One model on one backend: milliseconds a call; ``ratio`` to the first model, the median of turns side by side."""
+
+    model: str
+    backend: str
+    kernels: str
+    threads: int
+    runs: int
+    p50_ms: float
+    p95_ms: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A backend that cannot run a model, and why."""
+
+    model: str
+    backend: str
+    reason: str
+
+
+def measure(
+    flatbuffers: Mapping[str, bytes], threads: Sequence[int] = (1, 2), seconds: float = 10.0
+) -> tuple[tuple[Timing, ...], tuple[Refusal, ...]]:
+    """Every model on every installed backend and thread count, about ``seconds`` for each pair of those.
+
+    The first model is what the ratios refer to.
+    """
+    timings: list[Timing] = []
+    refusals: list[Refusal] = []
+    for backend in available_backends():
+        runs = {}
+        for name, flatbuffer in flatbuffers.items():
+            reason = refusal(flatbuffer, backend)
+            if reason is None:
+                runs[name] = flatbuffer
+            else:
+                refusals.append(Refusal(name, backend, reason))
+        for count in threads:
+            timings += _interleaved(runs, backend, count, seconds)
+    return tuple(timings), tuple(refusals)
+
+
+def refusal(flatbuffer: bytes, backend: str) -> str | None:
+    """Why ``backend`` cannot run the model; None when it can."""
+    try:
+        interpreter = Interpreter(flatbuffer, backend)
+        interpreter.invoke(np.zeros(interpreter.input.shape[1:], interpreter.input.dtype))
+    except (EdgeRuntimeError, RuntimeError, ValueError) as error:
+        return " ".join(str(error).split())
+    return None
+
+
+def _interleaved(flatbuffers: Mapping[str, bytes], backend: str, threads: int, seconds: float) -> list[Timing]:
+    if not flatbuffers:
+        return []
+    interpreters = {name: Interpreter(content, backend, threads) for name, content in flatbuffers.items()}
+    random = np.random.default_rng(0)
+    inputs = {name: _random_input(interpreter, random) for name, interpreter in interpreters.items()}
+    first_ms = {
+        name: min(_call_ms(interpreter, inputs[name]) for _ in range(3)) for name, interpreter in interpreters.items()
+    }
+    usual_ms = statistics.median(first_ms.values())
+    every = {name: max(1, round(ms / (_SLOW * usual_ms))) for name, ms in first_ms.items()}
+    round_s = 2e-3 * sum(ms / every[name] for name, ms in first_ms.items())
+    num_rounds = int(min(MAX_ROUNDS, max(MIN_ROUNDS, seconds / max(round_s, 1e-6))))
+    names, reference = list(interpreters), next(iter(interpreters))
+    times: dict[str, dict[int, float]] = {name: {} for name in names}
+    label = f"Timing {backend}, {threads} thread{'s' if threads > 1 else ''}"
+    for number in with_progress(range(num_rounds), label):
+        for index in random.permutation(len(names)):
+            name = names[index]
+            if number % every[name] == 0:
+                # The turn of another model emptied the caches: the first call is not counted.
+                interpreters[name].invoke(inputs[name])
+                times[name][number] = _call_ms(interpreters[name], inputs[name])
+    result = []
+    for name, taken in times.items():
+        p50, p95 = percentiles(list(taken.values()), (50, 95))
+        ratio = statistics.median(ms / times[reference][number] for number, ms in taken.items())
+        kernels = f"{interpreters[name].kernels} {interpreters[name].version}"
+        result.append(Timing(name, backend, kernels, threads, len(taken), p50, p95, ratio))
+    return result
+
+
+def _random_input(interpreter: Interpreter, random: np.random.Generator) -> np.ndarray:
+    pixels = random.integers(0, 256, interpreter.input.shape[1:], np.uint8)
+    dtype = interpreter.input.dtype
+    return pixels.astype(np.float32) if dtype == "float32" else pixels.view(dtype)
+
+
+def _call_ms(interpreter: Interpreter, image: np.ndarray) -> float:
+    started_ns = time.perf_counter_ns()
+    interpreter.invoke(image)
+    return (time.perf_counter_ns() - started_ns) / 1e6
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m convert.latency",
+        description="Times .tflite files against each other on every installed interpreter.",
+        epilog="example: python -m convert.latency build/a.tflite build/b.tflite --threads 1",
+    )
+    parser.add_argument("models", metavar="FILE", type=Path, nargs="+", help="the first is what ratios refer to")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--seconds", type=float, default=5.0, help="for each backend and thread count (default: 5)")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
+    options = parser.parse_args(arguments)
+    try:
+        if any(count < 1 for count in options.threads):
+            raise UsageError(f"--threads is {options.threads}, expected numbers of at least 1.")
+        flatbuffers = {str(path): open_model(path).flatbuffer for path in options.models}
+        timings, refusals = measure(flatbuffers, options.threads, options.seconds)
+    except EdgeRuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    if options.json:
+        rows = [dataclasses.asdict(row) for row in timings]
+        print(json.dumps({"timings": rows, "refusals": [dataclasses.asdict(row) for row in refusals]}))
+        return 0
+    for row in sorted(timings, key=lambda row: (BACKENDS.index(row.backend), row.threads, row.p50_ms)):
+        print(
+            f"{row.backend:7} {row.threads} thread(s)  p50 {row.p50_ms:8.3f} ms  p95 {row.p95_ms:8.3f} ms  "
+            f"{row.ratio:6.2f} x  {row.model}"
+        )
+    for row in refusals:
+        print(f"{row.backend:7} cannot run {row.model}: {row.reason}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

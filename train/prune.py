@@ -1,0 +1,219 @@
+"""Sets a trained run's smallest weights to zero and trains the others on: `python -m train.prune RUN --sparsity 50`.
+
+Magnitude pruning, layer by layer, of convolution and dense kernels; the share of zeros rises over the first third of the
+training (Zhu and Gupta, "To prune, or not to prune", 2017) and is held to the end. Writes an ordinary run directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import ConfigurationError, DataError, EdgeRuntimeError, MissingInputError, UsageError
+from train.config import Recipe, TrainConfig
+
+if TYPE_CHECKING:
+    from train.datasets.dataset import Dataset
+    from train.fit import TrainResult
+
+EXAMPLES = """examples:
+  python -m train.prune runs/resnet8 --sparsity 50 --out runs/resnet8-pruned50
+  python -m train.prune runs/resnet8 --sparsity 75 --epochs 10 --out runs/resnet8-pruned75
+"""
+RATE = 2e-3
+MASK_EVERY = 20  # steps
+
+
+@dataclass(frozen=True)
+class PrunedConfig(TrainConfig):
+    """The configuration of the run that was pruned, and what pruning did; ``sparsity`` in [0, 1]."""
+
+    sparsity: float
+    pruning_epochs: int
+    pruned_from: str
+
+
+def read_config(run: Path) -> TrainConfig:
+    """The configuration of a finished run.
+
+    Raises:
+        MissingInputError: there is no run directory.
+        DataError: its configuration is damaged.
+    """
+    path = run / "config.json"
+    if not path.is_file() or not (run / "model.keras").is_file():
+        raise MissingInputError(f"{run} is no run directory: it lacks config.json or model.keras. Train a model first.")
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        fields = {field.name: values[field.name] for field in dataclasses.fields(TrainConfig)}
+        fields["recipe"], fields["input"] = Recipe(**fields["recipe"]), InputSpec(**fields["input"])
+        return TrainConfig(**fields)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is no training configuration ({error}); train again.") from error
+
+
+def pruned_config(run: Path, sparsity: float, epochs: int) -> PrunedConfig:
+    """Raises: what `read_config` raises, ConfigurationError for a sparsity or a number of epochs that cannot be."""
+    config = read_config(run)
+    if not 0 < sparsity < 1:
+        raise ConfigurationError(f"The sparsity is {100 * sparsity:g} %, expected above 0 and below 100.")
+    if epochs < 1:
+        raise ConfigurationError(f"The number of epochs is {epochs}, expected at least 1.")
+    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    digest = hashlib.sha256((run / "model.keras").read_bytes()).hexdigest()
+    values["name"] = f"{config.name}-pruned{100 * sparsity:g}"
+    return PrunedConfig(**values, sparsity=sparsity, pruning_epochs=epochs, pruned_from=digest)
+
+
+def target_sparsity(step: int, num_steps: int, final: float) -> float:
+    """The share of zeros after ``step``: a cubic rise from 0 to ``final`` in the first third of all steps."""
+    share = min(1.0, (step + 1) / max(1, num_steps // 3))
+    return final * (1 - (1 - share) ** 3)
+
+
+def magnitude_mask(kernel: NDArray[np.float32], sparsity: float) -> NDArray[np.float32]:
+    """1 where a weight stays and 0 for the share ``sparsity`` of smallest magnitude; the kernel's shape, float32."""
+    num = round(kernel.size * sparsity)
+    mask = np.ones(kernel.size, np.float32)
+    mask[np.argsort(np.abs(kernel).ravel(), kind="stable")[:num]] = 0
+    return mask.reshape(kernel.shape)
+
+
+def fine_tune(run: Path, config: PrunedConfig, dataset: Dataset) -> TrainResult:
+    """Prunes while training on; the best epoch of those that have all their zeros counts."""
+    import keras
+    import tensorflow as tf
+
+    from train.batch_norm import training_clone
+    from train.batches import epoch_batches, num_batches
+    from train.fit import TrainResult, compiled, predict
+    from train.schedule import learning_rate
+
+    keras.utils.set_random_seed(config.seed)
+    model = keras.models.load_model(run / "model.keras", compile=False)
+    training, forward = training_clone(model), compiled(model)
+    # A depthwise kernel is called otherwise in some versions and holds few weights; it stays whole.
+    layers = [layer for layer in training.layers if type(layer).__name__ in ("Conv2D", "Dense")]
+    kernels = [layer.kernel for layer in layers]
+    masks = [tf.Variable(tf.ones(kernel.shape), trainable=False) for kernel in kernels]
+    recipe = dataclasses.replace(config.recipe, learning_rate=RATE, schedule="cosine", warmup=0.0)
+    optimizer = keras.optimizers.Adam(RATE)
+    optimizer.build(training.trainable_variables)
+
+    @tf.function(reduce_retracing=True)
+    def step(images: Any, targets: Any, rate: Any) -> Any:
+        with tf.GradientTape() as tape:
+            logits = training(tf.cast(images, tf.float32), training=True)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+        optimizer.learning_rate.assign(rate)
+        variables = training.trainable_variables
+        optimizer.apply_gradients(zip(tape.gradient(loss, [v.value for v in variables]), variables, strict=True))
+        for kernel, mask in zip(kernels, masks, strict=True):
+            kernel.assign(kernel * mask)
+        return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == tf.argmax(targets, 1), tf.int32))
+
+    steps = num_batches(dataset.train, recipe.batch_size)
+    total, history = config.pruning_epochs * steps, []
+    best, best_epoch, best_accuracy = model.get_weights(), config.pruning_epochs, -1.0
+    for epoch in range(config.pruning_epochs):
+        started_s, losses, hits, seen = time.monotonic(), [], 0, 0
+        for number, (images, targets) in enumerate(
+            epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, config.recipe.epochs + epoch)
+        ):
+            done = epoch * steps + number
+            if done % MASK_EVERY == 0 or done == total - 1:
+                wanted = target_sparsity(done, total, config.sparsity)
+                for kernel, mask in zip(kernels, masks, strict=True):
+                    mask.assign(magnitude_mask(kernel.numpy(), wanted))
+            rate = tf.constant(learning_rate(done, total, recipe), tf.float32)
+            loss, right = step(tf.constant(images), tf.constant(targets), rate)
+            losses.append(float(loss))
+            hits, seen = hits + int(right), seen + len(images)
+        model.set_weights(training.get_weights())
+        answers = predict(model, dataset.validation, forward).argmax(axis=1)
+        accuracy = float(np.mean(answers == dataset.validation.labels))
+        seconds = time.monotonic() - started_s
+        row = {"epoch": epoch + 1, "loss": float(np.mean(losses)), "train_accuracy": hits / seen}
+        history.append({**row, "validation_accuracy": accuracy, "seconds": round(seconds, 2)})
+        full = target_sparsity(epoch * steps + steps - 1, total, config.sparsity) >= config.sparsity
+        if full and accuracy >= best_accuracy:
+            best, best_epoch, best_accuracy = model.get_weights(), epoch + 1, accuracy
+        left = round(seconds * (config.pruning_epochs - epoch - 1))
+        print(
+            f"pruning {config.sparsity:.0%}: epoch {epoch + 1}/{config.pruning_epochs}  validation {accuracy:.2%}  "
+            f"{left} s left",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
+    model.set_weights(best)
+    return TrainResult(model, tuple(history), best_epoch, sum(row["seconds"] for row in history))
+
+
+def is_current(out: Path, config: PrunedConfig) -> bool:
+    """If ``out`` holds this very pruning of this very model already."""
+    try:
+        found = json.loads((out / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    keys = ("sparsity", "pruning_epochs", "pruned_from", "seed")
+    return all(found.get(key) == getattr(config, key) for key in keys)
+
+
+def prune(options: argparse.Namespace) -> None:
+    """Data, pruning, scoring, files. Raises an EdgeRuntimeError that says which input is wrong."""
+    config = pruned_config(options.run, options.sparsity / 100, options.epochs)
+    if options.reuse and is_current(options.out, config):
+        print(f"{options.out} is complete already; nothing to do.", file=sys.stderr)
+        return
+    if options.out.exists() and not (options.force or options.reuse):
+        raise UsageError(f"{options.out} already exists and would be overwritten; choose another --out, or --force.")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from train.datasets import open_dataset
+
+    dataset = open_dataset(config.data, options.data_path, config.input, config.seed)
+
+    from train.run_directory import write_run
+    from train.scores import score
+
+    result = fine_tune(options.run, config, dataset)
+    report = score(result.model, dataset)
+    write_run(options.out, config, dataset, result, report)
+    low, high = report.accuracy_interval
+    print(f"{options.out}: test accuracy {report.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; the exit code."""
+    flags = argparse.ArgumentParser(
+        prog="python -m train.prune", description=__doc__, epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    flags.add_argument("run", type=Path, metavar="RUN", help="run directory of the model to prune")
+    flags.add_argument("--sparsity", type=float, required=True, metavar="PERCENT", help="share of weights to remove")
+    flags.add_argument("--epochs", type=int, default=6, help="epochs of fine-tuning (default: 6)")
+    flags.add_argument("--out", type=Path, required=True, help="run directory to write")
+    flags.add_argument("--data-path", type=Path, help="where cifar10 lies, if the run was trained on it")
+    flags.add_argument("--reuse", action="store_true", help="do nothing where OUT is this pruning already")
+    flags.add_argument("--force", action="store_true", help="replace OUT where it exists")
+    try:
+        prune(flags.parse_args(arguments))
+    except EdgeRuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
