@@ -115,6 +115,16 @@ class Capture(FrameSource):
             restarts=max(0, self._num_starts - 1),
         )
 
+    def shrink_for(self, spec: InputSpec) -> None:
+        """A model with another input size needs a capture process that decodes for it; the next `read` starts it."""
+        if self._shrink_for is None or self._shrink_for == spec:
+            return
+        self._shrink_for = spec
+        if self._child is not None:
+            self._child.terminate(self.config.terminate_s)
+            self._forget_child()
+        self._next_start_s = self._clock()
+
     @property
     def pids(self) -> tuple[int, ...]:
         return (self._child.process.pid,) if self._child is not None else ()

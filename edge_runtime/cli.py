@@ -21,6 +21,11 @@ VERBS = {
     "selftest": "replay the golden frames that travel in the model file",
     "bench": "time every stage between a frame and its label",
     "doctor": "what this device lacks for classifying, and how to get it",
+    "install": "put a model file into use, after trying it",
+    "status": "which installed model is in use",
+    "rollback": "go back to the model before",
+    "trust": "take only models that are signed with this key",
+    "service": "print a systemd unit that runs it at boot",
 }
 
 USAGE = """\
@@ -37,9 +42,9 @@ examples:
   edge-runtime run --model flowers.tflite --camera clip.mp4 --format jsonl
   edge-runtime VERB --help
 
-Without --model the small model that came with the package is used.
+Without --model the installed model is used, else the small one that came with the package.
 exit codes: 0 ok, 1 failure, 2 usage, 65 bad model or data, 66 input missing, 69 camera unavailable, 70 internal,
-75 camera already in use, 78 configuration
+75 camera already in use, 76 signature refused, 78 configuration
 """
 
 

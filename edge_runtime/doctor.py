@@ -79,11 +79,11 @@ def _interpreters() -> list[Finding]:
 
 def _model(model: str | None, labels: str | None) -> list[Finding]:
     from edge_runtime.classifier import Classifier
-    from edge_runtime.model_file import default_model
     from edge_runtime.selftest import selftest
+    from edge_runtime.store import Store
 
     try:
-        path = Path(model) if model else default_model()
+        path = Path(model) if model else Store().current_path()
         with Classifier(path, labels=Path(labels) if labels else None) as classifier:
             found = f"{path} with {classifier.interpreter.kernels} {classifier.interpreter.version}"
             if classifier.model.goldens is None:

@@ -15,6 +15,7 @@ from edge_runtime.appended_zip import split_zip, write_zip
 from edge_runtime.contract import Contract, contract_from_json, to_json
 from edge_runtime.errors import MissingInputError, ModelError, UsageError
 from edge_runtime.goldens import Goldens, goldens_from_npz, goldens_to_npz
+from edge_runtime.signatures import require_trusted, split_signature
 
 __all__ = ["Goldens", "ModelFile", "default_model", "open_model", "read_model", "write_model"]
 
@@ -62,6 +63,8 @@ def open_model(path: str | Path, labels: str | Path | None = None) -> ModelFile:
         MissingInputError: there is no such model or label file.
         ModelError: the file is damaged or contradicts itself, or is foreign and has no labels that fit.
         UsageError: ``labels`` was given for a model that has a contract.
+        SignatureError: a key is trusted on this device and the file is not signed with it; the model that comes with
+            this package is as trusted as the package.
     """
     path = Path(path)
     label_text = None
@@ -72,14 +75,18 @@ def open_model(path: str | Path, labels: str | Path | None = None) -> ModelFile:
             raise ModelError(
                 f"The label file {labels} is not UTF-8 text ({error}); expected one label a line."
             ) from error
-    return read_model(_read(path, "model"), path.name, label_text, path)
+    content = _read(path, "model")
+    if path != _DEFAULT_MODEL:
+        require_trusted(content, path.name)
+    return read_model(content, path.name, label_text, path)
 
 
 def read_model(content: bytes, name: str, label_text: str | None = None, path: Path | None = None) -> ModelFile:
     """The verified model in ``content``; ``name`` is for error texts, ``label_text`` for models without a contract.
 
-    Raises: as `open_model`.
+    Raises: as `open_model`, but signatures are not judged.
     """
+    content, _ = split_signature(content, name)
     if CONTRACT.encode() in content or GOLDENS.encode() in content:
         if label_text is not None:
             raise UsageError(f"{name} carries its own labels in its contract; leave out --labels.")

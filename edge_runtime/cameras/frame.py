@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
+from edge_runtime.contract import InputSpec
 from edge_runtime.preprocess import Image
 
 
@@ -78,6 +79,9 @@ class FrameSource(ABC):
         Raises:
             CameraError: the camera cannot be opened or went away.
         """
+
+    def shrink_for(self, spec: InputSpec) -> None:  # noqa: B027, doing nothing is right for most cameras
+        """Pictures are for a model with this input from now on; only cameras that decode small listen."""
 
     def close(self) -> None:
         """Releases the camera; allowed more than once."""

@@ -36,7 +36,9 @@ def verb_parser(verb: str, description: str, *examples: str) -> ArgumentParser:
 
 
 def add_model_flags(parser: ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="FILE", help="a .tflite file (default: the one that came with the package)")
+    parser.add_argument(
+        "--model", metavar="FILE", help="a .tflite file (default: the installed one, else the package's own)"
+    )
     parser.add_argument("--labels", metavar="FILE", help="one label a line, for models that carry none")
 
 
@@ -52,6 +54,16 @@ def add_classifier_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--top-k", type=int, default=3, metavar="K", help="how many classes to show (default 3)")
 
 
+def add_store_flag(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--store",
+        type=Path,
+        metavar="DIR",
+        help="where installed models are (default: $EDGE_RUNTIME_STORE, else /var/lib/edge-runtime for root or when it "
+        "is in use, else ~/.local/state/edge-runtime)",
+    )
+
+
 def add_format_flag(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("text", "jsonl"), default="text", help="for people or for programs (default text)"
@@ -59,9 +71,10 @@ def add_format_flag(parser: ArgumentParser) -> None:
 
 
 def open_flagged_model(flags: Namespace) -> ModelFile:
-    from edge_runtime.model_file import default_model, open_model
+    from edge_runtime.model_file import open_model
+    from edge_runtime.store import Store
 
-    model = open_model(flags.model or default_model(), Path(flags.labels) if flags.labels else None)
+    model = open_model(flags.model or Store().current_path(), Path(flags.labels) if flags.labels else None)
     for assumption in model.assumptions:
         print(f"edge-runtime: assumed: {assumption}", file=sys.stderr)
     return model

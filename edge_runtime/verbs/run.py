@@ -9,8 +9,6 @@ from edge_runtime.verbs.flags import (
     CAMERA_HELP,
     add_classifier_flags,
     add_format_flag,
-    open_flagged_classifier,
-    open_flagged_model,
     verb_parser,
 )
 from edge_runtime.verbs.run_outputs import add_output_flags, open_outputs, smallest_picture
@@ -58,6 +56,7 @@ def main(arguments: list[str]) -> int:
     from edge_runtime.loop import Loop, LoopConfig
     from edge_runtime.sinks import open_sink
     from edge_runtime.smoothing import parse_hold
+    from edge_runtime.verbs.run_model import open_run_model
 
     if flags.give_up_s is None:  # whoever can be told of a missing camera can also be told of its coming
         flags.give_up_s = 30.0 if flags.web is None and not flags.mqtt else math.inf
@@ -68,17 +67,24 @@ def main(arguments: list[str]) -> int:
         give_up_s=flags.give_up_s,
     )
     sink = open_sink(flags.format, sys.stdout, sys.stderr)
-    model = open_flagged_model(flags)
     camera = parse_camera(flags.camera)
     with (
         only_user_of(camera),
+        open_run_model(flags) as used,
         open_outputs(flags, sink) as outputs,
         open_camera(
-            flags.camera, smallest_picture(flags, model.contract.spec.input), wait=math.isinf(flags.give_up_s)
+            flags.camera, smallest_picture(flags, used.model.contract.spec.input), wait=math.isinf(flags.give_up_s)
         ) as source,
-        open_flagged_classifier(flags, model) as classifier,
     ):
-        print(f"{source.name} -> {model.contract.spec.name}; Ctrl-C ends.", file=sys.stderr)
-        loop = Loop(classifier, source, outputs.sink, config, observer=outputs.observer)
+        print(f"{source.name} -> {used.model.contract.spec.name}; Ctrl-C ends.", file=sys.stderr)
+        used.source = source
+        loop = Loop(
+            used.classifier,
+            source,
+            outputs.sink,
+            config,
+            between_frames=used.between_frames,
+            observer=outputs.observer,
+        )
         loop.run(lambda: stop() or outputs.closed_by_viewer())
     return 0

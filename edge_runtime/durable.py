@@ -1,0 +1,44 @@
+"""Writes a file so that after a crash or a power cut it is the old one or the new one, whole, never anything else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from edge_runtime.errors import EdgeRuntimeError
+
+UNFINISHED = ".unfinished-"
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Writes beside ``path``, syncs the file, renames it, syncs the folder.
+
+    Raises:
+        EdgeRuntimeError: the file system is full, read-only or forbidden; ``path`` is as it was.
+    """
+    unfinished = path.with_name(f"{UNFINISHED}{path.name}-{os.getpid()}")
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise EdgeRuntimeError(
+            f"{path} ({len(content)} bytes) cannot be written ({error.strerror}); what was there is unchanged. "
+            "Check space and permissions."
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes renames and removals in ``folder`` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

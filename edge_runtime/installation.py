@@ -1,0 +1,111 @@
+"""From a file or an address to the model in use: read once, judge the signature, try in a child, then switch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, ModelError
+from edge_runtime.model_file import MAX_MODEL_BYTES, read_model
+from edge_runtime.probe import Probe, probe
+from edge_runtime.signatures import require_trusted, split_signature
+from edge_runtime.store import Store
+
+FETCH_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class InstallConfig:
+    """``again`` tries a model that was refused before; ``max_latency_ms`` replaces the limit against the one in use."""
+
+    backend: str = "auto"
+    max_latency_ms: float | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What was installed: SHA-256 and version (0 when unsigned); ``changed`` is False when it was in use already."""
+
+    model: str
+    name: str
+    version: int
+    changed: bool
+    probe: Probe | None
+
+
+def install(source: str, store: Store, config: InstallConfig) -> Installed:
+    """Installs the model at ``source``, a path or an http(s) address.
+
+    Raises:
+        MissingInputError: there is no such file, or the address does not answer.
+        SignatureError: a key is trusted and the file is not signed with it, or its version is too old.
+        ModelError: the file is damaged, has no contract, fails in the probe, or was refused before.
+        EdgeRuntimeError: it cannot be written. In every case the model in use stays as it was.
+    """
+    content = fetch(source)
+    name = source.rsplit("/", 1)[-1]
+    # Before anything reads the file's structure:
+    signature = require_trusted(content, name)
+    version = signature.version if signature else 0
+    model = hashlib.sha256(content).hexdigest()
+    state = store.state()
+    store.expect_welcome(state, model, version, again=config.again)
+    opened = read_model(content, name)
+    if opened.golden_npz is None:
+        raise ModelError(f"{name} has no contract with golden frames, so it cannot be proved here. Convert it.")
+    if state.current == model:
+        return Installed(model, opened.contract.spec.name, version, False, None)
+    if signature is None:
+        _, claimed = split_signature(content, name)
+        version = claimed.version if claimed else 0
+    current = store.current_path()
+    with tempfile.TemporaryDirectory(prefix="edge-runtime-probe-") as folder:
+        trial = Path(folder) / "trial.tflite"
+        _write(trial, content)
+        tried = probe(trial, current if current.exists() else None, config.backend, config.max_latency_ms)
+    # A version that no trusted key vouches for must not raise the floor.
+    store.add(content, version if signature else 0, again=config.again)
+    return Installed(model, opened.contract.spec.name, version, True, tried)
+
+
+def fetch(source: str) -> bytes:
+    """The bytes at a path or an http(s) address, at most `MAX_MODEL_BYTES`. Raises what `install` raises."""
+    try:
+        if source.startswith(("http://", "https://")):
+            with urllib.request.urlopen(source, timeout=FETCH_TIMEOUT_S) as answer:
+                content: bytes = answer.read(MAX_MODEL_BYTES + 1)
+        else:
+            with open(source, "rb") as file:
+                content = file.read(MAX_MODEL_BYTES + 1)
+    except FileNotFoundError as error:
+        raise MissingInputError(f"There is no model {source}; check the path.") from error
+    except urllib.error.URLError as error:
+        raise MissingInputError(f"{_shown(source)} does not give a model ({error}); check the address.") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{_shown(source)} cannot be read ({error}); expected a model or its address.") from error
+    if len(content) > MAX_MODEL_BYTES:
+        raise ModelError(f"{_shown(source)} has more than {MAX_MODEL_BYTES} bytes, the most that is read.")
+    return content
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise EdgeRuntimeError(
+            f"The model cannot be tried: {path} cannot be written ({error.strerror}). The model in use is unchanged; "
+            f"make space in {os.path.dirname(path.parent)}."
+        ) from error
+
+
+def _shown(source: str) -> str:
+    """``source`` without a password."""
+    parts = urlsplit(source)
+    return urlunsplit(parts._replace(netloc=parts.hostname or "")) if parts.password else source
