@@ -50,7 +50,7 @@ check: $(STAMP) ## format, lint, types and the fast tests (under 90 seconds)
 test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## everything, and the device tests in both device environments
 	.venv-litert/bin/python -m pytest -q tests/edge_runtime
 	.venv-tflite/bin/python -m pytest -q tests/edge_runtime
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --ignore-glob="tests/edge_runtime/test_*"
 
 train: $(STAMP) ## train RUN from DATA
 	$(BIN)/python -m train --data "$(DATA)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(TRAIN_FLAGS)
