@@ -161,7 +161,7 @@ class LiveState:
                 reason=reason,
                 result=self._result if is_current else None,
                 counts=pulse.counts if pulse else Counts(),
-                rates=self._rates() if state in BELIEVED else Rates(),
+                rates=Rates() if state == "stalled" else self._rates(),
                 latency_p50_ms=None if p50 is None else float(p50),
                 latency_p95_ms=None if p95 is None else float(p95),
                 model=self._model,

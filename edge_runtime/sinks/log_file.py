@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import queue
+import stat
 import threading
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class RotatingFile:
         """Writes ``content``, which ends with a line break, whole or not at all (then OSError)."""
         if self._fd < 0:
             self._open()
-        if self._size + len(content) > self._limit_bytes // 2 and self._size > 0:
+        if self._is_regular and self._size + len(content) > self._limit_bytes // 2 and self._size > 0:
             self.close()
             os.replace(self._path, f"{self._path}.1")
             self._open()
@@ -46,7 +47,7 @@ class RotatingFile:
             while written < len(content):
                 written += os.write(self._fd, content[written:])
         except OSError:
-            if written:
+            if written and self._is_regular:
                 os.ftruncate(self._fd, self._size)
             raise
         self._size += written
@@ -58,7 +59,11 @@ class RotatingFile:
 
     def _open(self) -> None:
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
-        self._size = os.fstat(self._fd).st_size
+        state = os.fstat(self._fd)
+        self._is_regular = stat.S_ISREG(state.st_mode)  # a device is written to, never renamed nor cut
+        self._size = state.st_size
+        if not self._is_regular:
+            return
         start = max(0, self._size - TAIL_BYTES)
         tail = os.pread(self._fd, TAIL_BYTES, start)
         if tail and not tail.endswith(b"\n"):  # the power went away in the middle of a line

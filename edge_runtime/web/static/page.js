@@ -170,9 +170,9 @@ function renderChanges() {
 function changeRow(key, { number, ts, label, score, unknown }) {
   const row = document.createElement("li"), image = document.createElement("img"), when = new Date(1000 * ts);
   row.dataset.key = key;
-  Object.assign(image, { alt: "", width: 128, height: 96, src: `thumbs/${number}.jpg?${ts}` });
+  Object.assign(image, { alt: "", width: 112, height: 84, src: `thumbs/${number}.jpg?${ts}` });
   image.addEventListener("error", () => setTimeout(() => { image.src = `thumbs/${number}.jpg?${ts}-again`; }, 700), { once: true });
-  const time = make("time", "", `${when.toLocaleTimeString()}, ${percent(score)}`);
+  const time = make("time", "", `${when.toLocaleTimeString([], { hour12: false })}, ${percent(score)}`);
   time.dateTime = when.toISOString();
   row.append(image, make("b", unknown ? "unknown" : "", label), time);
   return row;
