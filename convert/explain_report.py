@@ -70,8 +70,8 @@ def _advice(row: Signals, unevenness: float, largest: int, *, to_blame: bool) ->
     if to_blame and unevenness >= UNEVEN and row.own_db < POOR_DB + 10:
         drowned = f", {row.drowned} others are drowned" if row.drowned else ""
         advice.append(
-            f"channel {largest} reaches {unevenness:.0f} times the median channel{drowned}: divide its weights and bias by "
-            f"about {unevenness:.0f} and multiply the next layer's weights for it (equal in float), or clip the "
+            f"channel {largest} reaches {unevenness:.0f} times the median channel{drowned}: divide its weights, bias "
+            f"too, by {unevenness:.0f} and multiply the next layer's weights for it (equal in float), or clip the "
             "activation (ReLU6 in training), or give this layer int16 activations"
         )
     elif to_blame and row.own_db < POOR_DB:
@@ -139,8 +139,9 @@ def to_html(explanation: Explanation) -> str:
         f"<h1>{escape(explanation.name)}: where did the accuracy go?</h1>",
         f'<p class="answer">{escape(summary(explanation))}</p>',
         f'<p class="soft">{explanation.num_images} test images through the float and the integer model, all layers '
-        "read. SQNR: signal to quantisation noise, mean over channels; more is better, 6 dB are one bit. Own: what "
-        "this layer's weights and output steps do to a perfect input. Accumulated: what the integer model really has there. "
+        "read. SQNR: signal to quantisation noise, mean over channels; more is better, 6 dB are one bit. "
+        "Own: what this layer's weights and output steps do to a perfect input. "
+        "Accumulated: what the integer model really has there. "
         f"Red: below {POOR_DB:g} dB. Grey: handed on from a layer before, or a scale that the format lays down.</p>",
         '<div class="pair">',
         f'<div class="card"><h2>Own noise</h2>{bars(own, "dB")}</div>',

@@ -147,8 +147,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     if options.json:
-        rows = [dataclasses.asdict(row) for row in timings]
-        print(json.dumps({"timings": rows, "refusals": [dataclasses.asdict(row) for row in refusals]}))
+        rows = {"timings": timings, "refusals": refusals}
+        data = {name: [dataclasses.asdict(row) for row in found] for name, found in rows.items()}
+        print(json.dumps({**data, "bytes": {name: len(content) for name, content in flatbuffers.items()}}))
         return 0
     for row in sorted(timings, key=lambda row: (BACKENDS.index(row.backend), row.threads, row.p50_ms)):
         print(

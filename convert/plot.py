@@ -105,6 +105,8 @@ def _labels(points: Sequence[tuple[str, float, float]]) -> list[str]:
     taken = [(x - 5, y - 5, x + 5, y + 5) for _, x, y in points]
     parts = []
     for name, x, y in points:
+        if not name:
+            continue
         wide = _LETTER * len(name)
         boxes = []
         for rise in (0, -14, 14, -28, 28, -42, 42, -56, 56, -70, 70, -84, 84):

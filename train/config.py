@@ -89,7 +89,7 @@ def modern(epochs: int = 36) -> Recipe:
 
 RECIPES = {"adam": adam, "modern": modern}
 # What each architecture is trained with unless told otherwise: (recipe, epochs).
-PRESETS = {"seed_cnn": ("adam", 10), "resnet8": ("modern", 30), "micro": ("modern", 36)}
+PRESETS = {"seed_cnn": ("adam", 10), "resnet8": ("modern", 30), "micro": ("modern", 36), "scaled": ("modern", 24)}
 
 
 def preset(model: str, recipe: str | None = None, epochs: int | None = None) -> Recipe:
@@ -98,11 +98,12 @@ def preset(model: str, recipe: str | None = None, epochs: int | None = None) -> 
     Raises:
         UsageError: there is no such architecture or recipe.
     """
-    if model not in PRESETS:
+    family = model.partition("-")[0]  # of scaled-residual-w16-d1
+    if family not in PRESETS:
         raise UsageError(f"There is no model {model!r}, expected one of {', '.join(PRESETS)}.")
     if recipe is not None and recipe not in RECIPES:
         raise UsageError(f"There is no recipe {recipe!r}, expected one of {', '.join(RECIPES)}.")
-    own_recipe, own_epochs = PRESETS[model]
+    own_recipe, own_epochs = PRESETS[family]
     return RECIPES[recipe or own_recipe](own_epochs if epochs is None else epochs)
 
 

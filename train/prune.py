@@ -1,7 +1,7 @@
 """Sets a trained run's smallest weights to zero and trains the others on: `python -m train.prune RUN --sparsity 50`.
 
-Magnitude pruning, layer by layer, of convolution and dense kernels; the share of zeros rises over the first third of the
-training (Zhu and Gupta, "To prune, or not to prune", 2017) and is held to the end. Writes an ordinary run directory.
+Magnitude pruning, layer by layer, of convolution and dense kernels; the share of zeros rises over the first third of
+the training (Zhu and Gupta, "To prune, or not to prune", 2017) and is held to the end. Writes a run directory.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def read_config(run: Path) -> TrainConfig:
     Raises:
         MissingInputError: there is no run directory.
         DataError: its configuration is damaged.
+        UsageError: it is no whole training but one on top of a pretrained network.
     """
     path = run / "config.json"
     if not path.is_file() or not (run / "model.keras").is_file():
@@ -59,6 +60,8 @@ def read_config(run: Path) -> TrainConfig:
     try:
         values = json.loads(path.read_text("utf-8"))
         fields = {field.name: values[field.name] for field in dataclasses.fields(TrainConfig)}
+        if "optimizer" not in fields["recipe"]:
+            raise UsageError(f"{run} was learnt on top of a pretrained network; only whole trainings can be pruned.")
         fields["recipe"], fields["input"] = Recipe(**fields["recipe"]), InputSpec(**fields["input"])
         return TrainConfig(**fields)
     except (ValueError, KeyError, TypeError) as error:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import keras
 
 MODELS = ("seed_cnn", "resnet8", "micro")
+SCALED = "scaled"  # a family: scaled-KIND-wWIDTH-dDEPTH
 
 
 def build_model(name: str, input_spec: InputSpec, num_classes: int) -> keras.Model:
@@ -23,6 +24,9 @@ def build_model(name: str, input_spec: InputSpec, num_classes: int) -> keras.Mod
     Raises:
         UsageError: there is no such architecture, or the input is too small for it.
     """
+    if name.startswith(f"{SCALED}-"):
+        scaled: keras.Model = importlib.import_module(f"train.models.{SCALED}").build(input_spec, num_classes, name)
+        return scaled
     if name not in MODELS:
         raise UsageError(f"There is no model {name!r}, expected one of {', '.join(MODELS)}.")
     model: keras.Model = importlib.import_module(f"train.models.{name}").build(input_spec, num_classes)

@@ -1,0 +1,192 @@
+"""``scaled-KIND-wW-dD``: one family of networks from tiny to large, whose costs are known before anything is built.
+
+KIND is plain (3x3 convolutions), residual or inverted (inverted residuals); W the channels of the first of three
+stages, doubled at each halving of the picture; D the blocks of a stage. `plan` says what is in a network, `build` makes it and
+`costs` counts it, so the three cannot disagree.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    import keras
+
+KINDS = ("plain", "residual", "inverted")
+STAGES = 3
+EXPANSION = 4
+MIN_SIZE = 2 ** (STAGES - 1)
+# Bytes in the packed int8 file besides one a weight, fitted to converted files: an output channel's scales and bias,
+# an operator's tensors and names, the rest.
+CHANNEL_BYTES, OPERATOR_BYTES, FILE_BYTES = 12, 286, 1276
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One network of the family."""
+
+    kind: str
+    width: int
+    depth: int
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS or not 1 <= self.width <= 512 or not 1 <= self.depth <= 16:
+            raise UsageError(
+                f"There is no {self.name}: expected {', '.join(KINDS)}, a width of 1 to 512 and a depth of 1 to 16."
+            )
+
+    @property
+    def name(self) -> str:
+        return f"scaled-{self.kind}-w{self.width}-d{self.depth}"
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """``size`` x ``size`` with batch norm; ``channels`` 0: one filter for each channel there is (depthwise)."""
+
+    name: str
+    size: int
+    channels: int
+    stride: int = 1
+    activate: bool = True
+
+
+@dataclass(frozen=True)
+class Block:
+    """Convolutions in a row; ``shortcut`` "none", "same" (the input is added) or "projected" (by a 1x1 with stride)."""
+
+    name: str
+    convolutions: tuple[Convolution, ...]
+    shortcut: str = "none"
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Parameters as Keras trains them, multiplications with weights, and the expected bytes of the packed int8 file."""
+
+    parameters: int
+    macs: int
+    file_bytes: int
+
+
+def parse(name: str) -> Architecture:
+    """The Architecture called ``name``.
+
+    Raises:
+        UsageError: it is no such name.
+    """
+    found = re.fullmatch(r"scaled-([a-z]+)-w(\d{1,4})-d(\d{1,3})", name)
+    if found is None:
+        raise UsageError(
+            f"There is no model {name!r}, expected scaled-KIND-wWIDTH-dDEPTH like scaled-residual-w16-d1 "
+            f"(KIND: {', '.join(KINDS)})."
+        )
+    return Architecture(found[1], int(found[2]), int(found[3]))
+
+
+def plan(architecture: Architecture) -> tuple[Block, ...]:
+    """The blocks from the stem to the last stage, in order."""
+    width = architecture.width
+    blocks = [Block("stem", (Convolution("stem", 3, width),))]
+    before = width
+    for stage in range(STAGES):
+        channels = width * 2**stage
+        for number in range(architecture.depth):
+            name, stride = f"s{stage + 1}_{number + 1}", 2 if stage and not number else 1
+            same = before == channels and stride == 1
+            blocks.append(_block(architecture.kind, name, before, channels, stride, same=same))
+            before = channels
+    return tuple(blocks)
+
+
+def _block(kind: str, name: str, before: int, channels: int, stride: int, *, same: bool) -> Block:
+    if kind == "plain":
+        return Block(name, (Convolution(name, 3, channels, stride),))
+    if kind == "residual":
+        first = Convolution(f"{name}_a", 3, channels, stride)
+        second = Convolution(f"{name}_b", 3, channels, activate=False)
+        return Block(name, (first, second), "same" if same else "projected")
+    widen = Convolution(f"{name}_in", 1, EXPANSION * before)
+    filtered = Convolution(f"{name}_dw", 3, 0, stride)
+    narrow = Convolution(f"{name}_out", 1, channels, activate=False)
+    return Block(name, (widen, filtered, narrow), "same" if same else "none")
+
+
+def costs(architecture: Architecture, input_spec: InputSpec, num_classes: int) -> Costs:
+    """What the network costs, by counting."""
+    height, width, channels = input_spec.height, input_spec.width, 3
+    weights = num_channels = macs = 0
+    operators = 5  # quantize, pool, dense, softmax, quantize
+    batch_norm = 0
+    for block in plan(architecture):
+        entry = (height, width, channels)
+        for convolution in block.convolutions:
+            height, width = -(-height // convolution.stride), -(-width // convolution.stride)
+            depthwise = convolution.channels == 0
+            outputs = channels if depthwise else convolution.channels
+            kernel = convolution.size**2 * (1 if depthwise else channels) * outputs
+            weights, num_channels, macs = weights + kernel, num_channels + outputs, macs + kernel * height * width
+            batch_norm, operators, channels = batch_norm + 4 * outputs, operators + 1, outputs
+        if block.shortcut != "none":
+            operators += 1
+        if block.shortcut == "projected":
+            kernel = entry[2] * channels
+            weights, num_channels, macs = weights + kernel, num_channels + channels, macs + kernel * height * width
+            batch_norm, operators = batch_norm + 4 * channels, operators + 1
+    dense = channels * num_classes
+    weights, num_channels, macs = weights + dense, num_channels + num_classes, macs + dense
+    overhead = CHANNEL_BYTES * num_channels + OPERATOR_BYTES * operators + FILE_BYTES
+    return Costs(weights + batch_norm + num_classes, macs, weights + overhead)
+
+
+def build(input_spec: InputSpec, num_classes: int, name: str) -> keras.Model:
+    """The untrained model: (n, h, w, 3) pixels 0..255 -> (n, num_classes) logits.
+
+    Raises:
+        UsageError: ``name`` is none of the family, or the input is too small for it.
+    """
+    import keras
+    from keras import layers
+
+    from train.models.normalization import normalized_input
+
+    architecture = parse(name)
+    if min(input_spec.height, input_spec.width) < MIN_SIZE:
+        raise UsageError(
+            f"The input is {input_spec.height}x{input_spec.width} but {name} needs at least {MIN_SIZE}x{MIN_SIZE}."
+        )
+    pixels, x = normalized_input(input_spec)
+    for block in plan(architecture):
+        y = x
+        for convolution in block.convolutions:
+            y = _convolve(y, convolution)
+        if block.shortcut == "projected":
+            last = block.convolutions[-1]
+            stride = block.convolutions[0].stride
+            x = _convolve(x, Convolution(f"{block.name}_short", 1, last.channels, stride, activate=False))
+        if block.shortcut != "none":
+            y = layers.Add(name=f"{block.name}_add")([x, y])
+            if architecture.kind == "residual":
+                y = layers.ReLU(6.0, name=f"{block.name}_relu")(y)
+        x = y
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(pixels, layers.Dense(num_classes, name="logits")(x), name="scaled")
+
+
+def _convolve(x: keras.KerasTensor, convolution: Convolution) -> keras.KerasTensor:
+    from keras import layers
+
+    settings: dict[str, Any] = {"padding": "same", "use_bias": False, "name": convolution.name}
+    if convolution.channels == 0:
+        layer = layers.DepthwiseConv2D(convolution.size, convolution.stride, **settings)
+    else:
+        layer = layers.Conv2D(
+            convolution.channels, convolution.size, convolution.stride, kernel_initializer="he_normal", **settings
+        )
+    x = layers.BatchNormalization(name=f"{convolution.name}_bn")(layer(x))
+    return layers.ReLU(6.0, name=f"{convolution.name}_relu")(x) if convolution.activate else x
