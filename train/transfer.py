@@ -124,7 +124,7 @@ def _read(
     progress: Progress,
 ) -> tuple[SplitFeatures, SplitFeatures]:
     """Training and validation features; the files behind them live as long as ``stack``."""
-    features = keras.Model(model.inputs, model.layers[-1].input)
+    features = keras.Model(model.input, model.layers[-1].input)
     network = f"{backbone.WEIGHTS_SHA256}/{recipe.scale.cut}/{config.input}"
     cache = FeatureCache(cache_folder(), network, 2 * int(features.output_shape[1]))
     stack.callback(cache.close)

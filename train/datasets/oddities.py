@@ -20,6 +20,9 @@ def oddities(content: bytes) -> tuple[str, ...]:
     if content[:4] == b"RIFF" and content[8:16] == b"WEBPVP8X":
         flags = content[20] if len(content) > 20 else 0
         return tuple(word for word, bit in (("alpha", 0x10), ("animated", 0x02)) if flags & bit)
+    if content[:4] == b"RIFF" and content[8:16] == b"WEBPVP8L":
+        # A mark, 14 bits each for width and height, then the bit that says whether alpha is used.
+        return ("alpha",) if len(content) > 24 and content[24] & 0x10 else ()
     if content[:2] == b"\xff\xd8":
         return ("turned",) if _jpeg_orientation(content[:HEAD_BYTES]) > 1 else ()
     if content[:4] in (b"II*\x00", b"MM\x00*"):
