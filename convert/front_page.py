@@ -57,7 +57,8 @@ def render(result: dict[str, Any]) -> str:
     parts = [
         f"<h1>{escape(result['search'])}</h1>",
         f'<p class="answer">Of {result["num_trials"]} finished trials, within the budget '
-        f"({escape(', '.join(limits)) or 'none'}), {escape(best['model'])} at {best['size']} pixels has the best validation accuracy, "
+        f"({escape(', '.join(limits)) or 'none'}), {escape(best['model'])} at {best['size']} pixels "
+        f"has the best validation accuracy, "
         f"{best['validation_accuracy']:.2%}; its int8 file has {best['accuracy']:.2%} on the test images, "
         f"{best['bytes']:,} bytes and {best['latency_ms']:.3f} ms a picture.</p>",
         '<p class="soft">Chosen by validation accuracy; test accuracies of the int8 files are only shown. Blue: the '

@@ -15,6 +15,8 @@ DEPTHS = (1, 2, 3)
 SMALL_SIZES, LARGE_SIZES = (16, 20, 24, 28, 32), (48, 64, 80, 96, 128)
 # The count of a file's bytes is this exact; only what is over by more is refused without training.
 BYTES_TOLERANCE = 0.03
+# A network that is this much faster a MAC than all that were measured is not expected.
+SPEED_MARGIN, MIN_MEASURED = 1.3, 3
 
 
 class Suggests(Protocol):
@@ -77,6 +79,24 @@ def excess_before_training(candidate: Candidate, budget: Budget, num_classes: in
     """How far the candidate is certainly over the budget, <= 0 when it may be within."""
     figures = candidate.figures(num_classes)
     return budget.excess({**figures, "bytes": figures["bytes"] * (1 - BYTES_TOLERANCE)})
+
+
+def first_candidates(sizes: Sequence[int]) -> tuple[dict[str, Any], ...]:
+    """What is tried first: a small network of each kind, so that the machine's speed is known early."""
+    return tuple({"kind": kind, "width": 8, "depth": 1, "size": max(sizes)} for kind in KINDS)
+
+
+def excess_by_speed(macs: float, measured: Sequence[dict[str, float]], budget: Budget) -> float:
+    """How far a network is over the time budget if it did a MAC `SPEED_MARGIN` times faster than any ``measured`` one;
+    -1 until `MIN_MEASURED` are known.
+    """
+    if len(measured) < MIN_MEASURED:
+        return -1.0
+    figures = {
+        name: macs * min(row[name] / row["macs"] for row in measured) / SPEED_MARGIN
+        for name in ("latency_ms", "time_ratio")
+    }
+    return budget.excess(figures)
 
 
 def larger_everywhere(candidate: Candidate, other: Candidate) -> bool:

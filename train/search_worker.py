@@ -21,10 +21,18 @@ from optuna.trial import TrialState
 
 from edge_runtime.errors import ConfigurationError, DataError, EdgeRuntimeError, MissingInputError
 from train.models.scaled import parse
-from train.search_space import Budget, Candidate, excess_before_training, larger_everywhere, suggest
+from train.search_space import (
+    Budget,
+    Candidate,
+    excess_before_training,
+    excess_by_speed,
+    first_candidates,
+    larger_everywhere,
+    suggest,
+)
 from train.search_trial import Hopeless, OutOfTime, TrialConfig, convert_trial, time_files, train_trial
 
-STUDY = "search"
+STUDY, BUDGET = "search", "budget"
 REDUCTION = 3
 MAX_REJECTED_IN_A_ROW = 500
 
@@ -70,7 +78,7 @@ def _identity(config: SearchConfig) -> dict[str, Any]:
 
 
 def open_study(config: SearchConfig, seed: int = 0) -> optuna.Study:
-    """The search's study in the file that all workers share; made if there is none."""
+    """The search's study in the file that all workers share; made if there is none, with its first trials waiting."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(config.out / "study.log")))
     with warnings.catch_warnings():
@@ -78,9 +86,12 @@ def open_study(config: SearchConfig, seed: int = 0) -> optuna.Study:
         sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
     # Asynchronous successive halving: after a rung of epochs the best third goes on, without waiting for the others.
     pruner = optuna.pruners.SuccessiveHalvingPruner(max(1, config.trial.epochs // 4), REDUCTION)
-    return optuna.create_study(
+    study = optuna.create_study(
         storage=storage, sampler=sampler, pruner=pruner, study_name=STUDY, direction="maximize", load_if_exists=True
     )
+    for parameters in first_candidates(config.sizes) if seed == 0 else ():
+        study.enqueue_trial(parameters, skip_if_exists=True)
+    return study
 
 
 def work(config: SearchConfig, worker: int, deadline_s: float) -> None:
@@ -89,14 +100,14 @@ def work(config: SearchConfig, worker: int, deadline_s: float) -> None:
     Raises:
         MissingInputError, DataError: the trials cannot run at all (the first one failed).
     """
-    study = open_study(config, seed=1000 * worker + int(time.time()) % 1000)
+    study = open_study(config, seed=1 + 1000 * worker + int(time.time()) % 1000)
     rejected = 0
     while time.time() + _usual_duration_s(study) < deadline_s and num_run(study) < config.trials:
         trial = study.ask()
         candidate = suggest(trial, config.sizes)
         excess = _certain_excess(study, candidate, config)
         if excess > 0:
-            trial.set_constraint([excess])
+            trial.set_constraint(BUDGET, excess)
             trial.set_user_attr("rejected", True)
             study.tell(trial, state=TrialState.PRUNED)
             rejected += 1
@@ -158,7 +169,7 @@ def _run(
     }
     trial.set_user_attr("result", result)
     # What the gate refused is no solution, whatever it costs.
-    trial.set_constraint([excess if converted["passed"] else max(1.0, excess)])
+    trial.set_constraint(BUDGET, excess if converted["passed"] else max(1.0, excess))
     study.tell(trial, accuracy)
     words = (
         f"{accuracy:.2%} validation, int8 {correct / converted['num_images']:.2%} test, {figures['bytes']:,} bytes, "
@@ -177,7 +188,7 @@ def results(study: optuna.Study) -> dict[int, dict[str, Any]]:
             **trial.user_attrs["result"],
             "model": trial.user_attrs["model"],
             "size": trial.params["size"],
-            "excess": max(trial.constraints or [0.0]),
+            "excess": trial.constraints.get(BUDGET, 0.0),
         }
         for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     }
@@ -208,15 +219,20 @@ def _costs(row: dict[str, Any]) -> tuple[float, ...]:
 
 
 def _certain_excess(study: optuna.Study, candidate: Candidate, config: SearchConfig) -> float:
-    """Over the budget by counting, or larger in everything than what was measured to be too slow, or tried already."""
+    """Over the budget by counting or by the speed measured so far, or larger in everything than what was too slow, or
+    tried already.
+    """
     excess = excess_before_training(candidate, config.budget, config.num_classes)
+    measured = [row for row in results(study).values() if "latency_ms" in row]
+    macs = candidate.figures(config.num_classes)["macs"]
+    excess = max(excess, excess_by_speed(macs, measured, config.budget))
     if excess > 0:
         return excess
     for trial in study.get_trials(deepcopy=False):
         if "model" not in trial.user_attrs or trial.state is TrialState.FAIL:
             continue
         other = Candidate(parse(trial.user_attrs["model"]), trial.params["size"])
-        too_dear = max(trial.constraints or [0.0])
+        too_dear = trial.constraints.get(BUDGET, 0.0)
         if other == candidate:
             return max(too_dear, 1e-3)
         if too_dear > 0 and trial.user_attrs.get("result", {}).get("passed") and larger_everywhere(candidate, other):

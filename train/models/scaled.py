@@ -1,8 +1,8 @@
 """``scaled-KIND-wW-dD``: one family of networks from tiny to large, whose costs are known before anything is built.
 
 KIND is plain (3x3 convolutions), residual or inverted (inverted residuals); W the channels of the first of three
-stages, doubled at each halving of the picture; D the blocks of a stage. `plan` says what is in a network, `build` makes it and
-`costs` counts it, so the three cannot disagree.
+stages, doubled at each halving of the picture; D the blocks of a stage. `plan` says what is in a network, `build` makes
+it and `costs` counts it, so the three cannot disagree.
 """
 
 from __future__ import annotations
