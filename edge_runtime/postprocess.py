@@ -19,7 +19,7 @@ from edge_runtime.quantization import dequantize
 UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ClassScore:
     """One class and its probability in [0, 1]."""
 
@@ -27,7 +27,7 @@ class ClassScore:
     score: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """The answer for one frame.
 
@@ -61,13 +61,13 @@ def predict(probabilities: NDArray[np.float32], labels: Sequence[str], threshold
     Raises:
         ModelError: a probability is not a number.
     """
-    order = np.argsort(-probabilities, kind="stable")[: max(top_k, 1)].tolist()
-    top = tuple([ClassScore(labels[index], float(probabilities[index])) for index in order])
-    best = top[0]
-    # argmax, unlike argsort, stops at the first NaN, so one look finds any.
-    if np.isnan(probabilities[probabilities.argmax()]):
+    order = np.argsort(-probabilities, kind="stable").tolist()
+    worst = float(probabilities[order[-1]])
+    if worst != worst:  # sorting puts whatever is not a number last
         raise ModelError(
             "The model's output is not a number for this frame; the model is broken, train or convert it again."
         )
+    top = tuple([ClassScore(labels[index], float(probabilities[index])) for index in order[: max(top_k, 1)]])
+    best = top[0]
     unknown = best.score < threshold
     return Prediction(order[0], UNKNOWN if unknown else best.label, best.score, top[:top_k], unknown)
