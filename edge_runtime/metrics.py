@@ -129,7 +129,7 @@ def paired_difference_interval(only_a_right: int, only_b_right: int, num: int) -
 def calibration_error(probabilities: NDArray[Any], labels: Sequence[int] | NDArray[Any], num_bins: int = 15) -> float:
     """How far the best class's probability is from how often it is right, in [0, 1], the mean over equal-sized bins.
 
-    ``probabilities`` is (n, classes). Bins hold equally many images (Nguyen and O'Connor, 2015), so none is almost empty.
+    ``probabilities`` is (n, classes). Bins hold equally many images (Nguyen and O'Connor, 2015): none is almost empty.
 
     Raises:
         DataError: there are no images, or not one label an image.

@@ -15,7 +15,6 @@ from edge_runtime.results import Pulse, Result
 from edge_runtime.system import FLAGS, SystemState
 from edge_runtime.web.state import CHIPS
 
-
 INFERENCE_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 AGE_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
 

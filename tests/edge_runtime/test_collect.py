@@ -159,7 +159,7 @@ def test_the_verb_collects_from_a_folder_as_from_a_camera(tmp_path: Path, capsys
     assert [line["type"] for line in lines] == ["picture"] * 3 + ["summary"]
     assert Path(lines[0]["file"]).is_file()
     assert lines[-1]["num_kept"] == 3
-    assert main(flags[:-1] + ["text", "--min-sharpness", "1e9"]) == 0
+    assert main([*flags[:-1], "text", "--min-sharpness", "1e9"]) == 0
     printed = capsys.readouterr()
     assert printed.out == "0 kept, 3 blurred, 0 alike; the camera's pictures end here\n"
     assert printed.err.count("left out, blurred") == 1
