@@ -108,10 +108,9 @@ def search(config: Any, *, join: bool) -> int:
     """Runs the workers to the end; the exit code of the first that failed, or 0."""
     from optuna.trial import TrialState
 
-    from train.search_worker import main_of_worker, open_study, save_config
+    from train.search_worker import begin, main_of_worker
 
-    save_config(config)
-    study = open_study(config)
+    study = begin(config)
     if not join:
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             study.tell(trial.number, state=TrialState.FAIL)  # an earlier start was stopped in the middle of it

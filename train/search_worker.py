@@ -51,8 +51,8 @@ class SearchConfig:
     workers: int
 
 
-def save_config(config: SearchConfig) -> None:
-    """Writes what the search is about.
+def begin(config: SearchConfig) -> optuna.Study:
+    """Writes what the search is about; its study, with the first trials waiting if it is new.
 
     Raises:
         ConfigurationError: the folder holds a search about something else.
@@ -68,6 +68,10 @@ def save_config(config: SearchConfig) -> None:
         )
     config.out.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    study = open_study(config)
+    for parameters in first_candidates(config.sizes):
+        study.enqueue_trial(parameters, skip_if_exists=True)
+    return study
 
 
 def _identity(config: SearchConfig) -> dict[str, Any]:
@@ -78,7 +82,7 @@ def _identity(config: SearchConfig) -> dict[str, Any]:
 
 
 def open_study(config: SearchConfig, seed: int = 0) -> optuna.Study:
-    """The search's study in the file that all workers share; made if there is none, with its first trials waiting."""
+    """The search's study in the file that all workers share; made if there is none."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(config.out / "study.log")))
     with warnings.catch_warnings():
@@ -86,12 +90,9 @@ def open_study(config: SearchConfig, seed: int = 0) -> optuna.Study:
         sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
     # Asynchronous successive halving: after a rung of epochs the best third goes on, without waiting for the others.
     pruner = optuna.pruners.SuccessiveHalvingPruner(max(1, config.trial.epochs // 4), REDUCTION)
-    study = optuna.create_study(
+    return optuna.create_study(
         storage=storage, sampler=sampler, pruner=pruner, study_name=STUDY, direction="maximize", load_if_exists=True
     )
-    for parameters in first_candidates(config.sizes) if seed == 0 else ():
-        study.enqueue_trial(parameters, skip_if_exists=True)
-    return study
 
 
 def work(config: SearchConfig, worker: int, deadline_s: float) -> None:
@@ -100,7 +101,7 @@ def work(config: SearchConfig, worker: int, deadline_s: float) -> None:
     Raises:
         MissingInputError, DataError: the trials cannot run at all (the first one failed).
     """
-    study = open_study(config, seed=1 + 1000 * worker + int(time.time()) % 1000)
+    study = open_study(config, seed=1000 * worker + int(time.time()) % 1000)
     rejected = 0
     while time.time() + _usual_duration_s(study) < deadline_s and num_run(study) < config.trials:
         trial = study.ask()

@@ -1,0 +1,259 @@
+"""The search within a budget: what it refuses untrained, what it shares and resumes, whom it names the winner."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_runtime.errors import ConfigurationError, DataError, MissingInputError, UsageError
+from train import search_worker
+from train.models.scaled import Architecture
+from train.search import configuration, finish, parse, table
+from train.search_space import (
+    Budget,
+    Candidate,
+    excess_before_training,
+    excess_by_speed,
+    first_candidates,
+    larger_everywhere,
+    sizes_for,
+    suggest,
+)
+from train.search_trial import Hopeless, OutOfTime, TrialConfig
+from train.search_worker import SearchConfig, begin, front, num_run, open_study, results, work
+
+pytest.importorskip("optuna", reason="needs the search engine, part of the workstation's environment")
+
+
+def settings(out: Path, **changes: Any) -> SearchConfig:
+    trial = TrialConfig("cifar10-mini", None, 4, 0, None, 1)
+    values = {"trial": trial, "budget": Budget(), "sizes": (16, 32), "num_classes": 10, "trials": 5, "minutes": 1.0}
+    return SearchConfig(out=out, workers=1, **{**values, **changes})
+
+
+def candidate(kind: str = "plain", width: int = 8, depth: int = 1, size: int = 32) -> Candidate:
+    return Candidate(Architecture(kind, width, depth), size)
+
+
+@pytest.fixture
+def pretended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Trials that train nothing: accuracy and time grow with the multiplications."""
+    trained: list[str] = []
+
+    def train(folder: Path, model: str, size: int, config: TrialConfig, report: Any, deadline_s: float) -> Path:
+        trained.append(f"{model}@{size}")
+        accuracy = 0.3 + candidate_macs(model, size) / 1e9
+        for epoch in (1, 2, 3):
+            if not report(epoch, accuracy):
+                raise Hopeless
+        run = folder / "run"
+        run.mkdir(parents=True)
+        (run / "metrics.json").write_text(json.dumps({"history": [{"validation_accuracy": accuracy}]}))
+        return run
+
+    def convert(run: Path, out: Path, config: TrialConfig) -> dict[str, Any]:
+        model, size = trained[-1].split("@")
+        out.write_text(trained[-1])
+        macs = candidate_macs(model, int(size))
+        return {
+            "bytes": 1000 + macs // 100,
+            "macs": macs,
+            "parameters": 10,
+            "passed": True,
+            "correct": {"litert": 60},
+            "num_images": 100,
+        }
+
+    def timed(files: list[Path], config: TrialConfig, seconds: float = 0) -> dict[str, dict[str, float]]:
+        found = {}
+        for path in files:
+            macs = candidate_macs(*path.read_text().split("@"))
+            found[str(path)] = {"bytes": 1000 + macs // 100, "latency_ms": macs / 1e8, "time_ratio": macs / 1e6}
+        return found
+
+    monkeypatch.setattr(search_worker, "train_trial", train)
+    monkeypatch.setattr(search_worker, "convert_trial", convert)
+    monkeypatch.setattr(search_worker, "time_files", timed)
+    monkeypatch.setattr("train.search.time_files", timed)
+    return trained
+
+
+def candidate_macs(model: str, size: int | str) -> int:
+    from train.models.scaled import parse as parse_name
+
+    return int(Candidate(parse_name(model), int(size)).figures(10)["macs"])
+
+
+def test_the_budget_counts_the_worst_of_its_figures() -> None:
+    budget = Budget(max_bytes=1000, max_macs=500)
+    assert budget.excess({"bytes": 900, "macs": 250}) == pytest.approx(-0.1)
+    assert budget.excess({"bytes": 900, "macs": 1000}) == pytest.approx(1.0)
+    assert Budget().excess({"bytes": 1e9}) == -1.0
+    with pytest.raises(UsageError, match=r"The budget's max bytes is 0, expected a number above 0"):
+        Budget(max_bytes=0)
+
+
+def test_too_many_bytes_or_multiplications_are_known_without_training() -> None:
+    figures = candidate(width=32).figures(10)
+    assert excess_before_training(candidate(width=32), Budget(max_macs=int(figures["macs"] / 2)), 10) == pytest.approx(
+        1.0
+    )
+    assert excess_before_training(candidate(width=32), Budget(max_bytes=int(figures["bytes"] * 0.9)), 10) > 0
+    assert excess_before_training(candidate(width=32), Budget(max_bytes=int(figures["bytes"] * 0.99)), 10) <= 0
+
+
+def test_a_network_that_no_measured_speed_could_save_is_refused_once_three_are_measured() -> None:
+    measured = [
+        {"macs": 1e6, "latency_ms": 0.1, "time_ratio": 1.0},
+        {"macs": 2e6, "latency_ms": 0.1, "time_ratio": 1.0},
+    ]
+    budget = Budget(max_latency_ms=0.2)
+    assert excess_by_speed(1e9, measured, budget) == -1
+    three = [*measured, {"macs": 1e6, "latency_ms": 0.3, "time_ratio": 3.0}]
+    assert excess_by_speed(4e6, three, budget) <= 0
+    assert excess_by_speed(8e6, three, budget) > 0
+
+
+def test_only_what_is_larger_in_everything_and_of_one_kind_is_certainly_slower() -> None:
+    assert larger_everywhere(candidate(width=10, depth=2), candidate())
+    assert not larger_everywhere(candidate(width=10, size=16), candidate())
+    assert not larger_everywhere(candidate(kind="residual", width=10), candidate())
+
+
+def test_the_engine_proposes_members_of_the_family_only() -> None:
+    class Trial:
+        def suggest_categorical(self, name: str, choices: Any) -> Any:
+            return choices[-1]
+
+    assert suggest(Trial(), (16, 32)) == candidate("inverted", 48, 3, 32)
+    assert sizes_for("cifar10-mini")[-1] == 32 and sizes_for("/photos")[-1] == 128
+    assert [values["kind"] for values in first_candidates((16, 32))] == ["plain", "residual", "inverted"]
+
+
+def test_a_search_trains_small_ones_of_each_kind_first_and_stops_after_its_trials(
+    tmp_path: Path, pretended: list[str]
+) -> None:
+    config = settings(tmp_path)
+    begin(config)
+    work(config, 0, time.time() + 60)
+    assert len(pretended) == num_run(open_study(config)) == 5
+    assert pretended[:3] == [f"scaled-{kind}-w8-d1@32" for kind in ("plain", "residual", "inverted")]
+    assert len(set(pretended)) == 5
+
+
+def test_what_is_over_the_budget_is_never_trained(tmp_path: Path, pretended: list[str]) -> None:
+    config = settings(tmp_path, budget=Budget(max_macs=3_000_000), trials=8)
+    begin(config)
+    work(config, 0, time.time() + 60)
+    assert len(pretended) == 8
+    assert all(candidate_macs(*name.split("@")) <= 3_000_000 for name in pretended)
+
+
+def test_a_second_start_and_a_second_worker_go_on_with_the_same_search(tmp_path: Path, pretended: list[str]) -> None:
+    config = settings(tmp_path, trials=3)
+    begin(config)
+    work(config, 0, time.time() + 60)
+    more = settings(tmp_path, trials=6)
+    begin(more)
+    work(more, 1, time.time() + 60)
+    assert len(pretended) == 6 and len(set(pretended)) == 6
+    assert sorted(results(open_study(more))) == sorted(set(results(open_study(more))))
+
+
+def test_a_folder_with_another_search_is_refused(tmp_path: Path) -> None:
+    begin(settings(tmp_path))
+    with pytest.raises(ConfigurationError, match=r"holds a search with another budget: .*choose another --out"):
+        begin(settings(tmp_path, budget=Budget(max_bytes=10)))
+
+
+def test_a_budget_that_nothing_fits_is_said_at_once(tmp_path: Path, pretended: list[str]) -> None:
+    config = settings(tmp_path, budget=Budget(max_macs=10))
+    begin(config)
+    with pytest.raises(ConfigurationError, match=r"501 networks in a row are over the budget .*Raise the budget"):
+        work(config, 0, time.time() + 60)
+    assert pretended == []
+
+
+def test_a_worker_starts_nothing_that_would_not_end_in_time(tmp_path: Path, pretended: list[str]) -> None:
+    config = settings(tmp_path)
+    begin(config)
+    work(config, 0, time.time() - 1)
+    assert pretended == []
+
+
+def test_a_trial_that_runs_out_of_time_does_not_count_as_a_result(
+    tmp_path: Path, pretended: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def late(*arguments: Any) -> Path:
+        raise OutOfTime
+
+    monkeypatch.setattr(search_worker, "train_trial", late)
+    config = settings(tmp_path, trials=1)
+    begin(config)
+    work(config, 0, time.time() + 60)
+    assert results(open_study(config)) == {} and "out of time" in capsys.readouterr().err
+
+
+def test_a_first_trial_that_fails_ends_the_search_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: Any) -> Path:
+        raise DataError("Training failed, see train.log.")
+
+    monkeypatch.setattr(search_worker, "train_trial", broken)
+    config = settings(tmp_path)
+    begin(config)
+    with pytest.raises(DataError, match=r"Training failed, see train\.log"):
+        work(config, 0, time.time() + 60)
+
+
+def test_the_front_holds_what_no_other_trial_beats_within_the_budget() -> None:
+    def figures(rate: float, size: int, ms: float, excess: float = -0.1, passed: bool = True) -> dict[str, Any]:
+        return {"validation_accuracy": rate, "bytes": size, "latency_ms": ms, "excess": excess, "passed": passed}
+
+    found = {
+        0: figures(0.5, 10, 1.0), 1: figures(0.6, 20, 2.0), 2: figures(0.55, 30, 3.0), 3: figures(0.9, 5, 0.1, excess=0.2),
+        4: figures(0.9, 5, 0.1, passed=False), 5: figures(0.5, 10, 1.0),
+    }  # fmt: skip
+    assert front(found) == (0, 1)
+
+
+def test_the_winner_is_the_best_on_validation_and_becomes_an_ordinary_run_directory(
+    tmp_path: Path, pretended: list[str]
+) -> None:
+    config = settings(tmp_path, budget=Budget(max_macs=5_000_000))
+    begin(config)
+    work(config, 0, time.time() + 60)
+    result = finish(config)
+    best = max(result["front"], key=lambda row: row["validation_accuracy"])
+    assert result["winner"] == best["trial"] and best["macs"] <= 5_000_000
+    assert (tmp_path / "winner" / "metrics.json").is_file() and (tmp_path / "front.html").is_file()
+    assert (tmp_path / "winner.tflite").read_text() == f"{best['model']}@{best['size']}"
+    assert f"* {best['model']}" in table(result)
+    kept = [path.parent.name for path in sorted(tmp_path.glob("trials/*/run"))]
+    assert kept == [f"{row['trial']:04}" for row in sorted(result["front"], key=lambda row: row["trial"])]
+
+
+def test_without_anything_within_the_budget_there_is_no_winner(tmp_path: Path, pretended: list[str]) -> None:
+    config = settings(tmp_path, trials=1)
+    begin(config)
+    with pytest.raises(DataError, match=r"None of 0 finished trials keeps the budget"):
+        finish(config)
+    work(config, 0, time.time() + 60)
+    slow = settings(tmp_path, trials=1, budget=Budget(max_latency_ms=1e-9))
+    with pytest.raises(DataError, match=r"Timed again alone, none of 1 networks keeps the budget"):
+        finish(slow)
+
+
+def test_flags_out_of_range_are_refused_in_words(tmp_path: Path) -> None:
+    for name in ("epochs", "trials", "minutes", "workers"):
+        with pytest.raises(UsageError, match=rf"--{name} is 0.*, expected a number above 0"):
+            configuration(parse([f"--{name}", "0"]))
+    with pytest.raises(MissingInputError, match=r"There is no file .*x.tflite to be like; check --like"):
+        configuration(parse(["--like", str(tmp_path / "x.tflite")]))
+    config = configuration(parse(["--max-kb", "100", "--max-macs", "5", "--out", str(tmp_path)]))
+    assert config.budget == Budget(100_000, 5) and config.num_classes == 10
