@@ -47,9 +47,14 @@ check: $(STAMP) ## format, lint, types and the fast tests (under 90 seconds)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -m "not slow and not tensorflow"
 
+# The device tests mostly wait for cameras and processes, so both environments run them side by side.
 test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## everything, and the device tests in both device environments
-	.venv-litert/bin/python -m pytest -q tests/edge_runtime
-	.venv-tflite/bin/python -m pytest -q tests/edge_runtime
+	@mkdir -p build
+	@.venv-litert/bin/python -m pytest -q tests/edge_runtime > build/test-litert.log 2>&1 & litert=$$!; \
+	.venv-tflite/bin/python -m pytest -q tests/edge_runtime > build/test-tflite.log 2>&1; tflite=$$?; \
+	wait $$litert; litert=$$?; \
+	for name in litert tflite; do echo "== $$name: build/test-$$name.log"; tail -n 40 build/test-$$name.log; done; \
+	test "$$litert$$tflite" = 00
 	$(BIN)/python -m pytest -q --ignore-glob="tests/edge_runtime/test_*"
 
 train: $(STAMP) ## train RUN from DATA
