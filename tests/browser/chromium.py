@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import shutil
@@ -35,7 +36,8 @@ class Page:
                 address = match.group(1)
                 break
         assert address, "Chromium did not open its debugging port"
-        self._socket = connect(address, max_size=None, proxy=None)
+        self._opened = contextlib.ExitStack()
+        self._socket = self._opened.enter_context(connect(address, max_size=None, proxy=None))
         self._number = 0
         self._session: str | None = None
         self.complaints: list[str] = []
@@ -94,7 +96,7 @@ class Page:
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
 
     def close(self) -> None:
-        self._socket.close()
+        self._opened.close()
         self.process.terminate()
         self.process.wait(10)
         assert self.process.stderr is not None
