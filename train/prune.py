@@ -60,12 +60,12 @@ def read_config(run: Path) -> TrainConfig:
     try:
         values = json.loads(path.read_text("utf-8"))
         fields = {field.name: values[field.name] for field in dataclasses.fields(TrainConfig)}
-        if "optimizer" not in fields["recipe"]:
-            raise UsageError(f"{run} was learnt on top of a pretrained network; only whole trainings can be pruned.")
-        fields["recipe"], fields["input"] = Recipe(**fields["recipe"]), InputSpec(**fields["input"])
-        return TrainConfig(**fields)
+        if "optimizer" in fields["recipe"]:
+            fields["recipe"], fields["input"] = Recipe(**fields["recipe"]), InputSpec(**fields["input"])
+            return TrainConfig(**fields)
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is no training configuration ({error}); train again.") from error
+    raise UsageError(f"{run} was learnt on top of a pretrained network; only whole trainings can be pruned.")
 
 
 def pruned_config(run: Path, sparsity: float, epochs: int) -> PrunedConfig:
