@@ -68,11 +68,12 @@ def probe(model: Path, current: Path | None, backend: str = "auto", max_latency_
     if "refused" in answer:
         raise ModelError(answer["refused"])
     found = Probe(**answer)
-    _expect_fast(found, max_latency_ms)
+    expect_fast(found, max_latency_ms)
     return found
 
 
-def _expect_fast(found: Probe, max_latency_ms: float | None) -> None:
+def expect_fast(found: Probe, max_latency_ms: float | None) -> None:
+    """Raises ModelError when the model is slower than ``max_latency_ms``, or than the one in use allows."""
     limit = max_latency_ms
     if limit is None:
         limit = None if found.current_ms is None else max(MAX_SLOWDOWN * found.current_ms, ALWAYS_FAST_MS)

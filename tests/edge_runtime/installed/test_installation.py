@@ -1,0 +1,188 @@
+"""Installing: a child tries the model first, and whatever is wrong with it the one in use stays."""
+
+from __future__ import annotations
+
+import dataclasses
+import http.server
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_runtime import cli, installation, probe
+from edge_runtime.errors import DataError, MissingInputError, ModelError
+from edge_runtime.installation import InstallConfig, fetch, install
+from edge_runtime.probe import Probe
+from edge_runtime.store import SHIPPED, Store
+
+FREE = InstallConfig(max_latency_ms=1e6)  # a shared machine is no place to compare speeds
+
+
+def test_a_good_model_is_in_use_after_its_probe(
+    store: Store, make_model: Callable[..., bytes], save: Callable[..., str]
+) -> None:
+    installed = install(save(make_model(1)), store, FREE)
+    assert installed.changed
+    assert installed.probe is not None
+    assert installed.probe.num_goldens == 3
+    assert store.state().current == installed.model
+    assert not install(save(make_model(1)), store, FREE).changed
+
+
+def spoil(name: str) -> Callable[..., object]:
+    def change(contract: object, goldens: object) -> object:
+        if name == "scale":
+            tensor = dataclasses.replace(contract.output_tensor, scale=0.5)  # type: ignore[attr-defined]
+            return dataclasses.replace(contract, output_tensor=tensor), goldens  # type: ignore[type-var]
+        if name == "goldens":
+            outputs = np.ascontiguousarray(goldens.outputs[:, ::-1])  # type: ignore[attr-defined]
+            return contract, dataclasses.replace(goldens, outputs=outputs)  # type: ignore[type-var]
+        return contract, None
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("scale", r"its contract says .* they come from different runs"),
+        ("goldens", r"The model fails its golden frames: frame 0"),
+        ("none", r"has no contract with golden frames"),
+    ],
+)
+def test_a_model_that_does_not_keep_its_promises_is_refused(
+    fault: str, message: str, store: Store, make_model: Callable[..., bytes], save: Callable[..., str]
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        install(save(make_model(1, change=spoil(fault))), store, FREE)
+    assert store.state().current == SHIPPED
+
+
+@pytest.mark.parametrize(
+    ("child", "message"),
+    [
+        ("import os; os.abort()", r"crashed the probe process \(signal SIGABRT\)"),
+        ("import sys; sys.exit('no memory')", r"The probe ended with exit code 1 and said: no memory"),
+        ("import time; time.sleep(60)", r"The model gave nothing within 1 s"),
+    ],
+)
+def test_a_model_that_kills_or_hangs_its_probe_is_refused(
+    child: str, message: str, store: Store, make_model: Callable[..., bytes], save: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(probe, "CHILD_COMMAND", child)
+    monkeypatch.setattr(probe, "TIMEOUT_S", 1.0)
+    with pytest.raises(ModelError, match=message):
+        install(save(make_model(1)), store, FREE)
+    assert store.state().current == SHIPPED
+
+
+def test_a_model_that_wants_more_memory_than_the_probe_gives_is_refused(
+    store: Store, make_model: Callable[..., bytes], save: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    greedy = "import main; import edge_runtime.probe as p; p._measure = lambda *arguments: bytes(3 * 1024**3)"
+    small = probe.CHILD_COMMAND.replace("import main", greedy)
+    monkeypatch.setattr(probe, "CHILD_COMMAND", small)
+    with pytest.raises(ModelError, match=r"There is not enough memory for the model"):
+        install(save(make_model(1)), store, FREE)
+    assert store.state().current == SHIPPED
+
+
+def test_a_much_slower_model_is_refused_and_the_limit_can_be_set(
+    store: Store, make_model: Callable[..., bytes], save: Callable[..., str]
+) -> None:
+    with pytest.raises(ModelError, match=r"takes .* ms a frame, expected at most 0.00; .* install --max-latency-ms N"):
+        install(save(make_model(1)), store, InstallConfig(max_latency_ms=1e-6))
+    assert store.state().current == SHIPPED
+
+
+@pytest.mark.parametrize(("latency_ms", "is_fine"), [(7.9, True), (8.1, False)])
+def test_eight_times_the_model_in_use_is_the_limit(latency_ms: float, is_fine: bool) -> None:
+    found = Probe("new", latency_ms, 1.0, 16)
+    if is_fine:
+        assert probe.expect_fast(found, None) is None
+    else:
+        with pytest.raises(
+            ModelError, match=r"takes 8.10 ms a frame, expected at most 8.00; the model in use takes 1.00"
+        ):
+            probe.expect_fast(found, None)
+
+
+def test_a_refused_model_is_not_even_tried(
+    store: Store, make_model: Callable[..., bytes], save: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(save(make_model(1)), store, FREE)
+    store.rollback("It saw ghosts.")
+    monkeypatch.setattr(installation, "probe", lambda *arguments: pytest.fail("tried"))
+    with pytest.raises(ModelError, match="It saw ghosts"):
+        install(save(make_model(1)), store, FREE)
+
+
+@pytest.fixture
+def address(make_model: Callable[..., bytes]) -> Iterator[str]:
+    class Files(http.server.BaseHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Silent."""
+
+        def do_GET(self) -> None:
+            if self.path != "/m.tflite":
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(make_model(5))
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_model_comes_from_an_address_too(store: Store, address: str) -> None:
+    assert install(f"{address}/m.tflite", store, FREE).changed
+    with pytest.raises(MissingInputError, match=r"does not give a model \(HTTP Error 404"):
+        fetch(f"{address}/other.tflite")
+    with pytest.raises(MissingInputError, match=r"http://127.0.0.1/m does not give a model"):
+        fetch("http://me:secret@127.0.0.1:9/m")
+
+
+def test_what_is_no_file_or_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MissingInputError, match="There is no model"):
+        fetch(str(tmp_path / "absent"))
+    with pytest.raises(DataError, match="cannot be read"):
+        fetch(str(tmp_path))
+    (tmp_path / "large").write_bytes(bytes(101))
+    monkeypatch.setattr(installation, "MAX_MODEL_BYTES", 100)
+    with pytest.raises(ModelError, match="has more than 100 bytes"):
+        fetch(str(tmp_path / "large"))
+
+
+def test_the_verbs_install_show_and_roll_back(
+    make_model: Callable[..., bytes], save: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = save(make_model(1))
+    assert cli.main(["install", path, "--max-latency-ms", "1e6", "--format", "jsonl"]) == 0
+    model = json.loads(capsys.readouterr().out)["model"]
+    assert cli.main(["info", "--format", "jsonl"]) == 0
+    assert json.loads(capsys.readouterr().out)["path"].endswith(f"{model}.tflite")
+    assert cli.main(["status", "--format", "jsonl"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert (status["current"], status["probation"]) == (model, True)
+    assert cli.main(["rollback", "--refuse", "ghosts"]) == 0
+    assert cli.main(["status"]) == 0
+    assert f"{model[:12]}: ghosts" in capsys.readouterr().out
+    assert cli.main(["install", path]) == 65
+    assert cli.main(["rollback"]) == 66
+
+
+def test_a_damaged_model_in_use_is_told_by_status(store: Store, make_model: Callable[..., bytes]) -> None:
+    store.add(make_model(1))
+    content = bytearray(make_model(1))
+    content[300] ^= 4
+    store.current_path().write_bytes(content)
+    assert cli.main(["status"]) == 65

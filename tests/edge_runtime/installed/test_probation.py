@@ -1,0 +1,163 @@
+"""A new model in a running loop: used from one frame to the next, judged, and taken back by itself when it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_runtime.classifier import Classifier
+from edge_runtime.errors import ModelError
+from edge_runtime.model_file import open_model
+from edge_runtime.probation import PROBATION_S, Probation
+from edge_runtime.store import SHIPPED, Store
+
+
+def until_changed(probation: Probation, clock: Any, num_labels: int = 0) -> Classifier | None:
+    """What the loop is given in the end, once the loader's thread is done."""
+    for _ in range(3):
+        clock.now_s += 0.2
+        if (changed := probation(num_labels)) is not None:
+            return changed
+        if probation._loading is not None:
+            probation._loading._thread.join()
+    return None
+
+
+@pytest.fixture
+def probation(store: Store, clock: Any) -> Probation:
+    return Probation(store, lambda path: Classifier(open_model(path)), clock)
+
+
+def test_a_change_of_the_store_gives_a_loaded_classifier(
+    probation: Probation, store: Store, clock: Any, make_model: Callable[..., bytes]
+) -> None:
+    probation.begin()
+    assert until_changed(probation, clock) is None
+    store.add(make_model(1))
+    changed = until_changed(probation, clock)
+    assert changed is not None
+    assert changed.contract.provenance["number"] == 1
+    assert until_changed(probation, clock) is None
+
+
+def test_a_model_that_gives_labels_for_a_minute_is_accepted(
+    probation: Probation, store: Store, clock: Any, make_model: Callable[..., bytes]
+) -> None:
+    store.add(make_model(1))
+    probation.begin()
+    probation(1)
+    clock.now_s += PROBATION_S - 1
+    probation(2)
+    assert store.state().probation
+    clock.now_s += 2
+    probation(2)  # time alone proves nothing
+    assert store.state().probation
+    probation(3)
+    assert (store.state().probation, store.state().failed_starts) == (False, 0)
+
+
+def test_a_model_that_cannot_be_loaded_is_taken_back_and_remembered(
+    store: Store, clock: Any, make_model: Callable[..., bytes]
+) -> None:
+    def load(path: Path) -> Classifier:
+        classifier = Classifier(open_model(path))
+        if classifier.contract.provenance.get("number") == 2:
+            raise ModelError("It does not fit into memory.")
+        return classifier
+
+    good = store.add(make_model(1))
+    probation = Probation(store, load, clock)
+    probation.begin()
+    bad = store.add(make_model(2))
+    assert until_changed(probation, clock) is None
+    assert store.state().current == good
+    assert store.state().refused == {bad: "It does not fit into memory."}
+    with pytest.raises(ModelError, match="It does not fit into memory"):
+        store.add(make_model(2))
+
+
+def test_after_three_bad_ends_the_model_before_starts(
+    store: Store, clock: Any, make_model: Callable[..., bytes]
+) -> None:
+    bad = store.add(make_model(1))
+    paths = [Probation(store, Classifier, clock).begin() for _ in range(4)]
+    assert [path.stem for path in paths] == [bad, bad, bad, "default"]
+    assert store.state().current == SHIPPED
+    assert "3 runs with it ended badly" in store.state().refused[bad]
+
+
+def test_runs_that_end_well_are_no_crashes(store: Store, clock: Any, make_model: Callable[..., bytes]) -> None:
+    store.add(make_model(1))
+    for _ in range(8):
+        probation = Probation(store, Classifier, clock)
+        probation.begin()
+        probation.end()
+    assert (store.state().probation, store.state().failed_starts) == (True, 0)
+
+
+def test_a_proved_model_that_was_damaged_gives_way_to_the_one_before(
+    store: Store, clock: Any, make_model: Callable[..., bytes]
+) -> None:
+    model = store.add(make_model(1))
+    store.accept(model)
+    probation = Probation(store, Classifier, clock)
+    probation.begin()
+    assert probation.instead(ModelError("damaged")).stem == "default"
+    assert store.state().refused == {}
+    with pytest.raises(ModelError, match="the shipped one is damaged"):
+        probation.instead(ModelError("the shipped one is damaged"))
+
+
+def test_a_store_that_becomes_unreadable_changes_nothing(
+    probation: Probation, store: Store, clock: Any, make_model: Callable[..., bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    store.add(make_model(1))
+    probation.begin()
+    store.state_path.write_text("{")
+    assert until_changed(probation, clock) is None
+    assert "The model is kept as it is" in caplog.text
+
+
+@pytest.fixture
+def service(store: Store) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "edge_runtime", "run", "--camera", "synthetic:192x128@30", "--format", "jsonl"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
+        yield process
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+
+
+def lines(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
+    assert process.stdout is not None
+    return (json.loads(line) for line in process.stdout)
+
+
+def test_a_running_service_takes_a_new_model_between_two_frames(
+    store: Store, make_model: Callable[..., bytes], service: subprocess.Popen[str]
+) -> None:
+    first = {"red", "green", "blue"}
+    second = ("rouge", "vert", "bleu")
+    predictions = (line for line in lines(service) if line["type"] == "prediction")
+    before = list(itertools.islice(predictions, 15))  # of the shipped model: its classes are others
+    store.add(make_model(1))
+    since_first = list(itertools.takewhile(lambda line: line["top"][0]["label"] not in first, predictions))
+    store.add(make_model(2, labels=second))
+    since_second = list(itertools.takewhile(lambda line: line["top"][0]["label"] not in second, predictions))
+    after = list(itertools.islice(predictions, 15))
+    assert service.poll() is None
+    vocabularies = [
+        {entry["label"] for entry in line["top"]} for line in (*before, *since_first, *since_second, *after)
+    ]
+    assert all(words <= first or words <= set(second) or not words & (first | set(second)) for words in vocabularies)
+    assert all(words <= set(second) for words in vocabularies[-15:])
+    service.terminate()
+    assert service.wait(10) == 0

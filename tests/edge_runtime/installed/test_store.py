@@ -1,0 +1,276 @@
+"""The store: always a working model in use, through kills, full disks and damaged files."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.errors import EdgeRuntimeError, MissingInputError, ModelError, SignatureError
+from edge_runtime.model_file import default_model, open_model
+from edge_runtime.store import SHIPPED, Store, StoreState, default_store
+
+ROOT = Path(__file__).parents[3]
+
+
+def names(store: Store) -> list[str]:
+    return sorted(path.relative_to(store.folder).as_posix() for path in store.folder.rglob("*") if path.is_file())
+
+
+def test_without_an_installed_model_the_shipped_one_is_in_use(store: Store) -> None:
+    assert store.state() == StoreState()
+    assert store.current_path() == default_model()
+
+
+def test_an_added_model_is_in_use_on_probation_and_kept_under_its_hash(
+    store: Store, make_model: Callable[..., bytes]
+) -> None:
+    model = store.add(make_model(1))
+    assert model == hashlib.sha256(make_model(1)).hexdigest()
+    assert (store.state().history, store.state().probation) == ((SHIPPED, model), True)
+    assert store.current_path().read_bytes() == make_model(1)
+
+
+def test_three_models_are_kept_and_older_files_removed(store: Store, make_model: Callable[..., bytes]) -> None:
+    added = [store.add(make_model(number)) for number in range(5)]
+    assert store.state().history == tuple(added[-3:])
+    assert names(store) == sorted([*(f"models/{model}.tflite" for model in added[-3:]), "state.json"])
+
+
+def test_rollback_goes_back_one_model_at_a_time(store: Store, make_model: Callable[..., bytes]) -> None:
+    first, _ = store.add(make_model(1)), store.add(make_model(2))
+    assert store.rollback().current == first
+    assert store.rollback().current == SHIPPED
+    with pytest.raises(MissingInputError, match="There is no model before shipped"):
+        store.rollback()
+
+
+def test_a_refused_model_is_remembered_with_its_reason(store: Store, make_model: Callable[..., bytes]) -> None:
+    store.add(make_model(1))
+    store.rollback("It saw ghosts.")
+    with pytest.raises(ModelError, match=r"was tried before and refused: It saw ghosts\..*install --again"):
+        store.add(make_model(1))
+    model = store.add(make_model(1), again=True)
+    assert store.state().current == model
+    assert store.state().refused == {}
+
+
+def test_an_accepted_version_is_the_floor_for_later_ones(store: Store, make_model: Callable[..., bytes]) -> None:
+    model = store.add(make_model(1), version=7)
+    store.accept(model, version=7)
+    assert (store.state().floor, store.state().probation) == (7, False)
+    with pytest.raises(SignatureError, match="has version 6, but this device had version 7 already"):
+        store.add(make_model(2), version=6)
+    assert store.add(make_model(2), version=8) == store.state().current
+
+
+def test_going_back_to_an_older_model_of_the_history_needs_no_newer_version(
+    store: Store, make_model: Callable[..., bytes]
+) -> None:
+    old = store.add(make_model(1), version=3)
+    store.accept(store.add(make_model(2), version=9), version=9)
+    assert store.rollback().current == old
+    assert store.state().floor == 9
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[]", b"\xff", b'{"version": 1, "history": []}', b'{"version": 1, "history": ["../../x"]}',
+     b'{"version": 2, "history": ["shipped"]}', b'{"version": 1, "history": ["shipped"], "other": 1}',
+     b'{"version": 1, "history": ["shipped"], "refused": []}', b"[" * 100000],
+)  # fmt: skip
+def test_a_damaged_state_is_an_error_not_a_guess(store: Store, content: bytes) -> None:
+    store.folder.mkdir()
+    store.state_path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"state.json is damaged or from another version"):
+        store.state()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, make_model: Callable[..., bytes]) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EdgeRuntimeError, match=r"The folder .*file/store cannot be made \(Not a directory\)"):
+        Store(tmp_path / "file" / "store").add(make_model())
+
+
+def test_the_folder_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/edge-runtime")
+    assert default_store() == tmp_path / "store"
+    monkeypatch.delenv("EDGE_RUNTIME_STORE")
+    assert default_store() == Path("/var/lib/edge-runtime")
+
+
+ADD = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from pathlib import Path
+import edge_runtime.model_file
+from edge_runtime.store import Store
+content = Path(sys.argv[3]).read_bytes()
+store = Store(Path(sys.argv[2]))
+print("ready", flush=True)
+sys.stdin.readline()
+store.add(content)
+"""
+
+
+def add_under_strace(folder: Path, model: Path, *options: str, log: Path) -> int:
+    """`Store.add` in a process that strace watches from the moment before; its exit code, negative for a signal."""
+    command = [sys.executable, "-c", ADD, json.dumps(sys.path), str(folder), str(model)]
+    with contextlib.ExitStack() as stack:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        stack.callback(process.communicate)
+        stack.callback(process.kill)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        strace = ["strace", "-p", str(process.pid), "-o", str(log), *options]
+        tracer = subprocess.Popen(strace, stderr=subprocess.PIPE, text=True)
+        stack.callback(tracer.communicate)
+        stack.callback(process.kill)
+        assert tracer.stderr is not None
+        assert "attached" in tracer.stderr.readline()
+        process.stdin.write("\n")
+        process.stdin.flush()
+        return process.wait(30)
+
+
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+
+
+@needs_strace
+@pytest.mark.slow
+def test_a_kill_at_any_file_system_call_leaves_the_old_or_the_new_model(
+    store: Store, make_model: Callable[..., bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "new.tflite").write_bytes(make_model(2))
+    new = hashlib.sha256(make_model(2)).hexdigest()
+    outcomes, number = [], 0
+    while True:
+        number += 1
+        shutil.rmtree(store.folder, ignore_errors=True)
+        old = store.add(make_model(1))
+        code = add_under_strace(
+            store.folder,
+            tmp_path / "new.tflite",
+            "-e",
+            f"inject=%file,%desc:signal=KILL:when={number}",
+            log=tmp_path / "log",
+        )
+        state = store.state()
+        assert state.current in (old, new)
+        assert open_model(store.current_path()).contract.provenance["number"] == (2 if state.current == new else 1)
+        outcomes.append(state.current == new)
+        with store.changing():
+            assert not [name for name in names(store) if "unfinished" in name]
+            assert len(names(store)) == 1 + len([model for model in state.history if model != SHIPPED])
+        if code == 0:
+            break
+        assert code == -9
+    assert number > 15
+    assert outcomes == sorted(outcomes)  # first the old one, from one call on the new one
+    assert outcomes[0] is False
+    assert outcomes[-1] is True
+
+
+@needs_strace
+def test_the_file_is_synced_before_the_rename_and_the_folder_after_it(
+    store: Store, make_model: Callable[..., bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "new.tflite").write_bytes(make_model(2))
+    store.add(make_model(1))
+    code = add_under_strace(
+        store.folder, tmp_path / "new.tflite", "-y", "-e", "trace=fsync,rename,renameat,renameat2", log=tmp_path / "log"
+    )
+    assert code == 0
+    calls = []
+    for line in (tmp_path / "log").read_text().splitlines():
+        if found := re.match(r"(fsync|rename)\w*\((.*)\)\s+= 0", line):
+            calls.append((found.group(1), found.group(2)))
+    kinds = [
+        "sync file" if kind == "fsync" and "unfinished" in text
+        else "sync folder" if kind == "fsync"
+        else "rename model" if ".tflite" in text
+        else "rename state"
+        for kind, text in calls
+    ]  # fmt: skip
+    assert kinds == [
+        "sync file", "rename model", "sync folder",
+        "sync file", "rename state", "sync folder",
+    ]  # fmt: skip
+
+
+IN_SMALL_FILE_SYSTEM = """
+mount -t tmpfs -o size=256k none "$1" || exit 99
+shift
+"$@"
+code=$?
+[ $code = 99 ] && code=98
+exit $code
+"""
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("unshare") is None, reason="needs root to mount a small file system"
+)
+@pytest.mark.parametrize("fault", ["full", "read-only"])
+def test_a_disk_fault_refuses_the_update_and_keeps_the_model(
+    fault: str, store: Store, make_model: Callable[..., bytes], tmp_path: Path
+) -> None:
+    for name in ("old", "new"):
+        (tmp_path / f"{name}.tflite").write_bytes(make_model(name == "new"))
+    (tmp_path / "disk").mkdir()
+    program = f"""
+import json, os, subprocess, sys
+sys.path[:] = json.loads(sys.argv[1])
+from pathlib import Path
+from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.model_file import open_model
+from edge_runtime.store import Store
+disk = Path({str(tmp_path / "disk")!r})
+store = Store(disk / "store")
+store.add(Path({str(tmp_path / "old.tflite")!r}).read_bytes())
+before = store.state()
+if {fault!r} == "full":
+    (disk / "fill").write_bytes(bytes(4096))
+    try:
+        with open(disk / "fill", "ab") as file:
+            while True:
+                file.write(bytes(4096)); file.flush()
+    except OSError:
+        pass
+else:
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+try:
+    store.add(Path({str(tmp_path / "new.tflite")!r}).read_bytes())
+except EdgeRuntimeError as error:
+    print(error)
+assert store.state() == before
+assert open_model(store.current_path()).contract.provenance["number"] == 0
+"""
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", IN_SMALL_FILE_SYSTEM, "sh", str(tmp_path / "disk"),
+         sys.executable, "-c", program, json.dumps(sys.path)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode == 99:
+        pytest.skip("may not mount a file system here")
+    assert done.returncode == 0, done.stderr
+    assert {"full": "No space left on device", "read-only": "Read-only file system"}[fault] in done.stdout
+    assert "what was there is unchanged" in done.stdout
+
+
+def test_the_state_on_disk_is_what_status_says(store: Store, make_model: Callable[..., bytes]) -> None:
+    store.add(make_model(1), version=2)
+    value = json.loads(store.state_path.read_text())
+    assert StoreState(**{**value, "history": tuple(value["history"])}) == store.state()
+    assert set(value) == {field.name for field in dataclasses.fields(StoreState)}
