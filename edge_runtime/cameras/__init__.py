@@ -13,8 +13,8 @@ __all__ = ["CameraAddress", "Frame", "FrameSource", "open_camera", "open_source"
 
 
 def open_camera(camera: str | int | Path, shrink_for: InputSpec | None = None, *, wait: bool = False) -> FrameSource:
-    """The frames of ``camera``: a device index, /dev/videoN, an address, a video file, a folder, ``csi`` or
-    ``synthetic``.
+    """The frames of ``camera``: a device index, /dev/videoN, an address, a video file, a folder, ``csi``,
+    ``synthetic`` or ``demo``.
 
     Live cameras run in a process of their own, give only their newest frame and are reopened when they fail. With
     ``shrink_for``, a model's input spec, JPEG may be decoded smaller, though never below that input. With ``wait`` a
@@ -50,6 +50,10 @@ def open_source(address: CameraAddress, shrink_for: InputSpec | None = None) -> 
         from edge_runtime.cameras.synthetic import SyntheticCamera
 
         return SyntheticCamera(address.value)
+    if address.kind == "demo":
+        from edge_runtime.cameras.demo import DemoCamera
+
+        return DemoCamera()
     if address.kind == "folder":
         from edge_runtime.cameras.folder import FolderCamera
 

@@ -58,13 +58,13 @@ def mqtt_config(address: str, password_file: str | None = None, ca_file: str | N
         port = parts.port
     except ValueError as error:
         raise UsageError(f"--mqtt has a port that is no number from 0 to 65535, expected {FORMS}.") from error
-    if parts.scheme not in PORTS or not parts.hostname or parts.query or parts.fragment:
-        raise UsageError(f"--mqtt starts with {parts.scheme or 'no scheme'!r}, expected {FORMS}.")
     if parts.password is not None:
         raise ConfigurationError(
             "The password stands in the --mqtt address, where every process list shows it; put it into a file for "
             f"--mqtt-password-file, or into {PASSWORD_VARIABLE}."
         )
+    if parts.scheme not in PORTS or not parts.hostname or parts.query or parts.fragment:
+        raise UsageError(f"--mqtt is {address!r}, expected {FORMS}.")
     prefix = unquote(parts.path).strip("/") or f"edge-runtime/{socket.gethostname()}"
     if re.search(r"[+#\0]|//", prefix) or len(prefix.encode()) > 200:
         raise UsageError(f"The MQTT prefix is {prefix!r}, expected topic levels without + and #, such as home/door.")

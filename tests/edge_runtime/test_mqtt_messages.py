@@ -46,7 +46,7 @@ def test_addresses_are_read_with_their_defaults(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", ["broker.lan", "http://broker.lan", "mqtt://", "mqtts://host/x?y=1"])
 def test_other_addresses_are_usage_errors(address: str) -> None:
-    with pytest.raises(UsageError, match=r"--mqtt starts with .*, expected mqtts://"):
+    with pytest.raises(UsageError, match=r"--mqtt is .*, expected mqtts://"):
         mqtt_config(address)
 
 
