@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+_SPLIT_ORDER = ("train", "validation", "test")
 _LEFT, _TOP, _WIDTH, _HEIGHT = 56, 12, 560, 200
 _CURVES = (("train_accuracy", "training", "curve soft-curve"), ("validation_accuracy", "validation", "curve"))
 
@@ -43,7 +44,7 @@ def _warnings(items: Any) -> str:
 def _counts(counts: Any) -> str:
     if not isinstance(counts, Mapping) or not counts:
         return ""
-    splits = list(counts)
+    splits = sorted(counts, key=_SPLIT_ORDER.index) if set(counts) <= set(_SPLIT_ORDER) else list(counts)
     labels = list(counts[splits[0]])
     head = "".join(f"<th>{escape(str(cell))}</th>" for cell in ("class", *splits))
     rows = "".join(

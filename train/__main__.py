@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"transfer: {', '.join(SCALES)} (default: small); others: pixels, N or HEIGHTxWIDTH (default: 32 for "
         "cifar10, else 64)",
     )
-    flags.add_argument("--minutes", type=float, help="transfer: end within so many minutes (default: 10, full: 30)")
+    flags.add_argument("--minutes", type=float, help="transfer: end in time (default: tiny 8, small 9, full 30)")
     flags.add_argument("--skip-bad", action="store_true", help="leave out unreadable files instead of refusing them")
     flags.add_argument("--resize", default="stretch", choices=RESIZE_MODES, help="how a frame becomes the input")
     flags.add_argument("--recipe", choices=tuple(RECIPES), help="default: adam for seed_cnn, modern for the others")

@@ -28,6 +28,9 @@ class FeatureCache:
         folder.mkdir(parents=True, exist_ok=True)
         key = hashlib.sha256(f"{network}/{num}".encode()).hexdigest()[:16]
         self._descriptor = os.open(folder / f"features-{key}.bin", os.O_RDWR | os.O_CREAT, 0o644)
+        # A file grown too large starts anew; within a run it only grows, because that run needs what it has put in.
+        if os.fstat(self._descriptor).st_size > MAX_BYTES:
+            os.ftruncate(self._descriptor, 0)
         self._places = self._scan()
 
     def __len__(self) -> int:
@@ -41,7 +44,7 @@ class FeatureCache:
         return self._features(os.pread(self._descriptor, self._size, place))
 
     def put(self, sha256: list[str], features: Features) -> None:
-        """Adds (n, num) float16 rows; when the file is full, it starts anew."""
+        """Adds (n, num) float16 rows."""
         rows = b"".join(
             _sealed(bytes.fromhex(digest) + row.tobytes()) for digest, row in zip(sha256, features, strict=True)
         )
@@ -49,10 +52,6 @@ class FeatureCache:
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         try:
             end = os.fstat(self._descriptor).st_size // self._size * self._size
-            if end + len(rows) > MAX_BYTES:
-                os.ftruncate(self._descriptor, 0)
-                self._places.clear()
-                end = 0
             os.pwrite(self._descriptor, rows, end)
         finally:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)

@@ -15,10 +15,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_runtime.contract import InputSpec
+from edge_runtime.errors import DataError
 from edge_runtime.preprocess import Image, preprocess
 from train.batches import ahead
 from train.datasets.dataset import Split
-from train.feature_cache import FeatureCache
+from train.feature_cache import FeatureCache, cache_folder
 from train.picture_store import PictureStore
 from train.progress import Stage
 
@@ -40,7 +41,13 @@ class SplitFeatures:
     def rows(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """(n, views, features) float32."""
         found = [self.cache.get(self.sha256[int(index)]) for index in indices]
-        return np.stack([row for row in found if row is not None]).astype(np.float32).reshape(len(found), 2, -1)
+        known = [row for row in found if row is not None]
+        if len(known) < len(found):
+            raise DataError(
+                f"{len(found) - len(known)} features have gone from {cache_folder()} while they were in use; expected "
+                "that nobody else changes that folder: start again."
+            )
+        return np.stack(known).astype(np.float32).reshape(len(found), 2, -1)
 
 
 def larger(spec: InputSpec) -> InputSpec:
