@@ -53,7 +53,7 @@ class Pruning:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
             )
-            said = self._process.stderr.read() if self._process.stderr else ""
-            if self._process.wait() != 0:
+            said = self._process.communicate()[1]
+            if self._process.returncode != 0:
                 last = [line for line in said.splitlines() if line.strip()][-1:]
                 self._errors[percent] = f"python -m train.prune failed: {last[0] if last else 'it said nothing'}"

@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -31,6 +32,7 @@ EXAMPLES = """examples:
   python -m train.search --out /shared/search --join ...             help a search from another machine
 """
 FINAL_TIMING_S = 10.0
+INTERRUPTED = 130
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -120,6 +122,7 @@ def search(config: Any, *, join: bool) -> int:
         context.Process(target=_exit_with, args=(main_of_worker, config, number, deadline_s))
         for number in range(config.workers)
     ]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for process in processes:
         process.start()
     try:
@@ -128,7 +131,9 @@ def search(config: Any, *, join: bool) -> int:
     except KeyboardInterrupt:
         print("stopping; the same command goes on with this search", file=sys.stderr)
         for process in processes:
+            process.terminate()
             process.join()
+        raise
     return next((process.exitcode or 0 for process in processes if process.exitcode), 0)
 
 
@@ -207,6 +212,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EdgeRuntimeError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
     print(json.dumps(result) if options.json else table(result))
     print(f"winner: {config.out / 'winner'} and {config.out / 'winner.tflite'}", file=sys.stderr)
     return 0

@@ -16,7 +16,7 @@ from typing import Any
 from edge_runtime.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
-_EPOCH = re.compile(r"epoch (\d+)/\d+ .*validation ([\d.]+)%")
+_EPOCH = re.compile(r"epoch (\d+)/\d+ .*train ([\d.]+)%")
 TIMING_S = 2.0
 
 
@@ -48,7 +48,10 @@ def train_trial(
     report: Callable[[int, float], bool],
     deadline_s: float,
 ) -> Path:
-    """Trains into ``folder/run``; ``report`` hears each epoch's validation accuracy and says if to go on.
+    """Trains into ``folder/run``; ``report`` hears each epoch's training accuracy and says if to go on.
+
+    Under crops and flips, with few epochs, training accuracy ranks networks early; the validation accuracy of averaged
+    weights says little before the rates have fallen.
 
     Raises:
         Hopeless, OutOfTime: it was ended.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import signal
 import sys
 import time
 import warnings
@@ -34,6 +35,7 @@ from train.search_trial import Hopeless, OutOfTime, TrialConfig, convert_trial, 
 
 STUDY, BUDGET = "search", "budget"
 REDUCTION = 3
+INTERRUPTED = 130
 MAX_REJECTED_IN_A_ROW = 500
 
 
@@ -267,10 +269,13 @@ def _say(
 
 
 def main_of_worker(config: SearchConfig, worker: int, deadline_s: float) -> int:
-    """`work` with errors in words; the exit code."""
+    """`work` with errors in words; the exit code. A terminated worker ends its training too."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         work(config, worker, deadline_s)
     except EdgeRuntimeError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0

@@ -40,7 +40,10 @@ def test_all_forms_are_scored_and_timed_and_runs_on_the_same_data_stand_beside_t
     assert rows["int8, uint8 io"]["arena_bytes"] < rows["float32"]["arena_bytes"] / 2
     for row in rows.values():
         assert row["gzip_bytes"] < row["file_bytes"] and row["macs"] == rows["float32"]["macs"]
-        assert {(item["backend"], item["threads"]) for item in row["timings"]} == {(b, 1) for b in data["backends"]}
+        # Not every version of every interpreter has all int16 operators; whoever lacks one must say so.
+        assert row["name"] == "int16x8" or row["refusals"] == {}
+        able = {(backend, 1) for backend in data["backends"] if backend not in row["refusals"]}
+        assert {(item["backend"], item["threads"]) for item in row["timings"]} == able
         assert all(item["accuracy"] > 0.9 for item in row["accuracies"])
     assert data["recommended"]["row"] in rows and data["num_images"] == 160
     assert json.loads(out.with_suffix(".json").read_text()) == data
@@ -90,13 +93,13 @@ def test_pruning_asks_train_for_each_share_and_stops_when_told(monkeypatch: pyte
     asked = []
 
     class Process:
-        stderr = None
+        returncode = 0
 
         def __init__(self, command: list[str], **settings: Any) -> None:
             asked.append(command[2:])
 
-        def wait(self) -> int:
-            return 0
+        def communicate(self) -> tuple[str, str]:
+            return "", ""
 
         def poll(self) -> int:
             return 0
