@@ -17,6 +17,7 @@ from edge_runtime.errors import EdgeRuntimeError, UsageError
 VERBS = {
     "run": "label what a camera sees, until it ends or Ctrl-C",
     "classify": "label picture files",
+    "collect": "save training pictures of one class from a camera",
     "info": "what a model file expects and how well it was measured to do",
     "selftest": "replay the golden frames that travel in the model file",
     "bench": "time every stage between a frame and its label",
