@@ -36,6 +36,7 @@ def render(result: dict[str, Any]) -> str:
                 row["accuracy"],
                 wilson_interval(row["correct"], row["num_images"]),
                 kind(row),
+                row["trial"] in front,
             )
             for row in rows
             if cost in row

@@ -14,13 +14,16 @@ _LETTER = 6.4  # a letter's width at 12 px
 
 @dataclass(frozen=True)
 class Point:
-    """A model: ``cost`` (less is better), ``rate`` in [0, 1] with its interval; ``kind`` is a colour of the page."""
+    """A model: ``cost`` (less is better), ``rate`` in [0, 1] with its interval; ``kind`` is a colour of the
+    page; what does not count is shown but makes no front.
+    """
 
     name: str
     cost: float
     rate: float
     interval: tuple[float, float]
     kind: str = "one"
+    counts: bool = True
 
 
 def pareto(points: Sequence[Point]) -> tuple[Point, ...]:
@@ -58,7 +61,9 @@ def scatter(points: Sequence[Point], axis: str, *, front: bool = True) -> str:
             f'<text class="soft" x="{_LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{100 * tick:g} %</text>'
         )
     if front:
-        corners = " ".join(f"{x(point.cost):.1f},{y(point.rate):.1f}" for point in pareto(points))
+        corners = " ".join(
+            f"{x(point.cost):.1f},{y(point.rate):.1f}" for point in pareto([p for p in points if p.counts])
+        )
         parts.append(f'<polyline class="front" points="{corners}"/>')
     for point in points:
         at = f"{x(point.cost):.1f}"
