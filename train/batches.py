@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -52,7 +52,7 @@ def evaluation_batches(split: Split, batch_size: int) -> Iterator[Batch]:
     return ahead(split.read(range(start, min(start + batch_size, len(split.labels)))) for start in starts)
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
+def ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
     """The items of ``items``, computed up to PREFETCH ahead in a thread; an error there is raised here."""
     ready: queue.Queue[tuple[str, Any]] = queue.Queue(PREFETCH)
     stopped = threading.Event()

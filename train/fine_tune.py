@@ -7,39 +7,21 @@ repeats exactly, on a slow one it ends in time with the rate where it should be.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_runtime.errors import DataError
-from train.batches import AUGMENT_STREAM, ORDER_STREAM, ahead, smoothed_targets
 from train.checkpoint import Checkpoint, save_checkpoint
-from train.photo_augment import vary
-from train.picture_store import PictureStore
+from train.photo_batches import Photos, photo_batches
 from train.progress import Progress
-from train.scaled_adam import ScaledAdam
 from train.temperature import cross_entropy, fit_temperature
 from train.transfer_config import TransferRecipe
-
-EVALUATION_BATCH = 64
-TrainingBatch = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
-
-
-@dataclass(frozen=True)
-class Photos:
-    """What tuning reads: training pictures (larger than the input), validation pictures (the input itself)."""
-
-    train: PictureStore
-    train_labels: NDArray[np.int64]
-    validation: PictureStore
-    validation_labels: NDArray[np.int64]
-    class_weights: NDArray[np.float32]
+from train.tuner import Tuner
 
 
 @dataclass(frozen=True)
@@ -78,71 +60,6 @@ def rate_at(used: float, recipe: TransferRecipe) -> float:
     if used < recipe.warmup:
         return recipe.learning_rate * max(used / recipe.warmup, 0.02)
     return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (used - recipe.warmup) / (1 - recipe.warmup)))
-
-
-def photo_batches(
-    photos: Photos, recipe: TransferRecipe, seed: int, start: int, size: tuple[int, int]
-) -> Iterator[TrainingBatch]:
-    """Endless (pictures (n, *size, 3) uint8, targets, weights (n,)) from step ``start`` on, by (seed, step)."""
-    num, num_classes = len(photos.train_labels), len(photos.class_weights)
-    a_pass = max(1, num // recipe.batch_size)
-
-    def batch(step: int) -> TrainingBatch:
-        order = np.random.default_rng([seed, ORDER_STREAM, step // a_pass]).permutation(num)
-        indices = order[step % a_pass * recipe.batch_size :][: recipe.batch_size]
-        rng = np.random.default_rng([seed, AUGMENT_STREAM, step])
-        images = np.stack([vary(photos.train.read(int(index)), *size, recipe, rng) for index in indices])
-        labels = photos.train_labels[indices]
-        return images, smoothed_targets(labels, num_classes, recipe.label_smoothing), photos.class_weights[labels]
-
-    def endless() -> Iterator[TrainingBatch]:
-        step = start
-        while True:
-            yield batch(step)
-            step += 1
-
-    return ahead(endless())
-
-
-class Tuner:
-    """The network being tuned, its optimizer, and its compiled functions."""
-
-    def __init__(self, model: keras.Model, scales: dict[str, NDArray[np.float32]], recipe: TransferRecipe) -> None:
-        self.model, self.recipe = model, recipe
-        variables, factors = _tunable(model, scales, recipe.first_block)
-        self.optimizer = ScaledAdam(variables, factors, recipe.average)
-        self._step = tf.function(self._train_step, reduce_retracing=True)
-        self._forward = tf.function(self._answer, reduce_retracing=True)
-
-    def step(self, batch: TrainingBatch, rate: float) -> float:
-        """One update; the batch's loss."""
-        images, targets, weights = (tf.constant(part) for part in batch)
-        return float(self._step(images, targets, weights, tf.constant(rate, tf.float32)))
-
-    def logits(self, pictures: PictureStore) -> NDArray[np.float32]:
-        """(n, classes) float32 of all pictures, with the weights as they are."""
-        starts = range(0, len(pictures), EVALUATION_BATCH)
-        batches = ahead(pictures.batch(range(start, min(start + EVALUATION_BATCH, len(pictures)))) for start in starts)
-        return np.concatenate([self._forward(tf.constant(images)).numpy() for images in batches])
-
-    def exchange(self) -> None:
-        """Swaps the weights with their moving average; twice is as before."""
-        for variable, average in zip(self.optimizer.variables, self.optimizer.averaged, strict=True):
-            raw = variable.numpy()
-            variable.assign(average)
-            average.assign(raw)
-
-    def _train_step(self, images: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            logits = self.model(tf.cast(images, tf.float32), training=True)
-            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-            loss = tf.reduce_mean(losses * weights)
-        gradients = tape.gradient(loss, [variable.value for variable in self.optimizer.variables])
-        self.optimizer.apply(gradients, rate)
-        return loss
-
-    def _answer(self, images: tf.Tensor) -> tf.Tensor:
-        return self.model(tf.cast(images, tf.float32), training=False)
 
 
 def tune(
@@ -188,7 +105,7 @@ def tune(
         tuner.exchange()
         save_checkpoint(keep[0], _checkpoint(tuner, history, best, keep[1]))
         progress.note(_line(history, recipe))
-    batches.close()  # type: ignore[attr-defined]
+    batches.close()
     model.set_weights(best)
     return Tuning(best, history, _best(history))
 
@@ -229,24 +146,6 @@ def _stuck(history: list[dict[str, float]], patience: int) -> bool:
     return max(row["validation_accuracy"] for row in since) <= max(
         row["validation_accuracy"] for row in before
     ) and min(row["validation_loss"] for row in since) >= min(row["validation_loss"] for row in before)
-
-
-def _tunable(
-    model: keras.Model, scales: dict[str, NDArray[np.float32]], first_block: int
-) -> tuple[list[Any], list[NDArray[np.float32] | None]]:
-    """The variables from block ``first_block`` on (0: all) and the factor of each; the head always."""
-    variables: list[Any] = []
-    factors: list[NDArray[np.float32] | None] = []
-    for layer in model.layers:
-        place = int(layer.name[5:7]) if layer.name.startswith("block") else 0 if layer.name == "stem" else 99
-        if not layer.weights or (place < first_block):
-            continue
-        scale = scales.get(layer.name)
-        if scale is not None and isinstance(layer, keras.layers.DepthwiseConv2D):
-            scale = scale[:, None]
-        variables += [layer.kernel, layer.bias]
-        factors += [scale, None]
-    return variables, factors
 
 
 def _checkpoint(tuner: Tuner, history: list[dict[str, float]], best: list[Any], config: dict[str, Any]) -> Checkpoint:

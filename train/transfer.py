@@ -25,14 +25,16 @@ from train.config import TrainConfig, to_json_object
 from train.datasets.dataset import Dataset
 from train.feature_cache import FeatureCache, cache_folder
 from train.features import SplitFeatures, larger, read_features
-from train.fine_tune import Clock, Photos, Tuner, num_steps, tune
+from train.fine_tune import Clock, num_steps, tune
 from train.fit import TrainResult, expect_same
 from train.head import Batch, Head, fit_head
 from train.models.normalization import normalized_input
+from train.photo_batches import Photos
 from train.picture_store import PictureStore
 from train.progress import Progress, Stage, duration
 from train.temperature import TemperatureFit, fit_temperature, fold_temperature
 from train.transfer_config import Scale, TransferRecipe
+from train.tuner import Tuner
 
 HEAD_BATCH = 256
 # From this ratio of the largest class to the smallest on, pictures of small classes count for more.

@@ -19,7 +19,7 @@ from train.datasets.folder import open_folder
 from train.progress import Progress, Stage, duration
 from train.transfer_config import Scale, TransferRecipe, transfer, with_changes
 
-pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation's environment")
+tf = pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation's environment")
 pytestmark = pytest.mark.tensorflow
 
 from train.__main__ import configuration, main, parser  # noqa: E402
@@ -51,6 +51,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    tf.config.experimental.enable_op_determinism()  # as the command line does
     try:
         backbone.weights_file()
     except MissingInputError as error:
@@ -263,7 +264,6 @@ def test_the_head_separates_what_is_separable_with_weights_that_8_bits_can_hold(
 
 def test_scaled_adam_moves_a_folded_kernel_as_plain_adam_moves_the_original() -> None:
     import keras
-    import tensorflow as tf
 
     scale = np.array([4.0, 0.25], np.float32)
     start = np.array([[1.0, -2.0], [0.5, 3.0]], np.float32)

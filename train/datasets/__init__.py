@@ -36,7 +36,7 @@ def open_dataset(
     elif data == "cifar10":
         training, test = _complete(data_path, input_spec)
     else:
-        return open_folder(Path(data), input_spec, skip_bad=skip_bad)
+        return open_folder(Path(data).expanduser(), input_spec, skip_bad=skip_bad)
     train, validation = cut_validation(training.labels, NUM_VALIDATION[data], seed)
     return Dataset(data, cifar10.LABELS, training.pick(train), training.pick(validation), test, cifar10.CITATION)
 

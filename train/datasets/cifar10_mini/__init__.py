@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
 from edge_runtime.image_file import read_image
+from edge_runtime.preprocess import Image
 from train.datasets.cifar10 import BATCH_SIZE, BATCHES, CITATION, LABELS
 from train.datasets.dataset import ArraySplit
 
@@ -40,7 +42,7 @@ def read_mini(input_spec: InputSpec, folder: Path = FOLDER) -> tuple[ArraySplit,
         sheets, names = [], []
         for label in LABELS:
             path, facts = folder / f"{split}_{label}.webp", selection[split][label]
-            images = from_sheet(cv2.cvtColor(read_image(path), cv2.COLOR_BGR2RGB))
+            images = from_sheet(cast(Image, cv2.cvtColor(read_image(path), cv2.COLOR_BGR2RGB)))
             found = hashlib.sha256(images.tobytes()).hexdigest()
             if found != facts["sha256"]:
                 raise DataError(
