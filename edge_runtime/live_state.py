@@ -16,6 +16,7 @@ from edge_runtime.changes import LabelChanges
 from edge_runtime.classifier import Classifier
 from edge_runtime.clock import monotonic_s
 from edge_runtime.metrics import percentiles
+from edge_runtime.model_file import ModelFile
 from edge_runtime.results import Counts, Pulse, Result
 
 BELIEVED = ("ok", "degraded")
@@ -100,10 +101,14 @@ def model_facts(classifier: Classifier, signature: str) -> ModelFacts:
 class LiveState:
     """An `Observer` whose `snapshot` may be called from any thread; ``clock`` is monotonic seconds.
 
-    ``signature`` says what is known of the model file's signature.
+    ``signature`` says in words what is known of a model file's signature.
     """
 
-    def __init__(self, signature: str = "not signed", clock: Callable[[], float] = monotonic_s) -> None:
+    def __init__(
+        self,
+        signature: Callable[[ModelFile], str] = lambda model: "not checked",
+        clock: Callable[[], float] = monotonic_s,
+    ) -> None:
         self._clock, self._signature = clock, signature
         self._lock = threading.Lock()
         self._start_s = clock()
@@ -118,7 +123,7 @@ class LiveState:
         self.num_changes = 0
 
     def model(self, classifier: Classifier) -> None:
-        facts = model_facts(classifier, self._signature)
+        facts = model_facts(classifier, self._signature(classifier.model))
         with self._lock:
             self._model, self._result = facts, None
 

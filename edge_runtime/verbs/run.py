@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from typing import TYPE_CHECKING
 
 from edge_runtime.verbs.flags import (
     CAMERA_HELP,
@@ -12,6 +13,9 @@ from edge_runtime.verbs.flags import (
     verb_parser,
 )
 from edge_runtime.verbs.run_outputs import add_output_flags, open_outputs, smallest_picture
+
+if TYPE_CHECKING:
+    from edge_runtime.classifier import Classifier
 
 
 def main(arguments: list[str]) -> int:
@@ -77,14 +81,16 @@ def main(arguments: list[str]) -> int:
         ) as source,
     ):
         print(f"{source.name} -> {used.model.contract.spec.name}; Ctrl-C ends.", file=sys.stderr)
-        used.source = source
+
+        def between_frames(num_labels: int) -> Classifier | None:
+            changed = used.between_frames(num_labels)
+            smallest = smallest_picture(flags, changed.contract.spec.input) if changed is not None else None
+            if smallest is not None:
+                source.shrink_for(smallest)
+            return changed
+
         loop = Loop(
-            used.classifier,
-            source,
-            outputs.sink,
-            config,
-            between_frames=used.between_frames,
-            observer=outputs.observer,
+            used.classifier, source, outputs.sink, config, between_frames=between_frames, observer=outputs.observer
         )
         loop.run(lambda: stop() or outputs.closed_by_viewer())
     return 0

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import EdgeRuntimeError, UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from edge_runtime.contract import InputSpec
+    from edge_runtime.model_file import ModelFile
     from edge_runtime.sinks import Observer, Sink
 
 # The live page shows pictures of about this size, so the camera need not decode larger ones for it.
@@ -71,7 +72,7 @@ def smallest_picture(flags: Namespace, spec: InputSpec) -> InputSpec | None:
 
 
 @contextlib.contextmanager
-def open_outputs(flags: Namespace, printed: Sink, signature: str = "not signed") -> Iterator[Outputs]:
+def open_outputs(flags: Namespace, printed: Sink) -> Iterator[Outputs]:
     """Everything that the flags ask for beside ``printed``; closed when the block ends.
 
     Raises:
@@ -109,7 +110,7 @@ def open_outputs(flags: Namespace, printed: Sink, signature: str = "not signed")
             from edge_runtime.live_state import LiveState
             from edge_runtime.system import SystemWatch
 
-            live = LiveState(signature)
+            live = LiveState(signature_words)
             observers.insert(0, live)
             watch = stack.enter_context(contextlib.closing(SystemWatch()))
             if broker is not None:
@@ -130,6 +131,23 @@ def open_outputs(flags: Namespace, printed: Sink, signature: str = "not signed")
 
         every = FanOut(sinks, observers, talkers)
         yield Outputs(every, every, tuple(windows))
+
+
+def signature_words(model: ModelFile) -> str:
+    """What is known of the signature of a model that was opened; opening has refused it if it had to be refused."""
+    from edge_runtime.signatures import split_signature, trusted_keys
+
+    if model.path is None:
+        return "not checked"
+    try:
+        _, signature = split_signature(model.path.read_bytes(), model.path.name)
+    except (OSError, EdgeRuntimeError):
+        return "not checked"
+    if signature is None:
+        return "not signed"
+    if any(key.key_id == signature.key_id for key in trusted_keys()):
+        return f"valid, key {signature.key_id}, version {signature.version}"
+    return f"signed with key {signature.key_id}, which is not trusted here"
 
 
 def _recorders(flags: Namespace) -> list[Any]:

@@ -171,3 +171,54 @@ def test_the_page_stays_up_while_the_camera_is_missing_and_sigterm_ends_all_in_t
         assert process.wait(10) == 0
         assert time.monotonic() - asked_s < 3
         viewer.close()
+
+
+def test_the_state_of_the_signature_is_put_into_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cryptography")
+    from edge_runtime.model_file import default_model, open_model
+    from edge_runtime.signatures import make_keys, sign
+    from edge_runtime.verbs.run_outputs import signature_words
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("EDGE_RUNTIME_KEYS", str(tmp_path / "keys"))
+    assert signature_words(open_model(default_model())) == "not signed"
+    private, public = make_keys()
+    path = tmp_path / "signed.tflite"
+    path.write_bytes(sign(default_model().read_bytes(), private, 7))
+    assert signature_words(open_model(path)).endswith("which is not trusted here")
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "maker.pub").write_bytes(public)
+    assert signature_words(open_model(path)).startswith("valid, key ")
+    assert signature_words(open_model(path)).endswith(", version 7")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [(("--save-changes", "saved"), []), (("--web", "0"), [InputSpec(360, 480)]), ((), [InputSpec(8, 8)])],
+)
+def test_a_new_model_keeps_the_size_that_the_outputs_want(
+    tmp_path: Path,
+    toy_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    expected: list[InputSpec],
+) -> None:
+    if "--web" in arguments:
+        pytest.importorskip("uvicorn")
+    from edge_runtime.cameras.synthetic import SyntheticCamera
+    from edge_runtime.classifier import Classifier
+    from edge_runtime.verbs import run_model
+
+    wanted: list[InputSpec | None] = []
+    monkeypatch.setattr(SyntheticCamera, "shrink_for", lambda self, spec: wanted.append(spec))
+    monkeypatch.setattr("edge_runtime.cameras.open_camera", lambda *arguments, **more: SyntheticCamera("320x240@200"))
+    other = [Classifier(toy_path)]
+    monkeypatch.setattr(
+        run_model.RunModel,
+        "between_frames",
+        lambda self, num_labels: other.pop() if num_labels == 3 and other else None,
+    )
+    monkeypatch.chdir(tmp_path)
+    arguments = ("--model", str(toy_path), "--camera", "synthetic", "--frames", "6", *arguments)
+    assert cli.main(["run", *arguments]) == 0
+    assert wanted == expected and other == []

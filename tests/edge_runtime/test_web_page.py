@@ -221,7 +221,7 @@ def test_the_state_holds_all_that_the_page_shows(serve: Callable[..., Site]) -> 
         "under-voltage: use a stronger power supply", "throttled: the processor slows itself down",
     ]  # fmt: skip
     assert state["system"]["temperature_c"] == pytest.approx(51.2, abs=0.06)
-    assert state["model"]["signature"] == "not signed"
+    assert state["model"]["signature"] == "not checked"
     assert state["changes"][0]["label"] == "red"
     assert state["counts"]["captured"] == 1
 
