@@ -1,0 +1,11 @@
+"""``invoke()`` alone, of LiteRT or tflite-runtime: the floor that everything else stands on."""
+
+from serve import load_interpreter, serve
+
+
+def prepare(job):
+    interpreter = load_interpreter(job)
+    return interpreter.invoke
+
+
+serve(prepare)
