@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 DATA ?= cifar10-mini
-MODEL ?= resnet8
+PICTURES := $(patsubst ~/%,$(HOME)/%,$(DATA))
+# Own photos are learnt on top of a network that knows ImageNet; CIFAR-10 is learnt from nothing.
+MODEL ?= $(if $(filter cifar10%,$(DATA)),resnet8,transfer)
 SIZE ?=
 RUN ?= runs/$(notdir $(patsubst %/,%,$(DATA)))-$(MODEL)$(if $(SIZE),-$(SIZE))
 OUT ?= build/$(notdir $(RUN)).tflite
@@ -13,13 +15,13 @@ TRAIN_FLAGS ?=
 CONVERT_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test train convert wheel lock clean
+.PHONY: help setup check test train convert compare search bench demo device-check keys bundle deploy wheel lock clean
 
 help: ## print this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 	@echo
 	@echo "  DATA=$(DATA)  MODEL=$(MODEL)  SIZE=(the model's own)  RUN=$(RUN)  OUT=$(OUT)"
-	@echo "  make convert DATA=~/photos MODEL=resnet8 SIZE=96 OUT=build/mine.tflite"
+	@echo "  make convert DATA=~/photos SIZE=tiny OUT=build/mine.tflite"
 
 setup: $(STAMP) ## create .venv with everything pinned
 
@@ -58,12 +60,41 @@ test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## everything, and the de
 	$(BIN)/python -m pytest -q --ignore-glob="tests/edge_runtime/test_*"
 
 train: $(STAMP) ## train RUN from DATA
-	$(BIN)/python -m train --data "$(DATA)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(TRAIN_FLAGS)
+	$(BIN)/python -m train --data "$(PICTURES)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(TRAIN_FLAGS)
 
 # A run directory appears only when training is complete, so its existence is all that must be known.
 convert: $(STAMP) ## train RUN unless it exists, then write OUT, verified
 	@test -e "$(RUN)" || $(MAKE) --no-print-directory train
 	$(BIN)/python -m convert "$(RUN)" --out "$(OUT)" $(CONVERT_FLAGS)
+	$(if $(SIGN),$(BIN)/python -m convert.sign "$(OUT)" --key "$(SIGN)")
+
+compare: $(STAMP) ## what each form of RUN (float, int8, pruned, ...) costs and gains
+	@test -e "$(RUN)" || $(MAKE) --no-print-directory train
+	$(BIN)/python -m convert.compare "$(RUN)" --force $(COMPARE_FLAGS)
+
+search: $(STAMP) ## the best network for DATA within a budget: SEARCH_FLAGS="--max-kb 100 --minutes 20"
+	$(BIN)/python -m train.search --data "$(PICTURES)" $(SEARCH_FLAGS)
+
+# The programs that it is measured against live in an environment of their own.
+.venv-peers/.ready: requirements/peers.txt $(STAMP)
+	$(BIN)/python -m tests.device_python tflite > .venv-peers.python
+	"$$(cat .venv-peers.python)" -m venv .venv-peers
+	rm .venv-peers.python
+	.venv-peers/bin/python -m pip install --quiet --require-hashes -r requirements/pip.txt
+	.venv-peers/bin/python -m pip install --quiet --require-hashes -r requirements/peers.txt
+	@touch $@
+
+bench: $(STAMP) .venv-peers/.ready ## frame to label, against bare invoke() and other programs, to build/bench.md and .svg
+	$(BIN)/python -m tests.bench --peers .venv-peers/bin/python $(BENCH_FLAGS)
+
+demo: $(STAMP) ## the live page on the shipped model and a recorded camera
+	$(BIN)/edge-runtime run --camera demo --web
+
+device-check: $(STAMP) ## the wheel on emulated ARM devices (needs Debian's qemu-user and mmdebstrap)
+	$(BIN)/python -m tests.device.check --json build/device-check.json
+
+keys: $(STAMP) ## a key pair for signing models: keys/maker.key and keys/maker.pub
+	$(BIN)/python -m convert.sign --make-keys keys/maker
 
 wheel: $(STAMP) ## build dist/edge_runtime-*.whl, the device package
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
@@ -72,4 +103,4 @@ lock: ## write the pinned requirement files again (needs uv)
 	requirements/lock.sh
 
 clean: ## remove what was built; run directories stay
-	rm -rf build dist .venv .venv-litert .venv-tflite .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist .venv .venv-litert .venv-tflite .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis
