@@ -37,7 +37,7 @@ class Row:
 
     @property
     def machine(self) -> str:
-        return {"arm64": "aarch64", "armhf": "armv7l"}[self.architecture]
+        return {"arm64": "aarch64", "armhf": "armv7l", "amd64": "x86_64"}[self.architecture]
 
 
 ROWS = (
@@ -62,10 +62,16 @@ ROWS = (
     ),
 )
 
+# Not emulated: a small PC beside the Pis, and what deploying is tried on.
+X86_64 = tuple(f"manylinux_2_{minor}_x86_64" for minor in (34, 28, 27, 17))
+PC = Row(
+    "bookworm-amd64-litert", "bookworm", "amd64", "3.11", "litert.txt", "litert", (*X86_64, "manylinux2014_x86_64"), ()
+)
 
-def row_named(name: str) -> Row:
+
+def row_named(name: str, rows: tuple[Row, ...] = ROWS) -> Row:
     """The row of that name; ends the program with the list of names when there is none."""
-    for row in ROWS:
+    for row in rows:
         if row.name == name:
             return row
-    raise SystemExit(f"There is no row {name!r}, expected one of {', '.join(row.name for row in ROWS)}.")
+    raise SystemExit(f"There is no row {name!r}, expected one of {', '.join(row.name for row in rows)}.")

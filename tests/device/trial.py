@@ -155,15 +155,15 @@ def _compare(
 
 
 def _instructions(device: Device, model: str, counter: Path, failures: list[str]) -> int | None:
-    """Guest instructions for one frame of 640x480: eleven frames minus one frame, divided by ten."""
+    """Guest instructions for one frame of 640x480: 41 frames minus one frame, divided by 40."""
     counts = []
-    for number in ("1", "11"):
+    for number in ("1", "41"):
         done = device.run(ON_DEVICE, "frames", model, number, device.row.backend, counting=counter)
         if done.exit_code or done.instructions is None:
             failures.append(f"counting instructions ended with {done.exit_code}: {done.err[-300:]}")
             return None
         counts.append(done.instructions)
-    return (counts[1] - counts[0]) // 10
+    return (counts[1] - counts[0]) // 40
 
 
 def _lines(done: Done) -> list[dict[str, object]]:
