@@ -12,6 +12,7 @@ from train.models.scaled import KINDS, Architecture, costs
 
 WIDTHS = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
 DEPTHS = (1, 2, 3)
+SMALL_WIDTHS = 5  # the first so many are small
 SMALL_SIZES, LARGE_SIZES = (16, 20, 24, 28, 32), (48, 64, 80, 96, 128)
 # The count of a file's bytes is this exact; only what is over by more is refused without training.
 BYTES_TOLERANCE = 0.03
@@ -81,9 +82,19 @@ def excess_before_training(candidate: Candidate, budget: Budget, num_classes: in
     return budget.excess({**figures, "bytes": figures["bytes"] * (1 - BYTES_TOLERANCE)})
 
 
-def first_candidates(sizes: Sequence[int]) -> tuple[dict[str, Any], ...]:
-    """What is tried first: a small network of each kind, so that the machine's speed is known early."""
-    return tuple({"kind": kind, "width": 8, "depth": 1, "size": max(sizes)} for kind in KINDS)
+def first_candidates(sizes: Sequence[int], budget: Budget, num_classes: int) -> tuple[dict[str, Any], ...]:
+    """What is tried first: of each kind the widest shallow network within the budget, so that a good one and the
+    machine's speed are known early; without limits to count by, a small one.
+    """
+    found = []
+    for kind in KINDS:
+        allowed = [
+            width
+            for width in (WIDTHS if budget.max_bytes and budget.max_macs else WIDTHS[:SMALL_WIDTHS])
+            if excess_before_training(Candidate(Architecture(kind, width, 1), max(sizes)), budget, num_classes) <= 0
+        ]
+        found.append({"kind": kind, "width": max(allowed, default=WIDTHS[0]), "depth": 1, "size": max(sizes)})
+    return tuple(found)
 
 
 def excess_by_speed(macs: float, measured: Sequence[dict[str, float]], budget: Budget) -> float:

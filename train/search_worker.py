@@ -71,7 +71,7 @@ def begin(config: SearchConfig) -> optuna.Study:
     config.out.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     study = open_study(config)
-    for parameters in first_candidates(config.sizes):
+    for parameters in first_candidates(config.sizes, config.budget, config.num_classes):
         study.enqueue_trial(parameters, skip_if_exists=True)
     return study
 

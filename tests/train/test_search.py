@@ -14,6 +14,7 @@ from train import search_worker
 from train.models.scaled import Architecture
 from train.search import configuration, finish, parse, table
 from train.search_space import (
+    WIDTHS,
     Budget,
     Candidate,
     excess_before_training,
@@ -131,7 +132,18 @@ def test_the_engine_proposes_members_of_the_family_only() -> None:
 
     assert suggest(Trial(), (16, 32)) == candidate("inverted", 48, 3, 32)
     assert sizes_for("cifar10-mini")[-1] == 32 and sizes_for("/photos")[-1] == 128
-    assert [values["kind"] for values in first_candidates((16, 32))] == ["plain", "residual", "inverted"]
+
+
+def test_the_first_networks_are_the_widest_within_the_budget_or_small_without_one() -> None:
+    free = first_candidates((16, 32), Budget(), 10)
+    assert [(values["kind"], values["width"]) for values in free] == [("plain", 12), ("residual", 12), ("inverted", 12)]
+    budget = Budget(max_bytes=100_000, max_macs=6_000_000)
+    for values in first_candidates((16, 32), budget, 10):
+        width = values["width"]
+        assert excess_before_training(candidate(values["kind"], width), budget, 10) <= 0
+        wider = min((w for w in WIDTHS if w > width), default=None)
+        assert wider is None or excess_before_training(candidate(values["kind"], wider), budget, 10) > 0
+    assert first_candidates((32,), Budget(max_macs=1), 10)[0]["width"] == 4
 
 
 def test_a_search_trains_small_ones_of_each_kind_first_and_stops_after_its_trials(
@@ -141,7 +153,7 @@ def test_a_search_trains_small_ones_of_each_kind_first_and_stops_after_its_trial
     begin(config)
     work(config, 0, time.time() + 60)
     assert len(pretended) == num_run(open_study(config)) == 5
-    assert pretended[:3] == [f"scaled-{kind}-w8-d1@32" for kind in ("plain", "residual", "inverted")]
+    assert pretended[:3] == [f"scaled-{kind}-w12-d1@32" for kind in ("plain", "residual", "inverted")]
     assert len(set(pretended)) == 5
 
 
