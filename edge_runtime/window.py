@@ -80,7 +80,8 @@ class Window:
             return
         self._drawn_s = self._clock()
         if not self._is_open:
-            self._gui.namedWindow(TITLE, cv2.WINDOW_NORMAL)
+            self._gui.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+            self._gui.resizeWindow(TITLE, max(320, picture.shape[1]), max(240, picture.shape[0]))
             self._is_open = True
         self._gui.imshow(TITLE, picture)
         key = self._gui.waitKey(1) & 0xFF

@@ -22,14 +22,18 @@ RESULT = Result(1, 0.0, 8.0, Prediction(0, "cat", 0.9, (ClassScore("cat", 0.9), 
 
 
 class FakeDesktop:
-    """The five window functions of OpenCV, recording what is shown."""
+    """The six window functions of OpenCV, recording what is shown."""
 
     def __init__(self) -> None:
         self.shown: list[np.ndarray[Any, Any]] = []
+        self.size = 0, 0
         self.key, self.visible, self.opened, self.destroyed = -1, 1.0, 0, 0
 
     def namedWindow(self, title: str, flags: int) -> None:
         self.opened += 1
+
+    def resizeWindow(self, title: str, width: int, height: int) -> None:
+        self.size = width, height
 
     def imshow(self, title: str, picture: np.ndarray[Any, Any]) -> None:
         self.shown.append(picture)
@@ -73,6 +77,7 @@ def test_frames_are_shown_at_most_thirty_times_a_second_and_trouble_darkens(toy:
         clock.now_s += 0.01
         window.frame(Frame(wave_picture(96, 256), number, clock.now_s), RESULT)
     assert 20 <= len(desktop.shown) <= 31 and desktop.opened == 1
+    assert desktop.size == (320, 240)
     bright = desktop.shown[-1]
     window.frame(Frame(wave_picture(96, 256), 1, clock.now_s), None)
     window.pulse(Pulse(clock.now_s, "door", "frozen", "the same picture", Counts()))
