@@ -97,6 +97,12 @@ def first_candidates(sizes: Sequence[int], budget: Budget, num_classes: int) -> 
     return tuple(found)
 
 
+def any_within(sizes: Sequence[int], budget: Budget, num_classes: int) -> bool:
+    """If some candidate may keep the budget, by counting."""
+    smallest = [Candidate(Architecture(kind, WIDTHS[0], DEPTHS[0]), min(sizes)) for kind in KINDS]
+    return any(excess_before_training(candidate, budget, num_classes) <= 0 for candidate in smallest)
+
+
 def excess_by_speed(macs: float, measured: Sequence[dict[str, float]], budget: Budget) -> float:
     """How far a network is over the time budget if it did a MAC `SPEED_MARGIN` times faster than any ``measured`` one;
     -1 until `MIN_MEASURED` are known.

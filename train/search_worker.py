@@ -25,6 +25,7 @@ from train.models.scaled import parse
 from train.search_space import (
     Budget,
     Candidate,
+    any_within,
     excess_before_training,
     excess_by_speed,
     first_candidates,
@@ -36,7 +37,7 @@ from train.search_trial import Hopeless, OutOfTime, TrialConfig, convert_trial, 
 STUDY, BUDGET = "search", "budget"
 REDUCTION = 3
 INTERRUPTED = 130
-MAX_REJECTED_IN_A_ROW = 500
+MAX_REJECTED_IN_A_ROW = 200
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,12 @@ def begin(config: SearchConfig) -> optuna.Study:
     """Writes what the search is about; its study, with the first trials waiting if it is new.
 
     Raises:
-        ConfigurationError: the folder holds a search about something else.
+        ConfigurationError: the folder holds a search about something else, or nothing can keep the budget.
     """
+    if not any_within(config.sizes, config.budget, config.num_classes):
+        raise ConfigurationError(
+            f"No network of the family keeps the budget {config.budget}. Raise it, or give smaller --sizes."
+        )
     path = config.out / "search.json"
     content = _identity(config)
     if path.exists() and json.loads(path.read_text("utf-8")) != content:
@@ -114,11 +119,9 @@ def work(config: SearchConfig, worker: int, deadline_s: float) -> None:
             trial.set_user_attr("rejected", True)
             study.tell(trial, state=TrialState.PRUNED)
             rejected += 1
-            if rejected > MAX_REJECTED_IN_A_ROW:
-                raise ConfigurationError(
-                    f"{rejected} networks in a row are over the budget {config.budget}; nothing in the family fits. "
-                    "Raise the budget, or give smaller --sizes."
-                )
+            if rejected == MAX_REJECTED_IN_A_ROW:
+                print(f"{rejected} proposals in a row were known or over the budget: ending early.", file=sys.stderr)
+                return
             continue
         rejected = 0
         try:

@@ -179,15 +179,25 @@ def test_a_second_start_and_a_second_worker_go_on_with_the_same_search(tmp_path:
 def test_a_folder_with_another_search_is_refused(tmp_path: Path) -> None:
     begin(settings(tmp_path))
     with pytest.raises(ConfigurationError, match=r"holds a search with another budget: .*choose another --out"):
-        begin(settings(tmp_path, budget=Budget(max_bytes=10)))
+        begin(settings(tmp_path, budget=Budget(max_bytes=50_000)))
 
 
 def test_a_budget_that_nothing_fits_is_said_at_once(tmp_path: Path, pretended: list[str]) -> None:
     config = settings(tmp_path, budget=Budget(max_macs=10))
+    with pytest.raises(ConfigurationError, match=r"No network of the family keeps the budget .*smaller --sizes"):
+        begin(config)
+    assert pretended == [] and list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_ends_when_nothing_new_is_proposed(
+    tmp_path: Path, pretended: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Five networks at 16 pixels are this cheap; the engine soon proposes nothing else.
+    monkeypatch.setattr(search_worker, "MAX_REJECTED_IN_A_ROW", 20)
+    config = settings(tmp_path, sizes=(16,), budget=Budget(max_macs=250_000), trials=500)
     begin(config)
-    with pytest.raises(ConfigurationError, match=r"501 networks in a row are over the budget .*Raise the budget"):
-        work(config, 0, time.time() + 60)
-    assert pretended == []
+    work(config, 0, time.time() + 60)
+    assert 1 <= len(pretended) <= 5 and "20 proposals in a row were known or over the budget" in capsys.readouterr().err
 
 
 def test_a_worker_starts_nothing_that_would_not_end_in_time(tmp_path: Path, pretended: list[str]) -> None:
