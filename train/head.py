@@ -14,9 +14,9 @@ from train.temperature import cross_entropy
 
 # A feature that hardly varies must not get a weight that 8 bits cannot hold beside the others.
 SMALLEST_DEVIATION = 0.1
-PENALTIES = (1e-5, 1e-4, 3e-4, 1e-3)
+PENALTIES = (1e-4, 1e-3, 3e-3, 1e-2)
 NUM_STEPS = 400
-RATE = 0.01
+RATE = 0.003
 
 Array = NDArray[np.float32]
 # (features (n, f), targets (n, classes), weights (n,)): pictures stay on disk, a batch at a time is in memory.
