@@ -23,6 +23,8 @@ from train.temperature import cross_entropy, fit_temperature
 from train.transfer_config import TransferRecipe
 from train.tuner import Tuner
 
+LEAST_WARMUP = 50
+
 
 @dataclass(frozen=True)
 class Tuning:
@@ -55,11 +57,17 @@ def num_steps(num_pictures: int, recipe: TransferRecipe) -> int:
     return max(recipe.min_steps, recipe.epochs * max(1, num_pictures // recipe.batch_size))
 
 
-def rate_at(used: float, recipe: TransferRecipe) -> float:
-    """The learning rate when this share of the tuning is done: a linear warm-up, then half a cosine to zero."""
+def rate_at(used: float, step: int, recipe: TransferRecipe) -> float:
+    """The learning rate when this share of the tuning is done: a linear warm-up, then half a cosine to zero.
+
+    However fast the time goes by, the first LEAST_WARMUP steps rise: Adam's first steps are long ones, and a network
+    without batch norms does not survive them at the full rate.
+    """
     if used < recipe.warmup:
-        return recipe.learning_rate * max(used / recipe.warmup, 0.02)
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (used - recipe.warmup) / (1 - recipe.warmup)))
+        share = max(used / recipe.warmup, 0.02)
+        return recipe.learning_rate * min(share, (step + 1) / LEAST_WARMUP)
+    falling = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (used - recipe.warmup) / (1 - recipe.warmup)))
+    return falling * min(1.0, (step + 1) / LEAST_WARMUP)
 
 
 def tune(
@@ -89,7 +97,7 @@ def tune(
             used = max(step / total, clock.used())
             if used >= 1:
                 break
-            losses.append(tuner.step(next(batches), rate_at(used, recipe)))
+            losses.append(tuner.step(next(batches), rate_at(used, step, recipe)))
             step += 1
             progress.step(len(history) - 1, step - first, a_round, losses[-1])
         if not np.isfinite(losses).all():

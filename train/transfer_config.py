@@ -65,9 +65,9 @@ class TransferRecipe:
             _expect(0 <= getattr(self, name) < 1, name.replace("_", " "), getattr(self, name), "at least 0, below 1")
 
 
-# What each scale is tuned with: passes over the pictures, minutes of the whole run, first block that is tuned: the
-# early blocks cost most of the time at 224 pixels and gain least.
-_EFFORT = {"tiny": (8, 8.0, 0), "small": (6, 9.0, 0), "full": (5, 30.0, 5)}
+# What each scale is tuned with: passes over the pictures, minutes of the whole run, first block that is tuned (the
+# early ones cost most of the time at 224 pixels and gain least), learning rate.
+_EFFORT = {"tiny": (8, 8.0, 0, 3e-3), "small": (6, 9.0, 0, 3e-3), "full": (5, 30.0, 5, 1e-3)}
 
 
 def transfer(scale: str = "small", minutes: float | None = None, epochs: int | None = None) -> TransferRecipe:
@@ -80,11 +80,11 @@ def transfer(scale: str = "small", minutes: float | None = None, epochs: int | N
         raise UsageError(
             f"--size is {scale!r}, but the model transfer comes as {', '.join(SCALES)}; choose one of them."
         )
-    own_epochs, own_minutes, first_block = _EFFORT[scale]
+    own_epochs, own_minutes, first_block, rate = _EFFORT[scale]
     return TransferRecipe(
         name="transfer", scale=SCALES[scale], first_block=first_block, epochs=own_epochs if epochs is None else epochs,
         min_steps=300, rounds=8, patience=4, minutes=own_minutes if minutes is None else minutes, batch_size=32,
-        learning_rate=3e-3, warmup=0.1, label_smoothing=0.1, crop_area=0.5, flip=True, jitter=0.2, average=0.99,
+        learning_rate=rate, warmup=0.1, label_smoothing=0.1, crop_area=0.5, flip=True, jitter=0.2, average=0.99,
     )  # fmt: skip
 
 

@@ -202,10 +202,17 @@ def test_a_transfer_recipe_out_of_range_is_refused(change: dict[str, float], mes
 
 def test_the_rate_rises_then_falls_to_zero() -> None:
     recipe = transfer("small")
-    rates = [rate_at(used, recipe) for used in (0.0, 0.05, 0.1, 0.55, 1.0)]
+    rates = [rate_at(used, 500, recipe) for used in (0.0, 0.05, 0.1, 0.55, 1.0)]
     assert 0 < rates[0] < rates[1] < rates[2] == recipe.learning_rate
     assert rates[3] == pytest.approx(recipe.learning_rate / 2)
     assert rates[4] == pytest.approx(0)
+
+
+def test_the_first_steps_are_short_even_when_much_of_the_time_is_gone() -> None:
+    recipe = transfer("small")
+    assert rate_at(0.1, 4, recipe) == pytest.approx(recipe.learning_rate / 10)
+    assert rate_at(0.05, 0, recipe) == pytest.approx(recipe.learning_rate / 50)
+    assert rate_at(0.1, 49, recipe) == pytest.approx(recipe.learning_rate)
 
 
 def test_the_number_of_steps_grows_with_the_pictures_but_few_get_a_least_number() -> None:
