@@ -4,7 +4,7 @@ import { Painter, readPictures } from "./pictures.js";
 const LOST_MS = 3000, LATE_MS = 1500;
 const $ = (id) => document.getElementById(id);
 const painter = new Painter($("picture"));
-let state = null, heardAt = -Infinity, source = null, reading = null, pictureTrouble = "", paused = false;
+let state = null, heardAt = performance.now(), source = null, reading = null, pictureTrouble = "", paused = false;
 let said = "", pending = "", pendingSince = 0;
 
 const percent = (value, digits = 0) => `${(100 * value).toFixed(digits)} %`;
@@ -19,6 +19,7 @@ function listen() {
     heardAt = performance.now();
     render();
   });
+  source.addEventListener("error", () => { heardAt = Math.min(heardAt, performance.now() - LOST_MS - 1); });
 }
 
 async function watch() {
@@ -62,7 +63,7 @@ function tick() {
   }
   const waiting = state === null;
   const age = painter.capturedAt === null ? Infinity : Math.max(0, now - painter.capturedAt);
-  const words = waiting ? "Connecting" : veil(lost, age);
+  const words = waiting && !lost ? "Connecting" : veil(lost, age);
   show("veil", words);
   $("veil").hidden = !words;
   $("stage").className = words ? "old" : "";
@@ -71,7 +72,7 @@ function tick() {
   $("age").className = words ? "late" : "";
   const [, , width, height] = painter.crop ?? [0, 0, 1, 1];
   show("crop", width < 1 || height < 1 ? "· the model sees the framed part" : "· the model sees the whole picture");
-  if (lost && !waiting) {
+  if (lost) {
     chip("bad", "connection lost", "nothing heard from the device; trying again");
     renderLabel(null);
   }
