@@ -295,6 +295,7 @@ def test_what_a_killed_child_started_is_killed_too(fake_child: Fake, read_until:
     assert state == "gone"
 
 
+@pytest.mark.slow
 def test_a_camera_that_refuses_first_is_labelled_soon_after_it_serves(
     network_camera: Any, read_until: ReadUntil
 ) -> None:
