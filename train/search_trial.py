@@ -62,7 +62,7 @@ def train_trial(
     command += ["--epochs", str(config.epochs), "--seed", str(config.seed), "--out", str(run), "--force"]
     if config.data_path is not None:
         command += ["--data-path", str(config.data_path)]
-    with (folder / "train.log").open("w", encoding="utf-8") as log:
+    with (folder / "train.log").open("w", buffering=1, encoding="utf-8") as log:
         process = _start(command, config, subprocess.PIPE)
         assert process.stderr is not None
         try:
