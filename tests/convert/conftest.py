@@ -57,6 +57,7 @@ def small_network(mean: float = 127.0, std: float = 128.0, *, normalization: boo
 def trained_network(**settings: Any) -> Any:
     import keras
 
+    keras.backend.clear_session()  # layers are numbered a process through, and tests name them
     keras.utils.set_random_seed(1)
     model = small_network(**settings)
     pictures, labels = striped_pictures(60, seed=1)
