@@ -10,6 +10,7 @@ The same pins, wheel and model give the same bytes.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import io
 import json
@@ -84,7 +85,7 @@ def bundle_pins(row: Row) -> list[str]:
     """The row's pins, signatures' library where it has a wheel, and pip, which Debian's Python may lack."""
     folder = ROOT / "requirements"
     texts = [folder.joinpath(row.requirements).read_text(encoding="utf-8")]
-    pip = pinned_lines(folder.joinpath("pip.txt").read_text(encoding="utf-8"), row)
+    pip = pinned_lines(folder.joinpath("pip.txt").read_text(encoding="utf-8"), dataclasses.replace(row, only=()))
     sign = folder / "sign.txt"
     if sign.exists() and not row.only:
         texts.append(sign.read_text(encoding="utf-8"))

@@ -1,0 +1,68 @@
+"""What `make device-check` and `make bundle` decide without emulating anything."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.device.bundle import bundle_pins
+from tests.device.check import Installed, table
+from tests.device.pins import pinned_lines, row_pins
+from tests.device.rows import PC, ROWS, Row, row_named
+from tests.device.trial import Trial
+
+LOCK = """\
+colorama==0.4.6 ; sys_platform == 'win32' \\
+    --hash=sha256:aa
+numpy==2.4.6 ; python_full_version == '3.11.*' \\
+    --hash=sha256:bb \\
+    --hash=sha256:cc
+numpy==2.5.5 ; python_full_version >= '3.12' \\
+    --hash=sha256:dd
+tqdm==4.70.1 \\
+    --hash=sha256:ee
+"""
+
+
+def test_pins_are_those_that_hold_for_the_python_of_the_device() -> None:
+    assert pinned_lines(LOCK, row_named("bookworm-arm64-litert")) == [
+        "numpy==2.4.6 --hash=sha256:bb --hash=sha256:cc",
+        "tqdm==4.70.1 --hash=sha256:ee",
+    ]
+    assert pinned_lines(LOCK, row_named("trixie-arm64-litert"))[0] == "numpy==2.5.5 --hash=sha256:dd"
+
+
+@pytest.mark.parametrize("row", [*ROWS, PC], ids=lambda row: row.name)
+def test_every_row_pins_its_interpreter_with_hashes(row: Row) -> None:
+    pins = row_pins(row)
+    package = {"litert": "ai-edge-litert==", "tflite": "tflite-runtime=="}[row.backend]
+    assert [line for line in pins if line.startswith(package)]
+    assert all("--hash=sha256:" in line for line in pins)
+    assert [line for line in bundle_pins(row) if line.startswith("pip==")]
+
+
+def test_an_unknown_row_names_the_known_ones() -> None:
+    with pytest.raises(SystemExit, match=r"There is no row 'pi', expected one of bookworm-arm64-litert, "):
+        row_named("pi")
+
+
+def test_the_table_says_which_trials_failed() -> None:
+    trials = [
+        Trial("a", "cortex-a53", (), "litert", 261, 1, 0, 1.0, 100.0, 4_600_000),
+        Trial("a", "cortex-a72", ("doctor ended with 1",)),
+    ]
+    lines = table(trials, {"a": Installed(200.0, 50.0)}).splitlines()
+    assert lines[1].split() == ["a", "cortex-a53", "yes", "261", "1", "0", "1.00", "100", "200", "(", "50.0)", "4.60"]
+    assert lines[2].split()[2] == "NO"
+
+
+def test_the_installer_refuses_another_kind_of_device(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("install.sh")
+    (tmp_path / "install.sh").write_bytes(script.read_bytes())
+    (tmp_path / "bundle.json").write_text('{"python": "3.4", "machine": "vax", "release": "abc"}')
+    done = subprocess.run(["sh", str(tmp_path / "install.sh"), str(tmp_path / "to")], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "This bundle is for Python 3.4 on vax, here is Python and processor" in done.stderr
+    assert not (tmp_path / "to").exists()
