@@ -26,7 +26,8 @@ from edge_runtime.model_file import open_model
 
 MIN_ROUNDS, MAX_ROUNDS = 30, 1000
 _SLOW = 4.0  # a model that takes so many times the typical one's time takes part in fewer rounds
-_SPIN_S = 0.004  # so long do other interpreters' threads keep a core busy after their turn
+_WARM_UP = 5
+_SPIN_S = 0.004  # so long do other interpreters' threads keep a core busy; between camera frames they sleep as well
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ def _interleaved(flatbuffers: Mapping[str, bytes], backend: str, threads: int, s
     usual_ms = statistics.median(first_ms.values())
     every = {name: max(1, round(ms / (_SLOW * usual_ms))) for name, ms in first_ms.items()}
     pause_s = _SPIN_S if threads > 1 else 0.0
-    round_s = sum((2e-3 * ms + pause_s) / every[name] for name, ms in first_ms.items())
+    round_s = sum(
+        (1e-3 * (1 + (_WARM_UP if threads > 1 else 1)) * ms + pause_s) / every[name] for name, ms in first_ms.items()
+    )
     num_rounds = int(min(MAX_ROUNDS, max(MIN_ROUNDS, seconds / max(round_s, 1e-6))))
     names, reference = list(interpreters), next(iter(interpreters))
     times: dict[str, dict[int, float]] = {name: {} for name in names}
@@ -107,8 +110,9 @@ def _interleaved(flatbuffers: Mapping[str, bytes], backend: str, threads: int, s
             if number % every[name] == 0:
                 if threads > 1:
                     time.sleep(_SPIN_S)
-                # The turn of another model emptied the caches: the first call is not counted.
-                interpreters[name].invoke(inputs[name])
+                # The turn of another model emptied the caches and its threads sleep: the first calls are not counted.
+                for _ in range(_WARM_UP if threads > 1 else 1):
+                    interpreters[name].invoke(inputs[name])
                 times[name][number] = _call_ms(interpreters[name], inputs[name])
     result = []
     for name, taken in times.items():
