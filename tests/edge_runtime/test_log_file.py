@@ -107,14 +107,23 @@ mount -t tmpfs -o size=64k none "$1"
 "$2" -m edge_runtime run --camera synthetic:320x240@150 --frames 600 --format jsonl --log-file "$1/log" --log-limit-mb 1 \
   --save-changes "$1/saved" > "$3"
 "$2" -c 'import json, sys; [json.loads(line) for line in open(sys.argv[1])]' "$1/log"
-mount -o remount,ro "$1"
-"$2" -m edge_runtime run --camera synthetic:320x240@60 --frames 20 > /dev/null
 """
 
 
-@pytest.mark.slow
-def test_a_run_on_a_full_disk_keeps_giving_labels_and_says_so_once(tmp_path: Path) -> None:
-    disk, out = tmp_path / "disk", tmp_path / "out"
+READ_ONLY_DISK = """
+set -e
+mount -t tmpfs -o size=400m none "$1"
+"$2" -m edge_runtime run --camera synthetic:320x240@60 --frames 360 --threshold 1.0 --format jsonl \\
+  --save-uncertain "$1/saved" > "$3" &
+while [ -z "$(ls "$1/saved"/*.jpg 2> /dev/null)" ]; do sleep 0.1; done
+mount -o remount,ro "$1"
+wait $!
+"""
+
+
+def lines_of_run_on_a_disk(script: str, folder: Path) -> list[dict[str, object]]:
+    """What a run wrote to stdout; skips where no disk can be mounted."""
+    disk, out = folder / "disk", folder / "out"
     disk.mkdir()
     inside = ["unshare", "--map-root-user", "--mount"]
     try:
@@ -123,12 +132,24 @@ def test_a_run_on_a_full_disk_keeps_giving_labels_and_says_so_once(tmp_path: Pat
         can = False
     if not can:
         pytest.skip("this machine does not let us mount a small disk in a namespace of our own")
-    done = subprocess.run(
-        [*inside, "sh", "-c", FULL_DISK, "sh", str(disk), sys.executable, str(out)],
-        cwd=ROOT, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    command = [*inside, "sh", "-c", script, "sh", str(disk), sys.executable, str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    lines = lines_of(out)
+    return lines_of(out)
+
+
+@pytest.mark.slow
+def test_a_run_on_a_full_disk_keeps_giving_labels_and_says_so_once(tmp_path: Path) -> None:
+    lines = lines_of_run_on_a_disk(FULL_DISK, tmp_path)
     assert sum(line["type"] == "prediction" for line in lines) == 600
     failing = [line["event"] for line in lines if line.get("state") == "failing"]
-    assert sorted(failing) == ["log", "recorder"]
+    assert sorted(map(str, failing)) == ["log", "recorder"]
+
+
+@pytest.mark.slow
+def test_a_disk_that_turns_read_only_costs_pictures_and_no_label(tmp_path: Path) -> None:
+    lines = lines_of_run_on_a_disk(READ_ONLY_DISK, tmp_path)
+    assert sum(line["type"] == "prediction" for line in lines) == 360
+    (failing,) = [line for line in lines if line.get("state") == "failing"]
+    assert failing["event"] == "recorder"
+    assert "Read-only file system" in str(failing["reason"])
