@@ -84,13 +84,15 @@ def make_bundle(row: Row, model: Path | None, key: Path | None, out: Path, work:
 def bundle_pins(row: Row) -> list[str]:
     """The row's pins, signatures' library where it has a wheel, and pip, which Debian's Python may lack."""
     folder = ROOT / "requirements"
-    texts = [folder.joinpath(row.requirements).read_text(encoding="utf-8")]
+    found = pinned_lines(folder.joinpath(row.requirements).read_text(encoding="utf-8"), row)
     pip = pinned_lines(folder.joinpath("pip.txt").read_text(encoding="utf-8"), dataclasses.replace(row, only=()))
+    found += [line for line in pip if line.startswith("pip==")]
     sign = folder / "sign.txt"
     if sign.exists() and not row.only:
-        texts.append(sign.read_text(encoding="utf-8"))
-    found = {line for text in texts for line in pinned_lines(text, row)}
-    return sorted({*found, *(line for line in pip if line.startswith("pip=="))})
+        names = {line.split("==")[0] for line in found}
+        lines = pinned_lines(sign.read_text(encoding="utf-8"), row)
+        found += [line for line in lines if line.split("==")[0] not in names]
+    return sorted(found)
 
 
 def digest(content: bytes) -> str:
