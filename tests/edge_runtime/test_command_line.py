@@ -83,7 +83,7 @@ def test_the_version_is_printed(run: Run) -> None:
 def test_an_unknown_verb_and_an_unknown_flag_are_usage_errors(run: Run) -> None:
     code, out, err = run("clasify")
     assert (code, out) == (2, "")
-    assert "There is no verb 'clasify', expected one of run, classify, info, selftest, bench, doctor" in err
+    assert f"There is no verb 'clasify', expected one of {', '.join(cli.VERBS)}; see" in err
     assert run("info", "--modle", "x")[0] == 2
 
 
