@@ -14,18 +14,25 @@ from typing import Any
 
 import pytest
 
+from edge_runtime.cameras.address import parse_camera
+from edge_runtime.cameras.frame import Frame
+from edge_runtime.capture import Capture
 from edge_runtime.classifier import Classifier
+from edge_runtime.contract import InputSpec
 from edge_runtime.errors import ModelError
 from edge_runtime.model_file import open_model
 from edge_runtime.probation import PROBATION_S, Probation
 from edge_runtime.store import SHIPPED, Store
+from edge_runtime.verbs.run_model import RunModel
+from edge_runtime.watchdog import Watchdog
 
 
-def until_changed(probation: Probation, clock: Any, num_labels: int = 0) -> Classifier | None:
+def until_changed(ask: Callable[[int], Classifier | None], clock: Any, probation: Any = None) -> Classifier | None:
     """What the loop is given in the end, once the loader's thread is done."""
+    probation = probation or ask
     for _ in range(3):
         clock.now_s += 0.2
-        if (changed := probation(num_labels)) is not None:
+        if (changed := ask(0)) is not None:
             return changed
         if probation._loading is not None:
             probation._loading._thread.join()
@@ -161,3 +168,37 @@ def test_a_running_service_takes_a_new_model_between_two_frames(
     assert all(words <= set(second) for words in vocabularies[-15:])
     service.terminate()
     assert service.wait(10) == 0
+
+
+def test_a_model_with_another_input_size_gets_pictures_decoded_for_it(
+    network_camera: Any, read_until: Callable[..., Frame | None]
+) -> None:
+    small, large = InputSpec(16, 16), InputSpec(200, 200)
+    with Capture(parse_camera(network_camera.address), small) as capture:
+        frame = read_until(capture, lambda frame: frame is not None, 20.0)
+        assert frame is not None
+        shrunk, pids = frame.pixels.shape, capture.pids
+        capture.shrink_for(small)
+        assert capture.pids == pids
+        capture.shrink_for(large)
+        frame = read_until(capture, lambda frame: frame is not None, 20.0)
+        assert frame is not None
+        assert capture.pids != pids
+        assert shrunk[0] < 200 <= frame.pixels.shape[0]
+
+
+def test_the_run_hands_the_new_input_size_to_its_camera(
+    store: Store, make_model: Callable[..., bytes], clock: Any
+) -> None:
+    class Camera:
+        asked: list[InputSpec] = []  # noqa: RUF012, one test's own
+
+        def shrink_for(self, spec: InputSpec) -> None:
+            self.asked.append(spec)
+
+    probation = Probation(store, lambda path: Classifier(open_model(path)), clock)
+    used = RunModel(Classifier(probation.begin()), probation, Watchdog({}))
+    used.source = Camera()  # type: ignore[assignment]
+    store.add(make_model(1))
+    assert until_changed(used.between_frames, clock, probation=probation) is not None
+    assert Camera.asked == [used.model.contract.spec.input]
