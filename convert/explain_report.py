@@ -18,6 +18,7 @@ INHERITED_DB = 6.0
 UNEVEN = 8.0
 MANY_CLIPPED = 0.002
 LITTLE_USED = 0.5
+LENT_USE = 0.25
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,32 @@ class Explanation:
 def explain_signals(name: str, signals: Sequence[Signals], num_images: int, agreement: float) -> Explanation:
     """The Explanation of measured signals."""
     by_layer = {row.layer: row for row in signals}
-    findings = tuple(_finding(row, by_layer) for row in signals)
+    lent = {row.layer: scale_owner(row, signals, by_layer) for row in signals}
+    findings = tuple(_finding(row, by_layer, lent[row.layer]) for row in signals)
     blamed = sorted((item for item in findings if item.to_blame), key=lambda item: item.signals.own_db)
     worst = tuple(dict.fromkeys(item.signals.layer for item in blamed))
     return Explanation(name, num_images, agreement, findings, worst)
 
 
-def _finding(row: Signals, by_layer: dict[str, Signals]) -> Finding:
+def scale_owner(row: Signals, signals: Sequence[Signals], by_layer: dict[str, Signals]) -> str | None:
+    """The layer whose large values set the scale of ``row``: the converter may give both inputs of an addition one
+    scale. None when the scale is its own.
+    """
+    for reader in signals:
+        if row.layer in reader.reads:
+            for name in reader.reads:
+                other = by_layer.get(name)
+                if (
+                    other
+                    and other is not row
+                    and row.used < LENT_USE * other.used
+                    and 0.5 < row.scale / other.scale < 2
+                ):
+                    return name
+    return None
+
+
+def _finding(row: Signals, by_layer: dict[str, Signals], owner: str | None) -> Finding:
     alive = [size for size in row.channels if size > 0] or [0.0]
     middle = statistics.median(alive)
     unevenness = max(alive) / middle if middle > 0 else 1.0
@@ -59,8 +79,11 @@ def _finding(row: Signals, by_layer: dict[str, Signals]) -> Finding:
     # An addition or a pooling hands on the uneven channels that a layer with weights made.
     before = [by_layer[name].own_db for name in row.reads if name in by_layer]
     own_fault = row.kind in WITH_WEIGHTS or not before or row.own_db < min(before) - INHERITED_DB
-    to_blame = own_fault and row.kind not in FIXED_SCALE
-    return Finding(row, unevenness, largest, to_blame, _advice(row, unevenness, largest, to_blame=to_blame))
+    to_blame = own_fault and row.kind not in FIXED_SCALE and owner is None
+    advice = _advice(row, unevenness, largest, to_blame=to_blame)
+    if owner is not None:
+        advice = (f"has the scale of {owner}, which the same operator reads: mend {owner}",)
+    return Finding(row, unevenness, largest, to_blame, advice)
 
 
 def _advice(row: Signals, unevenness: float, largest: int, *, to_blame: bool) -> tuple[str, ...]:

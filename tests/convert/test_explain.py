@@ -57,6 +57,17 @@ def test_an_addition_that_hands_on_uneven_channels_is_not_to_blame_but_a_worse_o
     assert "Worst layers: worse (-20.0 dB), conv (2.0 dB)" in summary(found) and "50.0% of the images" in summary(found)
 
 
+def test_a_layer_that_was_given_the_scale_of_the_other_input_of_an_addition_is_not_to_blame() -> None:
+    owner = dataclasses.replace(GOOD, layer="owner", own_db=4.0, scale=9.0, used=0.9)
+    lent = dataclasses.replace(GOOD, layer="lent", own_db=2.0, scale=9.0, used=0.01)
+    add = dataclasses.replace(GOOD, layer="add", kind="ADD", reads=("lent", "owner"), weights_db=None)
+    found = explain_signals("m", [owner, lent, add], 8, 1.0)
+    assert found.worst == ("owner",)
+    assert found.layers[1].advice == ("has the scale of owner, which the same operator reads: mend owner",)
+    apart = dataclasses.replace(lent, scale=0.1)
+    assert explain_signals("m", [owner, apart, add], 8, 1.0).worst[0] == "lent"
+
+
 def test_a_softmax_is_never_to_blame_for_the_scale_that_the_format_lays_down() -> None:
     softmax = dataclasses.replace(GOOD, layer="softmax", kind="SOFTMAX", reads=("conv",), own_db=-9.0, clipped=0.5)
     found = explain_signals("m", [GOOD, softmax], 8, 1.0)
