@@ -82,7 +82,7 @@ def _finding(row: Signals, by_layer: dict[str, Signals], owner: str | None) -> F
     to_blame = own_fault and row.kind not in FIXED_SCALE and owner is None
     advice = _advice(row, unevenness, largest, to_blame=to_blame)
     if owner is not None:
-        advice = (f"has the scale of {owner}, which the same operator reads: mend {owner}",)
+        advice = (f"its range fits the values of {owner}, which the same operator reads: mend {owner}",)
     return Finding(row, unevenness, largest, to_blame, advice)
 
 
