@@ -96,6 +96,15 @@ device-check: $(STAMP) ## the wheel on emulated ARM devices (needs Debian's qemu
 keys: $(STAMP) ## a key pair for signing models: keys/maker.key and keys/maker.pub
 	$(BIN)/python -m convert.sign --make-keys keys/maker
 
+ROW ?= bookworm-arm64-litert
+bundle: $(STAMP) ## all that a device needs in one archive: ROW=... MODEL_FILE=... KEY=...
+	$(BIN)/python -m tests.device.bundle --row $(ROW) $(if $(MODEL_FILE),--model "$(MODEL_FILE)") $(if $(KEY),--key "$(KEY)")
+
+deploy: bundle ## the bundle to DEVICE=pi@host (several: a,b) or INVENTORY=file; CHECK=1 only looks (needs ansible-core)
+	ansible-playbook -i "$(if $(INVENTORY),$(INVENTORY),$(DEVICE),)" docs/deploy/playbook.yml $(if $(CHECK),--check) \
+	  -e bundle="$(abspath dist/edge-runtime-$(ROW).tar)" $(if $(MODEL_FILE),-e model="$(abspath $(MODEL_FILE))") \
+	  $(if $(KEY),-e key="$(abspath $(KEY))") $(if $(RUN_FLAGS),-e '{"run_flags": $(RUN_FLAGS)}')
+
 wheel: $(STAMP) ## build dist/edge_runtime-*.whl, the device package
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 

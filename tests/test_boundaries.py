@@ -31,10 +31,13 @@ LAYERS = [
     {"appended_zip", "flatbuffer"},
     {"goldens", "tflite_metadata", "interpreter"},
     {"foreign_model"},
+    {"durable", "signatures"},
     {"model_file"},
     {"classifier"},
-    {"loop", "selftest", "bench"},
-    {"verbs/run", "verbs/classify", "verbs/info", "verbs/selftest", "verbs/bench", "verbs/doctor"},
+    {"loop", "selftest", "bench", "collect"},
+    {"store", "probe"},
+    {"installation", "probation"},
+    {"verbs/run", "verbs/classify", "verbs/info", "verbs/selftest", "verbs/bench", "verbs/doctor", "verbs/collect"},
     {"cli"},
 ]
 
