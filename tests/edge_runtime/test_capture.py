@@ -142,6 +142,7 @@ def test_a_changing_resolution_gives_no_wrong_shape(network_camera: Any, read_un
             seen.add(frame.pixels.shape)
 
 
+@pytest.mark.slow
 def test_an_unplugged_camera_is_missed_cheaply_and_seen_again(network_camera: Any, read_until: ReadUntil) -> None:
     _unplug_and_plug(network_camera, read_until, cycles=1)
 
@@ -178,6 +179,7 @@ def _cpu_seconds(pids: tuple[int, ...]) -> float:
     return total
 
 
+@pytest.mark.slow
 def test_a_stopped_child_is_killed_and_replaced(network_camera: Any, read_until: ReadUntil) -> None:
     _freeze_children(network_camera, read_until, cycles=2)
 
@@ -220,6 +222,7 @@ def test_a_camera_that_accepts_and_never_speaks_is_reported_and_its_child_stays_
             read_until(capture, lambda frame: capture.counts().restarts >= 1, 5)
 
 
+@pytest.mark.slow
 def test_a_crashing_child_is_replaced_and_counted(network_camera: Any, read_until: ReadUntil) -> None:
     with Capture(parse_camera(network_camera.address)) as capture:
         read_until(capture, is_frame, 10)

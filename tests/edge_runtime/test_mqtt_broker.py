@@ -223,6 +223,7 @@ def test_after_the_broker_s_return_the_last_state_and_the_events_come(
     broker.close()
 
 
+@pytest.mark.slow
 def test_ten_minutes_without_a_broker_cost_no_memory(toy: Classifier, clock: Any) -> None:
     from edge_runtime.sinks.mqtt import MAX_EVENTS, MqttOutput
 
@@ -244,6 +245,7 @@ def test_ten_minutes_without_a_broker_cost_no_memory(toy: Classifier, clock: Any
     assert grown < 200_000
 
 
+@pytest.mark.slow
 def test_a_broker_that_accepts_and_never_speaks_is_given_up_and_tried_again(
     publish: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

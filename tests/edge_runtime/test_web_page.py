@@ -261,6 +261,7 @@ def test_a_snapshot_is_the_newest_frame_with_its_age(serve: Callable[..., Site])
     assert float(headers["x-age-ms"]) < 1000
 
 
+@pytest.mark.slow
 def test_no_snapshot_is_given_of_a_frozen_or_missing_camera(serve: Callable[..., Site]) -> None:
     site = serve()
     site.feed_on()
@@ -343,6 +344,7 @@ def test_one_encoding_serves_all_viewers(serve: Callable[..., Site]) -> None:
     assert [body == first[fields["x-seq"]] for fields, body in second if fields["x-seq"] in first].count(False) == 0
 
 
+@pytest.mark.slow
 def test_a_reader_that_does_not_read_is_cut_off_and_the_others_go_on(
     serve: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
 ) -> None:

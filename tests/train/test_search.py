@@ -182,6 +182,7 @@ def test_a_folder_with_another_search_is_refused(tmp_path: Path) -> None:
         begin(settings(tmp_path, budget=Budget(max_bytes=50_000)))
 
 
+@pytest.mark.slow
 def test_a_budget_that_nothing_fits_is_said_at_once(tmp_path: Path, pretended: list[str]) -> None:
     config = settings(tmp_path, budget=Budget(max_macs=10))
     with pytest.raises(ConfigurationError, match=r"No network of the family keeps the budget .*smaller --sizes"):

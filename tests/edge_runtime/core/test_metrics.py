@@ -92,7 +92,7 @@ def test_mcnemar_is_the_exact_binomial_test():
     assert mcnemar_p(5, 0) == mcnemar_p(0, 5) == 0.0625
     assert mcnemar_p(1, 5) == 0.21875
     assert mcnemar_p(4, 4) == 1.0
-    assert 0 < mcnemar_p(4000, 5000) < 1e-20
+    assert 0 < mcnemar_p(2000, 3000) < 1e-20
 
 
 def test_the_paired_interval_is_agresti_and_mins():

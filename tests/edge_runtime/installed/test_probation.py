@@ -148,6 +148,7 @@ def lines(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
     return (json.loads(line) for line in process.stdout)
 
 
+@pytest.mark.slow
 def test_a_running_service_takes_a_new_model_between_two_frames(
     store: Store, make_model: Callable[..., bytes], service: subprocess.Popen[str]
 ) -> None:

@@ -152,6 +152,7 @@ with open_camera("synthetic:192x128@30") as source:
 """
 
 
+@pytest.mark.slow
 def test_a_hanging_inference_ends_the_pings_and_then_the_process_although_threads_live(manager: Manager) -> None:
     done = subprocess.run(
         [sys.executable, "-c", HANGING_INFERENCE, json.dumps(sys.path)],
