@@ -20,14 +20,14 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def test_split() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def held_out() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     _, split = read_mini(InputSpec(32, 32))
     return split.images, split.labels
 
 
 @pytest.fixture(scope="module")
-def answers(test_split: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
-    images, _ = test_split
+def answers(held_out: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
+    images, _ = held_out
     found = {}
     for backend in available_backends():
         with Classifier(default_model(), backend=backend) as classifier:
@@ -37,20 +37,20 @@ def answers(test_split: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> dict[str
 
 
 def test_each_interpreter_reaches_the_accuracy_that_the_file_claims(
-    answers: dict[str, NDArray[np.int64]], test_split: tuple[NDArray[np.uint8], NDArray[np.int64]]
+    answers: dict[str, NDArray[np.int64]], held_out: tuple[NDArray[np.uint8], NDArray[np.int64]]
 ) -> None:
     with Classifier(default_model()) as classifier:
         claimed = {score.backend: score.accuracy for score in classifier.contract.scores}
     for backend, predicted in answers.items():
-        low, high = wilson_interval(int((predicted == test_split[1]).sum()), len(predicted), confidence=0.999)
+        low, high = wilson_interval(int((predicted == held_out[1]).sum()), len(predicted), confidence=0.999)
         assert low <= claimed[backend] <= high, backend
 
 
 @pytest.mark.skipif(len(available_backends()) < 2, reason="needs both interpreters, so Python 3.10 or 3.11 on Linux")
 def test_both_interpreters_are_within_one_point_of_each_other(
-    answers: dict[str, NDArray[np.int64]], test_split: tuple[NDArray[np.uint8], NDArray[np.int64]]
+    answers: dict[str, NDArray[np.int64]], held_out: tuple[NDArray[np.uint8], NDArray[np.int64]]
 ) -> None:
-    first, second = (float((predicted == test_split[1]).mean()) for predicted in answers.values())
+    first, second = (float((predicted == held_out[1]).mean()) for predicted in answers.values())
     assert abs(first - second) <= 0.01
 
 

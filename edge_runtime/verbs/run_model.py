@@ -7,7 +7,6 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_runtime.cameras.frame import FrameSource
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import EdgeRuntimeError, ModelError
 from edge_runtime.model_file import ModelFile, open_model
@@ -22,7 +21,6 @@ class RunModel:
 
     def __init__(self, classifier: Classifier, probation: Probation | None, watchdog: Watchdog) -> None:
         self.classifier, self._probation, self._watchdog = classifier, probation, watchdog
-        self.source: FrameSource | None = None
 
     @property
     def model(self) -> ModelFile:
@@ -32,8 +30,6 @@ class RunModel:
         self._watchdog.alive()
         changed = self._probation(num_labels) if self._probation is not None else None
         if changed is not None:
-            if self.source is not None:
-                self.source.shrink_for(changed.contract.spec.input)
             self.classifier = changed
         return changed
 

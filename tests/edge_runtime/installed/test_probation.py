@@ -23,8 +23,6 @@ from edge_runtime.errors import ModelError
 from edge_runtime.model_file import open_model
 from edge_runtime.probation import PROBATION_S, Probation
 from edge_runtime.store import SHIPPED, Store
-from edge_runtime.verbs.run_model import RunModel
-from edge_runtime.watchdog import Watchdog
 
 
 def until_changed(ask: Callable[[int], Classifier | None], clock: Any, probation: Any = None) -> Classifier | None:
@@ -186,20 +184,3 @@ def test_a_model_with_another_input_size_gets_pictures_decoded_for_it(
         assert frame is not None
         assert capture.pids != pids
         assert shrunk[0] < 200 <= frame.pixels.shape[0]
-
-
-def test_the_run_hands_the_new_input_size_to_its_camera(
-    store: Store, make_model: Callable[..., bytes], clock: Any
-) -> None:
-    class Camera:
-        asked: list[InputSpec] = []  # noqa: RUF012, one test's own
-
-        def shrink_for(self, spec: InputSpec) -> None:
-            self.asked.append(spec)
-
-    probation = Probation(store, lambda path: Classifier(open_model(path)), clock)
-    used = RunModel(Classifier(probation.begin()), probation, Watchdog({}))
-    used.source = Camera()  # type: ignore[assignment]
-    store.add(make_model(1))
-    assert until_changed(used.between_frames, clock, probation=probation) is not None
-    assert Camera.asked == [used.model.contract.spec.input]
