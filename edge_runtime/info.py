@@ -17,7 +17,7 @@ def info_object(model: ModelFile) -> dict[str, Any]:
         "type": "info",
         "path": str(model.path) if model.path else None,
         "flatbuffer_bytes": len(model.flatbuffer),
-        "goldens": len(model.goldens.frames) if model.goldens else 0,
+        "goldens": len(model.goldens.pictures) if model.goldens else 0,
         "assumptions": list(model.assumptions),
         **dataclasses.asdict(model.contract),
     }
@@ -46,7 +46,10 @@ def info_text(model: ModelFile) -> str:
         for score in contract.scores
     ]
     rows += [
-        ("self-test", f"{len(model.goldens.frames)} golden frames" if model.goldens else "no golden frames in the file")
+        (
+            "self-test",
+            f"{len(model.goldens.pictures)} golden frames" if model.goldens else "no golden frames in the file",
+        )
     ]
     rows += [("assumed", text) for text in model.assumptions]
     return "\n".join(f"{name:>14}  {value}" for name, value in rows)

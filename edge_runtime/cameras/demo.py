@@ -38,7 +38,7 @@ class DemoCamera(FrameSource):
         if goldens is None:
             raise CameraError("The default model carries no pictures to show; use --camera synthetic.")
         size_wh = round(WIDTH * (1 + 2 * BORDER)), round(HEIGHT * (1 + 2 * BORDER))
-        self._pictures = [cv2.resize(frame, size_wh, interpolation=cv2.INTER_CUBIC) for frame in goldens.frames]
+        self._pictures = [cv2.resize(picture, size_wh, interpolation=cv2.INTER_CUBIC) for picture in goldens.pictures]
         self.name = f"demo of {len(self._pictures)} pictures"
         self._start_s = self._next_s = monotonic_s()
 

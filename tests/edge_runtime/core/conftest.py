@@ -10,7 +10,7 @@ import pytest
 
 from edge_runtime.classifier import Classifier
 from edge_runtime.contract import Contract
-from edge_runtime.goldens import Goldens
+from edge_runtime.goldens import Goldens, input_digest, repeated
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.model_file import read_model, write_model
 
@@ -32,18 +32,19 @@ def toy_contract(toy_bytes: Callable[[str], bytes]) -> Callable[[str], Contract]
 def toy_goldens(toy_bytes: Callable[[str], bytes]) -> Goldens:
     """Three frames of odd sizes, one of each colour with noise, recorded on the first interpreter that is installed."""
     chance = np.random.default_rng(0)
-    frames = []
+    pictures, repeats = [], (1, 1, 3)
     for channel in range(3):
         frame = chance.integers(0, 60, (9 + channel, 17, 3), dtype=np.uint8)
         frame[..., channel] += 180
-        frames.append(frame)
+        pictures.append(frame)
     content = toy_bytes("uint8")
     classifier = Classifier(read_model(content, "toy", LABEL_TEXT))
     reference = Interpreter(content, classifier.interpreter.backend, kernels="reference")
-    inputs = np.stack([classifier.input_tensor(frame) for frame in frames])
+    inputs = np.stack([classifier.input_tensor(repeated(*each)) for each in zip(pictures, repeats, strict=True)])
     return Goldens(
-        tuple(frames),
-        inputs,
+        tuple(pictures),
+        np.array(repeats, np.uint8),
+        np.stack([input_digest(tensor) for tensor in inputs]),
         np.stack([classifier.interpreter.invoke(tensor) for tensor in inputs]),
         np.stack([reference.invoke(tensor) for tensor in inputs]),
         classifier.interpreter.kernels,

@@ -42,7 +42,7 @@ def test_what_was_written_is_read_back(toy_file, toy_goldens, toy_bytes, tmp_pat
     assert model.contract.spec.labels == ("red", "green", "blue")
     assert sorted(model.contract.parts) == ["golden.npz", "labels.txt", "model"]
     assert model.assumptions == ()
-    for name in ("inputs", "outputs", "reference_outputs"):
+    for name in ("repeats", "input_digests", "outputs", "reference_outputs"):
         assert (getattr(model.goldens, name) == getattr(toy_goldens, name)).all()
     assert all((a == b).all() for a, b in zip(model.goldens.frames, toy_goldens.frames, strict=True))
     assert model.goldens.kernels == toy_goldens.kernels
@@ -59,7 +59,9 @@ def test_the_standard_library_reads_the_parts(toy_file):
         assert archive.namelist() == ["labels.txt", "golden.npz", "contract.json"]
         assert archive.read("labels.txt").decode() == LABEL_TEXT
         with np.load(io.BytesIO(archive.read("golden.npz"))) as arrays:
-            assert {"frame_00", "inputs", "outputs", "reference_outputs", "kernels"} <= set(arrays.files)
+            assert {"picture_00", "repeats", "input_digests", "outputs", "reference_outputs", "kernels"} <= set(
+                arrays.files
+            )
 
 
 def test_goldens_may_be_left_out(toy_file):
@@ -153,12 +155,14 @@ def test_goldens_that_contradict_the_contract_are_refused(toy_file, toy_goldens)
     model = read_model(toy_file, "toy")
     for changes, message in (
         ({"outputs": toy_goldens.outputs.astype(np.int8)}, r"outputs is \(\d+, 3\) int8, expected \(\d+, 3\) uint8"),
-        ({"inputs": toy_goldens.inputs[:, :4]}, r"inputs is \(\d+, 4, 8, 3\) uint8, expected"),
-        ({"frames": ()}, r"inputs is .*, expected \(0, 8, 8, 3\)"),
+        ({"input_digests": toy_goldens.input_digests[:, :4]}, r"input_digests is \(3, 4\) uint8, expected \(3, 32\)"),
+        ({"pictures": ()}, r"repeats is \(3,\) uint8, expected \(0,\)"),
         (
-            {"frames": tuple(frame[..., 0] for frame in toy_goldens.frames)},
-            r"frames, expected at least 1, each \(h, w, 3\)",
+            {"pictures": tuple(picture[..., 0] for picture in toy_goldens.pictures)},
+            r"3 pictures, expected at least 1, each \(h, w, 3\)",
         ),
+        ({"repeats": np.array([1, 0, 1], np.uint8)}, r"sides of up to 17 pixels, expected 1 to 4096"),
+        ({"repeats": np.array([1, 1, 255], np.uint8)}, r"sides of up to 4335 pixels, expected 1 to 4096"),
     ):
         with pytest.raises(ModelError, match=message):
             write_model(model.flatbuffer, model.contract, dataclasses.replace(toy_goldens, **changes))

@@ -11,7 +11,7 @@ import pytest
 
 from edge_runtime.classifier import Classifier
 from edge_runtime.contract import Contract
-from edge_runtime.goldens import Goldens
+from edge_runtime.goldens import Goldens, input_digest, repeated
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.model_file import read_model, write_model
 from edge_runtime.store import Store
@@ -28,16 +28,17 @@ def make_model() -> MakeModel:
     flatbuffer, contract = whole[: whole.index(b"PK\x03\x04")], read_model(whole, "toy").contract
     classifier = Classifier(read_model(whole, "toy"))
     chance = np.random.default_rng(0)
-    frames = []
+    pictures, repeats = [], (1, 1, 3)
     for channel in range(3):
         frame = chance.integers(0, 60, (9 + channel, 17, 3), dtype=np.uint8)
         frame[..., channel] += 180
-        frames.append(frame)
-    inputs = np.stack([classifier.input_tensor(frame) for frame in frames])
+        pictures.append(frame)
+    inputs = np.stack([classifier.input_tensor(repeated(*each)) for each in zip(pictures, repeats, strict=True)])
     reference = Interpreter(flatbuffer, classifier.interpreter.backend, kernels="reference")
     goldens = Goldens(
-        tuple(frames),
-        inputs,
+        tuple(pictures),
+        np.array(repeats, np.uint8),
+        np.stack([input_digest(tensor) for tensor in inputs]),
         np.stack([classifier.interpreter.invoke(tensor) for tensor in inputs]),
         np.stack([reference.invoke(tensor) for tensor in inputs]),
         classifier.interpreter.kernels,
