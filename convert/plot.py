@@ -1,4 +1,4 @@
-"""Plots as inline SVG: accuracy against a cost with the Pareto front, and bars by name."""
+"""Plots as inline SVG: accuracy against a cost with the Pareto front, rates by epoch, and bars by name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from html import escape
 WIDTH, HEIGHT = 640, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 20, 16, 48
 _LETTER = 6.4  # a letter's width at 12 px
+_ALONE = """text { fill: #1d2327; font: 12px sans-serif; } .soft { fill: #5d6870; } .rule { stroke: #dcdfdf; }
+polyline { fill: none; stroke-width: 2.5; } .one { stroke: #2f6fab; } .two { stroke: #b5651d; }
+circle.one { fill: #2f6fab; }"""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,62 @@ def scatter(points: Sequence[Point], axis: str, *, front: bool = True) -> str:
         f"{escape(axis)}</text>"
     )
     return _svg(HEIGHT, f"accuracy against {axis}", parts)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Rates in [0, 1], one an epoch from epoch 1 on; ``marked`` is the epoch that gets a dot, 0 for none."""
+
+    name: str
+    rates: tuple[float, ...]
+    kind: str
+    marked: int = 0
+
+
+def curves(found: Sequence[Curve], axis: str) -> str:
+    """Rates by number, the numbers on an axis called ``axis``."""
+    num = max(len(curve.rates) for curve in found)
+    rates = [rate for curve in found for rate in curve.rates]
+    bottom, top = max(0.0, min(rates) - 0.02), min(1.0, max(rates) + 0.02)
+    right = WIDTH - 90  # the names stand behind the last points
+
+    def x(epoch: float) -> float:
+        return _LEFT + (right - _LEFT) * (epoch - 1) / max(1, num - 1)
+
+    def y(rate: float) -> float:
+        return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (rate - bottom) / (top - bottom)
+
+    parts = []
+    for tick in _ticks(bottom, top):
+        parts.append(
+            f'<line class="rule" x1="{_LEFT}" x2="{right}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
+            f'<text class="soft" x="{_LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{100 * tick:g} %</text>'
+        )
+    for epoch in sorted({1, *range(max(1, num // 8), num, max(1, num // 8))}):
+        parts.append(
+            f'<text class="soft" x="{x(epoch):.1f}" y="{HEIGHT - _BOTTOM + 18}" text-anchor="middle">{epoch}</text>'
+        )
+    ends = [y(curve.rates[-1]) for curve in found]
+    for number, curve in enumerate(found):
+        line = " ".join(f"{x(epoch):.1f},{y(rate):.1f}" for epoch, rate in enumerate(curve.rates, start=1))
+        parts.append(f'<polyline class="{curve.kind}" points="{line}"/>')
+        if curve.marked:
+            at = f'cx="{x(curve.marked):.1f}" cy="{y(curve.rates[curve.marked - 1]):.1f}"'
+            parts.append(f'<circle class="{curve.kind}" {at} r="5"/>')
+        above = sum(abs(ends[number] - other) < 14 for other in ends[:number])
+        parts.append(f'<text x="{x(len(curve.rates)) + 8:.1f}" y="{ends[number] + 4 + 14 * above:.1f}">')
+        parts.append(f"{escape(curve.name)}</text>")
+    parts.append(f'<text class="soft" x="{(_LEFT + right) / 2}" y="{HEIGHT - 8}" text-anchor="middle">')
+    parts.append(f"{escape(axis)}</text>")
+    return _svg(HEIGHT, f"rates by {axis}", parts)
+
+
+def alone(svg: str) -> str:
+    """An SVG of this module as a file of its own, on white."""
+    head = '<svg xmlns="http://www.w3.org/2000/svg" '
+    start = svg.index(">") + 1
+    frame = svg[:start].replace("<svg ", head, 1)
+    return f'{frame}<style>{_ALONE}</style><rect width="100%" height="100%" fill="#fff"/>{svg[start:]}\n'
 
 
 def bars(rows: Sequence[tuple[str, float, str]], unit: str) -> str:

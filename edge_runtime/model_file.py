@@ -17,7 +17,7 @@ from edge_runtime.errors import MissingInputError, ModelError, UsageError
 from edge_runtime.goldens import Goldens, goldens_from_npz, goldens_to_npz
 from edge_runtime.signatures import require_trusted, split_signature
 
-__all__ = ["Goldens", "ModelFile", "default_model", "open_model", "read_model", "write_model"]
+__all__ = ["Goldens", "ModelFile", "default_model", "open_model", "read_model", "shipped_models", "write_model"]
 
 MAX_MODEL_BYTES = 512 * 1024 * 1024
 MODEL, LABELS, GOLDENS, CONTRACT = "model", "labels.txt", "golden.npz", "contract.json"
@@ -56,6 +56,12 @@ def default_model() -> Path:
     return _DEFAULT_MODEL
 
 
+def shipped_models() -> dict[str, Path]:
+    """The paths of all models that come with this package by name, the default one first."""
+    paths = sorted(_DEFAULT_MODEL.parent.glob("*.tflite"), key=lambda path: (path != _DEFAULT_MODEL, path.name))
+    return {path.stem: path for path in paths}
+
+
 def open_model(path: str | Path, labels: str | Path | None = None) -> ModelFile:
     """The verified model at ``path``; ``labels``, a text file with one label a line, is for models without a contract.
 
@@ -63,8 +69,8 @@ def open_model(path: str | Path, labels: str | Path | None = None) -> ModelFile:
         MissingInputError: there is no such model or label file.
         ModelError: the file is damaged or contradicts itself, or is foreign and has no labels that fit.
         UsageError: ``labels`` was given for a model that has a contract.
-        SignatureError: a key is trusted on this device and the file is not signed with it; the model that comes with
-            this package is as trusted as the package.
+        SignatureError: a key is trusted on this device and the file is not signed with it; the models that come with
+            this package are as trusted as the package.
     """
     path = Path(path)
     label_text = None
@@ -76,7 +82,7 @@ def open_model(path: str | Path, labels: str | Path | None = None) -> ModelFile:
                 f"The label file {labels} is not UTF-8 text ({error}); expected one label a line."
             ) from error
     content = _read(path, "model")
-    if path != _DEFAULT_MODEL:
+    if path.parent != _DEFAULT_MODEL.parent:
         require_trusted(content, path.name)
     return read_model(content, path.name, label_text, path)
 

@@ -38,9 +38,23 @@ def verb_parser(verb: str, description: str, *examples: str) -> ArgumentParser:
 
 def add_model_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--model", metavar="FILE", help="a .tflite file (default: the installed one, else the package's own)"
+        "--model",
+        type=model_path,
+        metavar="FILE",
+        help="a .tflite file, or the name of one of the package's own, see info --models (default: the installed one, "
+        "else the package's default)",
     )
     parser.add_argument("--labels", metavar="FILE", help="one label a line, for models that carry none")
+
+
+def model_path(text: str) -> str:
+    """``text`` as it is when it looks like a path or is one, else the path of the shipped model of that name."""
+    path = Path(text)
+    if path.suffix or len(path.parts) != 1 or path.exists():
+        return text
+    from edge_runtime.model_file import shipped_models
+
+    return str(shipped_models().get(text, text))
 
 
 def add_classifier_flags(parser: ArgumentParser) -> None:

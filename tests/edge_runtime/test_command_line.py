@@ -183,6 +183,27 @@ def test_info_tells_labels_and_input(run: Run, toy_path: Path) -> None:
     assert json.loads(out)["spec"]["labels"] == ["red", "green", "blue"]
 
 
+def test_info_lists_the_shipped_models_with_their_measured_accuracy(run: Run) -> None:
+    code, out, _ = run("info", "--models")
+    assert code == 0
+    assert out.startswith("default ") and "32x32" in out and " % with litert" in out
+    code, out, _ = run("info", "--models", "--format", "jsonl")
+    found = json.loads(out)
+    assert (found["v"], found["type"], found["models"][0]["name"]) == (1, "models", "default")
+    assert {score["num_images"] for model in found["models"] for score in model["scores"]} == {10_000}
+
+
+def test_a_shipped_model_goes_by_its_name_unless_a_file_has_it(
+    run: Run, toy_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "model  micro" in run("info", "--model", "default")[1]
+    (tmp_path / "default").write_bytes(Path(toy_path).read_bytes())
+    assert "red, green, blue" in run("info", "--model", "default")[1]
+    code, _, err = run("info", "--model", "nothing")
+    assert code == 66 and "There is no model nothing" in err
+
+
 def test_selftest_needs_goldens(run: Run, toy_path: Path) -> None:
     code, _, err = run("selftest", "--model", toy_path)
     assert code == 65

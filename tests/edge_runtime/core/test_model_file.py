@@ -15,7 +15,7 @@ from edge_runtime import model_file
 from edge_runtime.appended_zip import split_zip, write_zip
 from edge_runtime.contract import to_json
 from edge_runtime.errors import MissingInputError, ModelError, UsageError
-from edge_runtime.model_file import default_model, open_model, read_model, write_model
+from edge_runtime.model_file import default_model, open_model, read_model, shipped_models, write_model
 
 LABEL_TEXT = "red\ngreen\nblue\n"
 
@@ -196,3 +196,11 @@ def test_a_missing_default_model_says_how_to_name_one(monkeypatch, tmp_path):
         default_model()
     (tmp_path / "default.tflite").touch()
     assert default_model() == tmp_path / "default.tflite"
+
+
+def test_shipped_models_go_by_their_file_names_the_default_one_first(monkeypatch, tmp_path):
+    monkeypatch.setattr(model_file, "_DEFAULT_MODEL", tmp_path / "default.tflite")
+    for name in ("alpha.tflite", "default.tflite", "zeta.tflite", "notes.txt"):
+        (tmp_path / name).touch()
+    assert list(shipped_models()) == ["default", "alpha", "zeta"]
+    assert shipped_models()["zeta"] == tmp_path / "zeta.tflite"

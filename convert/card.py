@@ -1,0 +1,172 @@
+"""Writes the model card of a converted file: what it is, how it was made and how well it does, from its own files.
+
+Every figure comes from the run directory, the file and the conversion's report, and these three must belong together.
+Usage: python -m convert.card RUN FILE
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convert.atomic import refuse_to_overwrite, write_atomically
+from convert.audit import audit
+from convert.card_page import history_svg, to_markdown
+from convert.progress import stage
+from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError
+from edge_runtime.metrics import wilson_interval
+from edge_runtime.model_file import open_model
+
+_EXAMPLES = """examples:
+  python -m convert.card runs/zoo-micro build/zoo/micro.tflite          writes build/zoo/micro.md and micro.svg
+  python -m convert.card RUN FILE --report FILE.report.json --out docs/zoo/micro.md --force
+"""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card says. ``config`` and ``metrics`` are the run's files, ``verification`` is that of the report;
+    sizes in bytes.
+    """
+
+    name: str
+    file: str
+    file_bytes: int
+    file_sha256: str
+    flatbuffer_bytes: int
+    bytes_before_packing: int
+    macs: int
+    parameters: int
+    labels: tuple[str, ...]
+    input_pixels: tuple[int, int]
+    threshold: float
+    versions: dict[str, str]
+    num_calibration_images: int
+    config: dict[str, Any]
+    metrics: dict[str, Any]
+    verification: dict[str, Any]
+
+
+def read_card(run: Path, file: Path, report_path: Path) -> Card:
+    """The Card of ``file``, which was converted from ``run`` with the report at ``report_path``.
+
+    Raises:
+        MissingInputError: one of them is not there.
+        DataError: they do not belong together, or are not what training and conversion write.
+        ModelError: ``file`` is damaged.
+    """
+    config, metrics, report = _json(run / "config.json"), _json(run / "metrics.json"), _json(report_path)
+    model = open_model(file)
+    contract, content = model.contract, file.read_bytes()
+    provenance = contract.provenance
+    if provenance.get("training") != config:
+        raise DataError(
+            f"{file} was made from a run with the configuration {provenance.get('training')}, {run} has {config}: "
+            "they do not belong together; name the run that was converted."
+        )
+    claimed = {score.backend: score.num_correct for score in contract.scores}
+    try:
+        verification = report["verification"]
+        measured = {row["backend"]: row["num_correct"] for row in verification["backends"]}
+        if claimed != {"float32": verification["float_num_correct"], **measured}:
+            raise DataError(
+                f"{file} claims {claimed} right answers, {report_path} measured {measured}: they do not belong "
+                "together; convert again."
+            )
+        audited = audit(model.flatbuffer)
+        return Card(
+            name=contract.spec.name,
+            file=file.name,
+            file_bytes=len(content),
+            file_sha256=hashlib.sha256(content).hexdigest(),
+            flatbuffer_bytes=len(model.flatbuffer),
+            bytes_before_packing=provenance["flatbuffer_bytes"]["before_packing"],
+            macs=audited.macs,
+            parameters=audited.parameters,
+            labels=contract.spec.labels,
+            input_pixels=(contract.spec.input.width, contract.spec.input.height),
+            threshold=contract.threshold,
+            versions=provenance["versions"],
+            num_calibration_images=len(provenance["calibration"]["images"]),
+            config=config,
+            metrics=metrics,
+            verification=verification,
+        )
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"{report_path} or {file} lacks {error}; expected what python -m convert writes from a run with a test "
+            "split. Convert again."
+        ) from error
+
+
+def summary(card: Card) -> dict[str, Any]:
+    """The card's figures as plain JSON values, each accuracy with its 95 % interval."""
+    num = card.verification["num_images"]
+    right = {"float32": card.verification["float_num_correct"]}
+    right |= {row["backend"]: row["num_correct"] for row in card.verification["backends"]}
+    return {
+        **{key: value for key, value in dataclasses.asdict(card).items() if key not in ("metrics", "verification")},
+        "num_images": num,
+        "correct": right,
+        "accuracy": {name: [count / num, *wilson_interval(count, num)] for name, count in right.items()},
+        "best_epoch": card.metrics["best_epoch"],
+        "training_seconds": card.metrics["training_seconds"],
+    }
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise MissingInputError(f"There is no {path}; train and convert first, or name the right folder.") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({error}); expected what training and conversion write.") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{path} holds a {type(value).__name__}, expected a JSON object; train and convert again.")
+    return value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m convert.card",
+        description="Writes the model card of a converted file, and its training curves beside it.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", metavar="RUN", type=Path, help="the run directory that was converted")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the .tflite file")
+    parser.add_argument("--report", type=Path, help="the conversion's report (default: FILE.report.json)")
+    parser.add_argument("--out", type=Path, help="the card (default: FILE.md)")
+    parser.add_argument("--force", action="store_true", help="replace the card where it exists")
+    parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON")
+    options = parser.parse_args(arguments)
+    out = options.out or options.file.with_suffix(".md")
+    try:
+        refuse_to_overwrite(out, force=options.force)
+        card = read_card(options.run, options.file, options.report or options.file.with_suffix(".report.json"))
+        try:
+            curves, text, figures = history_svg(card.metrics), to_markdown(card, f"{out.stem}.svg"), summary(card)
+        except (KeyError, TypeError, IndexError) as error:
+            raise DataError(
+                f"{options.run} lacks {error} in its files; a card is made of a run that python -m train trained by "
+                "epochs."
+            ) from error
+        write_atomically(out.with_suffix(".svg"), curves.encode(), force=True)
+        write_atomically(out, text.encode(), force=options.force)
+    except EdgeRuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(json.dumps(figures) if options.json else out)
+    stage(f"{out} written, with {out.stem}.svg beside it")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
