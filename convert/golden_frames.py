@@ -26,7 +26,7 @@ NUM_FRAMES = 16
 # The best class's lead over the second, in probability: 51 of the 256 output steps.
 CLEAR_MARGIN = 0.2
 # Pictures grow with the square of this; a 224-pixel model gets pictures of such a size too, and enlarges them.
-_LARGEST_BASE = 40
+_LARGEST_BASE = 36
 # The last two are repeated until they are as much larger than the input as sampling (preprocess.py) needs.
 _NUM_REPEATED = 2
 _NUM_CANDIDATES = 400

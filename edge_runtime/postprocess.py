@@ -61,13 +61,18 @@ def predict(probabilities: NDArray[np.float32], labels: Sequence[str], threshold
     Raises:
         ModelError: a probability is not a number.
     """
-    order = np.argsort(-probabilities, kind="stable").tolist()
-    worst = float(probabilities[order[-1]])
-    if worst != worst:  # sorting puts whatever is not a number last
+    # Picking a few of many is cheaper than sorting all.
+    rest, order = probabilities.copy(), []
+    for _ in range(min(max(top_k, 1), len(rest))):
+        index = int(rest.argmax())
+        order.append(index)
+        rest[index] = -np.inf
+    best_score = float(probabilities[order[0]])
+    if best_score != best_score:  # what is not a number comes out as the largest
         raise ModelError(
             "The model's output is not a number for this frame; the model is broken, train or convert it again."
         )
-    top = tuple([ClassScore(labels[index], float(probabilities[index])) for index in order[: max(top_k, 1)]])
+    top = tuple([ClassScore(labels[index], float(probabilities[index])) for index in order])
     best = top[0]
     unknown = best.score < threshold
     return Prediction(order[0], UNKNOWN if unknown else best.label, best.score, top[:top_k], unknown)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from train.batches import ahead
 from train.photo_batches import TrainingBatch
 from train.picture_store import PictureStore
+from train.rounding import rounded
 from train.scaled_adam import ScaledAdam
 from train.transfer_config import TransferRecipe
 
@@ -23,6 +24,7 @@ class Tuner:
 
     def __init__(self, model: keras.Model, scales: dict[str, NDArray[np.float32]], recipe: TransferRecipe) -> None:
         self.model, self.recipe = model, recipe
+        self._rounded = rounded(model)
         variables, factors = _tunable(model, scales, recipe.first_block)
         self.optimizer = ScaledAdam(variables, factors, recipe.average)
         self._step = tf.function(self._train_step, reduce_retracing=True)
@@ -48,7 +50,7 @@ class Tuner:
 
     def _train_step(self, images: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            logits = self.model(tf.cast(images, tf.float32), training=True)
+            logits = self._rounded(tf.cast(images, tf.float32), training=True)
             losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
             loss = tf.reduce_mean(losses * weights)
         gradients = tape.gradient(loss, [variable.value for variable in self.optimizer.variables])
