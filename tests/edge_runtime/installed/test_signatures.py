@@ -116,8 +116,14 @@ def test_no_parser_sees_a_file_that_is_not_trusted(
     assert seen == []
 
 
-def test_the_shipped_model_is_as_trusted_as_the_package(trusted: tuple[signatures.TrustedKey, ...]) -> None:
-    assert open_model(model_file.default_model()).contract.spec.labels
+def test_the_shipped_models_are_as_trusted_as_the_package(
+    trusted: tuple[signatures.TrustedKey, ...], tmp_path: Path
+) -> None:
+    assert all(open_model(path).contract.spec.labels for path in model_file.shipped_models().values())
+    copy = tmp_path / "default.tflite"
+    copy.write_bytes(model_file.default_model().read_bytes())
+    with pytest.raises(SignatureError, match=r"default\.tflite is not signed"):
+        open_model(copy)
 
 
 def test_a_damaged_block_is_noticed_without_any_key(
