@@ -15,7 +15,7 @@ TRAIN_FLAGS ?=
 CONVERT_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test train convert compare search bench demo device-check keys bundle deploy wheel lock clean
+.PHONY: help setup check test train convert compare search bench demo device-check zoo keys bundle deploy wheel lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -92,6 +92,11 @@ demo: $(STAMP) ## the live page on the shipped model and a recorded camera
 
 device-check: $(STAMP) ## the wheel on emulated ARM devices (needs Debian's qemu-user and mmdebstrap)
 	$(BIN)/python -m tests.device.check --json build/device-check.json
+
+zoo: $(STAMP) ## a shipped model again from the complete CIFAR-10, into build/zoo (goes on where it stopped): MODEL=micro
+	$(BIN)/python -m train.zoo $(MODEL) --out "runs/zoo-$(MODEL)"
+	$(BIN)/python -m convert "runs/zoo-$(MODEL)" --out "build/zoo/$(MODEL).tflite" --force
+	$(BIN)/python -m convert.card "runs/zoo-$(MODEL)" "build/zoo/$(MODEL).tflite" --force
 
 keys: $(STAMP) ## a key pair for signing models: keys/maker.key and keys/maker.pub
 	$(BIN)/python -m convert.sign --make-keys keys/maker

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.errors import AlreadyRunningError
 
-EXCLUSIVE_KINDS = ("device", "csi")
+EXCLUSIVE_KINDS = ("device", "csi", "picamera2")
 
 
 @contextlib.contextmanager

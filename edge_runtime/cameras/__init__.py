@@ -14,7 +14,7 @@ __all__ = ["CameraAddress", "Frame", "FrameSource", "open_camera", "open_source"
 
 def open_camera(camera: str | int | Path, shrink_for: InputSpec | None = None, *, wait: bool = False) -> FrameSource:
     """The frames of ``camera``: a device index, /dev/videoN, an address, a video file, a folder, ``csi``,
-    ``synthetic`` or ``demo``.
+    ``picamera2``, ``synthetic`` or ``demo``.
 
     Live cameras run in a process of their own, give only their newest frame and are reopened when they fail. With
     ``shrink_for``, a model's input spec, JPEG may be decoded smaller, though never below that input. With ``wait`` a
@@ -62,6 +62,10 @@ def open_source(address: CameraAddress, shrink_for: InputSpec | None = None) -> 
         from edge_runtime.cameras.rpicam import PiCamera
 
         return PiCamera(shrink_for)
+    if address.kind == "picamera2":
+        from edge_runtime.cameras.picamera2 import Picamera2Camera
+
+        return Picamera2Camera()
     if address.kind == "http":
         from edge_runtime.cameras.mjpeg import MjpegCamera, NotMultipartError
 

@@ -9,14 +9,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 from edge_runtime.errors import MissingInputError, UsageError
 
-LIVE_KINDS = ("device", "csi", "http", "rtsp", "synthetic", "demo")
+LIVE_KINDS = ("device", "csi", "picamera2", "http", "rtsp", "synthetic", "demo")
 SCHEMES = {"http": "http", "https": "http", "rtsp": "rtsp", "rtsps": "rtsp"}
-FORMS = "0 | /dev/video2 | csi | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | synthetic | demo"
+FORMS = "0 | /dev/video2 | csi | picamera2 | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | synthetic | demo"
 
 
 @dataclass(frozen=True)
 class CameraAddress:
-    """``kind`` is device, csi, http, rtsp, video, folder, synthetic or demo; ``value`` is its index, path, address or
+    """``kind`` is device, csi, picamera2, http, rtsp, video, folder, synthetic or demo; ``value`` is its index, path, address or
     options.
     """
 
@@ -50,7 +50,7 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
         return CameraAddress("device", str(int(text)))
     if re.fullmatch(r"-\d+", text):
         raise UsageError(f"The camera index is {text}, expected 0 or more: {FORMS}.")
-    if text in ("csi", "demo") or text == "synthetic" or text.startswith("synthetic:"):
+    if text in ("csi", "picamera2", "demo") or text == "synthetic" or text.startswith("synthetic:"):
         kind, _, options = text.partition(":")
         return CameraAddress(kind, options)
     scheme, separator, _ = text.partition("://")

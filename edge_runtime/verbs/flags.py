@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from edge_runtime.model_file import ModelFile
 
 CAMERA_HELP = (
-    "0 | /dev/video2 | csi | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | synthetic[:640x480@30] | demo "
-    "(default 0)"
+    "0 | /dev/video2 | csi | picamera2 | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | "
+    "synthetic[:640x480@30] | demo (default 0)"
 )
 
 
