@@ -39,7 +39,6 @@ def render(result: dict[str, Any]) -> str:
                 row["trial"] in front,
             )
             for row in rows
-            if cost in row
         ]
         return scatter(points, axis)
 
@@ -48,20 +47,24 @@ def render(result: dict[str, Any]) -> str:
         f"{name.removeprefix('max_').replace('_', ' ')} {value:,}" for name, value in result["budget"].items() if value
     ]
     head = ["network", "input", "validation", "int8 test", "95 % interval", "bytes", "MACs", "ms a picture", "trial"]
+    like = result["like"]
     body = []
     for row in rows:
         rates = f"{row['validation_accuracy']:.2%}", f"{row['accuracy']:.2%}"
         low, high = wilson_interval(row["correct"], row["num_images"])
-        latency = f"{row['latency_ms']:.3f}" if "latency_ms" in row else "–"
+        latency = f"{row['latency_ms']:.3f}" + (f" ({row['time_ratio']:.2f} x)" if like else "")
         costs = f"{row['bytes']:,}", f"{row['macs']:,}", latency
         body.append([row["model"], str(row["size"]), *rates, f"{low:.2%} to {high:.2%}", *costs, str(row["trial"])])
     parts = [
         f"<h1>{escape(result['search'])}</h1>",
-        f'<p class="answer">Of {result["num_trials"]} finished trials, within the budget '
+        f'<p class="answer">Of {result["num_trials"]} finished trials ({result["num_ended_early"]} more were ended '
+        f"early, {result['num_too_slow']} were too slow to be trained), within the budget "
         f"({escape(', '.join(limits)) or 'none'}), {escape(best['model'])} at {best['size']} pixels "
         f"has the best validation accuracy, "
         f"{best['validation_accuracy']:.2%}; its int8 file has {best['accuracy']:.2%} on the test images, "
-        f"{best['bytes']:,} bytes and {best['latency_ms']:.3f} ms a picture.</p>",
+        f"{best['bytes']:,} bytes and {best['latency_ms']:.3f} ms a picture"
+        + (f", {best['time_ratio']:.2f} times the time of {escape(like)}" if like else "")
+        + ".</p>",
         '<p class="soft">Chosen by validation accuracy; test accuracies of the int8 files are only shown. Blue: the '
         "front, what nothing else beats in validation accuracy, bytes and time. Orange: the winner. Grey: beaten, or "
         "over the budget. Bars: 95 % intervals. Dashed: the front of each plot by test accuracy.</p>",

@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--data", default="cifar10-mini", help="cifar10-mini (default), cifar10 or a folder of pictures")
     flags.add_argument("--data-path", type=Path, help="where cifar10 lies: an .npz or a folder of extracted batches")
     known = ", ".join((*MODELS, TRANSFER))
-    flags.add_argument("--model", default="seed_cnn", help=f"{known} (default: seed_cnn), or scaled-KIND-wN-dN")
+    flags.add_argument("--model", default="seed_cnn", help=f"{known} (default: seed_cnn), or scaled-KIND-wN-dN[-s2]")
     flags.add_argument(
         "--size",
         help=f"transfer: {', '.join(SCALES)} (default: small); others: pixels, N or HEIGHTxWIDTH (default: 32 for "

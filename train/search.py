@@ -22,7 +22,7 @@ from typing import Any
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, UsageError
-from train.search_space import Budget, sizes_for
+from train.search_space import Budget, epochs_for, sizes_for
 from train.search_trial import ROOT, TrialConfig, time_files
 
 EXAMPLES = """examples:
@@ -48,7 +48,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     flags.add_argument("--max-latency-ms", type=float, help="milliseconds a picture on this machine, one thread")
     flags.add_argument("--like", type=Path, metavar="FILE", help="no larger and no slower than this .tflite file")
     flags.add_argument("--sizes", type=int, nargs="+", help="input sizes to choose from")
-    flags.add_argument("--epochs", type=int, default=12, help="of each trial (default: 12)")
+    flags.add_argument("--epochs", type=int, help="of each trial (default: 12 to 60, fewer for more pictures)")
     flags.add_argument("--trials", type=int, default=200, help="at most so many trainings (default: 200)")
     flags.add_argument("--minutes", type=float, default=60.0, help="of this start (default: 60)")
     flags.add_argument("--workers", type=int, default=2, help="trials at a time (default: 2)")
@@ -65,17 +65,23 @@ def configuration(options: argparse.Namespace) -> Any:
         UsageError: a flag is out of range.
         MissingInputError: the file to be like is not there.
     """
+    from train.datasets import open_dataset
     from train.search_worker import SearchConfig
 
     for name in ("epochs", "trials", "minutes", "workers"):
-        if getattr(options, name) <= 0:
+        if getattr(options, name) is not None and getattr(options, name) <= 0:
             raise UsageError(f"--{name} is {getattr(options, name)}, expected a number above 0.")
     if options.like is not None and not options.like.is_file():
         raise MissingInputError(f"There is no file {options.like} to be like; check --like.")
+    data = options.data if options.data.startswith("cifar10") else str(Path(options.data).resolve())
+    data_path = None if options.data_path is None else options.data_path.resolve()
+    sizes = tuple(options.sizes or sizes_for(options.data))
+    # What is wrong with the data is said here, before any worker starts.
+    dataset = open_dataset(data, data_path, InputSpec(sizes[0], sizes[0]), options.seed)
     trial = TrialConfig(
-        data=options.data if options.data.startswith("cifar10") else str(Path(options.data).resolve()),
-        data_path=None if options.data_path is None else options.data_path.resolve(),
-        epochs=options.epochs,
+        data=data,
+        data_path=data_path,
+        epochs=options.epochs or epochs_for(len(dataset.train.labels)),
         seed=options.seed,
         like=None if options.like is None else options.like.resolve(),
         cores=max(1, (os.cpu_count() or 1) // options.workers),
@@ -85,25 +91,17 @@ def configuration(options: argparse.Namespace) -> Any:
     if trial.like is not None:
         like_bytes = int(time_files([trial.like], trial)[str(trial.like)]["bytes"])
         max_bytes, ratio = min(like_bytes, max_bytes or like_bytes), 1.0
-    sizes = tuple(options.sizes or sizes_for(options.data))
     out = options.out or Path("runs") / f"search-{Path(trial.data).name}"
     return SearchConfig(
         out=out.resolve(),
         trial=trial,
         budget=Budget(max_bytes, options.max_macs, options.max_latency_ms, ratio),
         sizes=sizes,
-        num_classes=_num_classes(trial, sizes[0]),
+        num_classes=len(dataset.labels),
         trials=options.trials,
         minutes=options.minutes,
         workers=options.workers,
     )
-
-
-def _num_classes(trial: TrialConfig, size: int) -> int:
-    """Opens the data once: what is wrong with it is said before any worker starts."""
-    from train.datasets import open_dataset
-
-    return len(open_dataset(trial.data, trial.data_path, InputSpec(size, size), trial.seed).labels)
 
 
 def search(config: Any, *, join: bool) -> int:
@@ -147,9 +145,10 @@ def finish(config: Any) -> dict[str, Any]:
     Raises:
         DataError: nothing that was tried keeps the budget.
     """
-    from train.search_worker import front, open_study, results
+    from train.search_worker import front, num_run, num_too_slow, open_study, results
 
-    found = results(open_study(config))
+    study = open_study(config)
+    found = results(study)
     numbers = [number for number in front(found) if (config.out / "trials" / f"{number:04}" / "run").is_dir()]
     if not numbers:
         raise DataError(
@@ -177,7 +176,10 @@ def finish(config: Any) -> dict[str, Any]:
         "search": config.out.name,
         "data": config.trial.data,
         "budget": vars(config.budget),
+        "like": None if config.trial.like is None else config.trial.like.name,
         "num_trials": len(found),
+        "num_ended_early": num_run(study) - len(found),
+        "num_too_slow": num_too_slow(study),
         "winner": best["trial"],
         "front": sorted(rows, key=lambda row: row["bytes"]),
         "all": others,
@@ -190,12 +192,13 @@ def finish(config: Any) -> dict[str, Any]:
 def table(result: dict[str, Any]) -> str:
     """The front for a terminal; the winner is marked."""
     head = f"  {'network':32} size  validation  int8 test    bytes   M MACs      ms"
-    lines = [head]
+    lines = [head + (f"  x {result['like']}" if result["like"] else "")]
     for row in result["front"]:
         mark = "*" if row["trial"] == result["winner"] else " "
         lines.append(
             f"{mark} {row['model']:32} {row['size']:4}  {row['validation_accuracy']:10.2%}  {row['accuracy']:9.2%}  "
             f"{row['bytes']:7,}  {row['macs'] / 1e6:7.2f}  {row['latency_ms']:6.3f}"
+            + (f"  {row['time_ratio']:.2f}" if result["like"] else "")
         )
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""One trial of the search: train -> convert -> verify -> time, each the ordinary command line in its own process."""
+"""One trial of the search: time -> train -> convert -> verify, each the ordinary command line in its own process."""
 
 from __future__ import annotations
 
@@ -38,6 +38,22 @@ class OutOfTime(Exception):
 
 class Hopeless(Exception):
     """The engine ended the trial: others were better after as many epochs."""
+
+
+def time_untrained(folder: Path, model: str, size: int, num_classes: int, config: TrialConfig) -> dict[str, float]:
+    """``latency_ms`` and ``time_ratio`` (to `TrialConfig.like`) of the network's int8 form; learning changes neither.
+
+    Raises:
+        DataError: the network cannot be built or timed.
+    """
+    path = folder / "untrained.keras"
+    command = ["train.models", model, "--size", str(size), "--classes", str(num_classes), "--out", str(path)]
+    if _start(command, config, subprocess.DEVNULL).wait() != 0:
+        raise DataError(f"{model} cannot be built for an input of {size} pixels.")
+    files = [file for file in (config.like, path) if file is not None]
+    timed = time_files(files, config)[str(path)]
+    path.unlink()
+    return {name: timed[name] for name in ("latency_ms", "time_ratio")}
 
 
 def train_trial(

@@ -1,4 +1,5 @@
-"""Works on a search until its time or its trials are used up: asks the engine, rejects what is too dear, runs the rest.
+"""Works on a search until its time or its trials are used up: asks the engine, rejects what is too dear by counting or
+by timing the untrained network, runs the rest.
 
 Any number of workers, on one machine or many, share nothing but the search's folder.
 """
@@ -27,15 +28,16 @@ from train.search_space import (
     Candidate,
     any_within,
     excess_before_training,
-    excess_by_speed,
     first_candidates,
     larger_everywhere,
+    narrower,
+    parameters,
     suggest,
 )
-from train.search_trial import Hopeless, OutOfTime, TrialConfig, convert_trial, time_files, train_trial
+from train.search_trial import Hopeless, OutOfTime, TrialConfig, convert_trial, time_untrained, train_trial
 
 STUDY, BUDGET = "search", "budget"
-REDUCTION = 3
+REDUCTION = 2
 INTERRUPTED = 130
 MAX_REJECTED_IN_A_ROW = 200
 
@@ -76,8 +78,8 @@ def begin(config: SearchConfig) -> optuna.Study:
     config.out.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     study = open_study(config)
-    for parameters in first_candidates(config.sizes, config.budget, config.num_classes):
-        study.enqueue_trial(parameters, skip_if_exists=True)
+    for first in first_candidates(config.sizes, config.budget, config.num_classes):
+        study.enqueue_trial(first, skip_if_exists=True)
     return study
 
 
@@ -95,7 +97,7 @@ def open_study(config: SearchConfig, seed: int = 0) -> optuna.Study:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
-    # Asynchronous successive halving: after a rung of epochs the best third goes on, without waiting for the others.
+    # Asynchronous successive halving: after a rung of epochs the better half goes on, without waiting for the others.
     pruner = optuna.pruners.SuccessiveHalvingPruner(max(1, config.trial.epochs // 4), REDUCTION)
     return optuna.create_study(
         storage=storage, sampler=sampler, pruner=pruner, study_name=STUDY, direction="maximize", load_if_exists=True
@@ -115,9 +117,7 @@ def work(config: SearchConfig, worker: int, deadline_s: float) -> None:
         candidate = suggest(trial, config.sizes)
         excess = _certain_excess(study, candidate, config)
         if excess > 0:
-            trial.set_constraint(BUDGET, excess)
-            trial.set_user_attr("rejected", True)
-            study.tell(trial, state=TrialState.PRUNED)
+            _reject(study, trial, excess)
             rejected += 1
             if rejected == MAX_REJECTED_IN_A_ROW:
                 print(f"{rejected} proposals in a row were known or over the budget: ending early.", file=sys.stderr)
@@ -144,25 +144,33 @@ def _run(
     study: optuna.Study, trial: optuna.Trial, candidate: Candidate, config: SearchConfig, deadline_s: float
 ) -> None:
     started_s = time.time()
+    name = candidate.architecture.name
     folder = config.out / "trials" / f"{trial.number:04}"
     folder.mkdir(parents=True, exist_ok=True)
-    trial.set_user_attr("model", candidate.architecture.name)
+    trial.set_user_attr("model", name)
+    figures = time_untrained(folder, name, candidate.size, config.num_classes, config.trial)
+    excess = config.budget.excess(figures)
+    if excess > 0:
+        trial.set_user_attr("slow", True)
+        _reject(study, trial, excess)
+        shape = narrower(candidate, excess)
+        if shape is not None:
+            study.enqueue_trial(parameters(shape), skip_if_exists=True)
+        words = f"{figures['latency_ms']:.3f} ms, {excess:.0%} over the budget, not trained"
+        _say(study, config, deadline_s, trial.number, candidate, words)
+        return
     trial.set_user_attr("ran", True)
 
     def report(epoch: int, accuracy: float) -> bool:
         trial.report(accuracy, epoch)
         return not trial.should_prune()
 
-    run = train_trial(folder, candidate.architecture.name, candidate.size, config.trial, report, deadline_s)
+    run = train_trial(folder, name, candidate.size, config.trial, report, deadline_s)
     history = json.loads((run / "metrics.json").read_text("utf-8"))["history"]
     accuracy = max(row["validation_accuracy"] for row in history)
     converted = convert_trial(run, folder / "model.tflite", config.trial)
-    figures: dict[str, float] = {"bytes": converted["bytes"], "macs": converted["macs"]}
+    figures |= {"bytes": converted["bytes"], "macs": converted["macs"]}
     excess = config.budget.excess(figures)
-    if converted["passed"]:
-        files = [path for path in (config.trial.like, folder / "model.tflite") if path is not None]
-        figures |= time_files(files, config.trial)[str(files[-1])]
-        excess = config.budget.excess(figures)
     correct = next(iter(converted["correct"].values()))
     result = {
         **figures,
@@ -179,12 +187,15 @@ def _run(
     study.tell(trial, accuracy)
     words = (
         f"{accuracy:.2%} validation, int8 {correct / converted['num_images']:.2%} test, {figures['bytes']:,} bytes, "
-        f"{figures['macs'] / 1e6:.2f} M MACs"
+        f"{figures['macs'] / 1e6:.2f} M MACs, {figures['latency_ms']:.3f} ms"
     )
-    if "latency_ms" in figures:
-        words += f", {figures['latency_ms']:.3f} ms"
     _say(study, config, deadline_s, trial.number, candidate, words + (" – over the budget" if excess > 0 else ""))
     _tidy(study, config)
+
+
+def _reject(study: optuna.Study, trial: optuna.Trial, excess: float) -> None:
+    trial.set_constraint(BUDGET, excess)
+    study.tell(trial, state=TrialState.PRUNED)
 
 
 def results(study: optuna.Study) -> dict[int, dict[str, Any]]:
@@ -220,18 +231,18 @@ def num_run(study: optuna.Study) -> int:
     return sum(bool(trial.user_attrs.get("ran")) for trial in study.get_trials(deepcopy=False))
 
 
+def num_too_slow(study: optuna.Study) -> int:
+    """Networks that were only timed."""
+    return sum(bool(trial.user_attrs.get("slow")) for trial in study.get_trials(deepcopy=False))
+
+
 def _costs(row: dict[str, Any]) -> tuple[float, ...]:
     return -row["validation_accuracy"], row["bytes"], row["latency_ms"]
 
 
 def _certain_excess(study: optuna.Study, candidate: Candidate, config: SearchConfig) -> float:
-    """Over the budget by counting or by the speed measured so far, or larger in everything than what was too slow, or
-    tried already.
-    """
+    """Over the budget by counting, or larger in everything than what was too slow, or tried already."""
     excess = excess_before_training(candidate, config.budget, config.num_classes)
-    measured = [row for row in results(study).values() if "latency_ms" in row]
-    macs = candidate.figures(config.num_classes)["macs"]
-    excess = max(excess, excess_by_speed(macs, measured, config.budget))
     if excess > 0:
         return excess
     for trial in study.get_trials(deepcopy=False):
@@ -241,7 +252,7 @@ def _certain_excess(study: optuna.Study, candidate: Candidate, config: SearchCon
         too_dear = trial.constraints.get(BUDGET, 0.0)
         if other == candidate:
             return max(too_dear, 1e-3)
-        if too_dear > 0 and trial.user_attrs.get("result", {}).get("passed") and larger_everywhere(candidate, other):
+        if trial.user_attrs.get("slow") and larger_everywhere(candidate, other):
             return too_dear
     return 0.0
 

@@ -9,8 +9,8 @@ import pytest
 
 from convert import schema
 from convert.arena import peak_arena_bytes
-from convert.latency import main, measure, refusal
-from edge_runtime.interpreter import available_backends
+from convert.latency import flatbuffer_of, main, measure, refusal
+from edge_runtime.interpreter import Interpreter, available_backends
 
 TOYS = Path(__file__).parents[1] / "edge_runtime" / "toys"
 
@@ -66,6 +66,21 @@ def test_the_command_prints_times_and_sizes_as_json(capsys: pytest.CaptureFixtur
     assert main([path, "--threads", "1", "--seconds", "0.02", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert list(data["bytes"]) == [path] and data["timings"][0]["model"] == path and data["refusals"] == []
+
+
+@pytest.mark.tensorflow
+def test_an_untrained_keras_file_is_timed_as_its_int8_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keras = pytest.importorskip("keras")
+    picture = keras.Input((8, 8, 3))
+    path = tmp_path / "untrained.keras"
+    scores = keras.layers.Dense(4)(keras.layers.Flatten()(keras.layers.Rescaling(1 / 64, -2)(picture)))
+    keras.Model(picture, scores).save(path)
+    model = Interpreter(flatbuffer_of(path))
+    assert (model.input.dtype, model.input.shape, model.output.shape) == ("uint8", (1, 8, 8, 3), (1, 4))
+    reference = str(TOYS / "uint8_metadata.tflite")
+    assert main([reference, str(path), "--threads", "1", "--seconds", "0.02", "--json"]) == 0
+    timings = json.loads(capsys.readouterr().out)["timings"]
+    assert {row["model"] for row in timings} == {reference, str(path)}
 
 
 def test_the_command_refuses_impossible_threads_and_missing_files(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import keras
 
 MODELS = ("seed_cnn", "resnet8", "micro")
-SCALED = "scaled"  # a family: scaled-KIND-wWIDTH-dDEPTH
+SCALED = "scaled"  # a family: scaled-KIND-wWIDTH-dDEPTH[-s2]
 
 
 def build_model(name: str, input_spec: InputSpec, num_classes: int) -> keras.Model:

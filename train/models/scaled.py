@@ -1,8 +1,9 @@
-"""``scaled-KIND-wW-dD``: one family of networks from tiny to large, whose costs are known before anything is built.
+"""``scaled-KIND-wW-dD[-s2]``: a family of networks from tiny to large, whose costs are known before anything is built.
 
 KIND is plain (3x3 convolutions), residual or inverted (inverted residuals); W the channels of the first of three
-stages, doubled at each halving of the picture; D the blocks of a stage. `plan` says what is in a network, `build` makes
-it and `costs` counts it, so the three cannot disagree.
+stages, doubled at each halving of the picture; D the blocks of a stage; with -s2 the first convolution halves the
+picture too, which makes everything behind it four times cheaper. `plan` says what is in a network, `build` makes it and
+`costs` counts it, so the three cannot disagree.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     import keras
 
 KINDS = ("plain", "residual", "inverted")
+STEMS = (1, 2)  # strides of the first convolution
 STAGES = 3
 EXPANSION = 4
-MIN_SIZE = 2 ** (STAGES - 1)
 # Bytes in the packed int8 file besides one a weight, fitted to converted files: an output channel's scales and bias,
 # an operator's tensors and names, the rest.
 CHANNEL_BYTES, OPERATOR_BYTES, FILE_BYTES = 12, 286, 1276
@@ -28,21 +29,29 @@ CHANNEL_BYTES, OPERATOR_BYTES, FILE_BYTES = 12, 286, 1276
 
 @dataclass(frozen=True)
 class Architecture:
-    """One network of the family."""
+    """One network of the family; ``stem`` is the stride of its first convolution."""
 
     kind: str
     width: int
     depth: int
+    stem: int = 1
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS or not 1 <= self.width <= 512 or not 1 <= self.depth <= 16:
+        known = self.kind in KINDS and self.stem in STEMS
+        if not (known and 1 <= self.width <= 512 and 1 <= self.depth <= 16):
             raise UsageError(
-                f"There is no {self.name}: expected {', '.join(KINDS)}, a width of 1 to 512 and a depth of 1 to 16."
+                f"There is no {self.name}: expected {', '.join(KINDS)}, a width of 1 to 512, a depth of 1 to 16 and "
+                "a stem of stride 1 or 2."
             )
 
     @property
     def name(self) -> str:
-        return f"scaled-{self.kind}-w{self.width}-d{self.depth}"
+        return f"scaled-{self.kind}-w{self.width}-d{self.depth}" + (f"-s{self.stem}" if self.stem != 1 else "")
+
+    @property
+    def min_size(self) -> int:
+        """The side in pixels that leaves one pixel to the last stage."""
+        return self.stem * 2 ** (STAGES - 1)
 
 
 @dataclass(frozen=True)
@@ -80,19 +89,19 @@ def parse(name: str) -> Architecture:
     Raises:
         UsageError: it is no such name.
     """
-    found = re.fullmatch(r"scaled-([a-z]+)-w(\d{1,4})-d(\d{1,3})", name)
+    found = re.fullmatch(r"scaled-([a-z]+)-w(\d{1,4})-d(\d{1,3})(?:-s([2-9]))?", name)
     if found is None:
         raise UsageError(
             f"There is no model {name!r}, expected scaled-KIND-wWIDTH-dDEPTH like scaled-residual-w16-d1 "
-            f"(KIND: {', '.join(KINDS)})."
+            f"(KIND: {', '.join(KINDS)}), with -s2 behind it for a first convolution of stride 2."
         )
-    return Architecture(found[1], int(found[2]), int(found[3]))
+    return Architecture(found[1], int(found[2]), int(found[3]), int(found[4] or 1))
 
 
 def plan(architecture: Architecture) -> tuple[Block, ...]:
     """The blocks from the stem to the last stage, in order."""
     width = architecture.width
-    blocks = [Block("stem", (Convolution("stem", 3, width),))]
+    blocks = [Block("stem", (Convolution("stem", 3, width, architecture.stem),))]
     before = width
     for stage in range(STAGES):
         channels = width * 2**stage
@@ -156,9 +165,10 @@ def build(input_spec: InputSpec, num_classes: int, name: str) -> keras.Model:
     from train.models.normalization import normalized_input
 
     architecture = parse(name)
-    if min(input_spec.height, input_spec.width) < MIN_SIZE:
+    least = architecture.min_size
+    if min(input_spec.height, input_spec.width) < least:
         raise UsageError(
-            f"The input is {input_spec.height}x{input_spec.width} but {name} needs at least {MIN_SIZE}x{MIN_SIZE}."
+            f"The input is {input_spec.height}x{input_spec.width} but {name} needs at least {least}x{least}."
         )
     pixels, x = normalized_input(input_spec)
     for block in plan(architecture):
