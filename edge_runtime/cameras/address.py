@@ -16,8 +16,8 @@ FORMS = "0 | /dev/video2 | csi | picamera2 | rtsp://... | http://.../stream.mjpg
 
 @dataclass(frozen=True)
 class CameraAddress:
-    """``kind`` is device, csi, picamera2, http, rtsp, video, folder, synthetic or demo; ``value`` is its index, path, address or
-    options.
+    """``kind`` is device, csi, picamera2, http, rtsp, video, folder, synthetic or demo; ``value`` is its index,
+    path, address or options.
     """
 
     kind: str
