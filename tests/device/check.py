@@ -9,6 +9,7 @@ Needs Debian's mmdebstrap and qemu-user, which it installs when it may; where it
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import dataclasses
 import json
 import os
@@ -18,22 +19,16 @@ import time
 from pathlib import Path
 
 from edge_runtime.interpreter import available_backends
+from tests.device.device_table import Installed, installed_size, table
 from tests.device.emulator import Device, build_counter
+from tests.device.loopback_camera import stream
+from tests.device.material import make_material
 from tests.device.pins import build_wheel
-from tests.device.root import install_wheel, make_root, missing_tools, site_of
+from tests.device.root import install_wheel, make_roots, missing_tools, site_of
 from tests.device.rows import ROWS, Row, row_named
-from tests.device.trial import NUM_PICTURES, Trial, make_material, try_row
+from tests.device.trial import Trial, try_row
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "edge-runtime-devices"
-ON_TOP = ("numpy", "numpy.libs", "cv2", "opencv_python_headless.libs")
-
-
-@dataclasses.dataclass(frozen=True)
-class Installed:
-    """10^6 bytes on the device: all that pip installed, and that without NumPy and OpenCV."""
-
-    all_mb: float
-    on_top_mb: float
 
 
 def main() -> int:
@@ -43,9 +38,13 @@ def main() -> int:
     )
     parser.add_argument("--rows", default=",".join(row.name for row in ROWS), help="which rows (default: all)")
     parser.add_argument("--cpus", help="only these processors, such as cortex-a72")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="how many at the same time (default: all cores)"
+    )
     parser.add_argument("--cache", type=Path, default=CACHE, help=f"where roots are kept (default {CACHE})")
     parser.add_argument("--json", type=Path, help="also write the results here")
     flags = parser.parse_args()
+    started_s = time.monotonic()
     reason = missing_tools()
     if reason:
         print(f"device-check skipped: {reason}")
@@ -56,78 +55,63 @@ def main() -> int:
         print(f"device-check skipped: this machine has no {', '.join(sorted(lacking))} to compare with")
         return 0
     with tempfile.TemporaryDirectory(prefix="device-check-") as folder:
-        trials, installed = _all_trials(rows, flags.cpus.split(",") if flags.cpus else None, flags.cache, Path(folder))
+        plan = [(row, cpu) for row in rows for cpu in row.cpus if flags.cpus is None or cpu in flags.cpus.split(",")]
+        trials, installed, ready_s = _all_trials(plan, flags.jobs, flags.cache, Path(folder))
+    took_s = time.monotonic() - started_s
     print(table(trials, installed))
+    print(
+        f"\n{len(trials)} trials in {took_s:.0f} s, {ready_s - started_s:.0f} s of them to make wheel and roots ready."
+    )
+    passed = bool(trials) and not any(trial.failures for trial in trials)
     if flags.json:
         value = {
             "v": 1,
             "type": "device-check",
-            "passed": not any(trial.failures for trial in trials),
+            "passed": passed,
+            "took_s": round(took_s, 1),
+            "making_ready_s": round(ready_s - started_s, 1),
             "installed": {name: dataclasses.asdict(size) for name, size in installed.items()},
             "trials": [dataclasses.asdict(trial) for trial in trials],
         }
         flags.json.parent.mkdir(parents=True, exist_ok=True)
         flags.json.write_text(json.dumps(value, indent=2) + "\n")
-    return 1 if not trials or any(trial.failures for trial in trials) else 0
+    return 0 if passed else 1
 
 
 def _all_trials(
-    rows: list[Row], cpus: list[str] | None, cache: Path, work: Path
-) -> tuple[list[Trial], dict[str, Installed]]:
+    plan: list[tuple[Row, str]], jobs: int, cache: Path, work: Path
+) -> tuple[list[Trial], dict[str, Installed], float]:
+    """The trials of ``plan`` in its order, the sizes by row, and when everything was ready to begin (`time.monotonic`)."""
     wheel, counter = build_wheel(work), build_counter(work)
     material = make_material(work, available_backends())
-    roots = {row.name: make_root(row, cache, work) for row in rows}
-    plan = [(row, cpu) for row in rows for cpu in row.cpus if cpus is None or cpu in cpus]
-    trials: list[Trial] = []
-    installed: dict[str, Installed] = {}
-    started_s = time.monotonic()
-    for number, (row, cpu) in enumerate(plan):
-        left = f", about {(time.monotonic() - started_s) / number * (len(plan) - number):.0f} s left" if number else ""
-        print(f"[{number + 1}/{len(plan)}] {row.name} on {cpu}{left}", file=sys.stderr, flush=True)
-        site, app = site_of(row, roots[row.name]), install_wheel(row, roots[row.name], wheel)
-        installed[row.name] = Installed(_size_mb(site) + _size_mb(app), _size_mb(site, ON_TOP) + _size_mb(app))
-        device = Device(row, roots[row.name], cpu, (app, site), work)
+    rows = list({row.name: row for row, _ in plan}.values())
+    roots = make_roots(rows, cache, work)
+    apps = {root: install_wheel(root, wheel) for root in roots.values()}
+    installed = {row.name: installed_size(site_of(row, roots[row.name]), apps[roots[row.name]]) for row in rows}
+    ready_s = time.monotonic()
+
+    def one(row: Row, cpu: str, address: str) -> Trial:
+        folder = work / f"{row.name}-{cpu}"
+        folder.mkdir()
+        root = roots[row.name]
+        device = Device(row, root, cpu, (apps[root], site_of(row, root)), folder)
         try:
-            trials.append(try_row(device, material, counter))
+            return try_row(device, material, apps[root] / "edge_runtime" / "models", address, counter)
         except TimeoutError as error:
-            trials.append(Trial(row.name, cpu, (str(error),)))
+            return Trial(row.name, cpu, (str(error),), num_stalls=device.num_stalls)
         finally:
             device.close()
-        for failure in trials[-1].failures:
-            print(f"  {failure}", file=sys.stderr, flush=True)
-    return trials, installed
 
-
-def table(trials: list[Trial], installed: dict[str, Installed]) -> str:
-    """The results for people, in columns."""
-    lines = [
-        f"{'device':<23} {'processor':<11} works  right of {NUM_PICTURES}  largest step  other labels  import s  "
-        "peak MB  installed MB (on top)  M instructions a frame"
-    ]
-    for trial in trials:
-        size = installed[trial.row]
-        count = "-" if trial.instructions_a_frame is None else f"{trial.instructions_a_frame / 1e6:.2f}"
-        lines.append(
-            f"{trial.row:<23} {trial.cpu:<11} {'NO' if trial.failures else 'yes':<5}  {trial.num_correct:>12}  "
-            f"{trial.largest_step:>12}  {trial.num_other_label:>12}  {trial.import_s:>8.2f}  {trial.peak_mb:>7.0f}  "
-            f"{size.all_mb:>12.0f} ({size.on_top_mb:>6.1f})  {count:>22}"
-        )
-    software = sorted({f"{trial.row}: {trial.kernels}" for trial in trials if trial.kernels})
-    lines += ["", *software, "", "Import seconds are emulated ones, and peak memory includes the emulator (about 50 MB a process): "
-              "compare rows, not devices.", "On top: without NumPy and OpenCV."]  # fmt: skip
-    return "\n".join(lines)
-
-
-def _size_mb(folder: Path, without: tuple[str, ...] = ()) -> float:
-    """10^6 bytes of the files below ``folder``, without the named entries of it."""
-    return (
-        sum(
-            path.stat().st_size
-            for path in folder.rglob("*")
-            if path.is_file() and not path.is_symlink() and path.relative_to(folder).parts[0] not in without
-        )
-        / 1e6
-    )
+    with stream() as address, concurrent.futures.ThreadPoolExecutor(max(1, jobs)) as pool:
+        futures = [pool.submit(one, row, cpu, address) for row, cpu in plan]
+        for number, future in enumerate(concurrent.futures.as_completed(futures), start=1):
+            trial = future.result()
+            left_s = (time.monotonic() - ready_s) / number * (len(plan) - number)
+            left = f", about {left_s:.0f} s left" if left_s else ""
+            print(f"[{number}/{len(plan)}] {trial.row} on {trial.cpu}{left}", file=sys.stderr, flush=True)
+            for failure in trial.failures:
+                print(f"  {failure}", file=sys.stderr, flush=True)
+    return [future.result() for future in futures], installed, ready_s
 
 
 if __name__ == "__main__":

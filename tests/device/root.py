@@ -5,12 +5,15 @@ A root is kept under the digest of all that went into it, so a second check on t
 
 from __future__ import annotations
 
+import concurrent.futures
 import hashlib
+import itertools
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from tests.device.pins import pip_for, row_pins
@@ -51,42 +54,69 @@ def missing_tools() -> str:
     return ""
 
 
-def make_root(row: Row, cache: Path, work: Path) -> Path:
-    """The ready root of ``row`` below ``cache``."""
-    pins = row_pins(row)
+def make_roots(rows: list[Row], cache: Path, work: Path) -> dict[str, Path]:
+    """The ready roots below ``cache`` by the name of their row, several made at the same time."""
+    by_base: dict[str, list[Row]] = {}
+    for row in rows:
+        by_base.setdefault(_base_name(row), []).append(row)
+
+    def make(same_base: list[Row]) -> list[tuple[str, Path]]:
+        return [(row.name, _make_root(row, cache, work)) for row in same_base]
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        return dict(itertools.chain.from_iterable(pool.map(make, by_base.values())))
+
+
+def _make_root(row: Row, cache: Path, work: Path) -> Path:
     base = _base(row, cache)
-    recipe = hashlib.sha256("\n".join([base.name, row.python, *row.platforms, *pins]).encode()).hexdigest()[:12]
-    site = base / "opt" / f"site-{recipe}"
+    site = site_of(row, base)
     if not site.exists():
         _say(f"{row.name}: installing the pinned wheels")
         unfinished = site.with_name("site-unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        pip_for(row, "install", ["--target", unfinished], pins, work)
+        pip_for(row, "install", ["--target", unfinished], row_pins(row), work)
         unfinished.rename(site)
     return base
 
 
 def site_of(row: Row, root: Path) -> Path:
     """The folder below ``root`` with the wheels of ``row``."""
-    recipe = hashlib.sha256("\n".join([root.name, row.python, *row.platforms, *row_pins(row)]).encode()).hexdigest()[
-        :12
-    ]
-    return root / "opt" / f"site-{recipe}"
+    recipe = "\n".join([root.name, row.python, *row.platforms, *row_pins(row)])
+    return root / "opt" / f"site-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
-def install_wheel(row: Row, root: Path, wheel: Path) -> Path:
-    """Puts the device package into ``root`` anew, in a folder of its own; gives the folder."""
-    folder = root / "opt" / "app"
-    shutil.rmtree(folder, ignore_errors=True)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", str(folder)]
-    subprocess.run([*command, str(wheel)], check=True)
+def install_wheel(root: Path, wheel: Path) -> Path:
+    """Puts the device package into ``root`` in a folder of its own, named by its content; gives the folder."""
+    folder = root / "opt" / f"app-{content_digest(wheel)}"
+    if not folder.exists():
+        for old in folder.parent.glob("app*"):
+            shutil.rmtree(old)
+        unfinished = folder.with_name("unfinished-app")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(unfinished)]
+        subprocess.run([*command, str(wheel)], check=True)
+        unfinished.rename(folder)
     return folder
+
+
+def content_digest(wheel: Path) -> str:
+    """Twelve digits for the files of ``wheel``, whatever dates they carry."""
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(wheel) as archive:
+        for name in sorted(archive.namelist()):
+            content = archive.read(name)
+            digest.update(f"{len(name)} {name} {len(content)} ".encode() + content)
+    return digest.hexdigest()[:12]
+
+
+def _base_name(row: Row) -> str:
+    recipe = ",".join([row.suite, row.architecture, *PYTHON_PACKAGES, *row.debs])
+    return f"{row.suite}-{row.architecture}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
 def _base(row: Row, cache: Path) -> Path:
     packages = [*PYTHON_PACKAGES, *row.debs]
-    recipe = hashlib.sha256(",".join([row.suite, row.architecture, *packages]).encode()).hexdigest()[:12]
-    root = cache / f"{row.suite}-{row.architecture}-{recipe}"
+    root = cache / _base_name(row)
     if root.exists():
         return root
     _say(f"{row.name}: unpacking {row.suite} for {row.architecture}")

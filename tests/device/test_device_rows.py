@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.device import emulator
 from tests.device.bundle import bundle_pins
-from tests.device.check import Installed, table
+from tests.device.device_table import Installed, table
 from tests.device.pins import pinned_lines, row_pins
+from tests.device.root import content_digest
 from tests.device.rows import PC, ROWS, Row, row_named
 from tests.device.trial import Trial
 
@@ -66,3 +70,27 @@ def test_the_installer_refuses_another_kind_of_device(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "This bundle is for Python 3.4 on vax, here is Python and processor" in done.stderr
     assert not (tmp_path / "to").exists()
+
+
+@pytest.mark.parametrize(
+    ("program", "told"), [("import time; time.sleep(60)", "stood still for"), ("while True: pass", "took more than")]
+)
+def test_a_program_that_stands_still_or_never_ends_is_killed(
+    program: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator, "LOOK_S", 0.02)
+    monkeypatch.setattr(emulator, "STALLED_LOOKS", 60)
+    monkeypatch.setattr(emulator, "TIMEOUT_LOOKS", 100)
+    process = subprocess.Popen([sys.executable, "-c", program])
+    with pytest.raises(TimeoutError, match=told):
+        emulator.wait_for(process)
+    assert process.returncode == -9
+
+
+def test_a_wheel_is_known_by_its_content_and_not_by_its_dates(tmp_path: Path) -> None:
+    digests = []
+    for name, year, content in (("a", 2020, b"1"), ("b", 2021, b"1"), ("c", 2021, b"2")):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr(zipfile.ZipInfo("edge_runtime/x.py", (year, 1, 1, 0, 0, 0)), content)
+        digests.append(content_digest(tmp_path / name))
+    assert digests[0] == digests[1] != digests[2]

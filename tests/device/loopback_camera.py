@@ -1,0 +1,50 @@
+"""A network camera on loopback that the emulated devices read: numbered JPEG pictures as MJPEG over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import threading
+from collections.abc import Iterator
+
+import cv2
+
+from edge_runtime.cameras.synthetic import numbered_picture, wave_picture
+
+FPS = 15
+
+
+@contextlib.contextmanager
+def stream() -> Iterator[str]:
+    """The camera's address; it sends ``FPS`` pictures a second to whoever connects."""
+    background = wave_picture(240, 320)
+    pictures = [cv2.imencode(".jpg", numbered_picture(background, number))[1].tobytes() for number in range(64)]
+    stopping = threading.Event()
+
+    class Camera(http.server.BaseHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Silent."""
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            number = 0
+            with contextlib.suppress(OSError):
+                while not stopping.wait(1 / FPS):
+                    picture = pictures[number % len(pictures)]
+                    number += 1
+                    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+                    self.wfile.write(head.encode() + picture + b"\r\n")
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Camera)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/stream.mjpg"
+    finally:
+        stopping.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
