@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from convert.source import Source
 from edge_runtime.errors import MissingInputError, ModelError
 from edge_runtime.interpreter import available_backends
+from edge_runtime.quiet_start import quiet_start
 
 # tflite-runtime 2.14 reads models wrongly when TensorFlow was loaded into the process before it ("vector::reserve" or
 # out of memory): the interpreters must be imported first.
@@ -71,10 +72,10 @@ def load_model(path: Path) -> Any:
         MissingInputError: there is no such file.
         ModelError: it is no such model, or holds code (Lambda layers and the like), which is never run.
     """
-    import keras
-
     if not path.is_file():
         raise MissingInputError(f"There is no Keras model {path}; check the path.")
+    with quiet_start():
+        import keras
     keras.backend.clear_session()
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)

@@ -31,6 +31,7 @@ from edge_runtime.contract import ModelSpec, Score
 from edge_runtime.errors import ConfigurationError, ModelError
 from edge_runtime.interpreter import available_backends
 from edge_runtime.model_file import ModelFile, write_model
+from edge_runtime.quiet_start import quiet_start
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,9 @@ def integer_file(source: Source, spec: ModelSpec, calibration: Calibration, io_d
 
 def open_classifiers(float_model: ModelFile, integer_model: ModelFile) -> dict[str, Classifier]:
     """The float model on the preferred interpreter, and the integer model on each that is installed, by name."""
-    integer = {backend: Classifier(integer_model, backend=backend) for backend in available_backends()}
-    return {FLOAT: Classifier(float_model), **integer}
+    with quiet_start():
+        integer = {backend: Classifier(integer_model, backend=backend) for backend in available_backends()}
+        return {FLOAT: Classifier(float_model), **integer}
 
 
 def _file_content(

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from convert.network import MARK, Affine, fixed_model, leading_rescaling, load_model
 from convert.source import Source
 from edge_runtime.errors import DataError, ModelError
+from edge_runtime.quiet_start import quiet_start
 
 _CONVERTER_NAMES = (
     (r"serving_default_image:0", "image"),
@@ -133,7 +134,7 @@ def _convert(model: Any, configure: Callable[[Any], None] = lambda converter: No
     configure(converter)
     try:
         # Keras prints the endpoints of the model that it exports on the way; stdout is for results.
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        with contextlib.redirect_stdout(io.StringIO()), quiet_start(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return bytes(converter.convert())
     except (ValueError, RuntimeError, tf.errors.OpError) as error:

@@ -15,10 +15,10 @@ from typing import Any
 
 from edge_runtime.contract import RESIZE_MODES, InputSpec
 from edge_runtime.errors import EdgeRuntimeError, UsageError
+from edge_runtime.quiet_start import quiet_start
 from train.config import RECIPES, Recipe, TrainConfig, preset
 from train.data_care import lines
 from train.models import MODELS
-from train.quiet_start import quiet_start
 from train.run_place import expect_free
 from train.transfer_config import SCALES, TransferRecipe, transfer, with_changes
 

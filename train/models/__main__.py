@@ -12,8 +12,8 @@ from pathlib import Path
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.quiet_start import quiet_start
 from train.models import build_model
-from train.quiet_start import quiet_start
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

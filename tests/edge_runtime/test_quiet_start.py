@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from train.quiet_start import quiet_start
+from edge_runtime.quiet_start import quiet_start
 
 
 def test_chatter_below_python_is_swallowed_and_later_words_are_not(capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,6 @@
-"""Imports TensorFlow without its start-up chatter: what it prints before its own log level counts is not for people."""
+"""Starts native libraries without their chatter: what TensorFlow and the interpreters print before any log level of
+theirs counts is not for people.
+"""
 
 from __future__ import annotations
 
