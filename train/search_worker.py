@@ -112,7 +112,7 @@ def work(config: SearchConfig, worker: int, deadline_s: float) -> None:
     """
     study = open_study(config, seed=1000 * worker + int(time.time()) % 1000)
     rejected = 0
-    while time.time() + _usual_duration_s(study) < deadline_s and num_run(study) < config.trials:
+    while time.time() + _shortest_duration_s(study) < deadline_s and num_run(study) < config.trials:
         trial = study.ask()
         candidate = suggest(trial, config.sizes)
         excess = _certain_excess(study, candidate, config)
@@ -257,9 +257,8 @@ def _certain_excess(study: optuna.Study, candidate: Candidate, config: SearchCon
     return 0.0
 
 
-def _usual_duration_s(study: optuna.Study) -> float:
-    taken = sorted(row["seconds"] for row in results(study).values())
-    return float(taken[len(taken) // 2]) if taken else 0.0
+def _shortest_duration_s(study: optuna.Study) -> float:
+    return min((float(row["seconds"]) for row in results(study).values()), default=0.0)
 
 
 def _tidy(study: optuna.Study, config: SearchConfig) -> None:

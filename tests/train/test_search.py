@@ -25,7 +25,7 @@ from train.search_space import (
     sizes_for,
     suggest,
 )
-from train.search_trial import Hopeless, OutOfTime, TrialConfig
+from train.search_trial import Hopeless, OutOfTime, TrialConfig, time_untrained
 from train.search_worker import SearchConfig, begin, front, num_run, open_study, results, work
 
 pytest.importorskip("optuna", reason="needs the search engine, part of the workstation's environment")
@@ -174,6 +174,17 @@ def test_what_is_too_slow_before_it_learnt_anything_is_never_trained(tmp_path: P
     assert slow and all(trial.constraints["budget"] > 0 and "ran" not in trial.user_attrs for trial in slow)
     # Of each kind that was too slow at first a narrower one was within.
     assert {name.split("-")[1] for name in pretended} == set(KINDS)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.slow
+def test_a_network_is_timed_before_it_learnt_anything(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    config = TrialConfig("cifar10-mini", None, 4, 0, None, 1)
+    figures = time_untrained(tmp_path, "scaled-plain-w4-d1-s2", 16, 3, config)
+    assert figures["latency_ms"] > 0 and figures["time_ratio"] == 1.0 and list(tmp_path.iterdir()) == []
+    with pytest.raises(DataError, match=r"scaled-plain-w4-d1-s2 cannot be built for an input of 4 pixels"):
+        time_untrained(tmp_path, "scaled-plain-w4-d1-s2", 4, 3, config)
 
 
 def test_what_is_over_the_budget_is_never_trained(tmp_path: Path, pretended: list[str]) -> None:
