@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from edge_runtime.verbs.flags import add_format_flag, print_result, verb_parser
 
 
@@ -21,13 +23,21 @@ def main(arguments: list[str]) -> int:
     flags = parser.parse_args(arguments)
 
     import sys
-    from pathlib import Path
 
     from edge_runtime.service import ServiceConfig, unit_text
 
-    script = Path(sys.executable).with_name("edge-runtime")
+    script = lasting_program(Path(sys.executable).with_name("edge-runtime"))
     default = (str(script),) if script.exists() else (sys.executable, "-m", "edge_runtime")
     program = (flags.program,) if flags.program else default
     text = unit_text(ServiceConfig(program, tuple(flags.run), flags.memory_mb))
     print_result(flags.format, lambda: text.rstrip("\n"), lambda: {"v": 1, "type": "unit", "text": text})
     return 0
+
+
+def lasting_program(script: Path) -> Path:
+    """``script``, by the link ``current`` where it is in the release that this link names: the next release moves the link."""
+    release = script.parent.parent
+    current = release.parent.with_name("current")
+    if release.parent.name == "releases" and current.is_symlink() and current.resolve() == release.resolve():
+        return current / script.relative_to(release)
+    return script

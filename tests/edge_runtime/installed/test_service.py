@@ -16,6 +16,7 @@ import pytest
 from edge_runtime import cli
 from edge_runtime.errors import ConfigurationError
 from edge_runtime.service import ServiceConfig, unit_text
+from edge_runtime.verbs.service import lasting_program
 from edge_runtime.watchdog import Watchdog
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
@@ -70,6 +71,16 @@ def test_an_argument_with_a_line_break_is_refused() -> None:
 def test_the_verb_prints_the_unit(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["service", "--program", "/opt/e", "--format", "jsonl", "--", "--camera", "csi"]) == 0
     assert "run --give-up-s inf --camera csi" in json.loads(capsys.readouterr().out)["text"]
+
+
+def test_a_unit_follows_the_link_that_names_its_release(tmp_path: Path) -> None:
+    for release in ("old", "new"):
+        (tmp_path / "releases" / release / "bin").mkdir(parents=True)
+    (tmp_path / "current").symlink_to("releases/new")
+    old, new = (tmp_path / "releases" / release / "bin" / "edge-runtime" for release in ("old", "new"))
+    assert lasting_program(new) == tmp_path / "current" / "bin" / "edge-runtime"
+    assert lasting_program(old) == old
+    assert lasting_program(Path("/opt/edge-runtime/bin/edge-runtime")) == Path("/opt/edge-runtime/bin/edge-runtime")
 
 
 class Manager:
@@ -128,6 +139,7 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.loop import Loop, LoopConfig
 from edge_runtime.model_file import default_model
 from edge_runtime.sinks import open_sink
+from edge_runtime.verbs.service import lasting_program
 from edge_runtime.watchdog import Watchdog
 
 def answer():
