@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
 
 
 def lasting_program(script: Path) -> Path:
-    """``script``, by the link ``current`` where it is in the release that this link names: the next release moves the link."""
+    """``script``, by the link ``current`` where that names its release: the next release moves the link."""
     release = script.parent.parent
     current = release.parent.with_name("current")
     if release.parent.name == "releases" and current.is_symlink() and current.resolve() == release.resolve():
