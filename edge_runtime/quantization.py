@@ -44,13 +44,14 @@ def real_table(tensor: TensorSpec) -> Float | None:
 def pixel_table(normalization: Normalization, tensor: TensorSpec) -> Stored | None:
     """The stored input value of each pixel value: (256, 1) or (256, 3) in the tensor's dtype, columns R, G, B.
 
-    None when raw pixel bytes already are the input tensor, as in the files that ``convert`` writes by default.
+    None when raw pixel bytes can be the input tensor: each is within half a step of the exact value, so no rounding is
+    closer. So it is in the files that ``convert`` writes by default, and in those of others with mean and deviation 127.5.
     """
     pixels = np.arange(256, dtype=np.float64)[:, None]
-    table = quantize((pixels - np.array(normalization.mean)) / np.array(normalization.std), tensor)
-    if tensor.dtype == "uint8" and bool((table == pixels).all()):
+    real = (pixels - np.array(normalization.mean)) / np.array(normalization.std)
+    if tensor.dtype == "uint8" and bool((np.abs(real / tensor.scale + tensor.zero_point - pixels) < 0.501).all()):
         return None
-    return table
+    return quantize(real, tensor)
 
 
 def apply_pixel_table(image: NDArray[np.uint8], table: Stored | None) -> Stored:

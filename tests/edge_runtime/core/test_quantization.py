@@ -56,6 +56,12 @@ def test_no_table_is_needed_when_scale_and_zero_point_are_the_normalisation():
     assert pixel_table(Normalization((127.0,), (128.0,)), UINT8) is None
 
 
+def test_no_table_is_needed_when_raw_bytes_are_as_close_as_rounding_gets():
+    halves = TensorSpec((1, 1, 1, 3), "uint8", 1 / 127.5, 127)  # the exact values are 0.5 below the pixels
+    assert pixel_table(Normalization((127.5,), (127.5,)), halves) is None
+    assert pixel_table(Normalization((128.5,), (127.5,)), halves) is not None
+
+
 def test_int8_takes_pixel_minus_128():
     table = pixel_table(Normalization((0.0,), (1.0,)), INT8)
     assert table.dtype == np.int8
