@@ -45,7 +45,8 @@ def pixel_table(normalization: Normalization, tensor: TensorSpec) -> Stored | No
     """The stored input value of each pixel value: (256, 1) or (256, 3) in the tensor's dtype, columns R, G, B.
 
     None when raw pixel bytes can be the input tensor: each is within half a step of the exact value, so no rounding is
-    closer. So it is in the files that ``convert`` writes by default, and in those of others with mean and deviation 127.5.
+    closer. So it is in the files that ``convert`` writes by default, and in those of others
+    with mean and deviation 127.5.
     """
     pixels = np.arange(256, dtype=np.float64)[:, None]
     real = (pixels - np.array(normalization.mean)) / np.array(normalization.std)
