@@ -48,7 +48,9 @@ def time_untrained(folder: Path, model: str, size: int, num_classes: int, config
     """
     path = folder / "untrained.keras"
     command = ["train.models", model, "--size", str(size), "--classes", str(num_classes), "--out", str(path)]
-    if _start(command, config, subprocess.DEVNULL).wait() != 0:
+    process = _start(command, config, subprocess.DEVNULL)
+    process.communicate()
+    if process.returncode != 0:
         raise DataError(f"{model} cannot be built for an input of {size} pixels.")
     files = [file for file in (config.like, path) if file is not None]
     timed = time_files(files, config)[str(path)]
