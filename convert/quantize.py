@@ -130,7 +130,8 @@ def _calibrated(source: Source, images: NDArray[np.uint8], operators: str, io_dt
 def _convert(model: Any, configure: Callable[[Any], None] = lambda converter: None) -> bytes:
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    with quiet_start():
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
     configure(converter)
     try:
         # Keras prints the endpoints of the model that it exports on the way; stdout is for results.
