@@ -117,13 +117,14 @@ def _interleaved(flatbuffers: Mapping[str, bytes], backend: str, threads: int, s
         name: min(_call_ms(interpreter, inputs[name]) for _ in range(3)) for name, interpreter in interpreters.items()
     }
     usual_ms = statistics.median(first_ms.values())
+    names, reference = list(interpreters), next(iter(interpreters))
     every = {name: max(1, round(ms / (_SLOW * usual_ms))) for name, ms in first_ms.items()}
+    every[reference] = 1  # ratios need it beside every other model, slow or not
     pause_s = _SPIN_S if threads > 1 else 0.0
     round_s = sum(
         (1e-3 * (1 + (_WARM_UP if threads > 1 else 1)) * ms + pause_s) / every[name] for name, ms in first_ms.items()
     )
     num_rounds = int(min(MAX_ROUNDS, max(MIN_ROUNDS, seconds / max(round_s, 1e-6))))
-    names, reference = list(interpreters), next(iter(interpreters))
     times: dict[str, dict[int, float]] = {name: {} for name in names}
     label = f"Timing {backend}, {threads} thread{'s' if threads > 1 else ''}"
     for number in with_progress(range(num_rounds), label):

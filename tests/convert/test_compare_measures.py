@@ -87,3 +87,20 @@ def test_the_command_refuses_impossible_threads_and_missing_files(capsys: pytest
     assert main(["missing.tflite"]) == 66
     assert main([str(TOYS / "uint8.tflite"), "--threads", "0"]) == 2
     assert "expected numbers of at least 1" in capsys.readouterr().err
+
+
+def test_a_slow_reference_takes_part_in_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    from convert import latency
+
+    toy = (Path(__file__).parents[1] / "edge_runtime" / "toys" / "uint8.tflite").read_bytes()
+    slowness = {}
+
+    def call_ms(interpreter: object, image: object) -> float:
+        # The first interpreter that is timed is the reference; it takes a hundred times as long as the others.
+        slowness.setdefault(id(interpreter), 1.0 if slowness else 100.0)
+        return slowness[id(interpreter)]
+
+    monkeypatch.setattr(latency, "_call_ms", call_ms)
+    timings, _ = latency.measure({"slow": toy, "fast": toy, "other": toy}, threads=(1,), seconds=0.1)
+    assert {timing.ratio for timing in timings if timing.model == "slow"} == {1.0}
+    assert all(timing.runs == timings[0].runs for timing in timings if timing.backend == timings[0].backend)
