@@ -99,15 +99,11 @@ def open_flagged_classifier(flags: Namespace, model: ModelFile) -> Classifier:
     import cv2
 
     from edge_runtime.classifier import Classifier
-    from edge_runtime.quiet_start import quiet_start
 
     if not 1 <= flags.threads <= 64:
         raise UsageError(f"--threads is {flags.threads}, expected 1 to 64.")
     cv2.setNumThreads(flags.threads)
-    with quiet_start():
-        return Classifier(
-            model, threads=flags.threads, backend=flags.backend, threshold=flags.threshold, top_k=flags.top_k
-        )
+    return Classifier(model, threads=flags.threads, backend=flags.backend, threshold=flags.threshold, top_k=flags.top_k)
 
 
 def read_picture(name: str) -> bytes:
