@@ -23,6 +23,7 @@ from optuna.trial import TrialState
 
 from edge_runtime.errors import ConfigurationError, DataError, EdgeRuntimeError, MissingInputError
 from train.models.scaled import parse
+from train.search_pruner import COSTS, AmongNoDearer
 from train.search_space import (
     Budget,
     Candidate,
@@ -37,7 +38,6 @@ from train.search_space import (
 from train.search_trial import Hopeless, OutOfTime, TrialConfig, convert_trial, time_untrained, train_trial
 
 STUDY, BUDGET = "search", "budget"
-REDUCTION = 2
 INTERRUPTED = 130
 MAX_REJECTED_IN_A_ROW = 200
 
@@ -97,8 +97,8 @@ def open_study(config: SearchConfig, seed: int = 0) -> optuna.Study:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
-    # Asynchronous successive halving: after a rung of epochs the better half goes on, without waiting for the others.
-    pruner = optuna.pruners.SuccessiveHalvingPruner(max(1, config.trial.epochs // 4), REDUCTION)
+    quarter = max(1, config.trial.epochs // 4)
+    pruner = AmongNoDearer((quarter, 2 * quarter))
     return optuna.create_study(
         storage=storage, sampler=sampler, pruner=pruner, study_name=STUDY, direction="maximize", load_if_exists=True
     )
@@ -135,7 +135,7 @@ def work(config: SearchConfig, worker: int, deadline_s: float) -> None:
             _say(study, config, deadline_s, trial.number, candidate, str(error))
             if not any(other.state is TrialState.COMPLETE for other in study.get_trials(deepcopy=False)):
                 raise
-        except BaseException:
+        except BaseException:  # also a Ctrl-C: the others must not wait for a trial that nobody works on
             study.tell(trial, state=TrialState.FAIL)
             raise
 
@@ -159,6 +159,8 @@ def _run(
         words = f"{figures['latency_ms']:.3f} ms, {excess:.0%} over the budget, not trained"
         _say(study, config, deadline_s, trial.number, candidate, words)
         return
+    time_cost = figures["latency_ms" if config.trial.like is None else "time_ratio"]
+    trial.set_user_attr(COSTS, (candidate.figures(config.num_classes)["bytes"], time_cost))
     trial.set_user_attr("ran", True)
 
     def report(epoch: int, accuracy: float) -> bool:

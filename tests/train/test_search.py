@@ -13,6 +13,7 @@ from edge_runtime.errors import ConfigurationError, DataError, MissingInputError
 from train import search_worker
 from train.models.scaled import KINDS, Architecture
 from train.search import configuration, finish, parse, table
+from train.search_pruner import COSTS
 from train.search_space import (
     WIDTHS,
     Budget,
@@ -291,6 +292,22 @@ def test_the_winner_is_the_best_on_validation_and_becomes_an_ordinary_run_direct
     assert " x seed.tflite\n" in table({**result, "like": "seed.tflite"})
     kept = [path.parent.name for path in sorted(tmp_path.glob("trials/*/run"))]
     assert kept == [f"{row['trial']:04}" for row in sorted(result["front"], key=lambda row: row["trial"])]
+
+
+def test_only_those_no_dearer_that_learnt_more_make_a_trial_hopeless(tmp_path: Path) -> None:
+    study = open_study(settings(tmp_path))  # 4 epochs: looked at after 1 and after 2
+
+    def hopeless(costs: tuple[float, float], accuracy: float, epoch: int = 1) -> bool:
+        trial = study.ask()
+        trial.set_user_attr(COSTS, costs)
+        trial.report(accuracy, epoch)
+        return trial.should_prune()
+
+    assert not hopeless((100, 1.0), 0.5), "the first has nobody to be compared with"
+    assert not hopeless((50, 1.0), 0.1) and not hopeless((100, 0.5), 0.1), "smaller, or faster"
+    assert hopeless((104, 1.04), 0.05) and hopeless((200, 2.0), 0.05)
+    assert not hopeless((200, 2.0), 0.6)
+    assert not hopeless((200, 2.0), 0.01, epoch=3), "no rung"
 
 
 def test_without_anything_within_the_budget_there_is_no_winner(tmp_path: Path, pretended: list[str]) -> None:
