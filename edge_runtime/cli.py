@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except SystemExit as error:  # argparse: 0 after --help, 2 after a usage error
         return error.code if isinstance(error.code, int) else 2
-    except Exception:
+    except Exception:  # the last door: what gets here is our defect, and says so with the exit code for it
         import traceback
 
         traceback.print_exc()

@@ -21,7 +21,7 @@ def quiet_start() -> Iterator[None]:
             os.dup2(kept.fileno(), 2)
             try:
                 yield
-            except BaseException:
+            except BaseException:  # any end but the good one needs what was kept, also an exit
                 os.dup2(original, 2)
                 kept.seek(0)
                 os.write(2, kept.read())

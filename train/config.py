@@ -89,7 +89,13 @@ def modern(epochs: int = 36) -> Recipe:
 
 RECIPES = {"adam": adam, "modern": modern}
 # What each architecture is trained with unless told otherwise: (recipe, epochs).
-PRESETS = {"seed_cnn": ("adam", 10), "resnet8": ("modern", 30), "micro": ("modern", 36), "scaled": ("modern", 24)}
+PRESETS = {
+    "seed_cnn": ("adam", 10),
+    "resnet8": ("modern", 30),
+    "micro": ("modern", 36),
+    "small": ("modern", 36),
+    "scaled": ("modern", 24),
+}
 
 
 def preset(model: str, recipe: str | None = None, epochs: int | None = None) -> Recipe:

@@ -17,14 +17,21 @@ from train.__main__ import main as train_main
 
 @dataclass(frozen=True)
 class ZooModel:
-    """How the model of a zoo file was trained; its name is the architecture's."""
+    """How the model of a zoo file was trained; its name is the architecture's. ``changes`` are flags of
+    `python -m train` for what differs from the recipe.
+    """
 
     recipe: str
     epochs: int
+    changes: tuple[str, ...] = ()
     seed: int = 0
 
 
-ZOO = {"micro": ZooModel("modern", 45), "resnet8": ZooModel("modern", 120)}
+ZOO = {
+    "micro": ZooModel("modern", 45),
+    "resnet8": ZooModel("modern", 120),
+    "small": ZooModel("modern", 36, ("--label-smoothing", "0.1", "--cutout", "8")),
+}
 
 
 def flags_of(name: str, out: Path, data_path: Path | None = None) -> list[str]:
@@ -32,6 +39,7 @@ def flags_of(name: str, out: Path, data_path: Path | None = None) -> list[str]:
     model = ZOO[name]
     flags = ["--data", "cifar10", "--model", name, "--name", name, "--recipe", model.recipe]
     flags += ["--epochs", str(model.epochs), "--seed", str(model.seed), "--out", str(out), "--resume"]
+    flags += model.changes
     return flags if data_path is None else [*flags, "--data-path", str(data_path)]
 
 

@@ -40,7 +40,7 @@ class MjpegCamera(FrameSource):
         self._socket = _connect(address, self.name)
         try:
             boundary, rest = _request(self._socket, address, self.name)
-        except BaseException:
+        except BaseException:  # whatever it was, nobody else can close the socket of an object that never was
             self._socket.close()
             raise
         self._parts = MultipartReader(boundary)

@@ -220,6 +220,7 @@ def test_the_token_opens_the_page_with_all_its_parts(run: Run, page: Any, tmp_pa
         run("--web-token-file", str(tmp_path / "token"))
         page.wait_for(f"{LABEL} === 'red'")
         page.wait_for("document.getElementById('stage').className === ''")
+        assert page.value(LABEL) == "red"
     finally:
         page.call("Network.setExtraHTTPHeaders", headers={})
 

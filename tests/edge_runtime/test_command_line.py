@@ -386,7 +386,8 @@ def test_a_second_instance_on_the_same_camera_is_refused_with_75() -> None:
 def test_cameras_that_many_can_read_are_not_locked() -> None:
     address = CameraAddress("http", "http://cam/")
     with only_user_of(address), only_user_of(address):
-        pass
+        both = True
+    assert both
 
 
 def test_classifying_does_not_import_what_only_a_live_camera_needs(toy_path: Path, pictures: Path) -> None:

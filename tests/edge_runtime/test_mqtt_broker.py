@@ -77,6 +77,8 @@ class Broker:
         if self._ca is not None:
             subscriber.tls_set(str(self._ca))
         subscriber.on_connect = lambda client, *_: client.subscribe("#", 1)
+        subscribed = threading.Event()
+        subscriber.on_subscribe = lambda *_: subscribed.set()
         subscriber.on_message = lambda _client, _data, message: self.heard.append(
             (message.topic, message.payload.decode(), bool(message.retain))
         )
@@ -84,6 +86,7 @@ class Broker:
         subscriber.connect("localhost", self.port)
         subscriber.loop_start()
         self._subscriber = subscriber
+        assert subscribed.wait(10), "what is not retained would be missed"
 
     def close(self) -> None:
         if self._subscriber is not None:
@@ -197,7 +200,8 @@ def test_a_killed_process_leaves_its_last_will(broker: Broker) -> None:
     until(lambda: any(state["label"] for state in broker.states()), 30)
     process.kill()
     process.wait(10)
-    until(lambda: broker.on("home/door/availability") == ["online", "offline"])
+    until(lambda: len(broker.on("home/door/availability")) == 2)
+    assert broker.on("home/door/availability") == ["online", "offline"]
 
 
 def test_after_the_broker_s_return_the_last_state_and_the_events_come(

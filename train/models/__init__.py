@@ -14,7 +14,7 @@ from edge_runtime.errors import UsageError
 if TYPE_CHECKING:
     import keras
 
-MODELS = ("seed_cnn", "resnet8", "micro")
+MODELS = ("seed_cnn", "resnet8", "micro", "small")
 SCALED = "scaled"  # a family: scaled-KIND-wWIDTH-dDEPTH[-s2]
 
 
