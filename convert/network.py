@@ -118,9 +118,9 @@ def fixed_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
     """A clone for batch size 1 that ends in a softmax; if ``strip`` without its leading Rescaling, which comes back
     as the Affine.
     """
+    model = load_model(source.model)  # first, because it loads Keras quietly
     import keras
 
-    model = load_model(source.model)
     outside = Affine(source.input_mean, source.input_std)
     rescaling, affine = leading_rescaling(model, outside) if strip else (None, outside)
     shape = (1, source.spec.input.height, source.spec.input.width, 3)
