@@ -111,12 +111,18 @@ class Collector:
         sharp, thumbnail = sharpness(pixels), _thumbnail(pixels)
         if sharp < self.config.min_sharpness:
             self.num_blurred += 1
-            self.refusal = f"blurred, or nothing to see: sharpness {sharp:.0f}, expected {self.config.min_sharpness:g}"
+            self.refusal = (
+                f"blurred, or nothing to see: sharpness {sharp:.0f}, expected {self.config.min_sharpness:g} "
+                "(--min-sharpness)"
+            )
             return None
         change = min((float(np.abs(thumbnail - known).mean()) for known in self._thumbnails), default=np.inf)
         if change < self.config.min_change:
             self.num_alike += 1
-            self.refusal = f"like one that was kept: change {change:.1f}, expected {self.config.min_change:g}; move it"
+            self.refusal = (
+                f"like one that was kept: change {change:.1f}, expected {self.config.min_change:g} (--min-change); "
+                "move it"
+            )
             return None
         file = self._write(pixels)
         self._thumbnails.append(thumbnail)
