@@ -143,9 +143,7 @@ class Probation:
 
     def _take_back(self, state: StoreState, reason: str | None) -> StoreState:
         _log.warning("Model %s is taken back: %s", state.current[:12], reason or "it is damaged.")
-        state = self._store.rollback(reason)
-        self._stamp = self._read_stamp()
-        return state
+        return self._store.rollback(reason, expected=state.current)
 
     def _read_stamp(self) -> tuple[int, int] | None:
         try:

@@ -130,19 +130,27 @@ class Store:
                 "older one. Sign it with a higher version, or go back with: edge-runtime rollback."
             )
 
-    def rollback(self, reason: str | None = None) -> StoreState:
-        """Goes back to the model before; with a ``reason``, the one in use is remembered as refused.
+    def rollback(self, reason: str | None = None, expected: str | None = None) -> StoreState:
+        """Goes back to the model before; with a ``reason``, the one left is remembered as refused.
+
+        With ``expected``, only that model is left: when another came into use meanwhile, that one stays, and the
+        expected one is no longer one to go back to.
 
         Raises:
             MissingInputError: there is none before.
         """
         with self.changing() as state:
-            if len(state.history) < 2:
+            left = state.current if expected is None else expected
+            refused = dict(state.refused) if reason is None else {**state.refused, left: reason}
+            if left != state.current:
+                history = tuple(entry for entry in state.history if entry != left)
+                changed = dataclasses.replace(state, history=history, refused=refused)
+            elif len(state.history) < 2:
                 raise MissingInputError(
                     f"There is no model before {state.current[:12]}, so nothing can be rolled back; install one."
                 )
-            refused = dict(state.refused) if reason is None else {**state.refused, state.current: reason}
-            changed = StoreState(history=state.history[:-1], refused=refused, floor=state.floor)
+            else:
+                changed = StoreState(history=state.history[:-1], refused=refused, floor=state.floor)
             self._write(changed)
         return changed
 

@@ -28,7 +28,7 @@ from edge_runtime.store import SHIPPED, Store
 def until_changed(ask: Callable[[int], Classifier | None], clock: Any, probation: Any = None) -> Classifier | None:
     """What the loop is given in the end, once the loader's thread is done."""
     probation = probation or ask
-    for _ in range(3):
+    for _ in range(6):
         clock.now_s += 0.2
         if (changed := ask(0)) is not None:
             return changed
@@ -88,6 +88,26 @@ def test_a_model_that_cannot_be_loaded_is_taken_back_and_remembered(
     assert store.state().refused == {bad: "It does not fit into memory."}
     with pytest.raises(ModelError, match="It does not fit into memory"):
         store.add(make_model(2))
+
+
+def test_a_good_model_that_is_installed_while_a_bad_one_loads_is_used(
+    store: Store, clock: Any, make_model: Callable[..., bytes]
+) -> None:
+    good: list[str] = []
+
+    def load(path: Path) -> Classifier:
+        if path.stem == bad:
+            good.append(store.add(make_model(2)))
+            raise ModelError("It does not fit into memory.")
+        return Classifier(open_model(path))
+
+    probation = Probation(store, load, clock)
+    probation.begin()
+    bad = store.add(make_model(1))
+    changed = until_changed(probation, clock)
+    assert changed is not None and changed.contract.provenance["number"] == 2
+    assert store.state().history == (SHIPPED, *good)
+    assert store.state().refused == {bad: "It does not fit into memory."}
 
 
 def test_after_three_bad_ends_the_model_before_starts(

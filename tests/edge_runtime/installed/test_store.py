@@ -55,6 +55,18 @@ def test_rollback_goes_back_one_model_at_a_time(store: Store, make_model: Callab
         store.rollback()
 
 
+def test_a_model_that_came_into_use_meanwhile_is_not_rolled_back(
+    store: Store, make_model: Callable[..., bytes]
+) -> None:
+    bad = store.add(make_model(1))
+    good = store.add(make_model(2))
+    state = store.rollback("It does not load.", expected=bad)
+    assert state == store.state()
+    assert (state.history, state.probation) == ((SHIPPED, good), True)
+    assert state.refused == {bad: "It does not load."}
+    assert store.rollback().current == SHIPPED
+
+
 def test_a_refused_model_is_remembered_with_its_reason(store: Store, make_model: Callable[..., bytes]) -> None:
     store.add(make_model(1))
     store.rollback("It saw ghosts.")
