@@ -173,3 +173,5 @@ class _Loading:
             self.outcome = classifier
         except EdgeRuntimeError as error:
             self.outcome = error
+        except Exception as error:  # an interpreter may raise anything at a model, and the old one goes on labelling
+            self.outcome = ModelError(f"It cannot be loaded: {error!r}.")

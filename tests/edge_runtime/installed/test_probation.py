@@ -90,6 +90,29 @@ def test_a_model_that_cannot_be_loaded_is_taken_back_and_remembered(
         store.add(make_model(2))
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MemoryError(), "It cannot be loaded: MemoryError()."),
+        (
+            RuntimeError("failed to allocate tensors"),
+            "It cannot be loaded: RuntimeError('failed to allocate tensors').",
+        ),
+    ],
+)
+def test_whatever_loading_a_model_raises_is_the_reason_why_it_is_taken_back(
+    store: Store, clock: Any, make_model: Callable[..., bytes], error: Exception, reason: str
+) -> None:
+    def load(path: Path) -> Classifier:
+        raise error
+
+    probation = Probation(store, load, clock)
+    probation.begin()
+    bad = store.add(make_model(1))
+    assert until_changed(probation, clock) is None
+    assert store.state().refused == {bad: reason}
+
+
 def test_a_good_model_that_is_installed_while_a_bad_one_loads_is_used(
     store: Store, clock: Any, make_model: Callable[..., bytes]
 ) -> None:
