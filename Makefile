@@ -62,9 +62,12 @@ test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## everything, and the de
 train: $(STAMP) ## train RUN from DATA
 	$(BIN)/python -m train --data "$(PICTURES)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(TRAIN_FLAGS)
 
-# A run directory appears only when training is complete, so its existence is all that must be known.
+# A run directory appears only when training is complete. One that exists is taken as it is, unless DATA was given and
+# is not what it was trained on.
+GIVEN := $(filter command,$(origin DATA))
 convert: $(STAMP) ## train RUN unless it exists, then write OUT, verified
-	@test -e "$(RUN)" || $(MAKE) --no-print-directory train
+	@if test ! -e "$(RUN)"; then $(MAKE) --no-print-directory train; \
+	else $(if $(GIVEN),$(BIN)/python -m train --resume --data "$(PICTURES)" --model $(MODEL) --out "$(RUN)",echo "$(RUN) is complete already; it is converted again." >&2); fi
 	$(BIN)/python -m convert "$(RUN)" --out "$(OUT)" $(CONVERT_FLAGS)
 	$(if $(SIGN),$(BIN)/python -m convert.sign "$(OUT)" --key "$(SIGN)")
 

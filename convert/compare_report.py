@@ -155,12 +155,16 @@ def accuracy_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     head += ["precision", "recall", "F1", *(f"accuracy, {backend}" for backend in backends[1:])]
     body = []
     for row in comparison.rows:
-        first = row.accuracy
-        cells = [row.name, f"{first.accuracy:.2%}", f"{first.interval[0]:.2%} to {first.interval[1]:.2%}"]
-        cells += [_points(-first.drop), f"{first.mcnemar_p:.2g}", f"{first.agreement:.2%}"]
-        cells += [f"{first.macro_precision:.3f}", f"{first.macro_recall:.3f}", f"{first.macro_f1:.3f}"]
-        by_backend = {accuracy.backend: f"{accuracy.accuracy:.2%}" for accuracy in row.accuracies}
-        body.append(cells + [by_backend.get(backend, "cannot run it") for backend in backends[1:]])
+        by_backend = {accuracy.backend: accuracy for accuracy in row.accuracies}
+        first = by_backend.get(backends[0])
+        if first is None:
+            cells = [row.name, "cannot run it", *["–"] * 7]
+        else:
+            cells = [row.name, f"{first.accuracy:.2%}", f"{first.interval[0]:.2%} to {first.interval[1]:.2%}"]
+            cells += [_points(-first.drop), f"{first.mcnemar_p:.2g}", f"{first.agreement:.2%}"]
+            cells += [f"{first.macro_precision:.3f}", f"{first.macro_recall:.3f}", f"{first.macro_f1:.3f}"]
+        rest = [by_backend.get(backend) for backend in backends[1:]]
+        body.append(cells + ["cannot run it" if found is None else f"{found.accuracy:.2%}" for found in rest])
     return head, body
 
 

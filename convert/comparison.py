@@ -94,6 +94,7 @@ def compare(config: CompareConfig) -> Comparison:
     scores = _scores(variants, refusals, source.test)
     reference = _mobilenet(config) if config.mobilenet else ()
     timings, _ = measure({v.name: v.model.flatbuffer for v in variants}, config.threads, config.seconds)
+    rows = [_row(variant, scores, timings, refusals, source) for variant in variants]
     return Comparison(
         run=config.run.name,
         num_images=len(source.test),
@@ -101,8 +102,9 @@ def compare(config: CompareConfig) -> Comparison:
         backends=available_backends(),
         threads=config.threads,
         processor=processor_name(),
-        rows=tuple(_row(variant, scores, timings, refusals, source) for variant in variants),
-        failures=tuple(failures),
+        rows=tuple(row for row in rows if row.accuracies),
+        # What no interpreter runs has no figures to compare, only reasons.
+        failures=(*failures, *(Failure(row.name, row.group, _reasons(row)) for row in rows if not row.accuracies)),
         reference=reference,
         reference_text=reference_sentence(reference, int8_instructions()) if reference else "",
     )
@@ -170,6 +172,10 @@ def _call_cost(classifier: Classifier, frame: np.ndarray) -> float:
     started_s = time.perf_counter()
     classifier.probabilities(frame)
     return time.perf_counter() - started_s
+
+
+def _reasons(row: Row) -> str:
+    return "; ".join(f"it does not run on {backend}: {reason}" for backend, reason in row.refusals.items())
 
 
 def _row(

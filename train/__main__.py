@@ -19,7 +19,7 @@ from edge_runtime.quiet_start import quiet_start
 from train.config import RECIPES, Recipe, TrainConfig, preset
 from train.data_care import lines
 from train.models import MODELS
-from train.run_place import expect_free
+from train.run_place import expect_free, expect_same_data
 from train.transfer_config import SCALES, TransferRecipe, transfer, with_changes
 
 EXAMPLES = """examples:
@@ -131,14 +131,17 @@ def train(args: argparse.Namespace) -> None:
     config = configuration(args)
     checkpoints = args.checkpoints or args.out.with_name(f"{args.out.name}.checkpoint")
     if args.resume and args.out.exists():
-        print(f"{args.out} is complete already; nothing to do.", file=sys.stderr)
+        expect_same_data(args.out, args.data)
+        print(f"{args.out} is complete already; nothing to do. (--force trains again.)", file=sys.stderr)
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if not (args.resume or args.force):
         expect_free(args.out, checkpoints)
     from train.datasets import open_dataset
 
-    dataset = open_dataset(config.data, args.data_path, config.input, config.seed, skip_bad=args.skip_bad)
+    dataset = open_dataset(
+        config.data, args.data_path, config.input, config.seed, skip_bad=args.skip_bad, progress=sys.stderr
+    )
     if dataset.care is not None:
         print("\n".join(lines(dataset.care)), file=sys.stderr)
     with quiet_start():

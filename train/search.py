@@ -209,9 +209,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parse(arguments)
         config = configuration(options)
         failed = search(config, join=options.join)
-        if failed or options.join:
+        if options.join:
             return failed
-        result = finish(config)
+        try:
+            result = finish(config)  # what the others finished is not lost with a worker that died
+        except DataError:
+            if failed:
+                return failed
+            raise
+        if failed:
+            print(f"a worker ended with exit code {failed}; the others' trials are below", file=sys.stderr)
     except EdgeRuntimeError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

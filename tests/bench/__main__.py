@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from edge_runtime.cameras.synthetic import wave_picture
-from edge_runtime.model_file import default_model, open_model
+from edge_runtime.model_file import open_model, shipped_models
+from tests.bench import live
 from tests.bench.page import to_markdown, to_svg
 from tests.bench.race import ROOT, Contender, Timing, race
 
@@ -80,21 +81,32 @@ def run(folder: Path, models: Sequence[Path], peers: Path | None, rounds: int) -
     return races
 
 
+def whole_programs(folder: Path, num_frames: int) -> tuple[live.Figure, ...]:
+    """Start-up, a network camera, memory: programs that run alone, one after the other."""
+    picture = folder / "picture.jpg"
+    cv2.imwrite(str(picture), wave_picture(720, 1280))
+    print("whole programs ...", file=sys.stderr, flush=True)
+    return live.start_up(picture), live.network_camera(), live.memory(num_frames)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--model", type=Path, action="append", help="a .tflite of ours (default: the shipped one)")
+    parser.add_argument("--model", type=Path, action="append", help="a .tflite of ours (default: the shipped ones)")
     parser.add_argument("--peers", type=Path, help="python of the peers' environment (default: leave the peers out)")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
+    parser.add_argument("--frames", type=int, default=20_000, help="frames of the memory figure (default 20,000)")
     flags = parser.parse_args()
     with TemporaryDirectory() as folder:
-        races = run(Path(folder), flags.model or [default_model()], flags.peers, flags.rounds)
+        races = run(Path(folder), flags.model or list(shipped_models().values()), flags.peers, flags.rounds)
+        figures = whole_programs(Path(folder), flags.frames)
     machine = f"{platform.machine()}, Python {platform.python_version()}"
     flags.out.parent.mkdir(parents=True, exist_ok=True)
-    table = to_markdown(races, machine)
+    table = to_markdown(races, machine) + "\n" + live.to_markdown(figures)
     flags.out.with_suffix(".md").write_text(table, encoding="utf-8")
     flags.out.with_suffix(".svg").write_text(to_svg(races), encoding="utf-8")
-    data = {title: [dataclasses.asdict(timing) for timing in timings] for title, timings in races.items()}
+    data: dict[str, Any] = {title: [dataclasses.asdict(row) for row in timings] for title, timings in races.items()}
+    data["whole programs"] = [dataclasses.asdict(figure) for figure in figures]
     flags.out.with_suffix(".json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     print(table)
     return 0

@@ -13,6 +13,7 @@ from convert.compare_report import (
     Accuracy,
     Comparison,
     Row,
+    accuracy_table,
     order,
     recommend,
     reference_sentence,
@@ -74,6 +75,16 @@ def test_a_form_that_a_backend_refuses_is_not_recommended_and_its_reason_is_said
     text = to_markdown(found)
     assert "int16 does not run on tflite: unknown operator" in text
     assert "pruned 50 % could not be made: no pictures" in text
+
+
+def test_a_form_that_only_the_second_backend_runs_shows_its_accuracy_there_alone() -> None:
+    accuracy = dataclasses.replace(row("x", rate=0.61).accuracy, backend="tflite")
+    odd = dataclasses.replace(row("odd", refusals={"litert": "no kernel"}), accuracies=(accuracy,))
+    found = dataclasses.replace(comparison(row(FLOAT32), odd), backends=("litert", "tflite"))
+    head, body = accuracy_table(found)
+    assert dict(zip(head, body[1], strict=True))["accuracy, litert"] == "cannot run it"
+    assert dict(zip(head, body[1], strict=True))["accuracy, tflite"] == "61.00%"
+    assert dict(zip(head, body[0], strict=True))["accuracy, tflite"] == "cannot run it"
 
 
 def test_the_markdown_and_the_json_hold_every_figure_of_a_row() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import cv2
@@ -139,13 +140,26 @@ def test_files_left_out_on_request_are_named(tmp_path: Path) -> None:
     classes(tmp_path, {"cup": 40, "pen": 40})
     (tmp_path / "cup" / "broken.jpg").write_bytes(b"no picture")
     (tmp_path / "pen" / "clip.mov").write_bytes(b"film")
-    with pytest.raises(DataError, match=r"clip.mov.*or --skip-bad to leave them out"):
+    with pytest.raises(DataError, match=r"clip.mov.*or --skip-bad of python -m train to leave them out"):
         open_folder(tmp_path, SPEC)
     texts = {item.text: item.files for item in care_of(tmp_path, skip_bad=True).warnings if item.kind == "skipped"}
     assert texts == {
         "1 file(s) have no picture's ending and are left out.": ("pen/clip.mov",),
         "1 file(s) cannot be decoded and are left out.": ("cup/broken.jpg",),
     }
+
+
+def test_a_class_called_unknown_is_refused_because_that_is_the_answer_of_an_unsure_model(tmp_path: Path) -> None:
+    classes(tmp_path, {"cup": 2, "Unknown": 2})
+    with pytest.raises(DataError, match=r"Unknown.*Expected another name .*such as nothing or other: rename"):
+        open_folder(tmp_path, SPEC)
+
+
+def test_how_far_the_first_look_is_can_be_seen(tmp_path: Path) -> None:
+    classes(tmp_path, {"cup": 40, "pen": 40})
+    told = io.StringIO()
+    open_folder(tmp_path, SPEC, progress=told)
+    assert f"looking at the pictures in {tmp_path.name} 80/80" in told.getvalue()
 
 
 def test_splits_may_be_called_otherwise_and_lie_in_one_folder_more(tmp_path: Path) -> None:

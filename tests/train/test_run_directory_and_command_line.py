@@ -88,6 +88,13 @@ def test_a_run_is_neither_overwritten_unasked_nor_repeated_by_resume(
     assert "already exists and would be overwritten; choose another --out, or give --force" in capsys.readouterr().err
     assert main(flags(pictures, out, "--resume")) == 0
     assert "complete already; nothing to do" in capsys.readouterr().err
+    (out / "config.json").write_text(json.dumps({"data": str(pictures / ".." / pictures.name)}))
+    assert main(flags(pictures, out, "--resume")) == 0
+    (out / "config.json").write_text(json.dumps({"data": "/other/photos"}))
+    capsys.readouterr()
+    assert main(flags(pictures, out, "--resume")) == 2
+    assert f"was trained on /other/photos, not on {pictures}. Give the new run a name" in capsys.readouterr().err
+    (out / "config.json").unlink()
     assert list(out.iterdir()) == []
     assert main(flags(pictures, out, "--force")) == 0
     assert (out / "model.keras").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 
 from edge_runtime.errors import ConfigurationError, DataError, MissingInputError, UsageError
-from train import search_worker
+from train import search_trial, search_worker
 from train.models.scaled import KINDS, Architecture
-from train.search import configuration, finish, parse, table
+from train.progress import Progress
+from train.search import configuration, finish, main, parse, table
 from train.search_pruner import COSTS
 from train.search_space import (
     WIDTHS,
@@ -294,6 +296,14 @@ def test_the_winner_is_the_best_on_validation_and_becomes_an_ordinary_run_direct
     assert kept == [f"{row['trial']:04}" for row in sorted(result["front"], key=lambda row: row["trial"])]
 
 
+def test_the_lines_that_training_prints_are_the_ones_that_the_search_reads() -> None:
+    printed = io.StringIO()
+    row = {"epoch": 3, "loss": 0.5, "train_accuracy": 0.456, "validation_accuracy": 0.2, "seconds": 1.0}
+    Progress(printed, 30).epoch(row, 30)
+    found = search_trial._EPOCH.search(printed.getvalue())
+    assert found is not None and (int(found[1]), float(found[2])) == (3, 45.6)
+
+
 def test_only_those_no_dearer_that_learnt_more_make_a_trial_hopeless(tmp_path: Path) -> None:
     study = open_study(settings(tmp_path))  # 4 epochs: looked at after 1 and after 2
 
@@ -319,6 +329,22 @@ def test_without_anything_within_the_budget_there_is_no_winner(tmp_path: Path, p
     slow = settings(tmp_path, trials=1, budget=Budget(max_latency_ms=1e-9))
     with pytest.raises(DataError, match=r"Timed again alone, none of 1 networks keeps the budget"):
         finish(slow)
+
+
+def test_a_worker_that_died_does_not_take_the_trials_of_the_others_with_it(
+    tmp_path: Path, pretended: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def one_dies(config: Any, *, join: bool) -> int:
+        begin(config)
+        work(config, 0, time.time() + 60)
+        return 70
+
+    monkeypatch.setattr("train.search.search", one_dies)
+    assert main(["--out", str(tmp_path / "found"), "--trials", "2", "--epochs", "4", "--minutes", "1"]) == 0
+    assert "a worker ended with exit code 70" in capsys.readouterr().err
+    monkeypatch.setattr("train.search.search", lambda config, *, join: 70)
+    begin(configuration(parse(["--out", str(tmp_path / "empty")])))
+    assert main(["--out", str(tmp_path / "empty")]) == 70
 
 
 def test_flags_out_of_range_are_refused_in_words(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -19,7 +20,13 @@ NUM_VALIDATION = {"cifar10-mini": 1_000, "cifar10": 5_000}
 
 
 def open_dataset(
-    data: str, data_path: Path | None, input_spec: InputSpec, seed: int, *, skip_bad: bool = False
+    data: str,
+    data_path: Path | None,
+    input_spec: InputSpec,
+    seed: int,
+    *,
+    skip_bad: bool = False,
+    progress: TextIO | None = None,
 ) -> Dataset:
     """The data set ``data``: one of NAMED or a folder; ``data_path`` is where the complete ``cifar10`` lies.
 
@@ -36,7 +43,7 @@ def open_dataset(
     elif data == "cifar10":
         training, test = _complete(data_path, input_spec)
     else:
-        return open_folder(Path(data).expanduser(), input_spec, skip_bad=skip_bad)
+        return open_folder(Path(data).expanduser(), input_spec, skip_bad=skip_bad, progress=progress)
     train, validation = cut_validation(training.labels, NUM_VALIDATION[data], seed)
     return Dataset(data, cifar10.LABELS, training.pick(train), training.pick(validation), test, cifar10.CITATION)
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -22,19 +23,24 @@ from train.datasets.cutting import Picture, cut, disjoint, listed
 from train.datasets.dataset import Dataset, FileSplit
 from train.datasets.oddities import oddities
 from train.duplicates import facts_of
+from train.progress import Stage
 
 SPLIT_NAMES = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
     "test": "test", "testing": "test",
 }  # fmt: skip
+UNKNOWN = "unknown"  # as in edge_runtime/postprocess.py, which is no door of training's
 IGNORED = ("thumbs.db", "desktop.ini", "__macosx")
 SPLITS = ("train", "validation", "test")
 
 
-def open_folder(folder: Path, input_spec: InputSpec, *, skip_bad: bool = False) -> Dataset:
+def open_folder(
+    folder: Path, input_spec: InputSpec, *, skip_bad: bool = False, progress: TextIO | None = None
+) -> Dataset:
     """The data set in ``folder``: labels are the class directories' names, sorted; its ``care`` says what may not work.
 
-    With ``skip_bad``, files that cannot be decoded or are no pictures are left out with a warning.
+    With ``skip_bad``, files that cannot be decoded or are no pictures are left out with a warning. How far reading
+    is goes to ``progress``.
 
     Raises:
         MissingInputError: there is no such folder.
@@ -43,7 +49,7 @@ def open_folder(folder: Path, input_spec: InputSpec, *, skip_bad: bool = False) 
     if not folder.is_dir():
         raise MissingInputError(f"There is no folder {folder}; expected cifar10-mini, cifar10 or a folder of classes.")
     root = _below_wrapper(folder)
-    reader = _Reader(root, skip_bad)
+    reader = _Reader(root, skip_bad, progress)
     given = reader.splits()
     labels = sorted({picture.label for picture in given["train"]})
     if len(labels) < 2:
@@ -78,8 +84,8 @@ def open_folder(folder: Path, input_spec: InputSpec, *, skip_bad: bool = False) 
 class _Reader:
     """Reads the pictures below ``root`` and gathers what it left out."""
 
-    def __init__(self, root: Path, skip_bad: bool) -> None:
-        self.root, self.skip_bad = root, skip_bad
+    def __init__(self, root: Path, skip_bad: bool, progress: TextIO | None) -> None:
+        self.root, self.skip_bad, self.progress = root, skip_bad, progress
         self.warnings: list[DataWarning] = []
 
     def splits(self) -> dict[str, list[Picture]]:
@@ -114,6 +120,12 @@ class _Reader:
         _expect_none(
             badly_named, "have blanks at an end or control characters in their names", "plain class names: rename"
         )
+        mistakable = [path for path in entries if path.name.lower() == UNKNOWN]
+        _expect_none(
+            mistakable,
+            "have the name of the answer of a model that is not sure",
+            "another name for what belongs to no class, such as nothing or other: rename",
+        )
         files: list[tuple[Path, str]] = []
         odd: list[Path] = []
         for path in entries:
@@ -124,8 +136,13 @@ class _Reader:
                 raise DataError(f"The class directory {path} has no picture; expected at least one: fill or remove it.")
             files += [(file, path.name) for file in pictures]
         self._bad(odd, "have no picture's ending", f"one of {' '.join(PICTURE_SUFFIXES)}: rename or remove them")
+        stage = Stage(self.progress, f"looking at the pictures in {folder.name}", len(files)) if self.progress else None
+        results: list[Picture | None] = []
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            results = list(pool.map(self._read, files))
+            for result in pool.map(self._read, files):
+                results.append(result)
+                if stage:
+                    stage.step()
         unreadable = [file for (file, _), result in zip(files, results, strict=True) if result is None]
         self._bad(
             unreadable, "cannot be decoded", "whole JPEG, PNG, WebP, BMP or TIFF pictures: replace or remove them"
@@ -147,7 +164,7 @@ class _Reader:
             names = [file.relative_to(self.root).as_posix() for file in files]
             self.warnings.append(warning("skipped", f"{len(files)} file(s) {fault} and are left out.", names))
         else:
-            _expect_none(files, fault, f"{expected}, or --skip-bad to leave them out")
+            _expect_none(files, fault, f"{expected}, or --skip-bad of python -m train to leave them out")
 
 
 def _below_wrapper(folder: Path) -> Path:
