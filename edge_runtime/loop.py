@@ -49,8 +49,9 @@ class LoopConfig:
 class Loop:
     """One camera, one classifier, one sink; ``clock`` is monotonic seconds.
 
-    ``between_frames`` is called before every frame and every 0.25 s without one, with the number of labels given so
-    far. A classifier that it returns is used from the next frame on; while the loop hangs, it is not called.
+    ``between_frames`` is called before every frame and every 0.25 s without one, with the numbers of labels given so
+    far and of frames whose label came too late. A classifier that it returns is used from the next frame on; while the
+    loop hangs, it is not called.
     ``observer`` sees every judged frame and a `Pulse` at least every 0.25 s.
     """
 
@@ -61,7 +62,7 @@ class Loop:
         sink: Sink,
         config: LoopConfig,
         clock: Callable[[], float] = monotonic_s,
-        between_frames: Callable[[int], Classifier | None] = lambda num_labels: None,
+        between_frames: Callable[[int, int], Classifier | None] = lambda num_labels, num_late: None,
         observer: Observer | None = None,
     ) -> None:
         self._observer, self._next_pulse_s = observer, -1.0
@@ -72,7 +73,7 @@ class Loop:
         self._start_s = clock()
         self._health = Health(self._start_s, config.health)
         self._condition = STARTING
-        self._processed = self._refused = self._too_old = self._in_hand = self._labels = 0
+        self._processed = self._refused = self._too_old = self._in_hand = self._labels = self._late = 0
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Status:
         """Runs until the camera ends, ``max_frames`` labels are given or ``should_stop``; the status is also sent to
@@ -84,7 +85,7 @@ class Loop:
         if self._observer is not None:
             self._observer.model(self._classifier)
         while not should_stop() and (self.config.max_frames is None or self._labels < self.config.max_frames):
-            self._use(self._between_frames(self._labels))
+            self._use(self._between_frames(self._labels, self._late))
             frame = self._source.read(POLL_S)
             now_s = self._clock()
             if frame is None:
@@ -175,6 +176,7 @@ class Loop:
         self._timings.add("wait", (started_s - frame.captured_s) * 1e3)
         self._timings.add("classify", (finished_s - started_s) * 1e3)
         if self._source.live and age_ms > self.config.max_age_ms:
+            self._late += 1
             self._discard(age_ms, self._source.counts().captured, finished_s)
             return
         self._timings.add("age", age_ms)

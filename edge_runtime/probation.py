@@ -1,5 +1,5 @@
 """Follows the store while the live loop runs: a newly installed model is loaded beside the old one, used from one frame
-to the next, and must give labels for a minute; one that cannot is taken back and remembered.
+to the next, and must give labels for a minute (`Trial`); one that cannot is taken back and remembered.
 
 Loading happens in a thread, so that labels of the old model go on; the loop only asks between frames.
 """
@@ -18,15 +18,16 @@ from edge_runtime.clock import monotonic_s
 from edge_runtime.errors import EdgeRuntimeError, ModelError
 from edge_runtime.signatures import split_signature, trusted_keys
 from edge_runtime.store import SHIPPED, Store, StoreState
+from edge_runtime.trial import PROBATION_S, Trial
 
-PROBATION_S = 60.0
 MAX_FAILED_STARTS = 3
 CHECK_EVERY_S = 0.1
 _log = logging.getLogger(__name__)
 
 
 class Probation:
-    """Called between two frames with the number of labels so far; gives a classifier when the model was changed.
+    """Called between two frames with the numbers of labels and of late ones so far (see `Trial`); gives a classifier
+    when the model was changed.
 
     ``load`` makes a classifier of a model file. Use `begin` before the first model is loaded and `end` when the run
     ends well; a run that does neither counts as a crash of the model on probation.
@@ -39,9 +40,8 @@ class Probation:
         self._model, self._version = SHIPPED, 0
         self._stamp: tuple[int, int] | None = None
         self._checked_s = -1e9
-        self._first_label_s: float | None = None
-        self._num_labels = 0
         self._on_probation = False
+        self._trial = Trial(0, 0, clock())
         self._loading: _Loading | None = None
 
     def begin(self) -> Path:
@@ -67,12 +67,16 @@ class Probation:
         self._follow(state)
         return self._store.path_of(state.current)
 
-    def __call__(self, num_labels: int) -> Classifier | None:
+    def __call__(self, num_labels: int, num_late: int) -> Classifier | None:
         now_s = self._clock()
         if self._on_probation:
-            self._judge(num_labels, now_s)
+            self._judge(num_labels, num_late, now_s)
         if self._loading is not None:
-            return self._loaded(self._loading, num_labels) if self._loading.is_done() else None
+            if not self._loading.is_done():
+                return None
+            changed = self._loaded(self._loading)
+            self._trial = Trial(num_labels, num_late, now_s)
+            return changed
         if now_s - self._checked_s < CHECK_EVERY_S:
             return None
         self._checked_s = now_s
@@ -100,11 +104,10 @@ class Probation:
             return
         self._loading = _Loading(self._load, self._store.path_of(state.current), state)
 
-    def _loaded(self, loading: _Loading, num_labels: int) -> Classifier | None:
+    def _loaded(self, loading: _Loading) -> Classifier | None:
         self._loading = None
         if isinstance(loading.outcome, Classifier):
             self._follow(loading.state)
-            self._num_labels = num_labels
             _log.warning("From the next frame on: model %s.", loading.state.current[:12])
             return loading.outcome
         _log.warning("The new model is not used: %s", loading.outcome)
@@ -114,8 +117,6 @@ class Probation:
 
     def _follow(self, state: StoreState) -> None:
         self._model, self._on_probation = state.current, state.probation
-        self._first_label_s = None
-        self._num_labels = 0
         self._version = 0 if state.current == SHIPPED else self._version_of(state.current)
 
     def _version_of(self, model: str) -> int:
@@ -127,19 +128,20 @@ class Probation:
         except (OSError, EdgeRuntimeError):
             return 0
 
-    def _judge(self, num_labels: int, now_s: float) -> None:
-        if num_labels > self._num_labels:
-            self._num_labels = num_labels
-            if self._first_label_s is None:
-                self._first_label_s = now_s
-            elif now_s - self._first_label_s >= PROBATION_S:
-                self._on_probation = False
-                try:
-                    self._store.accept(self._model, self._version)
-                    self._stamp = self._read_stamp()
-                    _log.warning("Model %s gave labels for %g s and is kept.", self._model[:12], PROBATION_S)
-                except EdgeRuntimeError as error:
-                    _log.warning("The model works, but that cannot be noted: %s", error)
+    def _judge(self, num_labels: int, num_late: int, now_s: float) -> None:
+        self._trial.add(num_labels, num_late, now_s)
+        if not self._trial.passed and not self._trial.failure:
+            return
+        self._on_probation = False
+        try:
+            if self._trial.failure:
+                self._take_back(self._store.state(), self._trial.failure)
+                return
+            self._store.accept(self._model, self._version)
+            self._stamp = self._read_stamp()
+            _log.warning("Model %s gave labels for %g s and is kept.", self._model[:12], PROBATION_S)
+        except EdgeRuntimeError as error:
+            _log.warning("What was found of the model cannot be noted: %s", error)
 
     def _take_back(self, state: StoreState, reason: str | None) -> StoreState:
         _log.warning("Model %s is taken back: %s", state.current[:12], reason or "it is damaged.")

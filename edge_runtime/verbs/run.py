@@ -82,8 +82,8 @@ def main(arguments: list[str]) -> int:
     ):
         print(f"{source.name} -> {used.model.contract.spec.name}; Ctrl-C ends.", file=sys.stderr)
 
-        def between_frames(num_labels: int) -> Classifier | None:
-            changed = used.between_frames(num_labels)
+        def between_frames(num_labels: int, num_late: int) -> Classifier | None:
+            changed = used.between_frames(num_labels, num_late)
             smallest = smallest_picture(flags, changed.contract.spec.input) if changed is not None else None
             if smallest is not None:
                 source.shrink_for(smallest)

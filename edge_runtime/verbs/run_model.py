@@ -26,9 +26,9 @@ class RunModel:
     def model(self) -> ModelFile:
         return self.classifier.model
 
-    def between_frames(self, num_labels: int) -> Classifier | None:
+    def between_frames(self, num_labels: int, num_late: int) -> Classifier | None:
         self._watchdog.alive()
-        changed = self._probation(num_labels) if self._probation is not None else None
+        changed = self._probation(num_labels, num_late) if self._probation is not None else None
         if changed is not None:
             self.classifier = changed
         return changed

@@ -173,6 +173,30 @@ def test_frames_older_than_the_limit_are_dropped_before_and_after_inference(toy:
     assert "stale" in sink.states
 
 
+def test_between_frames_the_loop_tells_labels_and_those_that_came_too_late(toy: Classifier, clock: Any) -> None:
+    def told(delay_s: float, cost_s: float, picture: Callable[[int], np.ndarray] | None = None) -> tuple[int, int]:
+        camera, seen = SimulatedCamera(clock, picture), [(0, 0)]
+        camera.delay_s = delay_s
+        end_s = clock.now_s + 5.0
+        loop = Loop(
+            SlowClassifier(toy, clock, cost_s),  # type: ignore[arg-type]
+            camera,
+            Collector(),
+            LoopConfig(max_age_ms=100),
+            clock,
+            between_frames=lambda num_labels, num_late: seen.append((num_labels, num_late)),
+        )
+        loop.run(lambda: clock.now_s >= end_s)
+        return seen[-1]
+
+    labels, late = told(0.0, 0.002)
+    assert labels > 100 and late == 0
+    labels, late = told(0.0, 0.2)
+    assert labels == 0 and late >= 20
+    assert told(0.6, 0.002) == (0, 0), "frames that were old already were never the model's"
+    assert told(0.0, 0.002, lambda number: np.zeros((96, 256, 3), np.uint8)) == (0, 0), "nor is a dark picture"
+
+
 def test_a_silent_camera_is_an_event_and_so_is_its_return(toy: Classifier, clock: Any) -> None:
     camera = SimulatedCamera(clock)
     camera.silent = (3.0, 8.0)

@@ -216,7 +216,7 @@ def test_a_new_model_keeps_the_size_that_the_outputs_want(
     monkeypatch.setattr(
         run_model.RunModel,
         "between_frames",
-        lambda self, num_labels: other.pop() if num_labels == 3 and other else None,
+        lambda self, num_labels, num_late: other.pop() if num_labels == 3 and other else None,
     )
     monkeypatch.chdir(tmp_path)
     arguments = ("--model", str(toy_path), "--camera", "synthetic", "--frames", "6", *arguments)

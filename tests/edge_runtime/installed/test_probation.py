@@ -21,16 +21,16 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import ModelError
 from edge_runtime.model_file import open_model
-from edge_runtime.probation import PROBATION_S, Probation
+from edge_runtime.probation import Probation
 from edge_runtime.store import SHIPPED, Store
+from edge_runtime.trial import PATIENCE_S, PROBATION_S
 
 
-def until_changed(ask: Callable[[int], Classifier | None], clock: Any, probation: Any = None) -> Classifier | None:
+def until_changed(probation: Any, clock: Any) -> Classifier | None:
     """What the loop is given in the end, once the loader's thread is done."""
-    probation = probation or ask
     for _ in range(6):
         clock.now_s += 0.2
-        if (changed := ask(0)) is not None:
+        if (changed := probation(0, 0)) is not None:
             return changed
         if probation._loading is not None:
             probation._loading._thread.join()
@@ -54,20 +54,55 @@ def test_a_change_of_the_store_gives_a_loaded_classifier(
     assert until_changed(probation, clock) is None
 
 
+def run_for(probation: Any, clock: Any, seconds: float, labels: int = 0, late: int = 0) -> list[Classifier]:
+    """Ten frames a second of which each adds ``labels`` and ``late``, from 0; the classifiers that the loop is given."""
+    changes = []
+    for number in range(1, round(10 * seconds) + 1):
+        clock.now_s += 0.1
+        changes.append(probation(number * labels, number * late))
+        if probation._loading is not None:
+            probation._loading._thread.join()
+    return [changed for changed in changes if changed is not None]
+
+
 def test_a_model_that_gives_labels_for_a_minute_is_accepted(
     probation: Probation, store: Store, clock: Any, make_model: Callable[..., bytes]
 ) -> None:
     store.add(make_model(1))
     probation.begin()
-    probation(1)
-    clock.now_s += PROBATION_S - 1
-    probation(2)
+    run_for(probation, clock, PROBATION_S - 10, labels=1)
     assert store.state().probation
-    clock.now_s += 2
-    probation(2)  # time alone proves nothing
+    run_for(probation, clock, 600)  # time alone proves nothing
     assert store.state().probation
-    probation(3)
+    run_for(probation, clock, 1)
+    probation(10000, 0)
+    clock.now_s += PROBATION_S
+    probation(10001, 0)  # nor do two labels with a minute between them
+    assert store.state().probation
+    run_for(probation, clock, PROBATION_S, labels=1)
     assert (store.state().probation, store.state().failed_starts) == (False, 0)
+
+
+def test_a_model_whose_labels_are_all_too_late_is_taken_back_after_half_a_minute(
+    probation: Probation, store: Store, clock: Any, make_model: Callable[..., bytes]
+) -> None:
+    slow = store.add(make_model(1))
+    probation.begin()
+    assert run_for(probation, clock, PATIENCE_S - 1, late=1) == []
+    assert store.state().current == slow
+    (before,) = run_for(probation, clock, 3, late=1)
+    assert before.contract.spec.name == Classifier(store.path_of(SHIPPED)).contract.spec.name
+    assert store.state().current == SHIPPED
+    assert "gave no label in time for 30 s" in store.state().refused[slow]
+
+
+def test_a_camera_that_gives_nothing_to_label_never_fails_a_model(
+    probation: Probation, store: Store, clock: Any, make_model: Callable[..., bytes]
+) -> None:
+    store.add(make_model(1))
+    probation.begin()
+    assert run_for(probation, clock, 20 * PATIENCE_S) == []
+    assert (store.state().probation, store.state().refused) == (True, {})
 
 
 def test_a_model_that_cannot_be_loaded_is_taken_back_and_remembered(

@@ -159,7 +159,7 @@ threading.Thread(target=answer, daemon=True).start()
 watchdog = Watchdog()
 with open_camera("synthetic:192x128@30") as source:
     loop = Loop(Hangs(default_model()), source, open_sink("jsonl", sys.stdout, sys.stderr), LoopConfig(),
-                between_frames=lambda labels: watchdog.alive())
+                between_frames=lambda labels, late: watchdog.alive())
     loop.run()
 """
 

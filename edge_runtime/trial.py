@@ -1,0 +1,48 @@
+"""Whether a model on probation labels what it is given: it is kept after a minute of labels, and half a minute of
+frames without one is enough to say no. A camera that gives nothing, or nothing worth a label, proves neither.
+"""
+
+from __future__ import annotations
+
+PROBATION_S = 60.0
+PATIENCE_S = 30.0
+# Labels further apart than this do not prove the time between them.
+LONGEST_GAP_S = 2.0
+
+
+class Trial:
+    """``passed`` once the model has proved itself, ``failure`` says why it must go; neither while nobody knows.
+
+    All counts are of the run so far: ``num_labels`` given, and ``num_late`` frames that the model was given and whose
+    label came too late to be used. ``now_s`` is monotonic.
+    """
+
+    def __init__(self, num_labels: int, num_late: int, now_s: float) -> None:
+        self.passed = False
+        self.failure = ""
+        self._labels_before, self._late_before = num_labels, num_late
+        self._num_labels, self._num_late = num_labels, num_late
+        self._asked_s = now_s
+        self._frame_s: float | None = None
+        self._labelled_s = self._unlabelled_s = 0.0
+
+    def add(self, num_labels: int, num_late: int, now_s: float) -> None:
+        """What happened since the last call, of which there are several a second and one before every frame."""
+        if self.passed or self.failure:
+            return
+        elapsed_s, self._asked_s = now_s - self._asked_s, now_s
+        if num_labels > self._num_labels:
+            self._labelled_s += 0.0 if self._frame_s is None else min(now_s - self._frame_s, LONGEST_GAP_S)
+            self._unlabelled_s = 0.0
+            self._frame_s = now_s
+        elif num_late > self._num_late:
+            self._unlabelled_s += elapsed_s
+            self._frame_s = now_s
+        self._num_labels, self._num_late = num_labels, num_late
+        labels, late = num_labels - self._labels_before, num_late - self._late_before
+        if self._unlabelled_s >= PATIENCE_S:
+            self.failure = f"It gave no label in time for {self._unlabelled_s:.0f} s, though frames came."
+        elif self._labelled_s >= PROBATION_S and labels < late:
+            self.failure = f"It gave {labels} labels in time and {late} too late, expected most in time."
+        else:
+            self.passed = self._labelled_s >= PROBATION_S
