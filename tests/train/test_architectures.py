@@ -26,7 +26,7 @@ def multiply_accumulates(model: keras.Model) -> int:
 
 @pytest.mark.parametrize(
     ("name", "parameters", "macs"),
-    [("resnet8", 78_666, 12_501_632), ("micro", 69_594, 8_660_064)],
+    [("resnet8", 78_666, 12_501_632), ("micro", 69_594, 8_660_064), ("small", 465_194, 73_171_904)],
 )
 def test_an_architecture_has_its_published_size(name: str, parameters: int, macs: int) -> None:
     model = build_model(name, InputSpec(32, 32), 10)

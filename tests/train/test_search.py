@@ -347,6 +347,24 @@ def test_a_worker_that_died_does_not_take_the_trials_of_the_others_with_it(
     assert main(["--out", str(tmp_path / "empty")]) == 70
 
 
+def test_who_joins_works_for_the_search_that_is_there_and_leaves_its_end_to_the_first(
+    tmp_path: Path, pretended: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--out", str(tmp_path), "--trials", "3", "--epochs", "4", "--minutes", "1"]
+    config = configuration(parse(words))
+    begin(config)
+    work(config, 0, time.time() + 60)
+
+    def joined(config: Any, *, join: bool) -> int:
+        assert join
+        work(config, 1, time.time() + 60)
+        return 0
+
+    monkeypatch.setattr("train.search.search", joined)
+    assert main([*words, "--join"]) == 0
+    assert len(pretended) == 3 and not (tmp_path / "front.json").exists()
+
+
 def test_flags_out_of_range_are_refused_in_words(tmp_path: Path) -> None:
     for name in ("epochs", "trials", "minutes", "workers"):
         with pytest.raises(UsageError, match=rf"--{name} is 0.*, expected a number above 0"):
