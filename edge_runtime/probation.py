@@ -1,27 +1,29 @@
 """Follows the store while the live loop runs: a newly installed model is loaded beside the old one, used from one frame
-to the next, and must give labels for a minute (`Trial`); one that cannot is taken back and remembered.
+to the next, and must give labels for a minute (`Trial`); one that cannot is taken back and remembered (`Succession`).
 
-Loading happens in a thread, so that labels of the old model go on; the loop only asks between frames.
+The loop only asks between frames. Models are loaded, and the store is read and written, in a thread: labels wait for no
+disk and for no lock that an installation holds.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from edge_runtime.classifier import Classifier
 from edge_runtime.clock import monotonic_s
-from edge_runtime.errors import EdgeRuntimeError, ModelError
-from edge_runtime.signatures import split_signature, trusted_keys
-from edge_runtime.store import SHIPPED, Store, StoreState
-from edge_runtime.trial import PROBATION_S, Trial
+from edge_runtime.errors import ModelError
+from edge_runtime.store import SHIPPED, Store
+from edge_runtime.succession import Succession, Successor
+from edge_runtime.trial import Trial
 
-MAX_FAILED_STARTS = 3
 CHECK_EVERY_S = 0.1
+# At the end of a run a verdict may still be written down.
+LAST_WAIT_S = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -36,116 +38,67 @@ class Probation:
     def __init__(
         self, store: Store, load: Callable[[Path], Classifier], clock: Callable[[], float] = monotonic_s
     ) -> None:
-        self._store, self._load, self._clock = store, load, clock
-        self._model, self._version = SHIPPED, 0
+        self._store, self._clock = store, clock
+        self._succession = Succession(store, load)
+        self._used = Successor(SHIPPED)
+        self._trial: Trial | None = None
         self._stamp: tuple[int, int] | None = None
         self._checked_s = -1e9
-        self._on_probation = False
-        self._trial = Trial(0, 0, clock())
-        self._loading: _Loading | None = None
+        self._work: _Work | None = None
 
     def begin(self) -> Path:
         """The file to start with, after taking back a model whose runs ended badly three times."""
         self._stamp = self._read_stamp()
-        state = self._store.state()
-        if state.probation:
-            state = self._store.count_start(state.current, +1)
-            if state.failed_starts > MAX_FAILED_STARTS:
-                state = self._take_back(state, f"{MAX_FAILED_STARTS} runs with it ended badly.")
-        self._follow(state)
-        return self._store.path_of(state.current)
+        return self._start(self._succession.first(self._store.state()))
 
     def instead(self, error: ModelError) -> Path:
         """The file to start with when the one of `begin` cannot be loaded: the one before, else raises ``error``.
 
         A model on probation is remembered as refused; one that worked before was damaged and may be installed again.
         """
-        state = self._store.state()
-        if len(state.history) < 2:
+        state, failed = self._store.state(), self._used
+        if state.current == failed.model and len(state.history) < 2:
             raise error
-        state = self._take_back(state, str(error) if state.probation else None)
-        self._follow(state)
-        return self._store.path_of(state.current)
+        state = self._succession.take_back(state, failed.model, str(error) if failed.is_judged else None)
+        return self._start(self._succession.first(state))
 
     def __call__(self, num_labels: int, num_late: int) -> Classifier | None:
         now_s = self._clock()
-        if self._on_probation:
-            self._judge(num_labels, num_late, now_s)
-        if self._loading is not None:
-            if not self._loading.is_done():
+        if self._trial is not None:
+            self._trial.add(num_labels, num_late, now_s)
+        if self._work is not None:
+            if not self._work.is_done():
                 return None
-            changed = self._loaded(self._loading)
-            self._trial = Trial(num_labels, num_late, now_s)
-            return changed
-        if now_s - self._checked_s < CHECK_EVERY_S:
-            return None
-        self._checked_s = now_s
-        stamp = self._read_stamp()
-        if stamp != self._stamp:
-            self._stamp = stamp
-            self._look()
+            found, self._work = self._work.found, None
+            return self._take_over(found, Trial(num_labels, num_late, now_s)) if found is not None else None
+        if self._trial is not None and (self._trial.passed or self._trial.failure):
+            self._work = _Work(partial(self._succession.note, self._used, self._trial.failure), is_brief=True)
+            self._trial = None
+        elif now_s - self._checked_s >= CHECK_EVERY_S:
+            self._checked_s = now_s
+            stamp = self._read_stamp()
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._work = _Work(partial(self._succession.next, self._used, self._trial is not None))
         return None
 
     def end(self) -> None:
         """The run ended well, so it is no crash."""
-        if self._on_probation:
-            self._store.count_start(self._model, -1)
+        if self._work is not None and self._work.is_brief:
+            self._work.wait(LAST_WAIT_S)
+        self._succession.end()
 
-    def _look(self) -> None:
-        try:
-            state = self._store.state()
-            if state.current == self._model:
-                self._on_probation = state.probation
-                return
-            if state.probation:
-                self._store.count_start(state.current, +1)
-        except EdgeRuntimeError as error:
-            _log.warning("The model is kept as it is: %s", error)
-            return
-        self._loading = _Loading(self._load, self._store.path_of(state.current), state)
+    def _start(self, first: Successor) -> Path:
+        self._take_over(first, Trial(0, 0, self._clock()))
+        return self._store.path_of(first.model)
 
-    def _loaded(self, loading: _Loading) -> Classifier | None:
-        self._loading = None
-        if isinstance(loading.outcome, Classifier):
-            self._follow(loading.state)
-            _log.warning("From the next frame on: model %s.", loading.state.current[:12])
-            return loading.outcome
-        _log.warning("The new model is not used: %s", loading.outcome)
-        if loading.state.probation:
-            self._take_back(loading.state, str(loading.outcome))
-        return None
-
-    def _follow(self, state: StoreState) -> None:
-        self._model, self._on_probation = state.current, state.probation
-        self._version = 0 if state.current == SHIPPED else self._version_of(state.current)
-
-    def _version_of(self, model: str) -> int:
-        """The signed version, which may raise the floor once a trusted key vouched for it, as `Store.add` saw."""
-        try:
-            content = self._store.path_of(model).read_bytes()
-            _, signature = split_signature(content, model)
-            return signature.version if signature is not None and trusted_keys() else 0
-        except (OSError, EdgeRuntimeError):
-            return 0
-
-    def _judge(self, num_labels: int, num_late: int, now_s: float) -> None:
-        self._trial.add(num_labels, num_late, now_s)
-        if not self._trial.passed and not self._trial.failure:
-            return
-        self._on_probation = False
-        try:
-            if self._trial.failure:
-                self._take_back(self._store.state(), self._trial.failure)
-                return
-            self._store.accept(self._model, self._version)
-            self._stamp = self._read_stamp()
-            _log.warning("Model %s gave labels for %g s and is kept.", self._model[:12], PROBATION_S)
-        except EdgeRuntimeError as error:
-            _log.warning("What was found of the model cannot be noted: %s", error)
-
-    def _take_back(self, state: StoreState, reason: str | None) -> StoreState:
-        _log.warning("Model %s is taken back: %s", state.current[:12], reason or "it is damaged.")
-        return self._store.rollback(reason, expected=state.current)
+    def _take_over(self, found: Successor, trial: Trial) -> Classifier | None:
+        is_new = found.model != self._used.model
+        self._trial = None if not found.is_judged else trial if is_new or self._trial is None else self._trial
+        self._used = dataclasses.replace(found, classifier=None)
+        if found.classifier is not None:
+            _log.warning("From the next frame on: model %s.", found.model[:12])
+        return found.classifier
 
     def _read_stamp(self) -> tuple[int, int] | None:
         try:
@@ -155,25 +108,21 @@ class Probation:
         return found.st_ino, found.st_mtime_ns
 
 
-class _Loading:
-    """A classifier being made, and warmed up, in a thread."""
+class _Work:
+    """One thing that would keep the loop waiting, done in a thread."""
 
-    def __init__(self, load: Callable[[Path], Classifier], path: Path, state: StoreState) -> None:
-        self.state = state
-        self.outcome: Classifier | EdgeRuntimeError | None = None
-        self._make, self._path = load, path
-        self._thread = threading.Thread(target=self._run, name="model-loader", daemon=True)
+    def __init__(self, do: Callable[[], Successor | None], is_brief: bool = False) -> None:
+        self.found: Successor | None = None
+        self.is_brief = is_brief
+        self._do = do
+        self._thread = threading.Thread(target=self._run, name="model-store", daemon=True)
         self._thread.start()
 
     def is_done(self) -> bool:
         return not self._thread.is_alive()
 
+    def wait(self, timeout_s: float | None = None) -> None:
+        self._thread.join(timeout_s)
+
     def _run(self) -> None:
-        try:
-            classifier = self._make(self._path)
-            classifier.classify(np.zeros((48, 64, 3), np.uint8))
-            self.outcome = classifier
-        except EdgeRuntimeError as error:
-            self.outcome = error
-        except Exception as error:  # an interpreter may raise anything at a model, and the old one goes on labelling
-            self.outcome = ModelError(f"It cannot be loaded: {error!r}.")
+        self.found = self._do()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
 import itertools
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ from edge_runtime.cameras.frame import Frame
 from edge_runtime.capture import Capture
 from edge_runtime.classifier import Classifier
 from edge_runtime.contract import InputSpec
-from edge_runtime.errors import ModelError
+from edge_runtime.errors import EdgeRuntimeError, ModelError
 from edge_runtime.model_file import open_model
 from edge_runtime.probation import Probation
 from edge_runtime.store import SHIPPED, Store
@@ -32,8 +35,8 @@ def until_changed(probation: Any, clock: Any) -> Classifier | None:
         clock.now_s += 0.2
         if (changed := probation(0, 0)) is not None:
             return changed
-        if probation._loading is not None:
-            probation._loading._thread.join()
+        if probation._work is not None:
+            probation._work.wait()
     return None
 
 
@@ -60,8 +63,8 @@ def run_for(probation: Any, clock: Any, seconds: float, labels: int = 0, late: i
     for number in range(1, round(10 * seconds) + 1):
         clock.now_s += 0.1
         changes.append(probation(number * labels, number * late))
-        if probation._loading is not None:
-            probation._loading._thread.join()
+        if probation._work is not None:
+            probation._work.wait()
     return [changed for changed in changes if changed is not None]
 
 
@@ -94,6 +97,44 @@ def test_a_model_whose_labels_are_all_too_late_is_taken_back_after_half_a_minute
     assert before.contract.spec.name == Classifier(store.path_of(SHIPPED)).contract.spec.name
     assert store.state().current == SHIPPED
     assert "gave no label in time for 30 s" in store.state().refused[slow]
+
+
+def test_the_loop_itself_never_touches_disk_or_lock(
+    store: Store, clock: Any, make_model: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touched: list[tuple[str, bool]] = []
+
+    def watch(owner: Any, name: str) -> None:
+        original = getattr(owner, name)
+
+        def watched(*arguments: Any) -> Any:
+            touched.append((name, threading.current_thread() is threading.main_thread()))
+            return original(*arguments)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    def load(path: Path) -> Classifier:
+        classifier = Classifier(open_model(path))
+        if classifier.contract.provenance.get("number") == 2:
+            raise ModelError("It does not fit into memory.")
+        return classifier
+
+    probation = Probation(store, load, clock)
+    probation.begin()
+    good, bad = store.add(make_model(1)), make_model(2)
+    for owner, name in ((fcntl, "flock"), (os, "fsync"), (os, "open"), (Path, "read_bytes"), (Path, "rename")):
+        watch(owner, name)
+    assert len(run_for(probation, clock, PROBATION_S + 5, labels=1)) == 1
+    kept = store.state()
+    on_loop = [name for name, is_loop in touched if is_loop]
+    assert on_loop == ["read_bytes"], "that one was this test's own look"
+    store.add(bad)
+    touched.clear()
+    assert run_for(probation, clock, 1, labels=1) == []
+    assert {name for name, _ in touched} == {"flock", "fsync", "open", "read_bytes", "rename"}
+    assert not [name for name, is_loop in touched if is_loop]
+    assert (kept.current, kept.probation) == (good, False)
+    assert (store.state().current, list(store.state().refused)) == (good, [hashlib.sha256(bad).hexdigest()])
 
 
 def test_a_camera_that_gives_nothing_to_label_never_fails_a_model(
@@ -185,6 +226,79 @@ def test_runs_that_end_well_are_no_crashes(store: Store, clock: Any, make_model:
         probation.begin()
         probation.end()
     assert (store.state().probation, store.state().failed_starts) == (True, 0)
+
+
+def test_a_run_that_ends_well_while_a_model_is_loaded_is_no_crash_of_it(
+    store: Store, clock: Any, make_model: Callable[..., bytes]
+) -> None:
+    is_loading, may_load = threading.Event(), threading.Event()
+
+    def load(path: Path) -> Classifier:
+        is_loading.set()
+        may_load.wait(20)
+        return Classifier(open_model(path))
+
+    probation = Probation(store, load, clock)
+    probation.begin()
+    store.add(make_model(1))
+    clock.now_s += 1
+    assert probation(0, 0) is None
+    assert is_loading.wait(20)
+    assert store.state().failed_starts == 1
+    probation.end()
+    may_load.set()
+    assert probation._work is not None
+    probation._work.wait()
+    assert (store.state().probation, store.state().failed_starts) == (True, 0)
+
+
+@pytest.fixture
+def locked(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Makes every store one that this user may read only, from the call on."""
+
+    def refuse(path: Path, content: bytes) -> None:
+        raise EdgeRuntimeError(f"{path} cannot be written (Permission denied).")
+
+    return lambda: monkeypatch.setattr("edge_runtime.store.write_durably", refuse)
+
+
+def test_a_store_that_cannot_be_written_is_followed_without_judging(
+    probation: Probation,
+    store: Store,
+    clock: Any,
+    make_model: Callable[..., bytes],
+    locked: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = store.add(make_model(1))
+    locked()
+    assert probation.begin() == store.path_of(first)
+    assert run_for(probation, clock, 2 * PROBATION_S, labels=1) == []
+    monkeypatch.undo()
+    second = store.add(make_model(2))
+    locked()
+    (changed,) = run_for(probation, clock, 2 * PROBATION_S, late=1)
+    assert changed.contract.provenance["number"] == 2
+    probation.end()
+    assert (store.state().current, store.state().probation, store.state().failed_starts) == (second, True, 0)
+    assert caplog.text.count("New models are used without being judged, for the store cannot be written") == 1
+    assert caplog.text.count("WARNING") == 2
+
+
+def test_a_damaged_model_gives_way_even_where_that_cannot_be_noted(
+    probation: Probation,
+    store: Store,
+    make_model: Callable[..., bytes],
+    locked: Callable[[], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = store.add(make_model(1))
+    locked()
+    probation.begin()
+    assert probation.instead(ModelError("It is cut short.")) == store.path_of(SHIPPED)
+    assert (store.state().current, store.state().refused) == (model, {})
+    assert "That it is taken back cannot be noted" in caplog.text
 
 
 def test_a_proved_model_that_was_damaged_gives_way_to_the_one_before(
