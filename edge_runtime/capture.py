@@ -22,7 +22,7 @@ from typing import IO
 from edge_runtime.backoff import Backoff
 from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.cameras.frame import Frame, FrameSource, SourceCounts
-from edge_runtime.capture_child import Order
+from edge_runtime.capture_child import Order, spec_to_json
 from edge_runtime.clock import monotonic_s
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, InternalError
@@ -116,14 +116,11 @@ class Capture(FrameSource):
         )
 
     def shrink_for(self, spec: InputSpec) -> None:
-        """A model with another input size needs a capture process that decodes for it; the next `read` starts it."""
         if self._shrink_for is None or self._shrink_for == spec:
             return
-        self._shrink_for = spec
+        super().shrink_for(spec)
         if self._child is not None:
-            self._child.terminate(self.config.terminate_s)
-            self._forget_child()
-        self._next_start_s = self._clock()
+            self._child.shrink_for(spec)
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -223,13 +220,15 @@ class _Child:
             self._close_descriptors()
             raise CameraError(f"The capture process cannot start ({error}); check memory and processes.") from error
         order = Order(address, shrink_for, self.shared.fd, self._event_fd, os.getpid())
-        with contextlib.suppress(BrokenPipeError):  # it died already; has_ended will say so
-            _pipe(self.process.stdin).write(order.to_json().encode())
-            _pipe(self.process.stdin).flush()
+        self._tell(order.to_json())
         os.set_blocking(_pipe(self.process.stdout).fileno(), False)
         self._poll = select.poll()
         self._poll.register(self._event_fd, select.POLLIN)
         self._poll.register(_pipe(self.process.stdout).fileno(), select.POLLIN)
+
+    def shrink_for(self, spec: InputSpec) -> None:
+        """Tells it what the pictures are for from now on; the camera stays open."""
+        self._tell(spec_to_json(spec))
 
     def wait(self, timeout_s: float) -> None:
         """Returns when a frame or a message comes, the process ends, or after ``timeout_s``."""
@@ -282,6 +281,11 @@ class _Child:
             _pipe(self.process.stdin).close()
         _pipe(self.process.stdout).close()
         self._close_descriptors()
+
+    def _tell(self, line: str) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it died already; has_ended will say so
+            _pipe(self.process.stdin).write(line.encode())
+            _pipe(self.process.stdin).flush()
 
     def _close_descriptors(self) -> None:
         os.close(self._event_fd)

@@ -1,7 +1,8 @@
 """The process that holds the camera: opens it, reads it, publishes the newest frame, and tries again when it fails.
 
 Everything that may block for ever, crash on a hostile picture or leak lives here, where it can be killed. It is told
-what to do by one line of JSON on stdin, and says what it is doing in lines of JSON on stdout:
+what to do by one line of JSON on stdin, and by each later line which input of a model its pictures are for from then
+on. It says what it is doing in lines of JSON on stdout:
 ``{"state": "opening" | "open" | "trouble" | "ended", "text": ...}``. It never outlives its parent.
 """
 
@@ -10,8 +11,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 import zlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import cv2
@@ -48,19 +51,62 @@ class Order:
         return cls(CameraAddress(**data.pop("address")), shrink_for, **data)
 
 
+def spec_to_json(spec: InputSpec) -> str:
+    """A later line: pictures are for this input from now on."""
+    return json.dumps(asdict(spec)) + "\n"
+
+
+class _Wanted:
+    """The model's input, now: a thread hears of another one while the camera is waited for.
+
+    Reads the descriptor itself, because a thread in Python's own stdin would hold a lock that the end needs.
+    """
+
+    def __init__(self, spec: InputSpec | None, lines: Iterator[bytes]) -> None:
+        self.spec = spec
+        self._lines = lines
+        self._source: FrameSource | None = None
+        threading.Thread(target=self._listen, name="orders", daemon=True).start()
+
+    def now_by(self, source: FrameSource) -> None:
+        """``source`` is the open camera; a line that came while it was being opened holds for it."""
+        self._source = source
+        self._pass_on()
+
+    def _listen(self) -> None:
+        for line in self._lines:
+            self.spec = InputSpec(**json.loads(line))
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._source is not None and self.spec is not None:
+            self._source.shrink_for(self.spec)
+
+
+def _lines(descriptor: int) -> Iterator[bytes]:
+    """Every line, as soon as it is whole, until the writer closes."""
+    unread = b""
+    while content := os.read(descriptor, 4096):
+        *whole, unread = (unread + content).split(b"\n")
+        yield from whole
+
+
 def main() -> None:
     """Serves until killed, or until the camera ends."""
-    order = Order.from_json(sys.stdin.readline())
+    lines = _lines(sys.stdin.fileno())
+    order = Order.from_json(next(lines).decode())
     die_with(order.parent)
     cv2.setNumThreads(1)
     shared = SharedFrames(order.frames_fd)
     backoff = Backoff(FIRST_RETRY_S, RETRY_CAP_S)
+    wanted = _Wanted(order.shrink_for, lines)
     captured = bad = 0
     while True:
         _say("opening", order.address.shown)
         source: FrameSource | None = None
         try:
-            source = open_source(order.address, order.shrink_for)
+            source = open_source(order.address, wanted.spec)
+            wanted.now_by(source)
             _say("open", source.name)
             _serve(source, shared, order.event_fd, captured, bad, backoff)
             _say("ended", source.name)

@@ -60,6 +60,7 @@ class FrameSource(ABC):
     trouble: str = ""
     num_captured: int = 0
     num_bad: int = 0
+    _shrink_for: InputSpec | None = None
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -80,8 +81,13 @@ class FrameSource(ABC):
             CameraError: the camera cannot be opened or went away.
         """
 
-    def shrink_for(self, spec: InputSpec) -> None:  # noqa: B027, doing nothing is right for most cameras
-        """Pictures are for a model with this input from now on; only cameras that decode small listen."""
+    def shrink_for(self, spec: InputSpec) -> None:
+        """Pictures are for a model with this input from now on; a camera that was opened for whole frames keeps them.
+
+        A picture that is being decoded at this moment may still have the size for the model before.
+        """
+        if self._shrink_for is not None:
+            self._shrink_for = spec
 
     def close(self) -> None:
         """Releases the camera; allowed more than once."""

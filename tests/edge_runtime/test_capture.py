@@ -116,6 +116,61 @@ def test_decoding_happens_in_the_child_at_the_size_that_the_model_needs(
     assert frame is not None and frame.pixels.shape == (30, 40, 3)
 
 
+def test_a_model_with_another_input_size_gets_its_pictures_from_the_same_process_and_connection(
+    network_camera: Any, read_until: ReadUntil
+) -> None:
+    small, large = InputSpec(24, 32), InputSpec(200, 200)
+    with Capture(parse_camera(network_camera.address), small) as capture:
+        first = read_until(capture, is_frame, 20)
+        assert first is not None and first.pixels.shape == (30, 40, 3)
+        pids, seen = capture.pids, []
+        for spec, shape in ((large, (240, 320, 3)), (small, (30, 40, 3)), (large, (240, 320, 3))):
+            capture.shrink_for(spec)
+            while not seen or seen[-1].pixels.shape != shape:
+                frame = read_until(capture, is_frame, 5)
+                assert frame is not None
+                seen.append(Frame(frame.pixels.copy(), frame.seq, frame.captured_s))
+        assert (capture.pids, capture.counts().restarts, network_camera.num_connections) == (pids, 0, 1)
+        assert [frame.seq for frame in seen] == sorted({frame.seq for frame in seen}), "and its numbers go on"
+
+
+def test_a_camera_that_comes_back_still_gives_the_size_that_was_asked_for_last(
+    network_camera: Any, read_until: ReadUntil
+) -> None:
+    with Capture(parse_camera(network_camera.address), InputSpec(24, 32)) as capture:
+        read_until(capture, is_frame, 20)
+        network_camera.stop()
+        read_until(capture, lambda frame: bool(capture.trouble), 5)
+        capture.shrink_for(InputSpec(200, 200))
+        pids = capture.pids
+        network_camera.start()
+        frame = read_until(capture, is_frame, 10)
+        assert frame is not None and frame.pixels.shape == (240, 320, 3)
+        assert capture.pids == pids
+
+
+def test_a_new_process_gets_the_size_that_was_asked_for_last(network_camera: Any, read_until: ReadUntil) -> None:
+    with Capture(parse_camera(network_camera.address), InputSpec(24, 32), QUICK_ONCE_OPEN) as capture:
+        read_until(capture, is_frame, 20)
+        capture.shrink_for(InputSpec(200, 200))
+        os.kill(capture.pids[0], signal.SIGKILL)
+        read_until(capture, lambda frame: capture.counts().restarts == 1, 5)
+        frame = read_until(capture, is_frame, 20)
+        assert frame is not None and frame.pixels.shape == (240, 320, 3)
+
+
+def test_a_camera_that_was_opened_for_whole_frames_keeps_them(network_camera: Any, read_until: ReadUntil) -> None:
+    with Capture(parse_camera(network_camera.address)) as capture:
+        read_until(capture, is_frame, 20)
+        capture.shrink_for(InputSpec(24, 32))
+        shapes = set()
+        for _ in range(5):
+            frame = read_until(capture, is_frame, 5)
+            assert frame is not None
+            shapes.add(frame.pixels.shape)
+    assert shapes == {(240, 320, 3)}
+
+
 def test_frames_of_an_iteration_keep_their_pixels(network_camera: Any) -> None:
     with open_camera(network_camera.address) as camera:
         frames = [frame for frame, _ in zip(camera, range(5), strict=False)]

@@ -45,6 +45,19 @@ def test_a_folder_gives_each_picture_once_in_sorted_order_with_its_name(folder: 
     assert camera.counts().captured == 3
 
 
+def test_after_a_change_of_the_model_pictures_are_decoded_for_the_new_one(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((240, 320, 3), np.uint8))
+    with open_camera(tmp_path, InputSpec(24, 32)) as camera:
+        shapes = []
+        for spec in (InputSpec(24, 32), InputSpec(200, 200), InputSpec(24, 32)):
+            camera.shrink_for(spec)
+            frame = camera.read()
+            assert frame is not None
+            shapes.append(frame.pixels.shape)
+    assert shapes == [(30, 40, 3), (240, 320, 3), (30, 40, 3)]
+
+
 def test_a_picture_that_cannot_be_decoded_is_logged_counted_and_skipped(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,11 +17,7 @@ from typing import Any
 
 import pytest
 
-from edge_runtime.cameras.address import parse_camera
-from edge_runtime.cameras.frame import Frame
-from edge_runtime.capture import Capture
 from edge_runtime.classifier import Classifier
-from edge_runtime.contract import InputSpec
 from edge_runtime.errors import EdgeRuntimeError, ModelError
 from edge_runtime.model_file import open_model
 from edge_runtime.probation import Probation
@@ -359,20 +355,3 @@ def test_a_running_service_takes_a_new_model_between_two_frames(
     assert all(words <= set(second) for words in vocabularies[-15:])
     service.terminate()
     assert service.wait(10) == 0
-
-
-def test_a_model_with_another_input_size_gets_pictures_decoded_for_it(
-    network_camera: Any, read_until: Callable[..., Frame | None]
-) -> None:
-    small, large = InputSpec(16, 16), InputSpec(200, 200)
-    with Capture(parse_camera(network_camera.address), small) as capture:
-        frame = read_until(capture, lambda frame: frame is not None, 20.0)
-        assert frame is not None
-        shrunk, pids = frame.pixels.shape, capture.pids
-        capture.shrink_for(small)
-        assert capture.pids == pids
-        capture.shrink_for(large)
-        frame = read_until(capture, lambda frame: frame is not None, 20.0)
-        assert frame is not None
-        assert capture.pids != pids
-        assert shrunk[0] < 200 <= frame.pixels.shape[0]
