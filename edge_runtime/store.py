@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.durable import UNFINISHED, sync_folder, write_durably
-from edge_runtime.errors import EdgeRuntimeError, MissingInputError, ModelError, SignatureError
+from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
 
 VERSION = 1
 NUM_KEPT = 3
 SHIPPED = "shipped"
+SYSTEM_STORE = Path("/var/lib/edge-runtime")
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,23 @@ class StoreState:
 def default_store() -> Path:
     """$EDGE_RUNTIME_STORE, else the state folder that systemd gives, else /var/lib/edge-runtime for root or when it
     exists, else the user's own.
+
+    Raises:
+        ConfigurationError: it is that of a service and of root, and this user may not even look.
     """
     for name in ("EDGE_RUNTIME_STORE", "STATE_DIRECTORY"):
         if os.environ.get(name):
             return Path(os.environ[name].split(":")[0])
-    system = Path("/var/lib/edge-runtime")
-    if os.geteuid() == 0 or (system / "state.json").exists():
-        return system
+    if os.geteuid() == 0:
+        return SYSTEM_STORE
+    try:
+        if (SYSTEM_STORE / "state.json").exists():
+            return SYSTEM_STORE
+    except PermissionError as error:  # systemd keeps the state of a service with DynamicUser where only root may go
+        raise ConfigurationError(
+            f"The installed models in {SYSTEM_STORE} belong to the service, and this user may not read them "
+            f"({error.strerror}). Use sudo; or name a file with --model, or your own store with EDGE_RUNTIME_STORE."
+        ) from error
     return Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "edge-runtime"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -16,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import EdgeRuntimeError, MissingInputError, ModelError, SignatureError
+from edge_runtime import cli
+from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
 from edge_runtime.model_file import default_model, open_model
 from edge_runtime.store import SHIPPED, Store, StoreState, default_store
 
@@ -119,6 +121,36 @@ def test_the_folder_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, 
     assert default_store() == tmp_path / "store"
     monkeypatch.delenv("EDGE_RUNTIME_STORE")
     assert default_store() == Path("/var/lib/edge-runtime")
+
+
+@pytest.mark.parametrize("verb", ["status", "rollback", "info"])
+def test_a_store_that_only_root_may_enter_is_said_to_be_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    def may_not(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.delenv("EDGE_RUNTIME_STORE")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with monkeypatch.context() as private:
+        private.setattr(Path, "exists", may_not)
+        with pytest.raises(ConfigurationError, match=r"this user may not read them \(Permission denied\)\. Use sudo"):
+            default_store()
+        assert cli.main([verb]) == 78
+    assert "belong to the service" in capsys.readouterr().err
+
+
+def test_a_user_has_a_store_of_his_own_where_the_system_has_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("EDGE_RUNTIME_STORE")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr("edge_runtime.store.SYSTEM_STORE", tmp_path / "system")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert default_store() == tmp_path / "edge-runtime"
+    (tmp_path / "system").mkdir()
+    (tmp_path / "system" / "state.json").write_text("")
+    assert default_store() == tmp_path / "system"
 
 
 ADD = """
