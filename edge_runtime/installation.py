@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import tempfile
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
+from edge_runtime.cameras.address import redact
 from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, ModelError
 from edge_runtime.model_file import MAX_MODEL_BYTES, read_model
 from edge_runtime.probe import Probe, probe
@@ -79,19 +81,22 @@ def fetch(source: str) -> bytes:
     """The bytes at a path or an http(s) address, at most `MAX_MODEL_BYTES`. Raises what `install` raises."""
     try:
         if source.startswith(("http://", "https://")):
+            _expect_no_password(source)
             with urllib.request.urlopen(source, timeout=FETCH_TIMEOUT_S) as answer:
                 content: bytes = answer.read(MAX_MODEL_BYTES + 1)
         else:
             with open(source, "rb") as file:
                 content = file.read(MAX_MODEL_BYTES + 1)
+    except EdgeRuntimeError:
+        raise
     except FileNotFoundError as error:
         raise MissingInputError(f"There is no model {source}; check the path.") from error
     except urllib.error.URLError as error:
-        raise MissingInputError(f"{_shown(source)} does not give a model ({error}); check the address.") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{_shown(source)} cannot be read ({error}); expected a model or its address.") from error
+        raise MissingInputError(f"{redact(source)} does not give a model ({error}); check the address.") from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise DataError(f"{redact(source)} cannot be read ({error}); expected a model or its address.") from error
     if len(content) > MAX_MODEL_BYTES:
-        raise ModelError(f"{_shown(source)} has more than {MAX_MODEL_BYTES} bytes, the most that is read.")
+        raise ModelError(f"{redact(source)} has more than {MAX_MODEL_BYTES} bytes, the most that is read.")
     return content
 
 
@@ -105,7 +110,10 @@ def _write(path: Path, content: bytes) -> None:
         ) from error
 
 
-def _shown(source: str) -> str:
-    """``source`` without a password."""
-    parts = urlsplit(source)
-    return urlunsplit(parts._replace(netloc=parts.hostname or "")) if parts.password else source
+def _expect_no_password(address: str) -> None:
+    """What opens addresses knows no passwords in them, and what it says of them would show them."""
+    if "@" in urlsplit(address).netloc:
+        raise MissingInputError(
+            f"{redact(address)} has a user or a password in it, expected an address that anyone may read; a signature "
+            "proves who made the model. Else fetch the file by other means and install that."
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import http.client
 import http.server
 import json
 import threading
@@ -147,8 +148,47 @@ def test_a_model_comes_from_an_address_too(store: Store, address: str) -> None:
     assert install(f"{address}/m.tflite", store, FREE).changed
     with pytest.raises(MissingInputError, match=r"does not give a model \(HTTP Error 404"):
         fetch(f"{address}/other.tflite")
-    with pytest.raises(MissingInputError, match=r"http://127.0.0.1/m does not give a model"):
-        fetch("http://me:secret@127.0.0.1:9/m")
+    with pytest.raises(MissingInputError, match=r"http://127.0.0.1:9/m does not give a model"):
+        fetch("http://127.0.0.1:9/m")
+    with pytest.raises(MissingInputError, match=r"http://127.0.0.1:9/m\?\*\*\* does not give a model"):
+        fetch("http://127.0.0.1:9/m?token=secret")
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "message"),
+    [
+        ("http://me:secret@models.example/m.tflite", 66, "http://***@models.example/m.tflite has a user or a password"),
+        ("http://me:secret@127.0.0.1:9/m.tflite", 66, "http://***@127.0.0.1:9/m.tflite has a user or a password"),
+        ("http://secret@127.0.0.1:9", 66, "http://***@127.0.0.1:9 has a user or a password"),
+        (
+            "http://127.0.0.1:9/a model.tflite",
+            65,
+            "http://127.0.0.1:9/a model.tflite cannot be read (URL can't contain",
+        ),
+        ("http://127.0.0.1:port/m", 65, "http://*** cannot be read (nonnumeric port: 'port'); expected a model or its"),
+        ("http://[::1/m", 65, "http://*** cannot be read (Invalid IPv6 URL); expected a model or its address"),
+        ("http://me:secret@[::1/m", 65, "http://*** cannot be read (Invalid IPv6 URL)"),
+    ],
+)
+def test_an_address_that_cannot_work_is_refused_without_showing_a_password(
+    source: str, code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["install", source]) == code
+    said = capsys.readouterr().err
+    assert message in said
+    assert "secret" not in said
+    assert "bug of ours" not in said
+
+
+def test_a_server_that_breaks_off_is_an_error_of_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object, **more: object) -> object:
+        raise http.client.IncompleteRead(b"ab", 7)
+
+    monkeypatch.setattr(installation.urllib.request, "urlopen", broken)
+    with pytest.raises(
+        DataError, match=r"http://models.example/m cannot be read \(IncompleteRead\(2 bytes read, 7 more"
+    ):
+        fetch("http://models.example/m")
 
 
 def test_what_is_no_file_or_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
