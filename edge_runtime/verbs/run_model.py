@@ -27,7 +27,7 @@ class RunModel:
         return self.classifier.model
 
     def between_frames(self, num_labels: int, num_late: int) -> Classifier | None:
-        self._watchdog.alive()
+        self._watchdog.alive(num_labels)
         changed = self._probation(num_labels, num_late) if self._probation is not None else None
         if changed is not None:
             self.classifier = changed

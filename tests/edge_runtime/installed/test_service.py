@@ -109,11 +109,11 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
     made.close()
 
 
-def test_ready_comes_with_the_first_frame_and_pings_at_a_quarter_of_the_period(manager: Manager) -> None:
+def test_ready_comes_at_once_and_pings_at_a_quarter_of_the_period(manager: Manager) -> None:
     now_s = 0.0
     watchdog = Watchdog({"NOTIFY_SOCKET": str(manager.path), "WATCHDOG_USEC": "40000000"}, lambda: now_s)
-    watchdog.alive()
-    assert (manager.next(), manager.next()) == ("READY=1", "WATCHDOG=1")
+    watchdog.alive()  # before any frame: starting must not time out where a camera is missing
+    assert (manager.next(), manager.next(), manager.next()) == ("READY=1", "STATUS=0 labels", "WATCHDOG=1")
     now_s = 9.9
     watchdog.alive()
     now_s = 10.0
@@ -122,13 +122,34 @@ def test_ready_comes_with_the_first_frame_and_pings_at_a_quarter_of_the_period(m
     assert (manager.next(), manager.next(), manager.next(0.0001)) == ("WATCHDOG=1", "STOPPING=1", None)
 
 
+def test_the_number_of_labels_is_told_at_most_once_a_second_and_only_when_it_changed(manager: Manager) -> None:
+    now_s = 0.0
+    watchdog = Watchdog({"NOTIFY_SOCKET": str(manager.path)}, lambda: now_s)
+    for frame in range(100):  # 30 labels a second, then none
+        now_s = frame / 30
+        watchdog.alive(min(frame, 70))
+    watchdog.stopping()
+    told = [manager.next() for _ in range(6)]
+    assert told == ["READY=1", "STATUS=0 labels", "STATUS=30 labels", "STATUS=60 labels", "STATUS=70 labels",
+                    "STOPPING=1"]  # fmt: skip
+
+
+def test_a_run_tells_its_labels(manager: Manager, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(manager.path))
+    monkeypatch.setattr("edge_runtime.watchdog.STATUS_EVERY_S", 0.0)
+    monkeypatch.setenv("EDGE_RUNTIME_STORE", str(tmp_path / "store"))
+    assert cli.main(["run", "--camera", "synthetic:192x128@100", "--frames", "3"]) == 0
+    told = [manager.next() for _ in range(5)]
+    assert told == ["READY=1", "STATUS=0 labels", "STATUS=1 labels", "STATUS=2 labels", "STOPPING=1"]
+
+
 @pytest.mark.parametrize("extra", [{}, {"WATCHDOG_USEC": "soon"}, {"WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1"}])
 def test_without_a_watchdog_for_this_process_there_are_no_pings(manager: Manager, extra: dict[str, str]) -> None:
     watchdog = Watchdog({"NOTIFY_SOCKET": str(manager.path), **extra})
     watchdog.alive()
     watchdog.alive()
     assert watchdog.period_s == 0
-    assert (manager.next(), manager.next(0.0001)) == ("READY=1", None)
+    assert (manager.next(), manager.next(), manager.next(0.0001)) == ("READY=1", "STATUS=0 labels", None)
 
 
 HANGING_INFERENCE = """
