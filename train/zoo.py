@@ -30,7 +30,6 @@ class ZooModel:
 ZOO = {
     "micro": ZooModel("modern", 45),
     "resnet8": ZooModel("modern", 120),
-    "small": ZooModel("modern", 36, ("--label-smoothing", "0.1", "--cutout", "8")),
 }
 
 
