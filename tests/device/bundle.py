@@ -23,6 +23,18 @@ from tests.device.pins import ROOT, build_wheel, pinned_lines, pip_for
 from tests.device.rows import PC, ROWS, Row, row_named
 
 INSTALL = Path(__file__).with_name("install.sh")
+# What `--web`, its metrics and `--mqtt` need, with what that needs itself: Python only, under one megabyte.
+PURE_EXTRAS = (
+    "anyio",
+    "click",
+    "h11",
+    "idna",
+    "paho-mqtt",
+    "prometheus-client",
+    "starlette",
+    "typing-extensions",
+    "uvicorn",
+)
 
 
 def main() -> int:
@@ -82,17 +94,26 @@ def make_bundle(row: Row, model: Path | None, key: Path | None, out: Path, work:
 
 
 def bundle_pins(row: Row) -> list[str]:
-    """The row's pins, signatures' library where it has a wheel, and pip, which Debian's Python may lack."""
-    folder = ROOT / "requirements"
-    found = pinned_lines(folder.joinpath(row.requirements).read_text(encoding="utf-8"), row)
-    pip = pinned_lines(folder.joinpath("pip.txt").read_text(encoding="utf-8"), dataclasses.replace(row, only=()))
-    found += [line for line in pip if line.startswith("pip==")]
-    sign = folder / "sign.txt"
-    if sign.exists() and not row.only:
-        names = {line.split("==")[0] for line in found}
-        lines = pinned_lines(sign.read_text(encoding="utf-8"), row)
-        found += [line for line in lines if line.split("==")[0] not in names]
-    return sorted(found)
+    """The row's pins, those of the extras, signatures' library where it has a wheel, and pip, which Debian's Python may
+    lack.
+    """
+    found = {name_of(line): line for line in pinned_lines(_requirements(row.requirements), row)}
+    more = [("pip.txt", ("pip",)), ("test.txt", PURE_EXTRAS)]
+    if not row.only:
+        more.append(("sign.txt", ()))
+    for file, only in more:
+        for line in pinned_lines(_requirements(file), dataclasses.replace(row, only=only)):
+            found.setdefault(name_of(line), line)
+    return sorted(found.values())
+
+
+def name_of(line: str) -> str:
+    """The package that a pinned line names."""
+    return line.split("==")[0]
+
+
+def _requirements(file: str) -> str:
+    return (ROOT / "requirements" / file).read_text(encoding="utf-8")
 
 
 def digest(content: bytes) -> str:
