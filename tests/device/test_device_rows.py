@@ -7,11 +7,13 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.device import emulator
+from tests.device import check, emulator, root, trial
 from tests.device.bundle import bundle_pins
 from tests.device.device_table import Installed, table
+from tests.device.material import Material
 from tests.device.pins import pinned_lines, row_pins
 from tests.device.root import content_digest
 from tests.device.rows import PC, ROWS, Row, row_named
@@ -45,6 +47,7 @@ def test_every_row_pins_its_interpreter_with_hashes(row: Row) -> None:
     assert [line for line in pins if line.startswith(package)]
     assert all("--hash=sha256:" in line for line in pins)
     assert [line for line in bundle_pins(row) if line.startswith("pip==")]
+    assert all("--hash=sha256:" in line for line in bundle_pins(row))
 
 
 def test_an_unknown_row_names_the_known_ones() -> None:
@@ -68,8 +71,48 @@ def test_the_installer_refuses_another_kind_of_device(tmp_path: Path) -> None:
     (tmp_path / "bundle.json").write_text('{"python": "3.4", "machine": "vax", "release": "abc"}')
     done = subprocess.run(["sh", str(tmp_path / "install.sh"), str(tmp_path / "to")], capture_output=True, text=True)
     assert done.returncode == 1
-    assert "This bundle is for Python 3.4 on vax, here is Python and processor" in done.stderr
+    assert "This bundle is for Python 3.4 on vax with 64 bits, here are Python, processor and bits" in done.stderr
     assert not (tmp_path / "to").exists()
+
+
+def test_a_machine_without_the_emulator_skips_the_check_with_the_reason_and_without_a_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(root, "TOOLS", {"no-such-emulator": "qemu-of-no-one"})
+    monkeypatch.setattr(root.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(sys, "argv", ["check", "--json", str(tmp_path / "found.json")])
+    assert check.main() == 0
+    reason = "needs qemu-of-no-one (Debian: apt-get install qemu-of-no-one arch-test)"
+    assert capsys.readouterr().out == f"device-check skipped: {reason}\n"
+    assert not (tmp_path / "found.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("backend", "step", "num_other", "is_within"),
+    [
+        ("litert", 1, 1, True),
+        ("litert", 2, 0, False),
+        ("litert", 1, 2, False),
+        ("tflite", 18, 3, True),
+        ("tflite", 19, 0, False),
+        ("tflite", 18, 4, False),
+    ],
+)
+def test_outputs_further_from_this_machine_than_was_measured_are_a_failure(
+    backend: str, step: int, num_other: int, is_within: bool
+) -> None:
+    here = np.zeros((trial.NUM_PICTURES, 10), np.uint8)
+    here[:, 0], here[:num_other, 1] = 100, 100
+    there = here.copy()
+    there[:num_other, 1] += 1
+    there[-1, 0] -= step
+    labels = np.zeros(trial.NUM_PICTURES, np.int64)
+    material = Material(Path(), Path(), Path(), "digest", {backend: here}, labels)
+    found = {"inputs_sha256": "digest", "num_correct": trial.NUM_PICTURES}
+    failures: list[str] = []
+    assert trial._compare(material, found, there, backend, failures) == (step, num_other)
+    told = f"outputs of {backend} are up to {step} steps and {num_other} labels of 300 from this machine's, expected at"
+    assert [failure[: len(told)] for failure in failures] == ([] if is_within else [told])
 
 
 @pytest.mark.parametrize(

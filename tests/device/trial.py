@@ -21,6 +21,22 @@ NUM_COUNTED = 10
 
 
 @dataclass(frozen=True)
+class Tolerance:
+    """The largest step of 255 and the most other labels of `NUM_PICTURES` between a device's outputs and this machine's."""
+
+    steps: int
+    other_labels: int
+
+
+# LiteRT has the same kernels (XNNPACK) on both processors; one step may decide between two equal scores.
+# tflite-runtime 2.14 has other kernels on ARM than on x86, and they round otherwise: at most 18 steps and 3 other labels
+# were measured with the two default models there have been (the present one: 14 and 2), the same on each processor of 32
+# and 64 bits, while the reference kernels, which have no such variants, agree exactly. More than that is another fault, or
+# another model, to be measured again.
+TOLERANCES = {"litert": Tolerance(1, 1), "tflite": Tolerance(18, 3)}
+
+
+@dataclass(frozen=True)
 class Trial:
     """The outcome of one row on one processor; ``failures`` is empty when everything held.
 
@@ -140,8 +156,10 @@ def _compare(
     here = material.outputs[backend]
     steps = int(np.abs(outputs.astype(int) - here.astype(int)).max())
     others = int((outputs.argmax(axis=1) != here.argmax(axis=1)).sum())
-    if backend == "litert" and steps > 1:
-        failures.append(f"outputs of LiteRT are up to {steps} steps from this machine's, expected at most 1")
+    allowed = TOLERANCES[backend]
+    if steps > allowed.steps or others > allowed.other_labels:
+        failures.append(f"outputs of {backend} are up to {steps} steps and {others} labels of {NUM_PICTURES} from this "
+                        f"machine's, expected at most {allowed.steps} and {allowed.other_labels}")  # fmt: skip
     num_correct_here = int((here.argmax(axis=1) == material.labels).sum())
     low, high = wilson_interval(num_correct_here, NUM_PICTURES)
     accuracy = int(found["num_correct"]) / NUM_PICTURES
