@@ -93,8 +93,8 @@ bench: $(STAMP) .venv-peers/.ready ## frame to label, against bare invoke() and 
 demo: $(STAMP) ## the live page on the shipped model and a recorded camera
 	$(BIN)/edge-runtime run --camera demo --web
 
-device-check: $(STAMP) ## the wheel on emulated ARM devices (needs Debian's qemu-user and mmdebstrap)
-	$(BIN)/python -m tests.device.check --json build/device-check.json
+device-check: $(STAMP) ## the wheel on emulated ARM devices (needs Debian's qemu-user and mmdebstrap): DEVICE_FLAGS="--rows ..."
+	$(BIN)/python -m tests.device.check --json build/device-check.json $(DEVICE_FLAGS)
 
 zoo: $(STAMP) ## a shipped model again from the complete CIFAR-10, into build/zoo (goes on where it stopped): MODEL=micro
 	$(BIN)/python -m train.zoo $(MODEL) --out "runs/zoo-$(MODEL)"
