@@ -148,9 +148,17 @@ class Capture(FrameSource):
                 raise CameraError(f"No frame within {self.config.first_frame_s:g} s: {self.trouble or self.name}")
 
     def _start_when_due(self) -> None:
-        if self._child is None and self._clock() >= self._next_start_s:
-            self._num_starts += 1
+        if self._child is not None or self._clock() < self._next_start_s:
+            return
+        self._num_starts += 1
+        try:
             self._child = _Child(self._command, self._address, self._shrink_for, self._clock() + self.config.start_s)
+        except CameraError as error:
+            if self._num_starts == 1:
+                raise
+            # It could be started before: too little memory or too many descriptors may pass.
+            self.trouble = str(error)
+            self._next_start_s = self._clock() + self._backoff.next_s()
 
     def _take(self, child: _Child) -> Frame | None:
         frame = child.shared.take(child.last_seq)
@@ -195,6 +203,10 @@ class Capture(FrameSource):
             self._child = None
 
 
+def _cannot_start(error: OSError) -> CameraError:
+    return CameraError(f"The capture process cannot start ({error}); check memory, processes and open files.")
+
+
 class _Child:
     """One capture process with its shared memory, its wake-up descriptor and its messages."""
 
@@ -205,9 +217,13 @@ class _Child:
         self.last_seq = -1
         self._unread = b""
         self._is_mute = False
-        self.shared = SharedFrames.create()
-        self._event_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         try:
+            self.shared = SharedFrames.create()
+        except OSError as error:
+            raise _cannot_start(error) from error
+        self._event_fd = -1
+        try:
+            self._event_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -218,7 +234,7 @@ class _Child:
             )
         except OSError as error:
             self._close_descriptors()
-            raise CameraError(f"The capture process cannot start ({error}); check memory and processes.") from error
+            raise _cannot_start(error) from error
         order = Order(address, shrink_for, self.shared.fd, self._event_fd, os.getpid())
         self._tell(order.to_json())
         os.set_blocking(_pipe(self.process.stdout).fileno(), False)
@@ -288,7 +304,8 @@ class _Child:
             _pipe(self.process.stdin).flush()
 
     def _close_descriptors(self) -> None:
-        os.close(self._event_fd)
+        if self._event_fd >= 0:
+            os.close(self._event_fd)
         self.shared.close()
 
 

@@ -113,6 +113,9 @@ def main() -> None:
             return
         except EdgeRuntimeError as error:
             _say("trouble", str(error))
+        except Exception as error:  # nobody sees this process's stderr: its parent tells why it ends, and replaces it
+            _say("trouble", f"The capture process failed: {type(error).__name__}: {error}")
+            raise
         finally:
             if source is not None:
                 source.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -428,6 +429,33 @@ def test_iterating_gives_up_when_no_first_frame_comes(fake_child: Fake) -> None:
 def test_a_program_that_cannot_be_started_is_an_error() -> None:
     with pytest.raises(CameraError, match=r"The capture process cannot start \(.*/no/such/program"):
         Capture(ANY, command=("/no/such/program",))
+
+
+def test_a_restart_that_fails_is_waited_out(
+    fake_child: Fake, read_until: ReadUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Capture(ANY, config=QUICK, command=fake_child("publish()\nos._exit(3)\n")) as capture:
+        read_until(capture, is_frame, 5)
+        with monkeypatch.context() as patch:
+            patch.setattr(SharedFrames, "create", staticmethod(_no_descriptors))
+            read_until(capture, lambda frame: "Too many open files" in capture.trouble, 5)
+            assert capture.pids == () and "check memory, processes and open files" in capture.trouble
+        read_until(capture, is_frame, 5)
+        assert capture.counts().restarts >= 2
+
+
+def _no_descriptors(*arguments: Any) -> Any:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def test_a_capture_process_says_which_defect_ended_it(read_until: ReadUntil) -> None:
+    script = (
+        f"import sys; sys.path[:] = {sys.path!r}\nfrom edge_runtime import capture_child\n"
+        "capture_child.open_source = lambda *arguments: 1 / 0\ncapture_child.main()\n"
+    )
+    with Capture(ANY, config=QUICK_ONCE_OPEN, command=(sys.executable, "-c", script)) as capture:
+        read_until(capture, lambda frame: capture.trouble != "", 10)
+        assert capture.trouble == "The capture process failed: ZeroDivisionError: division by zero"
 
 
 def test_an_order_survives_its_pipe() -> None:
