@@ -93,7 +93,12 @@ class Collector:
             ) from error
         self._num_bytes = sum(sizes)
         self._number = 0
-        self._thumbnails: deque[NDArray[np.float32]] = deque(maxlen=NUM_REMEMBERED)
+        # Also what earlier runs kept: a second visit to the same scene adds nothing.
+        earlier = sorted(self.folder.glob("[0-9]*.jpg"))[-NUM_REMEMBERED:]
+        known = (cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2) for path in earlier)
+        self._thumbnails: deque[NDArray[np.float32]] = deque(
+            (_thumbnail(picture) for picture in known if picture is not None), maxlen=NUM_REMEMBERED
+        )
         self.num_kept = self.num_blurred = self.num_alike = 0
         self.refusal = ""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,6 +70,27 @@ def test_a_frame_like_an_earlier_one_is_left_out_even_when_others_came_between(t
     _, summary, told = run(tmp_path, [sharp(1), sharp(2), noisy.astype(np.uint8)])
     assert (summary.num_kept, summary.num_alike) == (2, 1)
     assert str(told[2]).startswith("like one that was kept: change")
+
+
+def test_a_frame_like_one_of_an_earlier_run_is_left_out(tmp_path: Path) -> None:
+    run(tmp_path, [sharp(1), sharp(2)])
+    (tmp_path / "mug" / "00003.jpg").write_bytes(b"broken")
+    _, summary, _ = run(tmp_path, [sharp(1), sharp(3)])
+    assert (summary.num_kept, summary.num_alike) == (1, 1)
+
+
+def test_enter_takes_a_picture_and_the_end_of_stdin_ends_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"\n")
+    with os.fdopen(reading) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        threading.Timer(1.0, os.close, [writing]).start()
+        camera = ["--camera", "synthetic:640x480@30", "--min-sharpness", "0"]
+        assert main(["--label", "mug", "--out", str(tmp_path), "--on-enter", *camera]) == 0
+    assert "Enter takes a picture, Ctrl-C ends" in (printed := capsys.readouterr()).err
+    assert printed.out.splitlines() == [str(tmp_path / "mug" / "00001.jpg"), "1 kept, 0 blurred, 0 alike; stopped"]
 
 
 def test_earlier_pictures_are_never_overwritten(tmp_path: Path) -> None:
