@@ -17,7 +17,7 @@ from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.model_file import ModelFile, open_model
 from edge_runtime.postprocess import Prediction, predict, softmax
-from edge_runtime.preprocess import Image, preprocess
+from edge_runtime.preprocess import Image, can_be_written, preprocess
 from edge_runtime.quantization import apply_pixel_table, pixel_table, real_table
 
 
@@ -67,6 +67,7 @@ class Classifier:
         self._input_spec = self.contract.spec.input
         self._labels = self.contract.spec.labels
         self._pixel_table = pixel_table(self.contract.normalization, self.contract.input_tensor)
+        self._fills_tensor = self._pixel_table is None and can_be_written(self.interpreter.input_view())
         self._real_table = real_table(self.contract.output_tensor)
         self._logits = self.contract.spec.output == "logits"
 
@@ -86,7 +87,11 @@ class Classifier:
 
     def raw_output(self, frame: Image | HasPixels) -> NDArray[Any]:
         """(classes,) output in its stored dtype."""
-        return self.interpreter.invoke(self.input_tensor(frame))
+        if not self._fills_tensor:
+            return self.interpreter.invoke(self.input_tensor(frame))
+        pixels: Image = getattr(frame, "pixels", frame)  # type: ignore[arg-type]
+        preprocess(pixels, self._input_spec, self.interpreter.input_view)  # what it returns must not be kept
+        return self.interpreter.run()
 
     def input_tensor(self, frame: Image | HasPixels) -> NDArray[Any]:
         """(H, W, 3) input in its stored dtype, RGB."""

@@ -122,6 +122,15 @@ class Interpreter:
                 f"expected {self._input_shape} {self._input_dtype}."
             )
         self._input_view()[0] = input_tensor
+        return self.run()
+
+    def input_view(self) -> NDArray[Any]:
+        """The (H, W, 3) input tensor itself, to be filled for `run`, which fails while a reference to it is alive."""
+        view: NDArray[Any] = self._input_view()[0]
+        return view
+
+    def run(self) -> NDArray[Any]:
+        """As `invoke`, for what was written into `input_view`."""
         self._native.invoke()
         output: NDArray[Any] = self._output_view()[0].copy()
         return output

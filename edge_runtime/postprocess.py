@@ -5,6 +5,7 @@ Pure NumPy; knows nothing of interpreters or cameras.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from edge_runtime.errors import ModelError
 from edge_runtime.quantization import dequantize
 
 UNKNOWN = "unknown"
+# Up to so many classes sorting all of them is faster than NumPy's rounds of picking the largest.
+_FEW_CLASSES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,8 @@ def predict(probabilities: NDArray[np.float32], labels: Sequence[str], threshold
     Raises:
         ModelError: a probability is not a number.
     """
-    # Picking a few of many is cheaper than sorting all.
-    rest, order = probabilities.copy(), []
-    for _ in range(min(max(top_k, 1), len(rest))):
-        index = int(rest.argmax())
-        order.append(index)
-        rest[index] = -np.inf
-    best_score = float(probabilities[order[0]])
-    if best_score != best_score:  # what is not a number comes out as the largest
+    order, best_score = _best(probabilities, max(top_k, 1))
+    if math.isnan(best_score):
         raise ModelError(
             "The model's output is not a number for this frame; the model is broken, train or convert it again."
         )
@@ -76,3 +73,17 @@ def predict(probabilities: NDArray[np.float32], labels: Sequence[str], threshold
     best = top[0]
     unknown = best.score < threshold
     return Prediction(order[0], UNKNOWN if unknown else best.label, best.score, top[:top_k], unknown)
+
+
+def _best(probabilities: NDArray[np.float32], count: int) -> tuple[list[int], float]:
+    """The indices of the ``count`` largest, best first, and the largest; this is no number when one of them is none."""
+    if len(probabilities) <= _FEW_CLASSES:
+        values: list[float] = probabilities.tolist()
+        order = sorted(range(len(values)), key=values.__getitem__, reverse=True)[:count]
+        return order, math.nan if math.isnan(sum(values)) else values[order[0]]
+    rest, order = probabilities.copy(), []
+    for _ in range(min(count, len(rest))):
+        index = int(rest.argmax())  # what is not a number comes out as the largest
+        order.append(index)
+        rest[index] = -np.inf
+    return order, float(probabilities[order[0]])

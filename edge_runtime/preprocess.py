@@ -5,6 +5,7 @@ Training, calibration, verification and the device import this. Pure; ends at ui
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import cast
 
@@ -27,19 +28,27 @@ _LARGEST_SAMPLED_SIDE = 32767
 Image = NDArray[np.uint8]
 
 
-def preprocess(frame: Image, spec: InputSpec) -> Image:
+def preprocess(frame: Image, spec: InputSpec, out: Callable[[], Image] | None = None) -> Image:
     """The (spec.height, spec.width, 3) uint8 RGB picture of a (h, w, 3) uint8 BGR frame; the frame is not changed.
 
-    A frame that already has the input's size keeps its pixels.
+    A frame that already has the input's size keeps its pixels. ``out`` gives an array that `can_be_written`, which is
+    filled and returned; it is called last, so that no error keeps a reference to an interpreter's memory.
 
     Raises:
         DataError: the frame is not (h, w, 3) uint8 with h and w of at least 1.
     """
     check_frame(frame)
     if spec.resize == "letterbox":
-        return cast(Image, cv2.cvtColor(_letterbox(frame, spec), cv2.COLOR_BGR2RGB))
-    region = _centre_crop(frame, spec) if spec.resize == "crop" else frame
-    return cast(Image, cv2.cvtColor(_shrink_or_grow(region, spec.width, spec.height), cv2.COLOR_BGR2RGB))
+        picture = _letterbox(frame, spec)
+    else:
+        region = _centre_crop(frame, spec) if spec.resize == "crop" else frame
+        picture = _shrink_or_grow(region, spec.width, spec.height)
+    return cast(Image, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=None if out is None else out()))
+
+
+def can_be_written(out: Image) -> bool:
+    """Whether `preprocess` fills this very array; for one that does not fit, OpenCV quietly makes another."""
+    return cv2.cvtColor(np.zeros(out.shape, np.uint8), cv2.COLOR_BGR2RGB, dst=out) is out
 
 
 def check_frame(frame: Image) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.classifier import Classifier
-from edge_runtime.contract import Normalization, TensorSpec
+from edge_runtime.contract import InputSpec, Normalization, TensorSpec
 from edge_runtime.errors import DataError, ModelError, UsageError
 from edge_runtime.interpreter import available_backends
 from edge_runtime.model_file import read_model
@@ -48,6 +48,42 @@ def test_input_tensors_are_the_pixels_of_each_dtype(toy_bytes):
         stored = Classifier(read_model(toy_bytes(toy), toy, LABEL_TEXT)).input_tensor(frame)
         assert (stored == rgb - shift).all()
         assert stored.dtype == toy
+
+
+@pytest.mark.parametrize("resize", ["stretch", "crop", "letterbox"])
+@pytest.mark.parametrize("size", [(8, 8), (13, 21), (120, 90), (3, 5)])
+def test_pixels_written_straight_into_the_interpreter_are_those_of_the_input_tensor(resize, size, backend, toy_bytes):
+    model = read_model(toy_bytes("uint8"), "toy", LABEL_TEXT)
+    spec = dataclasses.replace(model.contract.spec, input=InputSpec(8, 8, resize))
+    model = dataclasses.replace(model, contract=dataclasses.replace(model.contract, spec=spec))
+    classifier = Classifier(model, backend=backend)
+    frames = np.random.default_rng(3).integers(0, 256, (3, *size, 3), np.uint8)
+    for frame in (*frames, frames[0, :, ::-1]):
+        kept = frame.copy()
+        answer = classifier.raw_output(frame)
+        filled = classifier.interpreter.input_view().copy()
+        assert (filled == classifier.input_tensor(frame)).all() and filled.any()
+        assert (answer == classifier.interpreter.invoke(filled)).all()
+        assert (frame == kept).all()
+
+
+def test_a_refused_frame_does_not_hold_the_interpreters_memory(backend, toy_bytes):
+    classifier = Classifier(read_model(toy_bytes("uint8"), "toy", LABEL_TEXT), backend=backend)
+    with pytest.raises(DataError, match=r"expected \(h, w, 3\) uint8 in BGR order") as kept:
+        classifier.classify(np.zeros((4, 4), np.uint8))
+    assert classifier.classify(picture("green")).label == "green"
+    assert kept.tb is not None
+
+
+def test_an_opencv_that_makes_an_array_of_its_own_gives_the_same_answers(monkeypatch, toy_bytes):
+    model = read_model(toy_bytes("uint8"), "toy", LABEL_TEXT)
+    straight = Classifier(model)
+    monkeypatch.setattr("edge_runtime.classifier.can_be_written", lambda out: False)
+    monkeypatch.setattr(straight.interpreter, "invoke", None)
+    copying = Classifier(model)
+    monkeypatch.setattr(copying.interpreter, "input_view", None)
+    for label in COLOURS:
+        assert straight.classify(picture(label)) == copying.classify(picture(label))
 
 
 def test_a_camera_frame_is_taken_by_its_pixels(toy_file):

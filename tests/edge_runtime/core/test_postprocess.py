@@ -43,6 +43,19 @@ def test_a_result_that_is_not_a_number_is_an_error_not_a_label(place):
         predict(scores, LABELS, 0.0)
 
 
+@pytest.mark.parametrize("num_classes", [1, 10, 64, 65, 1001])
+def test_few_and_many_classes_are_ranked_alike(num_classes):
+    scores = np.random.default_rng(5).integers(0, 9, num_classes).astype(np.float32)  # many are equal
+    expected = np.argsort(-scores, kind="stable")[:3].tolist()
+    answer = predict(scores, [str(index) for index in range(num_classes)], 0.0)
+    assert [int(entry.label) for entry in answer.top] == expected
+    assert [entry.score for entry in answer.top] == scores[expected].tolist()
+    assert (answer.index, answer.score) == (expected[0], scores.max())
+    scores[num_classes // 2] = np.nan
+    with pytest.raises(ModelError, match="output is not a number for this frame"):
+        predict(scores, [""] * num_classes, 0.0)
+
+
 def test_softmax_holds_for_large_logits():
     assert softmax(np.array([1000.0, 1000.0], np.float32)).tolist() == [0.5, 0.5]
 

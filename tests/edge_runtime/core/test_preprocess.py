@@ -9,7 +9,7 @@ import pytest
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
-from edge_runtime.preprocess import LETTERBOX_VALUE, crop_box, preprocess
+from edge_runtime.preprocess import LETTERBOX_VALUE, can_be_written, crop_box, preprocess
 
 
 def grey(rows: list[list[int]]) -> np.ndarray:
@@ -23,6 +23,21 @@ def test_a_frame_of_the_inputs_size_keeps_its_pixels_and_swaps_its_colours() -> 
     expected = [[[2, 1, 0], [5, 4, 3], [8, 7, 6]], [[11, 10, 9], [14, 13, 12], [17, 16, 15]]]
     assert preprocess(frame, InputSpec(2, 3)).tolist() == expected
     assert (frame == kept).all()
+
+
+@pytest.mark.parametrize("resize", ["stretch", "crop", "letterbox"])
+def test_a_given_array_is_filled_with_the_same_bytes_and_an_error_never_asks_for_it(resize: str) -> None:
+    frame = np.random.default_rng(2).integers(0, 256, (50, 41, 3), np.uint8)
+    out = np.zeros((1, 8, 6, 3), np.uint8)[0]
+    assert preprocess(frame, InputSpec(8, 6, resize), lambda: out) is out  # type: ignore[arg-type]
+    assert (out == preprocess(frame, InputSpec(8, 6, resize))).all()  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"The frame is \(0, 4, 3\) uint8, expected"):
+        preprocess(frame[:0, :4], InputSpec(8, 6), lambda: pytest.fail("the array was asked for"))
+
+
+def test_an_array_that_opencv_would_not_fill_is_told_apart() -> None:
+    assert can_be_written(np.zeros((8, 6, 3), np.uint8))
+    assert not can_be_written(np.zeros((8, 6, 3), np.int8))
 
 
 def test_below_a_threefold_reduction_pixels_are_sampled_bilinearly() -> None:
