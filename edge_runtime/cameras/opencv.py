@@ -31,6 +31,8 @@ import cv2
 import numpy as np
 
 NETWORK_TIMEOUT_MS = 5000
+# A driver's time stamp that is older than this, or in the future, is of another clock than ours.
+OLDEST_STAMP_S = 10.0
 # Live streams must not be buffered. Files must: the same options make FFmpeg lose some of their frames.
 STREAM_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 STREAM_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
@@ -49,7 +51,7 @@ class OpenCVCamera(FrameSource):
     def read(self, timeout_s: float = 1.0) -> Frame | None:
         while not self.ended:
             has_frame = self._capture.grab()
-            captured_s = monotonic_s()
+            captured_s = self._captured_s()
             if not has_frame:
                 if self.live:
                     raise CameraError(f"{self.name} stopped giving frames; check the cable, the power or the network.")
@@ -65,6 +67,10 @@ class OpenCVCamera(FrameSource):
     def close(self) -> None:
         super().close()
         self._capture.release()
+
+    def _captured_s(self) -> float:
+        """When the frame that was just grabbed was taken, as far as can be told."""
+        return monotonic_s()
 
     def _pixels(self) -> Image | None:
         is_good, pixels = self._capture.retrieve()
@@ -87,6 +93,11 @@ class DeviceCamera(OpenCVCamera):
         self._fourcc = _fourcc_name(int(self._capture.get(cv2.CAP_PROP_FOURCC)))
         if self._fourcc in ("MJPG", "JPEG", "YUYV"):
             self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+
+    def _captured_s(self) -> float:
+        """The driver's stamp, so that the time in its queue counts, too; now, when it gives none that is plausible."""
+        now_s, stamp_s = monotonic_s(), self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
+        return stamp_s if now_s - OLDEST_STAMP_S <= stamp_s <= now_s else now_s
 
     def _pixels(self) -> Image | None:
         is_good, raw = self._capture.retrieve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.cameras import open_camera, open_source, parse_camera
-from edge_runtime.cameras.opencv import raw_to_bgr
+from edge_runtime.cameras.opencv import DeviceCamera, raw_to_bgr
 from edge_runtime.cameras.presence import device_path
 from edge_runtime.cameras.synthetic import (
     SyntheticCamera,
@@ -167,3 +168,46 @@ def test_raw_v4l2_yuyv_and_converted_frames_become_three_channels() -> None:
     assert raw_to_bgr(np.zeros((9, 9, 4), np.uint8), "BGR4", None).shape == (9, 9, 3)  # type: ignore[union-attr]
     assert raw_to_bgr(solid((1, 2, 3)), "BGR3", None)[0, 0].tolist() == [1, 2, 3]  # type: ignore[index]
     assert raw_to_bgr(np.zeros((9, 9, 5), np.uint8), "ODD ", None) is None
+
+
+class FakeCapture:
+    """What OpenCV gives for a V4L2 camera: one raw JPEG again and again, each with the driver's time stamp."""
+
+    def __init__(self, stamps_ms: list[float]) -> None:
+        self.stamps_ms, self.stamp_ms = stamps_ms, 0.0
+        self.raw = cv2.imencode(".jpg", wave_picture(48, 64))[1].reshape(1, -1)
+
+    def isOpened(self) -> bool:
+        return True
+
+    def set(self, name: int, value: float) -> bool:
+        return True
+
+    def get(self, name: int) -> float:
+        values = {cv2.CAP_PROP_POS_MSEC: self.stamp_ms, cv2.CAP_PROP_FOURCC: cv2.VideoWriter.fourcc(*"MJPG")}
+        return float(values[name])
+
+    def grab(self) -> bool:
+        self.stamp_ms = self.stamps_ms.pop(0)
+        return True
+
+    def retrieve(self) -> tuple[bool, np.ndarray]:
+        return True, self.raw
+
+    def release(self) -> None: ...
+
+
+def test_a_v4l2_frame_is_as_old_as_its_driver_says_if_that_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]
+) -> None:
+    device = tmp_path / "video0"
+    device.touch()
+    now_s = clock()
+    stamps_s = [now_s - 0.25, now_s - 9.5, now_s - 10.5, now_s + 0.01, 0.0, 1_764_000_000.0]
+    capture = FakeCapture([1e3 * stamp_s for stamp_s in stamps_s])
+    monkeypatch.setattr("edge_runtime.cameras.opencv.cv2.VideoCapture", lambda *arguments: capture)
+    monkeypatch.setattr("edge_runtime.cameras.opencv.monotonic_s", clock)
+    with DeviceCamera(str(device), "fake") as camera:
+        frames = [camera.read() for _ in stamps_s]
+    ages_s = [now_s - frame.captured_s for frame in frames if frame is not None]
+    assert ages_s == pytest.approx([0.25, 9.5, 0.0, 0.0, 0.0, 0.0])
