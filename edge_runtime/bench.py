@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from edge_runtime.cameras.synthetic import wave_picture
@@ -68,11 +69,15 @@ def bench(model: ModelFile, config: BenchConfig) -> BenchReport:
     """Runs all combinations one after the other; raises what `Classifier` raises for an interpreter that cannot
     load.
     """
-    rows = tuple(
-        _row(model, backend, threads, config)
-        for backend in config.backends or available_backends()
-        for threads in config.threads
-    )
+    opencv_threads = cv2.getNumThreads()
+    try:
+        rows = tuple(
+            _row(model, backend, threads, config)
+            for backend in config.backends or available_backends()
+            for threads in config.threads
+        )
+    finally:
+        cv2.setNumThreads(opencv_threads)
     return BenchReport(model.contract.spec.name, config.picture_name, rows, pss_mb())
 
 
@@ -97,6 +102,7 @@ def bench_text(report: BenchReport) -> str:
 
 
 def _row(model: ModelFile, backend: str, threads: int, config: BenchConfig) -> BenchRow:
+    cv2.setNumThreads(threads)
     timings = Timings(max(config.runs, 1))
     with Classifier(model, threads=threads, backend=backend) as classifier:
         frame = _frame(config, classifier)

@@ -226,6 +226,25 @@ def test_bench_times_every_stage_of_every_combination(run: Run, toy_path: Path, 
     assert code == 0 and "preprocess" in out and "decode" not in out
 
 
+def test_bench_gives_opencv_as_many_threads_as_the_row_says_and_puts_them_back(
+    run: Run, toy_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_runtime.classifier import Classifier
+
+    seen: list[int] = []
+    classify = Classifier.classify
+
+    def spy(self: Classifier, frame: Any) -> Any:
+        seen.append(cv2.getNumThreads())
+        return classify(self, frame)
+
+    monkeypatch.setattr(Classifier, "classify", spy)
+    before = cv2.getNumThreads()
+    assert run("bench", "--model", toy_path, "--runs", 1, "--threads", "1,3", "--backend", "litert")[0] == 0
+    assert sorted(set(seen)) == [1, 3] and seen == sorted(seen)
+    assert cv2.getNumThreads() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
