@@ -6,6 +6,7 @@ is a limit to what is written.
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable
@@ -52,10 +53,13 @@ class CollectConfig:
                 f"--label is {self.label!r}, expected a name that can be a directory's: no slashes, no dot in front, "
                 "no blanks at its ends."
             )
-        if self.every_s is not None and not self.every_s >= 0:
+        if self.every_s is not None and not 0 <= self.every_s < math.inf:
             raise UsageError(f"--every is {self.every_s:g}, expected seconds of at least 0.")
         if self.max_pictures is not None and self.max_pictures < 1:
             raise UsageError(f"--count is {self.max_pictures}, expected at least 1.")
+        for flag, value in (("--min-sharpness", self.min_sharpness), ("--min-change", self.min_change)):
+            if not math.isfinite(value):
+                raise UsageError(f"{flag} is {value:g}, expected a number such as 4.")
         if self.max_bytes < 1:
             raise UsageError(f"--max-mb is {self.max_bytes / 1e6:g}, expected above 0.")
 
@@ -97,7 +101,8 @@ class Collector:
         earlier = sorted(self.folder.glob("[0-9]*.jpg"))[-NUM_REMEMBERED:]
         known = (cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2) for path in earlier)
         self._thumbnails: deque[NDArray[np.float32]] = deque(
-            (_thumbnail(picture) for picture in known if picture is not None), maxlen=NUM_REMEMBERED
+            (_thumbnail(np.asarray(picture, np.uint8)) for picture in known if picture is not None),
+            maxlen=NUM_REMEMBERED,
         )
         self.num_kept = self.num_blurred = self.num_alike = 0
         self.refusal = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import queue
 import stat
@@ -76,12 +77,12 @@ class LogFileSink:
 
     Raises:
         ConfigurationError: the file cannot be written.
-        UsageError: ``limit_mb`` is below 0.1.
+        UsageError: ``limit_mb`` is below 0.1 or not finite.
     """
 
     def __init__(self, path: Path, limit_mb: float = 20.0) -> None:
-        if not limit_mb >= 0.1:
-            raise UsageError(f"--log-limit-mb is {limit_mb:g}, expected at least 0.1.")
+        if not 0.1 <= limit_mb < math.inf:
+            raise UsageError(f"--log-limit-mb is {limit_mb:g}, expected a number of at least 0.1.")
         try:
             self._file = RotatingFile(path, int(limit_mb * 1e6))
         except OSError as error:

@@ -7,6 +7,7 @@ pictures, never labels.
 from __future__ import annotations
 
 import json
+import math
 import queue
 import threading
 from collections.abc import Callable
@@ -44,8 +45,8 @@ class RecorderConfig:
     keep_free_bytes: int = KEEP_FREE_BYTES
 
     def __post_init__(self) -> None:
-        if not self.limit_mb >= 1:
-            raise UsageError(f"--save-limit-mb is {self.limit_mb:g}, expected at least 1.")
+        if not 1 <= self.limit_mb < math.inf:
+            raise UsageError(f"--save-limit-mb is {self.limit_mb:g}, expected a number of at least 1.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import select
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_runtime.errors import UsageError
 from edge_runtime.verbs.flags import CAMERA_HELP, add_format_flag, print_result, verb_parser
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ def main(arguments: list[str]) -> int:
     from edge_runtime.collect import CollectConfig, Collector, collect
     from edge_runtime.instance_lock import only_user_of
 
+    if not math.isfinite(flags.max_mb):
+        raise UsageError(f"--max-mb is {flags.max_mb:g}, expected a number above 0.")
     config = CollectConfig(
         folder=Path(flags.out),
         label=flags.label,

@@ -154,6 +154,19 @@ def test_numbers_out_of_range_are_refused(tmp_path: Path) -> None:
         CollectConfig(tmp_path, "mug", max_bytes=0)
 
 
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_numbers_without_end_are_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(UsageError, match=rf"--every is {value}, expected seconds of at least 0"):
+        CollectConfig(tmp_path, "mug", every_s=float(value))
+    with pytest.raises(UsageError, match=rf"--min-sharpness is {value}, expected a number such as 4"):
+        CollectConfig(tmp_path, "mug", min_sharpness=float(value))
+    with pytest.raises(UsageError, match=rf"--min-change is {value}, expected a number such as 4"):
+        CollectConfig(tmp_path, "mug", min_change=float(value))
+    with pytest.raises(UsageError, match=rf"--max-mb is {value}, expected a number above 0"):
+        main(["--label", "mug", "--out", str(tmp_path / "out"), "--max-mb", value])
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(ConfigurationError, match=r"Pictures cannot be saved in .*file/mug \(.*\); choose a writable"):

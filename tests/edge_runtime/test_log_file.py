@@ -80,11 +80,12 @@ def test_a_line_that_fits_only_in_part_is_taken_back(tmp_path: Path, monkeypatch
     assert [line["seq"] for line in lines_of(path)] == [1, 3]
 
 
-def test_a_file_that_cannot_be_opened_and_a_tiny_limit_are_told_at_the_start(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_and_a_tiny_or_endless_limit_are_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"The log file .* cannot be written \(No such file or directory\)"):
         LogFileSink(tmp_path / "none" / "log")
-    with pytest.raises(UsageError, match=r"--log-limit-mb is 0.01, expected at least 0.1"):
-        LogFileSink(tmp_path / "log", 0.01)
+    for limit_mb in (0.01, float("inf"), float("nan")):
+        with pytest.raises(UsageError, match=rf"--log-limit-mb is {limit_mb:g}, expected a number of at least 0.1"):
+            LogFileSink(tmp_path / "log", limit_mb)
 
 
 def test_a_full_device_is_one_event_and_the_sink_goes_on() -> None:

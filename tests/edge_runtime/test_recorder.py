@@ -136,9 +136,10 @@ def test_a_folder_that_cannot_be_made_is_told_at_the_start(tmp_path: Path) -> No
         PictureFolder(tmp_path / "file" / "folder", 1000)
 
 
-def test_a_limit_below_a_megabyte_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--save-limit-mb is 0.5, expected at least 1"):
-        RecorderConfig(tmp_path, ("change",), limit_mb=0.5)
+@pytest.mark.parametrize("limit_mb", [0.5, float("inf"), float("nan")])
+def test_a_limit_below_a_megabyte_or_without_end_is_a_usage_error(tmp_path: Path, limit_mb: float) -> None:
+    with pytest.raises(UsageError, match=rf"--save-limit-mb is {limit_mb:g}, expected a number of at least 1"):
+        RecorderConfig(tmp_path, ("change",), limit_mb=limit_mb)
 
 
 def test_a_full_disk_is_one_event_one_log_line_a_minute_and_no_file_half_written(
