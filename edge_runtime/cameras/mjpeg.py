@@ -50,9 +50,9 @@ class MjpegCamera(FrameSource):
     def read(self, timeout_s: float = 1.0) -> Frame | None:
         deadline_s = monotonic_s() + timeout_s
         while True:
-            content = self._newest_part()
-            if content is not None:
-                frame = self._decode(content)
+            part = self._newest_part()
+            if part is not None:
+                frame = self._decode(*part)
                 if frame is not None:
                     return frame
             now_s = monotonic_s()
@@ -64,8 +64,11 @@ class MjpegCamera(FrameSource):
         super().close()
         self._socket.close()
 
-    def _newest_part(self) -> bytes | None:
-        """The newest whole picture that has arrived; older whole ones count as captured, damaged ones as bad."""
+    def _newest_part(self) -> tuple[bytes, float] | None:
+        """The newest whole picture that has arrived, and when its last byte did.
+
+        Older whole ones count as captured, damaged ones as bad.
+        """
         newest = None
         while True:
             part = self._parts.next_part()
@@ -77,16 +80,16 @@ class MjpegCamera(FrameSource):
                 self.num_bad += 1
                 continue
             self.num_captured += newest is not None
-            newest = part
+            newest = part, self._received_s
 
-    def _decode(self, content: bytes) -> Frame | None:
+    def _decode(self, content: bytes, received_s: float) -> Frame | None:
         try:
             pixels = decode_shrunk(content, f"a picture of {self.name}", self._shrink_for)
         except DataError:
             self.num_bad += 1
             return None
         self.num_captured += 1
-        return Frame(pixels, self.num_captured - 1, self._received_s, fingerprint=zlib.crc32(content))
+        return Frame(pixels, self.num_captured - 1, received_s, fingerprint=zlib.crc32(content))
 
     def _receive(self, timeout_s: float) -> bool:
         """Feeds what arrives within ``timeout_s``; true when something did."""

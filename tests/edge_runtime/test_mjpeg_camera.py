@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -77,8 +78,6 @@ def test_equal_pictures_have_equal_fingerprints_and_others_do_not(network_camera
     background = wave_picture(240, 320)
 
     def network_camera_picture(number: int) -> bytes:
-        import cv2
-
         return cv2.imencode(".jpg", numbered_picture(background, number))[1].tobytes()
 
     with MjpegCamera(network_camera.address) as camera:
@@ -120,14 +119,49 @@ def test_damaged_pictures_are_counted_exactly_and_the_good_ones_all_arrive(netwo
     assert camera.num_captured == int((sent == 0).sum())
 
 
-def test_the_resolution_may_change_in_the_stream(network_camera: Any) -> None:
-    import cv2
-
-    pictures = [wave_picture(240, 320), wave_picture(480, 640)]
-    network_camera.picture = lambda number: cv2.imencode(".jpg", pictures[number // 4 % 2])[1].tobytes()
+def test_the_resolution_and_the_number_of_channels_may_change_in_the_stream(network_camera: Any) -> None:
+    grey = cv2.cvtColor(wave_picture(120, 160), cv2.COLOR_BGR2GRAY)
+    pictures = [wave_picture(240, 320), grey, wave_picture(480, 640)]
+    network_camera.picture = lambda number: cv2.imencode(".jpg", pictures[number // 4 % 3])[1].tobytes()
     with MjpegCamera(network_camera.address) as camera:
-        shapes = {frame.pixels.shape for frame in take(camera, 12)}
-    assert shapes == {(240, 320, 3), (480, 640, 3)}
+        frames = take(camera, 24)
+    assert {frame.pixels.shape for frame in frames} == {(240, 320, 3), (120, 160, 3), (480, 640, 3)}
+    assert all(
+        (frame.pixels[..., 0] == frame.pixels[..., 2]).all() == (frame.pixels.shape[0] == 120) for frame in frames
+    )
+    with MjpegCamera(network_camera.address, InputSpec(24, 32)) as camera:
+        reduced = {frame.pixels.shape for frame in take(camera, 24)}
+    assert reduced == {(30, 40, 3), (60, 80, 3)}
+
+
+def test_a_picture_is_as_old_as_its_own_last_byte_not_as_the_next_one_s_first(
+    monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> None:
+    head = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=a\r\n\r\n"
+    content = cv2.imencode(".jpg", wave_picture(48, 64))[1].tobytes()
+    part = b"--a\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(content), content)
+    chunks = [head + part[:99], part[99:], part[:99]]
+
+    class Connection:
+        """Each chunk takes a second to come; behind the last there is nothing yet."""
+
+        def recv(self, size: int) -> bytes:
+            if not chunks:
+                raise BlockingIOError
+            clock.now_s += 1.0
+            return chunks.pop(0)
+
+        def sendall(self, request: bytes) -> None: ...
+        def settimeout(self, timeout_s: float) -> None: ...
+        def close(self) -> None: ...
+
+    monkeypatch.setattr("edge_runtime.cameras.mjpeg.monotonic_s", clock)
+    monkeypatch.setattr("edge_runtime.cameras.mjpeg._connect", lambda address, name: Connection())
+    start_s = clock()
+    with MjpegCamera("http://camera/") as camera:
+        frame = camera.read(5.0)
+    assert frame is not None and not chunks
+    assert (frame.captured_s - start_s, clock() - start_s) == (2.0, 3.0)
 
 
 def test_silence_gives_no_frame_and_then_an_error(network_camera: Any, monkeypatch: pytest.MonkeyPatch) -> None:
