@@ -5,6 +5,7 @@ over.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from edge_runtime.capture import Capture, CaptureConfig
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
 
+ROOT = Path(__file__).parents[2]
 Install = Callable[..., Path]
 SENDS = "for number in range(10**9):\n    out.write(pictures[number % len(pictures)]); out.flush(); time.sleep(0.01)\n"
 
@@ -145,3 +147,24 @@ def test_nothing_survives_closing_the_camera(install: Install) -> None:
     while any(state(pid) not in ("gone", "Z") for pid in pids):
         assert time.monotonic() < end_s
     assert not {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()} & set(pids)
+
+
+def test_a_second_run_on_the_same_camera_ends_with_75_and_the_first_goes_on(install: Install, toy_path: Path) -> None:
+    install(SENDS)
+    run = [sys.executable, "-m", "edge_runtime", "run", "--model", str(toy_path), "--camera", "csi"]
+    first = subprocess.Popen([*run, "--format", "jsonl"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert first.stdout is not None
+        while '"prediction"' not in (line := first.stdout.readline()):
+            assert line, "the first run ended"
+        second = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert (second.returncode, second.stdout) == (75, "")
+        assert "Another edge-runtime holds the camera csi; stop that one first" in second.stderr
+        while '"prediction"' not in (line := first.stdout.readline()):
+            assert line, "the first run ended"
+        first.terminate()
+        first.communicate(timeout=30)
+        assert first.returncode == 0
+    finally:
+        first.kill()
+        first.communicate()
