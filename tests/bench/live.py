@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import http.server
 import json
 import statistics
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from edge_runtime.cameras.synthetic import numbered_picture, wave_picture
 from edge_runtime.memory import pss_mb
+from tests.device.loopback_camera import stream
 
 PROGRAM = (sys.executable, "-m", "edge_runtime")
 IMPORTS = (sys.executable, "-c", "import cv2; import ai_edge_litert.interpreter")
@@ -57,7 +53,7 @@ def start_up(picture: Path) -> Figure:
 
 def network_camera() -> Figure:
     """`run` on a 30 fps 1280x720 MJPEG stream on loopback."""
-    with mjpeg_stream(1280, 720) as address:
+    with stream(1280, 720, FPS) as address:
         lines = _run("--camera", address, "--frames", str(NUM_STREAMED))
     status = next(line for line in reversed(lines) if line["type"] == "status")
     times = [line["ts"] for line in lines if line["type"] == "prediction"]
@@ -114,42 +110,3 @@ def _run(*arguments: str) -> list[dict[str, Any]]:
         [*PROGRAM, "run", *arguments, "--format", "jsonl"], capture_output=True, text=True, check=True
     )
     return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-@contextlib.contextmanager
-def mjpeg_stream(width: int, height: int) -> Iterator[str]:
-    """The address of a camera on loopback that keeps its pace: a picture's turn does not depend on the one before."""
-    background = wave_picture(height, width)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, 85]
-    pictures = [
-        cv2.imencode(".jpg", numbered_picture(background, number), quality)[1].tobytes() for number in range(60)
-    ]
-    stopping = threading.Event()
-
-    class Camera(http.server.BaseHTTPRequestHandler):
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Silent."""
-
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-            self.end_headers()
-            started_s, number = time.monotonic(), 0
-            with contextlib.suppress(OSError):
-                while not stopping.wait(max(0.0, started_s + number / FPS - time.monotonic())):
-                    picture = pictures[number % len(pictures)]
-                    number += 1
-                    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
-                    self.wfile.write(head.encode() + picture + b"\r\n")
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Camera)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/stream.mjpg"
-    finally:
-        stopping.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import urllib.request
 
-from tests.bench.live import Figure, mjpeg_stream
+from tests.bench.live import Figure
 from tests.bench.live import to_markdown as figures_to_markdown
 from tests.bench.page import to_markdown, to_svg
 from tests.bench.race import Timing
+from tests.device.loopback_camera import stream
 
 RACES = {
     "net, 32x32": (
@@ -35,7 +36,7 @@ def test_whole_programs_are_shown_beside_their_aims() -> None:
 
 
 def test_the_network_camera_sends_numbered_jpegs() -> None:
-    with mjpeg_stream(64, 48) as address, urllib.request.urlopen(address, timeout=5) as answer:
+    with stream(64, 48) as address, urllib.request.urlopen(address, timeout=5) as answer:
         assert answer.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=frame"
         head = answer.read(400)
     assert head.startswith(b"--frame\r\nContent-Type: image/jpeg") and b"\xff\xd8" in head

@@ -1,10 +1,11 @@
-"""A network camera on loopback that the emulated devices read: numbered JPEG pictures as MJPEG over HTTP."""
+"""A network camera on loopback that emulated devices and the bench read: numbered JPEG pictures as MJPEG over HTTP."""
 
 from __future__ import annotations
 
 import contextlib
 import http.server
 import threading
+import time
 from collections.abc import Iterator
 
 import cv2
@@ -15,9 +16,9 @@ FPS = 15
 
 
 @contextlib.contextmanager
-def stream() -> Iterator[str]:
-    """The camera's address; it sends ``FPS`` pictures a second to whoever connects."""
-    background = wave_picture(240, 320)
+def stream(width: int = 320, height: int = 240, fps: float = FPS) -> Iterator[str]:
+    """The camera's address; it sends ``fps`` pictures a second to whoever connects, and keeps that pace."""
+    background = wave_picture(height, width)
     pictures = [cv2.imencode(".jpg", numbered_picture(background, number))[1].tobytes() for number in range(64)]
     stopping = threading.Event()
 
@@ -29,9 +30,9 @@ def stream() -> Iterator[str]:
             self.send_response(200)
             self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
             self.end_headers()
-            number = 0
+            started_s, number = time.monotonic(), 0
             with contextlib.suppress(OSError):
-                while not stopping.wait(1 / FPS):
+                while not stopping.wait(max(0.0, started_s + number / fps - time.monotonic())):
                     picture = pictures[number % len(pictures)]
                     number += 1
                     head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
