@@ -88,7 +88,7 @@ def _sizes(card: Card) -> str:
 
 def _recipe(card: Card) -> str:
     config, data = card.config, card.config["dataset"]
-    seconds = card.metrics["training_seconds"]
+    teacher, seconds = config.get("teacher"), card.metrics["training_seconds"]
     rows = [
         [
             "data",
@@ -97,6 +97,7 @@ def _recipe(card: Card) -> str:
         ["source", data["citation"]],
         ["architecture", config["model"]],
         ["seed", str(config["seed"])],
+        *([["learnt from the answers of", f"{teacher['name']}, SHA-256 `{teacher['sha256']}`"]] if teacher else []),
         *([name.replace("_", " "), _plain(value)] for name, value in sorted(config["recipe"].items())),
         [
             "training time",

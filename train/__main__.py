@@ -19,7 +19,7 @@ from edge_runtime.quiet_start import quiet_start
 from train.config import RECIPES, Recipe, TrainConfig, preset
 from train.data_care import lines
 from train.models import MODELS
-from train.run_place import expect_free, expect_same_data
+from train.run_place import expect_free, expect_same_data, teacher_run
 from train.transfer_config import SCALES, TransferRecipe, transfer, with_changes
 
 EXAMPLES = """examples:
@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--skip-bad", action="store_true", help="leave out unreadable files instead of refusing them")
     flags.add_argument("--resize", default="stretch", choices=RESIZE_MODES, help="how a frame becomes the input")
     flags.add_argument("--recipe", choices=tuple(RECIPES), help="default: adam for seed_cnn, modern for the others")
+    flags.add_argument("--teacher", type=Path, help="run directory of a larger network: learn from its answers as well")
     flags.add_argument("--epochs", type=int, help="default: the recipe's for the architecture")
     flags.add_argument("--seed", type=int, default=0)
     flags.add_argument("--name", help="the model's name in its files (default: DATA-MODEL)")
@@ -94,6 +95,8 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
     data_name = args.data if args.data.startswith("cifar10") else Path(args.data).resolve().name
     recipe: Recipe | TransferRecipe
     if args.model == TRANSFER:
+        if args.teacher is not None:
+            raise UsageError("--teacher is for networks without weights; --model transfer has learnt from ImageNet.")
         if args.recipe is not None:
             raise UsageError(f"--recipe {args.recipe} is for networks without weights; transfer has its own.")
         recipe = with_changes(transfer(args.size or "small", args.minutes, args.epochs), given)
@@ -104,9 +107,8 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
         recipe = _changed(preset(args.model, args.recipe, args.epochs), given)
         spec = input_spec(args.size or ("32" if args.data.startswith("cifar10") else "64"), args.resize)
         name = f"{data_name}-{args.model}"
-    return TrainConfig(
-        name=args.name or name, data=args.data, model=args.model, input=spec, recipe=recipe, seed=args.seed
-    )
+    teacher = None if args.teacher is None else teacher_run(args.teacher)
+    return TrainConfig(args.name or name, args.data, args.model, spec, recipe, args.seed, teacher)
 
 
 def _changed(recipe: Recipe, given: dict[str, Any]) -> Recipe:
@@ -147,6 +149,7 @@ def train(args: argparse.Namespace) -> None:
     with quiet_start():
         import tensorflow as tf
 
+        from train.distillation import open_teacher
         from train.fit import fit
     from train.progress import Progress
     from train.run_directory import write_run
@@ -166,7 +169,12 @@ def train(args: argparse.Namespace) -> None:
             config, recipe, dataset, checkpoints, resume=args.resume, progress=progress, started_s=started_s
         )
     else:
-        result = fit(config, dataset, checkpoints, resume=args.resume, progress=progress)
+        teacher = None
+        if config.teacher is not None:
+            answers = checkpoints / "teacher"
+            teacher = open_teacher(args.teacher, config.teacher, dataset, config.input, answers)
+            progress.note(f"learning from {config.teacher.name} ({args.teacher}) as well")
+        result = fit(config, dataset, checkpoints, resume=args.resume, progress=progress, teacher=teacher)
     report = score(result.model, dataset)
     write_run(args.out, config, dataset, result, report)
     shutil.rmtree(checkpoints, ignore_errors=True)

@@ -5,6 +5,8 @@ NumPy only and pure: the caller passes the random generator, so a batch depends 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +16,30 @@ Batch = NDArray[np.uint8]
 Targets = NDArray[np.float32]
 
 
-def augment(images: Batch, targets: Targets, recipe: Recipe, rng: np.random.Generator) -> tuple[Batch, Targets]:
-    """New (n, h, w, 3) uint8 RGB pictures and (n, classes) float32 targets, changed as ``recipe`` says."""
-    if recipe.crop_padding or recipe.flip:
+@dataclass(frozen=True)
+class Shifts:
+    """How far each of n pictures is moved within its mirrored edges of ``padding`` pixels, and which are mirrored."""
+
+    padding: int
+    tops: NDArray[np.int64]
+    lefts: NDArray[np.int64]
+    flips: NDArray[np.bool_]
+
+    def pick(self, indices: NDArray[np.int64]) -> Shifts:
+        """Those of the pictures at ``indices``, in that order."""
+        return Shifts(self.padding, self.tops[indices], self.lefts[indices], self.flips[indices])
+
+
+def augment(
+    images: Batch, targets: Targets, recipe: Recipe, rng: np.random.Generator, shifts: Shifts | None = None
+) -> tuple[Batch, Targets]:
+    """New (n, h, w, 3) uint8 RGB pictures and (n, classes) float32 targets, changed as ``recipe`` says.
+
+    ``shifts`` replace those that would be drawn.
+    """
+    if shifts is not None:
+        images = shifted(images, shifts)
+    elif recipe.crop_padding or recipe.flip:
         images = crop_and_flip(images, recipe.crop_padding, flip=recipe.flip, rng=rng)
     if recipe.cutout:
         images = cutout(images, recipe.cutout, rng)
@@ -31,14 +54,24 @@ def augment(images: Batch, targets: Targets, recipe: Recipe, rng: np.random.Gene
 
 def crop_and_flip(images: Batch, padding: int, *, flip: bool, rng: np.random.Generator) -> Batch:
     """Each picture shifted by up to ``padding`` pixels (edges mirrored) and, if ``flip``, mirrored half of the time."""
-    num, height, width, _ = images.shape
-    padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)), mode="reflect")
+    return shifted(images, draw_shifts(len(images), padding, flip=flip, rng=rng))
+
+
+def draw_shifts(num: int, padding: int, *, flip: bool, rng: np.random.Generator) -> Shifts:
+    """For ``num`` pictures: each offset as likely as any other, and if ``flip``, mirrored half of the time."""
     tops, lefts = rng.integers(0, 2 * padding + 1, (2, num))
-    flips = rng.random(num) < (0.5 if flip else 0.0)
+    return Shifts(padding, tops, lefts, rng.random(num) < (0.5 if flip else 0.0))
+
+
+def shifted(images: Batch, shifts: Shifts) -> Batch:
+    """The (n, h, w, 3) pictures moved and mirrored as the n ``shifts`` say."""
+    _, height, width, _ = images.shape
+    padding = shifts.padding
+    padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)), mode="reflect")
     out = np.empty_like(images)
-    for i in range(num):
-        view = padded[i, tops[i] : tops[i] + height, lefts[i] : lefts[i] + width]
-        out[i] = view[:, ::-1] if flips[i] else view
+    for i, (top, left, flip) in enumerate(zip(shifts.tops, shifts.lefts, shifts.flips, strict=True)):
+        view = padded[i, top : top + height, left : left + width]
+        out[i] = view[:, ::-1] if flip else view
     return out
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from train.augment import Batch, Targets, augment
+from train.augment import Batch, Shifts, Targets, augment
 from train.config import Recipe
 from train.datasets.dataset import Split
 
@@ -19,13 +20,24 @@ PREFETCH = 4
 ORDER_STREAM, AUGMENT_STREAM = 10, 11
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """One epoch's shifts of all pictures of a split, a teacher's (n, classes) float32 probabilities for them, and the
+    share of the targets that these are; the labels are the rest.
+    """
+
+    shifts: Shifts
+    probabilities: Targets
+    share: float
+
+
 def num_batches(split: Split, batch_size: int) -> int:
     """Batches an epoch; an incomplete last one is left out (other pictures each epoch) unless it is the only one."""
     return max(1, len(split.labels) // batch_size)
 
 
 def epoch_batches(
-    split: Split, num_classes: int, recipe: Recipe, seed: int, epoch: int
+    split: Split, num_classes: int, recipe: Recipe, seed: int, epoch: int, lesson: Lesson | None = None
 ) -> Iterator[tuple[Batch, Targets]]:
     """The (images (n, h, w, 3) uint8 RGB, targets (n, classes) float32) of one epoch, augmented."""
     order = np.random.default_rng([seed, ORDER_STREAM, epoch]).permutation(len(split.labels))
@@ -34,7 +46,10 @@ def epoch_batches(
         indices = order[number * recipe.batch_size : (number + 1) * recipe.batch_size]
         rng = np.random.default_rng([seed, AUGMENT_STREAM, epoch, number])
         targets = smoothed_targets(split.labels[indices], num_classes, recipe.label_smoothing)
-        return augment(split.read(indices), targets, recipe, rng)
+        if lesson is None:
+            return augment(split.read(indices), targets, recipe, rng)
+        targets = lesson.probabilities[indices] * np.float32(lesson.share) + targets * np.float32(1 - lesson.share)
+        return augment(split.read(indices), targets, recipe, rng, lesson.shifts.pick(indices))
 
     return ahead(batch(number) for number in range(num_batches(split, recipe.batch_size)))
 
@@ -44,12 +59,6 @@ def smoothed_targets(labels: NDArray[np.int64], num_classes: int, smoothing: flo
     targets = np.full((len(labels), num_classes), smoothing / num_classes, np.float32)
     targets[np.arange(len(labels)), labels] += 1 - smoothing
     return targets
-
-
-def evaluation_batches(split: Split, batch_size: int) -> Iterator[Batch]:
-    """All pictures of a split in order, (n, h, w, 3) uint8 RGB, unchanged."""
-    starts = range(0, len(split.labels), batch_size)
-    return ahead(split.read(range(start, min(start + batch_size, len(split.labels)))) for start in starts)
 
 
 def ahead(items: Iterator[Item]) -> Generator[Item, None, None]:

@@ -55,8 +55,16 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class TeacherRun:
+    """The run whose network is learnt from: its model's name and the SHA-256 of its `model.keras`."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class TrainConfig:
-    """One training run: the data set's name or folder, the architecture, the input, the recipe and the seed."""
+    """One training run: the data set's name or folder, the architecture, the input, the recipe, the seed, a teacher."""
 
     name: str
     data: str
@@ -64,6 +72,7 @@ class TrainConfig:
     input: InputSpec
     recipe: Recipe | TransferRecipe
     seed: int
+    teacher: TeacherRun | None = None
 
     def __post_init__(self) -> None:
         _expect(0 <= self.seed < 2**32, "seed", self.seed, "from 0 to 4294967295")

@@ -18,18 +18,17 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import ConfigurationError, DataError, InternalError
 from train.batch_norm import training_clone
-from train.batches import epoch_batches, evaluation_batches, num_batches
+from train.batches import epoch_batches, num_batches
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.config import Recipe, TrainConfig, to_json_object
-from train.datasets.dataset import Dataset, Split
+from train.datasets.dataset import Dataset
+from train.distillation import Teacher
 from train.models import build_model
+from train.predict import compiled, predict
 from train.progress import Progress
 from train.schedule import learning_rate
 
-EVALUATION_BATCH_PIXELS = 500 * 32 * 32
-LARGEST_BATCH = 500
 SHORTEST_AVERAGE = 25  # the average spans at most 1/25 of all steps
-Forward = Callable[[tf.Tensor], tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,16 @@ class TrainResult:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def fit(config: TrainConfig, dataset: Dataset, checkpoints: Path, *, resume: bool, progress: Progress) -> TrainResult:
-    """Trains as ``config`` says and writes a checkpoint into ``checkpoints`` after each epoch.
+def fit(
+    config: TrainConfig,
+    dataset: Dataset,
+    checkpoints: Path,
+    *,
+    resume: bool,
+    progress: Progress,
+    teacher: Teacher | None = None,
+) -> TrainResult:
+    """Trains as ``config`` says, on the answers of ``teacher`` as well, with a checkpoint in ``checkpoints`` an epoch.
 
     Raises:
         ConfigurationError: the checkpoint to resume belongs to another configuration.
@@ -72,7 +79,8 @@ def fit(config: TrainConfig, dataset: Dataset, checkpoints: Path, *, resume: boo
         progress.note(f"resumed after epoch {state.epoch} of {recipe.epochs}")
     for epoch in range(len(history), recipe.epochs):
         started_s = time.monotonic()
-        batches = epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, epoch)
+        lesson = teacher.lesson(dataset.train, recipe, config.seed, epoch) if teacher is not None else None
+        batches = epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, epoch, lesson)
         losses, hits, seen = [], 0, 0
         for number, (images, targets) in enumerate(batches):
             rate = learning_rate(epoch * steps + number, recipe.epochs * steps, recipe)
@@ -104,23 +112,6 @@ def fit(config: TrainConfig, dataset: Dataset, checkpoints: Path, *, resume: boo
     model.set_weights(best)
     best_epoch = max(range(len(history)), key=lambda i: (history[i]["validation_accuracy"], i)) + 1
     return TrainResult(model, tuple(history), best_epoch, sum(row["seconds"] for row in history))
-
-
-def compiled(model: keras.Model) -> Forward:
-    """The model as one graph: (n, h, w, 3) uint8 -> (n, classes) float32 logits. Tracing it costs about a second."""
-    forward: Forward = tf.function(
-        lambda images: model(tf.cast(images, tf.float32), training=False), reduce_retracing=True
-    )
-    return forward
-
-
-def predict(model: keras.Model, split: Split, forward: Forward | None = None) -> NDArray[np.float32]:
-    """The (n, classes) float32 logits of every picture of ``split``, in order; ``forward`` spares tracing the model."""
-    forward = forward or compiled(model)
-    # As many pixels as 500 small pictures have: memory must not grow with the size of the input.
-    batch_size = max(16, min(LARGEST_BATCH, EVALUATION_BATCH_PIXELS // (split.input.height * split.input.width)))
-    batches = evaluation_batches(split, batch_size)
-    return np.concatenate([forward(tf.constant(images)).numpy() for images in batches])
 
 
 class _Trainer:

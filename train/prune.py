@@ -102,7 +102,8 @@ def fine_tune(run: Path, config: PrunedConfig, dataset: Dataset) -> TrainResult:
 
     from train.batch_norm import training_clone
     from train.batches import epoch_batches, num_batches
-    from train.fit import TrainResult, compiled, predict
+    from train.fit import TrainResult
+    from train.predict import compiled, predict
     from train.schedule import learning_rate
 
     keras.utils.set_random_seed(config.seed)

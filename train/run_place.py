@@ -1,11 +1,13 @@
-"""Whether a run may be written where the user said: asked before any work, so without TensorFlow."""
+"""Whether the run directories that a user names are fit for their purpose: asked before any work, so quickly."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 from edge_runtime.errors import UsageError
+from train.config import TeacherRun
 
 
 def expect_free(out: Path, checkpoints: Path) -> None:
@@ -27,3 +29,14 @@ def expect_same_data(out: Path, data: str) -> None:
             f"{out} was trained on {saved}, not on {data}. Give the new run a name of its own (--out, or RUN=... with "
             "make), or --force to replace it."
         )
+
+
+def teacher_run(folder: Path) -> TeacherRun:
+    """What identifies the teacher in ``folder``. Raises UsageError when that is no run directory."""
+    model, config = folder / "model.keras", folder / "config.json"
+    if not (model.is_file() and config.is_file()):
+        raise UsageError(
+            f"--teacher {folder} has no model.keras and config.json, expected a run directory of `python -m train`."
+        )
+    name = str(json.loads(config.read_text("utf-8"))["name"])
+    return TeacherRun(name, hashlib.sha256(model.read_bytes()).hexdigest())

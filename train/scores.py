@@ -6,7 +6,7 @@ import keras
 
 from edge_runtime.metrics import ClassificationReport, classification_report, confusion_matrix
 from train.datasets.dataset import Dataset
-from train.fit import predict
+from train.predict import predict
 
 
 def score(model: keras.Model, dataset: Dataset) -> ClassificationReport:

@@ -1,15 +1,16 @@
 """Trains one of the models that the package ships again, from the complete CIFAR-10: `ZOO` is the one place of what
 they are trained with.
 
-Usage: python -m train.zoo NAME. Stopped or killed, the same command goes on after the last finished epoch.
+Usage: python -m train.zoo NAME. Stopped or killed, the same command goes on after the last finished epoch. The teacher
+of a model is trained first, unless it lies beside it.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from train.__main__ import main as train_main
@@ -17,19 +18,21 @@ from train.__main__ import main as train_main
 
 @dataclass(frozen=True)
 class ZooModel:
-    """How the model of a zoo file was trained; its name is the architecture's. ``changes`` are flags of
-    `python -m train` for what differs from the recipe.
+    """How the model of a zoo file was trained; its name is the architecture's. ``changes`` are the values that differ
+    from the recipe's, ``teacher`` is the zoo's model that it learnt from as well.
     """
 
     recipe: str
     epochs: int
-    changes: tuple[str, ...] = ()
+    changes: Mapping[str, int | float] = field(default_factory=dict)
+    teacher: str | None = None
     seed: int = 0
 
 
 ZOO = {
     "micro": ZooModel("modern", 45),
     "resnet8": ZooModel("modern", 120),
+    "small": ZooModel("modern", 36, {"label_smoothing": 0.1, "cutout": 8}),
 }
 
 
@@ -38,8 +41,16 @@ def flags_of(name: str, out: Path, data_path: Path | None = None) -> list[str]:
     model = ZOO[name]
     flags = ["--data", "cifar10", "--model", name, "--name", name, "--recipe", model.recipe]
     flags += ["--epochs", str(model.epochs), "--seed", str(model.seed), "--out", str(out), "--resume"]
-    flags += model.changes
+    for key, value in model.changes.items():
+        flags += [f"--{key.replace('_', '-')}", str(value)]
+    if model.teacher is not None:
+        flags += ["--teacher", str(run_of(model.teacher, out))]
     return flags if data_path is None else [*flags, "--data-path", str(data_path)]
+
+
+def run_of(teacher: str, out: Path) -> Path:
+    """Where the run of ``teacher`` lies when the model that learns from it is trained into ``out``: beside it."""
+    return out.with_name(f"zoo-{teacher}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-path", type=Path, help="where cifar10 lies (default: found, else fetched)")
     options = parser.parse_args(arguments)
     out = options.out or Path("runs") / f"zoo-{options.name}"
+    teacher = ZOO[options.name].teacher
+    if teacher is not None and not out.exists():
+        exit_code = train_main(flags_of(teacher, run_of(teacher, out), options.data_path))
+        if exit_code:
+            return exit_code
     return train_main(flags_of(options.name, out, options.data_path))
 
 

@@ -20,7 +20,8 @@ tf = pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation
 pytestmark = pytest.mark.tensorflow
 
 from train.checkpoint import FILE_NAME, load_checkpoint  # noqa: E402
-from train.fit import TrainResult, fit, predict  # noqa: E402
+from train.fit import TrainResult, fit  # noqa: E402
+from train.predict import predict  # noqa: E402
 
 
 def config(recipe: Recipe, model: str = "seed_cnn") -> TrainConfig:

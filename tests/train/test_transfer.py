@@ -25,8 +25,9 @@ pytestmark = pytest.mark.tensorflow
 from train.__main__ import configuration, main, parser  # noqa: E402
 from train.backbone import efficientnet_lite0 as backbone  # noqa: E402
 from train.fine_tune import Clock, _best, _stuck, num_steps, rate_at  # noqa: E402
-from train.fit import TrainResult, predict  # noqa: E402
+from train.fit import TrainResult  # noqa: E402
 from train.head import fit_head  # noqa: E402
+from train.predict import predict  # noqa: E402
 from train.scaled_adam import ScaledAdam  # noqa: E402
 from train.transfer import train_transfer, weights_of_classes  # noqa: E402
 

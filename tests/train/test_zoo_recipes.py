@@ -8,7 +8,7 @@ import pytest
 
 from train.__main__ import configuration, parser
 from train.config import Recipe
-from train.zoo import ZOO, flags_of, main
+from train.zoo import ZOO, ZooModel, flags_of, main
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -32,3 +32,24 @@ def test_a_data_set_that_is_not_there_is_said_before_any_training(
 ) -> None:
     assert main(["micro", "--out", str(tmp_path / "micro"), "--data-path", str(tmp_path / "none.npz")]) == 66
     assert "none.npz; expected CIFAR-10 as an .npz or a folder of its batches" in capsys.readouterr().err
+
+
+def test_the_teacher_of_a_zoo_model_is_trained_first_and_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr("train.zoo.train_main", lambda flags: commands.append(list(flags)) or 0)
+    monkeypatch.setitem(ZOO, "micro", ZooModel("modern", 45, teacher="small"))
+    assert main(["micro", "--out", str(tmp_path / "pupil")]) == 0
+    teacher, pupil = commands
+    assert teacher[teacher.index("--model") + 1] == "small"
+    assert teacher[teacher.index("--out") + 1] == pupil[pupil.index("--teacher") + 1] == str(tmp_path / "zoo-small")
+    assert "--teacher" not in teacher and pupil[pupil.index("--model") + 1] == "micro"
+
+
+def test_a_teacher_that_could_not_be_trained_ends_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr("train.zoo.train_main", lambda flags: commands.append(list(flags)) or 130)
+    monkeypatch.setitem(ZOO, "micro", ZooModel("modern", 45, teacher="small"))
+    assert main(["micro", "--out", str(tmp_path / "pupil")]) == 130
+    assert len(commands) == 1

@@ -31,6 +31,8 @@ RIGHT = {
     ("micro", "tflite"): 275,
     ("resnet8", "litert"): 274,
     ("resnet8", "tflite"): 273,
+    ("small", "litert"): 275,
+    ("small", "tflite"): 276,
 }
 complete_data = pytest.mark.skipif(
     not any(path.exists() for path in (cache_file(), *keras_folders())),
@@ -90,9 +92,12 @@ def test_the_integer_model_is_within_a_third_of_a_point_of_the_float_one(path: P
 def test_the_recipe_in_the_file_is_the_one_that_make_zoo_uses(path: Path) -> None:
     training = open_model(path).contract.provenance["training"]
     model = ZOO[training["model"]]
-    now = dataclasses.asdict(preset(training["model"], model.recipe, model.epochs))
+    now = dataclasses.asdict(
+        dataclasses.replace(preset(training["model"], model.recipe, model.epochs), **model.changes)
+    )
     assert (training["data"], training["seed"]) == ("cifar10", model.seed)
     assert training["recipe"] == {name: now[name] for name in training["recipe"]}
+    assert (training.get("teacher") or {"name": None})["name"] == model.teacher
 
 
 def test_the_default_model_is_small_and_every_model_of_the_zoo_is_shipped() -> None:
