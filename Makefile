@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 DATA ?= cifar10-mini
 PICTURES := $(patsubst ~/%,$(HOME)/%,$(DATA))
 # Own photos are learnt on top of a network that knows ImageNet; CIFAR-10 is learnt from nothing.
-MODEL ?= $(if $(filter cifar10%,$(DATA)),resnet8,transfer)
+MODEL ?= $(if $(filter cifar10 cifar10-mini,$(DATA)),resnet8,transfer)
 SIZE ?=
 RUN ?= runs/$(notdir $(patsubst %/,%,$(DATA)))-$(MODEL)$(if $(SIZE),-$(SIZE))
 OUT ?= build/$(notdir $(RUN)).tflite
@@ -63,12 +63,12 @@ train: $(STAMP) ## train RUN from DATA
 	$(BIN)/python -m train --data "$(PICTURES)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(TRAIN_FLAGS)
 
 # A run directory appears only when training is complete. One that exists is taken as it is, unless DATA was given and
-# is not what it was trained on.
+# is not what it was trained on. OUT is made again each time, like any target; a refused model leaves the old one.
 GIVEN := $(filter command,$(origin DATA))
 convert: $(STAMP) ## train RUN unless it exists, then write OUT, verified
 	@if test ! -e "$(RUN)"; then $(MAKE) --no-print-directory train; \
 	else $(if $(GIVEN),$(BIN)/python -m train --resume --data "$(PICTURES)" --model $(MODEL) --out "$(RUN)",echo "$(RUN) is complete already; it is converted again." >&2); fi
-	$(BIN)/python -m convert "$(RUN)" --out "$(OUT)" $(CONVERT_FLAGS)
+	$(BIN)/python -m convert "$(RUN)" --out "$(OUT)" --force $(CONVERT_FLAGS)
 	$(if $(SIGN),$(BIN)/python -m convert.sign "$(OUT)" --key "$(SIGN)")
 
 compare: $(STAMP) ## what each form of RUN (float, int8, pruned, ...) costs and gains

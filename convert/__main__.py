@@ -1,6 +1,4 @@
-"""Command line of the conversion: flags -> ConvertConfig -> stages -> exit code. The only argparse here, but for
-convert.pack.
-"""
+"""Command line of the conversion: flags -> ConvertConfig -> stages -> exit code."""
 
 from __future__ import annotations
 

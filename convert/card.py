@@ -19,6 +19,7 @@ from typing import Any
 from convert.atomic import refuse_to_overwrite, write_atomically
 from convert.audit import audit
 from convert.card_page import history_svg, to_markdown
+from convert.package import published
 from convert.progress import stage
 from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError
 from edge_runtime.metrics import wilson_interval
@@ -62,14 +63,15 @@ def read_card(run: Path, file: Path, report_path: Path) -> Card:
         DataError: they do not belong together, or are not what training and conversion write.
         ModelError: ``file`` is damaged.
     """
-    config, metrics, report = _json(run / "config.json"), _json(run / "metrics.json"), _json(report_path)
+    config = published(_json(run / "config.json"))
+    metrics, report = _json(run / "metrics.json"), _json(report_path)
     model = open_model(file)
     contract, content = model.contract, file.read_bytes()
     provenance = contract.provenance
     if provenance.get("training") != config:
         raise DataError(
-            f"{file} was made from a run with the configuration {provenance.get('training')}, {run} has {config}: "
-            "they do not belong together; name the run that was converted."
+            f"{file} was made from a run with the configuration {provenance.get('training')}, {run} has "
+            f"{config}: they do not belong together; name the run that was converted."
         )
     claimed = {score.backend: score.num_correct for score in contract.scores}
     try:

@@ -20,7 +20,7 @@ from convert.calibration import choose_calibration
 from convert.config import ConvertConfig
 from convert.explain_report import Explanation, explain_signals, to_html, to_json_text, to_markdown
 from convert.layer_signals import measure
-from convert.package import spec_of_file, unverified
+from convert.package import published, spec_of_file, unverified
 from convert.pipeline import integer_file
 from convert.progress import stage
 from convert.run_directory import read_run_directory
@@ -69,7 +69,7 @@ def find_run(contract: Contract, folder: Path) -> Path:
     training = contract.provenance.get("training")
     for path in sorted(folder.glob("*/config.json")):
         try:
-            if json.loads(path.read_text("utf-8")) == training:
+            if published(json.loads(path.read_text("utf-8"))) == training:
                 return path.parent
         except (OSError, ValueError):
             continue

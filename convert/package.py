@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from pathlib import PurePath
 from typing import Any
 
 from convert.calibration import Calibration
@@ -82,11 +83,16 @@ def provenance(
             ],
         },
         "test": {"num_images": len(source.test), "sha256_of_list": tested},
-        "training": source.training.get("config", {}),
+        "training": published(source.training.get("config", {})),
         "conversion": {"io": config.io, "max_drop_points": config.max_drop},
         "flatbuffer_bytes": sizes,
         "versions": _versions(),
     }
+
+
+def published(config: dict[str, Any]) -> dict[str, Any]:
+    """A run's configuration as files carry it: of a folder of pictures the last part of its path alone."""
+    return {**config, "data": PurePath(config["data"]).name} if "data" in config else config
 
 
 def finished(model: ModelFile, scores: tuple[Score, ...], made_by: dict[str, Any]) -> Contract:

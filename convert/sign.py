@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             raise UsageError("There is nothing to do: give a model and --key, or --make-keys; see --help.")
     except EdgeRuntimeError as error:
-        print(f"convert.sign: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     print(json.dumps(result))
     return 0

@@ -43,7 +43,7 @@ examples:
   edge-runtime run --model flowers.tflite --camera clip.mp4 --format jsonl
   edge-runtime VERB --help
 
-Without --model the installed model is used, else the small one that came with the package.
+Without --model the installed model is used, else the package's default one.
 exit codes: 0 ok, 1 failure, 2 usage, 65 bad model or data, 66 input missing, 69 camera unavailable, 70 internal,
 75 camera already in use, 76 signature refused, 78 configuration
 """

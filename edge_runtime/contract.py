@@ -50,10 +50,7 @@ class ModelSpec:
     output: str
 
     def __post_init__(self) -> None:
-        if not self.name or any(character in self.name for character in "/\\\0\n"):
-            raise ModelError(
-                f"The model name is {self.name!r}, expected one non-empty word without slashes or line breaks."
-            )
+        expect_name(self.name)
         if len(self.labels) < 2:
             raise ModelError(f"The model has {len(self.labels)} label(s), expected at least 2.")
         for label in self.labels:
@@ -241,6 +238,12 @@ def _object(text: str, name: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise ModelError(f"{name} is not JSON ({error}); the file is damaged, copy or convert it again.") from error
+
+
+def expect_name(name: str) -> None:
+    """Raises ModelError when a model cannot be called ``name``: it becomes part of file names and of lines."""
+    if not name or any(character in name for character in "/\\\0\n"):
+        raise ModelError(f"The model name is {name!r}, expected one non-empty word without slashes or line breaks.")
 
 
 def _expect_one_of(what: str, value: object, allowed: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,3 +130,10 @@ def test_lower_layers_of_the_device_package_never_import_higher_ones(layer: int)
 def test_no_shipped_module_is_a_drawer_of_odds_and_ends() -> None:
     names = {path.stem for files in FILES.values() for path in files}
     assert not names & {"utils", "util", "common", "helpers", "misc"}
+
+
+def test_the_architecture_page_says_what_every_module_is_for() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    modules = [path for room in FILES for path in (ROOT / room).glob("*.py") if not path.stem.startswith("__")]
+    assert len(modules) > 100
+    assert [str(path) for path in modules if not re.search(rf"\b{path.stem}\b", page)] == []

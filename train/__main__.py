@@ -16,7 +16,7 @@ from typing import Any
 from edge_runtime.contract import RESIZE_MODES, InputSpec
 from edge_runtime.errors import EdgeRuntimeError, UsageError
 from edge_runtime.quiet_start import quiet_start
-from train.config import RECIPES, Recipe, TrainConfig, preset
+from train.config import NAMED_DATA, RECIPES, Recipe, TrainConfig, preset
 from train.data_care import lines
 from train.models import MODELS
 from train.run_place import expect_free, expect_same_data, teacher_run
@@ -92,7 +92,7 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
     if args.resume and args.force:
         raise UsageError("--resume goes on with a run and --force throws it away; give one of them.")
     given = {name: getattr(args, name) for name in TUNABLE if getattr(args, name) is not None}
-    data_name = args.data if args.data.startswith("cifar10") else Path(args.data).resolve().name
+    data_name = args.data if args.data in NAMED_DATA else Path(args.data).resolve().name
     recipe: Recipe | TransferRecipe
     if args.model == TRANSFER:
         if args.teacher is not None:
@@ -105,7 +105,7 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
         if args.minutes is not None:
             raise UsageError(f"--minutes goes with --model transfer; {args.model} is trained for --epochs.")
         recipe = _changed(preset(args.model, args.recipe, args.epochs), given)
-        spec = input_spec(args.size or ("32" if args.data.startswith("cifar10") else "64"), args.resize)
+        spec = input_spec(args.size or ("32" if args.data in NAMED_DATA else "64"), args.resize)
         name = f"{data_name}-{args.model}"
     teacher = None if args.teacher is None else teacher_run(args.teacher)
     return TrainConfig(args.name or name, args.data, args.model, spec, recipe, args.seed, teacher)
@@ -172,7 +172,7 @@ def train(args: argparse.Namespace) -> None:
         teacher = None
         if config.teacher is not None:
             answers = checkpoints / "teacher"
-            teacher = open_teacher(args.teacher, config.teacher, dataset, config.input, answers)
+            teacher = open_teacher(args.teacher, config, dataset, answers)
             progress.note(f"learning from {config.teacher.name} ({args.teacher}) as well")
         result = fit(config, dataset, checkpoints, resume=args.resume, progress=progress, teacher=teacher)
     report = score(result.model, dataset)

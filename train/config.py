@@ -9,10 +9,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from edge_runtime.contract import InputSpec
+from edge_runtime.contract import InputSpec, expect_name
 from edge_runtime.errors import ConfigurationError, UsageError
 from train.transfer_config import TransferRecipe
 
+NAMED_DATA = ("cifar10-mini", "cifar10")  # every other data set is a folder
 OPTIMIZERS = ("adam", "sgd")
 SCHEDULES = ("constant", "cosine")
 
@@ -75,6 +76,7 @@ class TrainConfig:
     teacher: TeacherRun | None = None
 
     def __post_init__(self) -> None:
+        expect_name(self.name)
         _expect(0 <= self.seed < 2**32, "seed", self.seed, "from 0 to 4294967295")
 
 

@@ -80,7 +80,7 @@ def _counted(counts: Mapping[str, int]) -> Iterable[DataWarning]:
         yield warning(
             "imbalance",
             f"{most} has {counts[most]} training pictures and {least} {counts[least]}, over {IMBALANCE:g} times as "
-            "many; small classes count for more in training, but more pictures of them would be better.",
+            "many; more pictures of the smaller class would be better.",
         )
 
 

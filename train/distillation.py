@@ -9,6 +9,8 @@ each picture is shifted and mirrored in `VIEWS` ways only, one an epoch in turn,
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -18,11 +20,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, UsageError
 from train.augment import Shifts, draw_shifts, shifted
 from train.batches import Lesson
-from train.config import Recipe, TeacherRun
+from train.config import Recipe, TeacherRun, TrainConfig
 from train.datasets.dataset import Dataset, Split
 from train.predict import compiled, predict
 from train.run_place import teacher_run
@@ -51,14 +52,18 @@ class Teacher:
         view = epoch % VIEWS
         rng = np.random.default_rng([seed, VIEW_STREAM, view])
         shifts = draw_shifts(len(split.labels), recipe.crop_padding, flip=recipe.flip, rng=rng)
-        path = self.answers / f"view-{view}-{self.run.sha256[:16]}.npy"
-        logits = np.load(path, allow_pickle=False) if path.exists() else self._ask(split, shifts, path)
-        if logits.shape != (len(split.labels), self.model.output_shape[-1]):
-            raise DataError(
-                f"{path} holds answers of shape {logits.shape}, expected "
-                f"{(len(split.labels), self.model.output_shape[-1])}; start again with --force."
-            )
+        path = self.answers / f"view-{view}-{self._question(split, shifts)}.npy"
+        logits = _read(path) if path.exists() else self._ask(split, shifts, path)
         return Lesson(shifts, softened(logits), TEACHERS_SHARE)
+
+    def _question(self, split: Split, shifts: Shifts) -> str:
+        """16 hexadecimal digits that no other teacher, pictures or shifts share."""
+        digest = hashlib.sha256(self.run.sha256.encode())
+        for index in range(len(split.labels)):
+            digest.update(split.record(index).sha256.encode())
+        for values in (np.array(shifts.padding), shifts.tops, shifts.lefts, shifts.flips):
+            digest.update(values.tobytes())
+        return digest.hexdigest()[:16]
 
     def _ask(self, split: Split, shifts: Shifts, path: Path) -> NDArray[np.float32]:
         logits = predict(
@@ -83,23 +88,47 @@ def softened(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
-def open_teacher(folder: Path, wanted: TeacherRun, dataset: Dataset, spec: InputSpec, answers: Path) -> Teacher:
-    """The network of the run directory ``folder``; ``answers`` is where its answers may be kept.
+def _read(path: Path) -> NDArray[np.float32]:
+    try:
+        answers: NDArray[np.float32] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"The teacher's answers in {path} cannot be read ({error}); expected what an earlier run wrote. Remove the "
+            "file, and the teacher is asked again."
+        ) from error
+    return answers
+
+
+def open_teacher(folder: Path, config: TrainConfig, dataset: Dataset, answers: Path) -> Teacher:
+    """The network of the run directory ``folder`` for the training that ``config`` describes on ``dataset``.
+
+    ``answers`` is where its answers may be kept. It must have been trained on the same splits: one that learnt the
+    pupil's validation or test pictures would tell them.
 
     Raises:
-        UsageError: it knows other classes or takes another input.
+        UsageError: it was trained on other data, splits, classes or another input.
         DataError: it is no longer the network that the run was configured with.
     """
+    theirs = json.loads((folder / "config.json").read_text("utf-8"))
     contract = json.loads((folder / "contract.json").read_text("utf-8"))
-    labels, size = tuple(contract["labels"]), (contract["input"]["height"], contract["input"]["width"])
-    if labels != dataset.labels or size != (spec.height, spec.width):
-        raise UsageError(
-            f"The teacher {folder} knows {list(labels)} at {size[0]}x{size[1]}, expected {list(dataset.labels)} at "
-            f"{spec.height}x{spec.width}; train a teacher on the same data and size."
-        )
-    found = teacher_run(folder)
-    if found != wanted:
+    tested = json.loads((folder / "images.json").read_text("utf-8"))["test"]
+    ours = {dataset.test.record(index).sha256 for index in range(len(dataset.test.labels))}
+    for what, found, expected in (
+        ("data set", theirs["dataset"]["name"], dataset.name),
+        ("number of training pictures", theirs["dataset"]["train"], len(dataset.train.labels)),
+        ("seed, which cuts the splits,", theirs["seed"], config.seed),
+        ("classes", tuple(contract["labels"]), dataset.labels),
+        ("input", theirs["input"], dataclasses.asdict(config.input)),
+        ("number of test pictures in common", len({row["sha256"] for row in tested} & ours), len(ours)),
+    ):
+        if found != expected:
+            raise UsageError(
+                f"The teacher {folder} cannot teach this run: its {what} is {found}, expected {expected}. Train a "
+                "teacher on the same data, seed and size."
+            )
+    found_run = teacher_run(folder)
+    if found_run != config.teacher:
         raise DataError(
-            f"The teacher {folder} is {found} now, expected {wanted}; it changed, start again with --force."
+            f"The teacher {folder} is {found_run} now, expected {config.teacher}; it changed, start again with --force."
         )
-    return Teacher(found, keras.models.load_model(folder / "model.keras", compile=False), answers)
+    return Teacher(found_run, keras.models.load_model(folder / "model.keras", compile=False), answers)

@@ -5,6 +5,7 @@ The best epoch is chosen on the validation split; the test split is not seen her
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,9 +25,10 @@ from train.config import Recipe, TrainConfig, to_json_object
 from train.datasets.dataset import Dataset
 from train.distillation import Teacher
 from train.models import build_model
-from train.predict import compiled, predict
+from train.predict import Forward, compiled, predict
 from train.progress import Progress
 from train.schedule import learning_rate
+from train.temperature import TemperatureFit, fit_temperature, fold_temperature
 
 SHORTEST_AVERAGE = 25  # the average spans at most 1/25 of all steps
 
@@ -34,6 +36,8 @@ SHORTEST_AVERAGE = 25  # the average spans at most 1/25 of all steps
 @dataclass(frozen=True)
 class TrainResult:
     """The stock model with its best weights, and one history row an epoch (loss, accuracies in [0, 1], seconds).
+
+    ``train_accuracy`` counts agreement with the targets: with a mixture's larger part, with what a teacher said.
 
     ``extra`` goes into metrics.json as it is.
     """
@@ -110,8 +114,16 @@ def fit(
         save_checkpoint(checkpoints, trainer.checkpoint(history, best, best_accuracy, to_json_object(config)))
         progress.epoch(row, recipe.epochs)
     model.set_weights(best)
+    extra = {} if teacher is None else {"temperature": dataclasses.asdict(honest_scores(model, dataset, forward))}
     best_epoch = max(range(len(history)), key=lambda i: (history[i]["validation_accuracy"], i)) + 1
-    return TrainResult(model, tuple(history), best_epoch, sum(row["seconds"] for row in history))
+    return TrainResult(model, tuple(history), best_epoch, sum(row["seconds"] for row in history), extra)
+
+
+def honest_scores(model: keras.Model, dataset: Dataset, forward: Forward) -> TemperatureFit:
+    """Makes the scores of a model that learnt a teacher's softened ones as sure as they are right; no label moves."""
+    fitted = fit_temperature(predict(model, dataset.validation, forward), dataset.validation.labels)
+    fold_temperature(model, fitted.temperature)
+    return fitted
 
 
 class _Trainer:
@@ -186,8 +198,8 @@ class _Trainer:
 
 
 def expect_same(saved: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
-    if saved != wanted:
-        keys = sorted(key for key in saved.keys() | wanted.keys() if saved.get(key) != wanted.get(key))
+    keys = sorted(key for key in saved.keys() | wanted.keys() if saved.get(key) != wanted.get(key))
+    if keys:
         raise ConfigurationError(
             f"The checkpoint in {folder} was made with another {', '.join(keys)}: "
             f"{[saved.get(key) for key in keys]} there, {[wanted.get(key) for key in keys]} now. "

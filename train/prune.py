@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import ConfigurationError, DataError, EdgeRuntimeError, MissingInputError, UsageError
-from train.config import Recipe, TrainConfig
+from train.config import Recipe, TeacherRun, TrainConfig
 
 if TYPE_CHECKING:
     from train.datasets.dataset import Dataset
@@ -37,7 +37,7 @@ RATE = 2e-3
 MASK_EVERY = 20  # steps
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PrunedConfig(TrainConfig):
     """The configuration of the run that was pruned, and what pruning did; ``sparsity`` in [0, 1]."""
 
@@ -59,8 +59,11 @@ def read_config(run: Path) -> TrainConfig:
         raise MissingInputError(f"{run} is no run directory: it lacks config.json or model.keras. Train a model first.")
     try:
         values = json.loads(path.read_text("utf-8"))
-        fields = {field.name: values[field.name] for field in dataclasses.fields(TrainConfig)}
+        names = [field.name for field in dataclasses.fields(TrainConfig) if field.name != "teacher"]
+        fields = {name: values[name] for name in names}
         if "optimizer" in fields["recipe"]:
+            # Runs of earlier versions do not say that they had no teacher.
+            fields["teacher"] = TeacherRun(**values["teacher"]) if values.get("teacher") else None
             fields["recipe"], fields["input"] = Recipe(**fields["recipe"]), InputSpec(**fields["input"])
             return TrainConfig(**fields)
     except (ValueError, KeyError, TypeError) as error:
@@ -138,7 +141,8 @@ def fine_tune(run: Path, config: PrunedConfig, dataset: Dataset) -> TrainResult:
             epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, config.recipe.epochs + epoch)
         ):
             done = epoch * steps + number
-            if done % MASK_EVERY == 0 or done == total - 1:
+            # At an epoch's last step too: it is chosen by the zeros that the schedule gives it there.
+            if done % MASK_EVERY == 0 or number == steps - 1:
                 wanted = target_sparsity(done, total, config.sparsity)
                 for kernel, mask in zip(kernels, masks, strict=True):
                     mask.assign(magnitude_mask(kernel.numpy(), wanted))

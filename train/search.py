@@ -22,6 +22,7 @@ from typing import Any
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, UsageError
+from train.config import NAMED_DATA
 from train.search_space import Budget, epochs_for, sizes_for
 from train.search_trial import ROOT, TrialConfig, time_files
 
@@ -73,7 +74,7 @@ def configuration(options: argparse.Namespace) -> Any:
             raise UsageError(f"--{name} is {getattr(options, name)}, expected a number above 0.")
     if options.like is not None and not options.like.is_file():
         raise MissingInputError(f"There is no file {options.like} to be like; check --like.")
-    data = options.data if options.data.startswith("cifar10") else str(Path(options.data).resolve())
+    data = options.data if options.data in NAMED_DATA else str(Path(options.data).resolve())
     data_path = None if options.data_path is None else options.data_path.resolve()
     sizes = tuple(options.sizes or sizes_for(options.data))
     # What is wrong with the data is said here, before any worker starts.

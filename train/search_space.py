@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import UsageError
+from train.config import NAMED_DATA
 from train.models.scaled import KINDS, STEMS, Architecture, costs
 
 WIDTHS = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
@@ -67,7 +68,7 @@ class Candidate:
 
 def sizes_for(data: str) -> tuple[int, ...]:
     """The input sizes worth trying for a data set."""
-    return SMALL_SIZES if data.startswith("cifar10") else LARGE_SIZES
+    return SMALL_SIZES if data in NAMED_DATA else LARGE_SIZES
 
 
 def epochs_for(num_pictures: int) -> int:

@@ -38,7 +38,7 @@ METRICS = {
 def run(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / "config.json").write_text(json.dumps({**CONFIG, "data": "/home/anna/colours"}))
     (folder / "metrics.json").write_text(json.dumps(METRICS))
     return folder
 

@@ -12,10 +12,11 @@ import pytest
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, UsageError
+from edge_runtime.metrics import calibration_error
 from train.augment import draw_shifts, shifted
 from train.batches import Lesson, epoch_batches
 from train.config import Recipe, TeacherRun, TrainConfig, adam, modern
-from train.datasets.dataset import Dataset
+from train.datasets.dataset import ArraySplit, Dataset
 from train.progress import Progress
 from train.run_place import teacher_run
 
@@ -29,9 +30,15 @@ from train.fit import fit  # noqa: E402
 from train.predict import predict  # noqa: E402
 from train.run_directory import write_run  # noqa: E402
 from train.scores import score  # noqa: E402
+from train.temperature import softmax  # noqa: E402
 
 SPEC = InputSpec(8, 8)
 RECIPE = dataclasses.replace(modern(3), batch_size=16, crop_padding=1, learning_rate=0.05)
+
+
+def colour_split(name: str, num: int, seed: int) -> ArraySplit:
+    pixels = np.random.default_rng(seed).integers(0, 256, (num, 8, 8, 3), np.uint8)
+    return ArraySplit(pixels, np.arange(num) % 3, tuple(f"{name}/{i}" for i in range(num)), SPEC)
 
 
 def config(recipe: Recipe, teacher: TeacherRun | None = None) -> TrainConfig:
@@ -47,7 +54,7 @@ def teacher_folder(colours: Dataset, tmp_path: Path) -> Path:
 
 
 def opened(folder: Path, colours: Dataset, answers: Path) -> Teacher:
-    return open_teacher(folder, teacher_run(folder), colours, SPEC, answers)
+    return open_teacher(folder, config(RECIPE, teacher_run(folder)), colours, answers)
 
 
 def test_a_lesson_is_what_the_teacher_says_to_the_shifted_pictures(
@@ -111,35 +118,88 @@ def test_a_pupil_that_is_told_nothing_but_a_teacher_s_answers_learns_the_colours
     assert np.mean(predict(result.model, colours.validation).argmax(axis=1) == colours.validation.labels) == 1.0
 
 
-def test_answers_of_another_number_of_pictures_are_refused(
+def test_answers_to_other_pictures_or_shifts_or_of_another_teacher_are_not_taken_for_these(
     colours: Dataset, teacher_folder: Path, tmp_path: Path
 ) -> None:
     teacher = opened(teacher_folder, colours, tmp_path / "answers")
     teacher.lesson(colours.train, RECIPE, 3, 0)
-    with pytest.raises(DataError, match=r"answers of shape \(96, 3\), expected \(24, 3\); start again with --force"):
-        teacher.lesson(colours.validation, RECIPE, 3, 0)
+    teacher.lesson(colours.train, RECIPE, 4, 0)
+    teacher.lesson(colours.train, dataclasses.replace(RECIPE, crop_padding=2), 3, 0)
+    assert isinstance(colours.train, ArraySplit)
+    darker = dataclasses.replace(colours.train, images=colours.train.images // 2)
+    teacher.lesson(darker, RECIPE, 3, 0)
+    dataclasses.replace(teacher, run=TeacherRun("colours", "00")).lesson(colours.train, RECIPE, 3, 0)
+    teacher.lesson(colours.train, RECIPE, 3, 0)
+    assert len(list((tmp_path / "answers").iterdir())) == 5
 
 
-def test_a_teacher_of_other_classes_or_another_size_is_refused(
-    colours: Dataset, teacher_folder: Path, tmp_path: Path
+def test_damaged_answers_are_named_and_not_learnt(colours: Dataset, teacher_folder: Path, tmp_path: Path) -> None:
+    teacher = opened(teacher_folder, colours, tmp_path / "answers")
+    teacher.lesson(colours.train, RECIPE, 3, 0)
+    (path,) = (tmp_path / "answers").iterdir()
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DataError, match=r"teacher's answers in .*view-0-.*cannot be read .* Remove the file, and the"):
+        teacher.lesson(colours.train, RECIPE, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"labels": ("red", "green", "teal")},
+            r"its classes is \('red', 'green', 'blue'\), expected \('red', 'green', 't",
+        ),
+        ({"name": "shades"}, r"its data set is colours, expected shades"),
+        ({"train": colour_split("x", 90, 0)}, r"its number of training pictures is 96, expected 90"),
+        ({"test": colour_split("x", 30, 9)}, r"its number of test pictures in common is 0, expected 30"),
+    ],
+)
+def test_a_teacher_of_other_data_is_refused(
+    colours: Dataset, teacher_folder: Path, tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
-    run = teacher_run(teacher_folder)
-    other = dataclasses.replace(colours, labels=("red", "green", "teal"))
-    with pytest.raises(
-        UsageError, match=r"knows \['red', 'green', 'blue'\] at 8x8, expected \['red', 'green', 'teal'\]"
-    ):
-        open_teacher(teacher_folder, run, other, SPEC, tmp_path)
-    with pytest.raises(UsageError, match=r"at 8x8, expected .* at 16x16; train a teacher on the same data and size"):
-        open_teacher(teacher_folder, run, colours, InputSpec(16, 16), tmp_path)
+    other = dataclasses.replace(colours, **change)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=rf"cannot teach this run: {message}.* Train a teacher on the same data, seed"):
+        opened(teacher_folder, other, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 4}, r"its seed, which cuts the splits, is 3, expected 4"),
+        ({"input": InputSpec(8, 8, "crop")}, r"its input is \{.*'stretch'.*\}, expected \{.*'crop'"),
+        ({"input": InputSpec(16, 16)}, r"its input is .*8.*, expected .*16"),
+    ],
+)
+def test_a_teacher_with_another_seed_or_input_is_refused(
+    colours: Dataset, teacher_folder: Path, tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    wanted = dataclasses.replace(config(RECIPE, teacher_run(teacher_folder)), **change)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=message):
+        open_teacher(teacher_folder, wanted, colours, tmp_path)
 
 
 def test_a_teacher_that_changed_since_the_run_began_is_refused(
     colours: Dataset, teacher_folder: Path, tmp_path: Path
 ) -> None:
+    wanted = config(RECIPE, TeacherRun("colours", "00"))
     with pytest.raises(
         DataError, match=r"sha256='[0-9a-f]{64}'\) now, expected TeacherRun\(name='colours', sha256='00'"
     ):
-        open_teacher(teacher_folder, TeacherRun("colours", "00"), colours, SPEC, tmp_path)
+        open_teacher(teacher_folder, wanted, colours, tmp_path)
+
+
+def test_the_scores_of_a_pupil_are_made_as_sure_as_they_are_right_and_no_label_moves(
+    colours: Dataset, teacher_folder: Path, tmp_path: Path
+) -> None:
+    teacher = opened(teacher_folder, colours, tmp_path / "answers")
+    run = config(dataclasses.replace(adam(6), batch_size=16, crop_padding=1), teacher.run)
+    result = fit(run, colours, tmp_path / "p", resume=False, progress=Progress(io.StringIO(), 6), teacher=teacher)
+    fitted = result.extra["temperature"]
+    assert fitted["num_images"] == 24 and fitted["temperature"] < 1
+    assert fitted["error_after"] < fitted["error_before"]
+    softer = predict(result.model, colours.validation) * fitted["temperature"]
+    found = calibration_error(softmax(softer), colours.validation.labels)
+    assert found == pytest.approx(fitted["error_before"], abs=1e-4)
 
 
 def test_a_folder_that_is_no_run_is_refused_as_a_teacher_before_any_work(

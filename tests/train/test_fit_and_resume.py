@@ -20,7 +20,7 @@ tf = pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation
 pytestmark = pytest.mark.tensorflow
 
 from train.checkpoint import FILE_NAME, load_checkpoint  # noqa: E402
-from train.fit import TrainResult, fit  # noqa: E402
+from train.fit import TrainResult, expect_same, fit  # noqa: E402
 from train.predict import predict  # noqa: E402
 
 
@@ -122,3 +122,11 @@ def test_an_error_while_reading_pictures_reaches_the_caller(colours: Dataset) ->
 
 def test_the_configuration_is_plain_json_values() -> None:
     assert to_json_object(config(adam()))["recipe"]["name"] == "adam"
+
+
+def test_a_checkpoint_from_before_teachers_existed_is_gone_on_with(tmp_path: Path) -> None:
+    recipe = small(adam(2))
+    saved = {key: value for key, value in to_json_object(config(recipe)).items() if key != "teacher"}
+    expect_same(saved, to_json_object(config(recipe)), tmp_path)
+    with pytest.raises(ConfigurationError, match=r"made with another seed: \[3\] there, \[4\] now"):
+        expect_same(saved, to_json_object(dataclasses.replace(config(recipe), seed=4)), tmp_path)

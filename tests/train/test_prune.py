@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import ConfigurationError, DataError, MissingInputError, UsageError
+from train.config import TeacherRun
 from train.prune import magnitude_mask, main, prune, pruned_config, read_config, target_sparsity
 
 
@@ -60,6 +61,42 @@ def test_the_pruned_copy_is_a_run_directory_with_its_share_of_zeros(trained: Pat
     assert len(json.loads((out / "metrics.json").read_text())["history"]) == 3
     for name in ("contract.json", "images.json"):
         assert (out / name).is_file()
+
+
+@pytest.mark.tensorflow
+def test_an_epoch_that_is_chosen_has_all_its_zeros_however_few_steps_it_has(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    calls: list[int] = []
+
+    def second_epoch_is_best(model: object, split: object, forward: object) -> np.ndarray:
+        calls.append(1)
+        return np.eye(2, dtype=np.float32)[split.labels if len(calls) == 2 else 1 - split.labels]  # type: ignore[attr-defined]
+
+    monkeypatch.setattr("train.predict.predict", second_epoch_is_best)
+    out = tmp_path / "pruned"
+    assert main([str(trained), "--sparsity", "75", "--epochs", "5", "--out", str(out)]) == 0
+    assert json.loads((out / "metrics.json").read_text())["best_epoch"] == 2
+    kernels = [
+        layer.kernel.numpy()
+        for layer in keras.models.load_model(out / "model.keras").layers
+        if hasattr(layer, "kernel")
+    ]
+    assert all((kernel == 0).mean() == pytest.approx(0.75, abs=0.01) for kernel in kernels)
+
+
+@pytest.mark.tensorflow
+def test_a_run_without_a_word_of_teachers_and_one_that_had_a_teacher_can_be_pruned(
+    trained: Path, tmp_path: Path
+) -> None:
+    config = json.loads((trained / "config.json").read_text())
+    (tmp_path / "model.keras").write_bytes(b"")
+    (tmp_path / "config.json").write_text(json.dumps({key: value for key, value in config.items() if key != "teacher"}))
+    assert read_config(tmp_path) == read_config(trained) and read_config(trained).teacher is None
+    (tmp_path / "config.json").write_text(json.dumps({**config, "teacher": {"name": "master", "sha256": "ab"}}))
+    assert pruned_config(tmp_path, 0.5, 1).teacher == TeacherRun("master", "ab")
 
 
 @pytest.mark.tensorflow

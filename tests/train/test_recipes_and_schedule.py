@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from edge_runtime.contract import InputSpec
-from edge_runtime.errors import ConfigurationError, UsageError
+from edge_runtime.errors import ConfigurationError, ModelError, UsageError
 from train.config import RECIPES, TrainConfig, adam, modern, preset
 from train.schedule import learning_rate
 
@@ -48,6 +48,11 @@ def test_a_recipe_out_of_range_says_what_it_expected(change: dict[str, object], 
 def test_a_negative_seed_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"seed is -1, expected from 0 to 4294967295"):
         TrainConfig("m", "cifar10-mini", "seed_cnn", InputSpec(32, 32), adam(), -1)
+
+
+def test_a_name_that_cannot_be_a_model_s_is_refused_before_any_work() -> None:
+    with pytest.raises(ModelError, match=r"model name is 'a/b', expected one non-empty word without slashes"):
+        TrainConfig("a/b", "cifar10-mini", "seed_cnn", InputSpec(32, 32), adam(), 0)
 
 
 def test_every_recipe_is_named_after_its_function() -> None:

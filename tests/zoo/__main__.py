@@ -4,7 +4,7 @@
     python -m tests.zoo arm --cache ~/.cache/edge-runtime-devices
     python -m tests.zoo x86                    on a machine that does nothing else
 
-Needs MLPerf Tiny's files in ../shared/data/models; `models` the complete CIFAR-10; `arm` what `make device-check` needs.
+Needs the trained models of MLPerf Tiny's image classification (github.com/mlcommons/tiny) in the folder YARDSTICKS; `models` the complete CIFAR-10; `arm` what `make device-check` needs.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,8 +21,8 @@ from edge_runtime.interpreter import Interpreter, available_backends
 from edge_runtime.model_file import ModelFile, open_model, shipped_models
 
 ROOT = Path(__file__).parents[2]
-SHARED = ROOT.parent / "shared" / "data" / "models"
 # MLPerf Tiny's own files for image classification: what the zoo is measured against.
+SHARED = Path(os.environ.get("YARDSTICKS") or ROOT.parent / "shared" / "data" / "models")
 YARDSTICKS = {
     "MLPerf Tiny ResNet-8": SHARED / "pretrainedResnet_quant.tflite",
     "MLPerf Tiny, large": SHARED / "pretrainedResnet_large_int8.tflite",

@@ -15,7 +15,6 @@ from train.datasets.cifar10_sources import find_cifar10
 from train.datasets.dataset import ArraySplit, Dataset, cut_validation
 from train.datasets.folder import open_folder
 
-NAMED = ("cifar10-mini", "cifar10")
 NUM_VALIDATION = {"cifar10-mini": 1_000, "cifar10": 5_000}
 
 
@@ -28,7 +27,7 @@ def open_dataset(
     skip_bad: bool = False,
     progress: TextIO | None = None,
 ) -> Dataset:
-    """The data set ``data``: one of NAMED or a folder; ``data_path`` is where the complete ``cifar10`` lies.
+    """The data set ``data``: `cifar10-mini`, `cifar10` or a folder; ``data_path`` is where the complete one lies.
 
     For the named ones the seed cuts the validation split from the training pictures; a folder is cut by content.
 
