@@ -127,7 +127,11 @@ class Succession:
                 state = self._store.count_start(state.current, +1)
             except EdgeRuntimeError as error:
                 if not self._has_warned:
-                    _log.warning("New models are used without being judged, for the store cannot be written: %s", error)
+                    _log.warning(
+                        "New models are used without being judged, for this run cannot write the store (where it "
+                        "belongs to the service, the service judges them): %s",
+                        error,
+                    )
                 self._has_warned = True
                 return state, False
             self._counted.add(state.current)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+
 from edge_runtime.verbs.flags import add_format_flag, print_result, verb_parser
 
 
@@ -22,7 +25,6 @@ def main(arguments: list[str]) -> int:
     flags = parser.parse_args(arguments)
 
     import os
-    import sys
     from functools import partial
     from pathlib import Path
 
@@ -44,4 +46,28 @@ def main(arguments: list[str]) -> int:
         )
     if not keys:
         print("edge-runtime: no key is trusted, so signatures are not asked for.", file=sys.stderr)
+    elif flags.key:
+        _warn_of_refused_model()
     return 0
+
+
+def _warn_of_refused_model() -> None:
+    """Says so when the model in use has no signature that is trusted now: nothing would label until another comes."""
+    from edge_runtime.errors import EdgeRuntimeError, SignatureError
+    from edge_runtime.signatures import require_trusted
+    from edge_runtime.store import SHIPPED, Store
+
+    # A store that is damaged, or not for this user's eyes, is for `status` to explain.
+    with contextlib.suppress(EdgeRuntimeError, OSError):
+        store = Store()
+        current = store.state().current
+        if current == SHIPPED:
+            return
+        try:
+            require_trusted(store.path_of(current).read_bytes(), f"model {current[:12]}")
+        except SignatureError as error:
+            print(
+                f"edge-runtime: The model in use is refused from now on: {error} Then install it, or go back with: "
+                "edge-runtime rollback.",
+                file=sys.stderr,
+            )

@@ -278,7 +278,7 @@ def test_a_store_that_cannot_be_written_is_followed_without_judging(
     assert changed.contract.provenance["number"] == 2
     probation.end()
     assert (store.state().current, store.state().probation, store.state().failed_starts) == (second, True, 0)
-    assert caplog.text.count("New models are used without being judged, for the store cannot be written") == 1
+    assert caplog.text.count("New models are used without being judged, for this run cannot write the store") == 1
     assert caplog.text.count("From the next frame on: model") == 1
 
 

@@ -22,6 +22,7 @@ from edge_runtime.errors import (
 )
 from edge_runtime.model_file import open_model, read_model
 from edge_runtime.signatures import make_keys, read_public_key, sign, split_signature, trusted_keys, verify
+from edge_runtime.store import Store
 
 pytest.importorskip("cryptography", reason="needs the extra [sign]")
 
@@ -241,3 +242,22 @@ def test_the_trust_verb_installs_the_key_and_lists_it(
     assert read_public_key(tmp_path / "maker.pub").key_id in capsys.readouterr().out
     assert cli.main(["info", "--model", save(make_model())]) == 76
     assert cli.main(["info", "--model", save(sign(make_model(), pair[0], 1))]) == 0
+
+
+def test_trusting_a_key_says_so_when_it_refuses_the_model_in_use(
+    pair: tuple[bytes, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str], make_model: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (tmp_path / "maker.pub").write_bytes(pair[1])
+    trust = ["trust", str(tmp_path / "maker.pub"), "--for", "me"]
+    monkeypatch.setenv("EDGE_RUNTIME_STORE", str(tmp_path / "store"))
+    assert cli.main(trust) == 0
+    assert capsys.readouterr().err == ""
+    unsigned = Store().add(make_model(1))
+    assert cli.main(trust) == 0
+    said = capsys.readouterr().err
+    assert f"The model in use is refused from now on: model {unsigned[:12]} is not signed" in said
+    assert "edge-runtime rollback" in said
+    Store().add(sign(make_model(1), pair[0], 1))
+    assert cli.main(trust) == 0
+    assert capsys.readouterr().err == ""
