@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,13 @@ def test_the_zoo_page_has_the_figures_of_the_shipped_files() -> None:
         name = model.contract.spec.name
         rates = " | ".join(f"{score.accuracy:.2%}" for score in model.contract.scores)
         assert f"| [{name}]({name}.md) |" in page and f"{len(model.flatbuffer):,} | {rates} |" in page
+
+
+@pytest.mark.parametrize("part", ["arm", "x86", "packing"])
+def test_every_table_of_the_zoo_page_has_every_shipped_model(part: str) -> None:
+    page = (DOCS / "README.md").read_text("utf-8")
+    table = page.split(f"<!-- {part} -->")[1].split(f"<!-- end of {part} -->")[0]
+    assert [name for name in ZOO if not re.search(rf"^\| {name}\b", table, re.M)] == []
 
 
 def test_a_table_is_put_between_its_marks_and_nowhere_else() -> None:
