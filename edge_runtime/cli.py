@@ -45,7 +45,7 @@ examples:
 
 Without --model the installed model is used, else the package's default one.
 exit codes: 0 ok, 1 failure, 2 usage, 65 bad model or data, 66 input missing, 69 camera unavailable, 70 internal,
-75 camera already in use, 76 signature refused, 78 configuration
+73 output cannot be opened now, 75 camera already in use, 76 signature refused, 78 configuration
 """
 
 
@@ -57,6 +57,7 @@ def usage() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb and gives the exit code; never raises what a user can cause."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _print_any_name()
     try:
         return _dispatch(arguments)
     except EdgeRuntimeError as error:
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except OSError as error:
-        print(f"edge-runtime: the results cannot be written: {error}; check the disk.", file=sys.stderr)
+        print(f"edge-runtime: {error}; check the disk and who may write there.", file=sys.stderr)
         return 1
     except SystemExit as error:  # argparse: 0 after --help, 2 after a usage error
         return error.code if isinstance(error.code, int) else 2
@@ -80,6 +81,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print("edge-runtime: this is a bug of ours; please report it with the lines above.", file=sys.stderr)
         return 70
+
+
+def _print_any_name() -> None:
+    """A file name that is no UTF-8 must not end a run when it is printed."""
+    import io
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -11,6 +11,7 @@ from edge_runtime.cameras.frame import Frame
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import UsageError
 from edge_runtime.results import Event, Pulse, Result, Status
+from edge_runtime.sinks.outlet import Outlet
 
 FORMATS = ("text", "jsonl")
 
@@ -40,7 +41,7 @@ class Observer(Protocol):
         """The loop is alive; called at least four times a second while it is."""
 
 
-def open_sink(form: str, out: TextIO, people: TextIO) -> Sink:
+def open_sink(form: str, out: Outlet, people: TextIO) -> Sink:
     """The sink for ``--format``: results go to ``out``; what only people want goes to ``people``."""
     if form == "jsonl":
         from edge_runtime.sinks.jsonl import JsonLinesSink

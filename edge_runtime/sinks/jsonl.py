@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any, TextIO
+from typing import Any
 
 from edge_runtime.results import Event, Result, Status
+from edge_runtime.sinks.outlet import Outlet
 
 VERSION = 1
 
@@ -14,7 +15,7 @@ VERSION = 1
 class JsonLinesSink:
     """Writes results, events and the status as lines of JSON to ``out``."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: Outlet) -> None:
         self._out = out
 
     def result(self, result: Result) -> None:
@@ -27,8 +28,7 @@ class JsonLinesSink:
         self._write(status_object(status))
 
     def _write(self, line: dict[str, Any]) -> None:
-        self._out.write(json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n")
-        self._out.flush()
+        self._out.write(json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
 
 
 def result_object(result: Result) -> dict[str, Any]:

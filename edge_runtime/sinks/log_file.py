@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.clock import monotonic_s
-from edge_runtime.errors import ConfigurationError, UsageError
+from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.results import Event, Result, Status
 from edge_runtime.sinks.jsonl import event_object, result_object, status_object
 from edge_runtime.sinks.trouble import OutputTrouble
@@ -28,21 +28,20 @@ RETRY_S = 1.0
 
 
 class RotatingFile:
-    """Appends whole lines to ``path``; ``path`` and ``path``.1 together stay below ``limit_bytes``."""
+    """Appends whole lines to ``path``, opened when it is not; it and ``path``.1 together stay below ``limit_bytes``."""
 
     def __init__(self, path: Path, limit_bytes: int) -> None:
         self._path, self._limit_bytes = path, limit_bytes
         self._fd = self._size = -1
-        self._open()
 
     def append(self, content: bytes) -> None:
         """Writes ``content``, which ends with a line break, whole or not at all (then OSError)."""
         if self._fd < 0:
-            self._open()
+            self.open()
         if self._is_regular and self._size + len(content) > self._limit_bytes // 2 and self._size > 0:
             self.close()
             os.replace(self._path, f"{self._path}.1")
-            self._open()
+            self.open()
         written = 0
         try:
             while written < len(content):
@@ -58,7 +57,7 @@ class RotatingFile:
             os.close(self._fd)
             self._fd = -1
 
-    def _open(self) -> None:
+    def open(self) -> None:
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         state = os.fstat(self._fd)
         self._is_regular = stat.S_ISREG(state.st_mode)  # a device is written to, never renamed nor cut
@@ -75,22 +74,25 @@ class RotatingFile:
 class LogFileSink:
     """A `Sink` that appends results, events and the status to a file as lines of JSON.
 
+    A ``patient`` one takes a file that cannot be opened as it takes a disk that fails later: it tells and tries again.
+
     Raises:
-        ConfigurationError: the file cannot be written.
+        OutputError: the file cannot be written, and it is not patient.
         UsageError: ``limit_mb`` is below 0.1 or not finite.
     """
 
-    def __init__(self, path: Path, limit_mb: float = 20.0) -> None:
+    def __init__(self, path: Path, limit_mb: float = 20.0, *, patient: bool = False) -> None:
         if not 0.1 <= limit_mb < math.inf:
             raise UsageError(f"--log-limit-mb is {limit_mb:g}, expected a number of at least 0.1.")
+        self._file, self._path, self._trouble = RotatingFile(path, int(limit_mb * 1e6)), path, OutputTrouble("log")
         try:
-            self._file = RotatingFile(path, int(limit_mb * 1e6))
+            self._file.open()
         except OSError as error:
-            raise ConfigurationError(
-                f"The log file {path} cannot be written ({error.strerror}); choose another with --log-file."
-            ) from error
-        self._path = path
-        self._trouble = OutputTrouble("log")
+            if not patient:
+                raise OutputError(
+                    f"The log file {path} cannot be written ({error.strerror}); choose another with --log-file."
+                ) from error
+            self._failed(error)
         self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue(QUEUE_LENGTH)
         self.num_lost = 0
         self._retry_s = 0.0
@@ -115,6 +117,9 @@ class LogFileSink:
             self._queue.put(None, timeout=1.0)
         self._thread.join(2.0)
 
+    def _failed(self, error: OSError) -> None:
+        self._trouble.failed(f"{self._path} cannot be written ({error.strerror}); free or remount the disk")
+
     def _put(self, line: dict[str, Any]) -> None:
         try:
             self._queue.put_nowait(line)
@@ -126,13 +131,14 @@ class LogFileSink:
             if monotonic_s() < self._retry_s:
                 self.num_lost += 1
                 continue
-            content = json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+            text = json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
             try:
-                self._file.append(content)
+                # In JSON the replacement of what is no UTF-8, such as a picture's name, reads as the same characters.
+                self._file.append(text.encode("utf-8", "backslashreplace"))
             except OSError as error:
                 self.num_lost += 1
                 self._retry_s = monotonic_s() + RETRY_S
-                self._trouble.failed(f"{self._path} cannot be written ({error.strerror}); free or remount the disk")
+                self._failed(error)
             else:
                 self._trouble.worked(f"{self._path} is written again")
         self._file.close()

@@ -12,7 +12,7 @@ import re
 from collections import deque
 from pathlib import Path
 
-from edge_runtime.errors import ConfigurationError
+from edge_runtime.errors import OutputError
 
 OWN_NAME = re.compile(r"(\d{8}T\d{6}\.\d{3}Z-\d{8,})\.(jpg|json)(\.part)?")
 KEEP_FREE_BYTES = 100 * 1000 * 1000
@@ -22,7 +22,7 @@ class PictureFolder:
     """``limit_bytes`` caps what all its files hold together; ``keep_free_bytes`` of the disk are left to others.
 
     Raises:
-        ConfigurationError: the folder cannot be made or written.
+        OutputError: the folder cannot be made or written.
     """
 
     def __init__(self, folder: Path, limit_bytes: int, keep_free_bytes: int = KEEP_FREE_BYTES) -> None:
@@ -31,11 +31,11 @@ class PictureFolder:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             sizes = self._scan()
         except OSError as error:
-            raise ConfigurationError(
+            raise OutputError(
                 f"Pictures cannot be saved in {folder} ({error.strerror}); choose a folder that this user may write."
             ) from error
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise ConfigurationError(
+            raise OutputError(
                 f"Pictures cannot be saved in {folder} (no permission); choose a folder that this user may write."
             )
         self._pairs: deque[tuple[str, int]] = deque(sorted(sizes.items()))

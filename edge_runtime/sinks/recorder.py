@@ -6,6 +6,7 @@ pictures, never labels.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import queue
@@ -21,7 +22,7 @@ from edge_runtime.cameras.frame import Frame
 from edge_runtime.changes import LabelChanges
 from edge_runtime.classifier import Classifier
 from edge_runtime.clock import monotonic_s
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.preprocess import Image
 from edge_runtime.results import Event, Pulse, Result
 from edge_runtime.sinks.jsonl import result_object
@@ -57,12 +58,24 @@ class _Record:
 
 
 class Recorder:
-    """An `Observer` that saves full frames as JPEG, each with a line of JSON; `take_events` tells of a full disk."""
+    """An `Observer` that saves full frames as JPEG, each with a line of JSON; `take_events` tells of a full disk.
 
-    def __init__(self, config: RecorderConfig, clock: Callable[[], float] = monotonic_s) -> None:
+    A ``patient`` one takes a folder that cannot be made as it takes a full disk: it tells and tries again. Others raise
+    OutputError.
+    """
+
+    def __init__(
+        self, config: RecorderConfig, clock: Callable[[], float] = monotonic_s, *, patient: bool = False
+    ) -> None:
         self._config, self._clock = config, clock
-        self._folder = PictureFolder(config.folder, int(config.limit_mb * 1e6), config.keep_free_bytes)
         self._trouble = OutputTrouble("recorder", clock)
+        self._folder: PictureFolder | None = None
+        try:
+            self._folder = self._open()
+        except OutputError as error:
+            if not patient:
+                raise
+            self._trouble.failed(str(error))
         self._queue: queue.Queue[_Record | None] = queue.Queue(QUEUE_LENGTH)
         self._is_change = LabelChanges()
         self._uncertain_s: float | None = None
@@ -126,12 +139,16 @@ class Recorder:
                 self.num_lost += 1
                 self._retry_s = self._clock() + RETRY_S
                 self._trouble.failed(
-                    f"pictures cannot be saved in {self._config.folder} ({error.strerror}); free or remount the disk"
+                    f"pictures cannot be saved in {self._config.folder} ({error.strerror or error}); free or remount "
+                    "the disk"
                 )
             else:
                 self.num_saved += 1
                 self._retry_s = None
                 self._trouble.worked(f"pictures are saved in {self._config.folder} again")
+
+    def _open(self) -> PictureFolder:
+        return PictureFolder(self._config.folder, int(self._config.limit_mb * 1e6), self._config.keep_free_bytes)
 
     def _save(self, record: _Record) -> None:
         result = record.result
@@ -146,5 +163,10 @@ class Recorder:
             "model_sha256": self._version,
             "size": [record.pixels.shape[1], record.pixels.shape[0]],
         }
-        jpeg = cv2.imencode(".jpg", record.pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
-        self._folder.save(name, jpeg, json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+        coded, jpeg = cv2.imencode(".jpg", record.pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        if not coded:
+            height, width = record.pixels.shape[:2]
+            raise OSError(errno.EFBIG, f"a picture of {width}x{height} cannot be coded as JPEG")
+        if self._folder is None:
+            self._folder = self._open()
+        self._folder.save(name, jpeg.tobytes(), json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TextIO
 
 from edge_runtime.results import Event, Percentiles, Result, Status
+from edge_runtime.sinks.outlet import Outlet
 
 
 class TextSink:
     """Writes labels to ``out`` and everything else to ``people``."""
 
-    def __init__(self, out: TextIO, people: TextIO) -> None:
+    def __init__(self, out: Outlet, people: TextIO) -> None:
         self._out, self._people = out, people
 
     def result(self, result: Result) -> None:
-        self._out.write(result_line(result) + "\n")
-        self._out.flush()
+        self._out.write(result_line(result))
 
     def event(self, event: Event) -> None:
         print(f"{event.kind}: {event.state}: {event.reason}", file=self._people, flush=True)

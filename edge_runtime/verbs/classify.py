@@ -35,9 +35,10 @@ def main(arguments: list[str]) -> int:
     from edge_runtime.results import Result
     from edge_runtime.shrink import read_shrunk
     from edge_runtime.sinks import open_sink
+    from edge_runtime.sinks.outlet import Outlet
 
     exit_code = 0
-    sink = open_sink(flags.format, sys.stdout, sys.stderr)
+    sink = open_sink(flags.format, Outlet(sys.stdout), sys.stderr)
     with open_flagged_classifier(flags, open_flagged_model(flags)) as classifier:
         spec = None if flags.full_size else classifier.contract.spec.input
         for seq, name in enumerate(flags.images):

@@ -59,9 +59,12 @@ def main(arguments: list[str]) -> int:
     from edge_runtime.instance_lock import only_user_of
     from edge_runtime.loop import Loop, LoopConfig
     from edge_runtime.sinks import open_sink
+    from edge_runtime.sinks.outlet import Outlet
     from edge_runtime.smoothing import parse_hold
     from edge_runtime.verbs.run_model import open_run_model
 
+    # Who asks to wait for a camera without end, as the service does, waits for disks too.
+    patient = flags.give_up_s == math.inf
     if flags.give_up_s is None:  # whoever can be told of a missing camera can also be told of its coming
         flags.give_up_s = 30.0 if flags.web is None and not flags.mqtt else math.inf
     config = LoopConfig(
@@ -70,12 +73,13 @@ def main(arguments: list[str]) -> int:
         hold=parse_hold(flags.hold) if flags.hold else None,
         give_up_s=flags.give_up_s,
     )
-    sink = open_sink(flags.format, sys.stdout, sys.stderr)
     camera = parse_camera(flags.camera)
+    outlet = Outlet(sys.stdout, camera.live, stop)
+    sink = open_sink(flags.format, outlet, sys.stderr)
     with (
         only_user_of(camera),
         open_run_model(flags) as used,
-        open_outputs(flags, sink) as outputs,
+        open_outputs(flags, sink, outlet, patient=patient) as outputs,
         open_camera(
             flags.camera, smallest_picture(flags, used.model.contract.spec.input), wait=math.isinf(flags.give_up_s)
         ) as source,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edge_runtime.contract import InputSpec
     from edge_runtime.model_file import ModelFile
     from edge_runtime.sinks import Observer, Sink
+    from edge_runtime.sinks.outlet import Outlet
 
 # The live page shows pictures of about this size, so the camera need not decode larger ones for it.
 PAGE_HEIGHT, PAGE_WIDTH = 360, 480
@@ -72,11 +73,13 @@ def smallest_picture(flags: Namespace, spec: InputSpec) -> InputSpec | None:
 
 
 @contextlib.contextmanager
-def open_outputs(flags: Namespace, printed: Sink) -> Iterator[Outputs]:
-    """Everything that the flags ask for beside ``printed``; closed when the block ends.
+def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: bool = False) -> Iterator[Outputs]:
+    """Everything that the flags ask for beside ``printed``, which ``printer`` prints; closed when the block ends.
+
+    Files of a ``patient`` run may be impossible to write at first.
 
     Raises:
-        ConfigurationError, UsageError, MissingInputError: before anything is opened where possible.
+        ConfigurationError, OutputError, UsageError, MissingInputError: before anything is opened where possible.
     """
     from edge_runtime.sinks.mqtt_config import mqtt_config
     from edge_runtime.web.config import web_config
@@ -86,7 +89,7 @@ def open_outputs(flags: Namespace, printed: Sink) -> Iterator[Outputs]:
     broker = mqtt_config(flags.mqtt, flags.mqtt_password_file, flags.mqtt_ca) if flags.mqtt else None
     sinks: list[Sink] = [printed]
     observers: list[Observer] = []
-    talkers: list[Any] = []
+    talkers: list[Any] = [printer]
     windows: list[Any] = []
     with contextlib.ExitStack() as stack:
         if flags.window:
@@ -97,13 +100,14 @@ def open_outputs(flags: Namespace, printed: Sink) -> Iterator[Outputs]:
         for config in _recorders(flags):
             from edge_runtime.sinks.recorder import Recorder
 
-            recorder = stack.enter_context(contextlib.closing(Recorder(config)))
+            recorder = stack.enter_context(contextlib.closing(Recorder(config, patient=patient)))
             observers.append(recorder)
             talkers.append(recorder)
         if flags.log_file:
             from edge_runtime.sinks.log_file import LogFileSink
 
-            log_file = stack.enter_context(contextlib.closing(LogFileSink(Path(flags.log_file), flags.log_limit_mb)))
+            log_file = LogFileSink(Path(flags.log_file), flags.log_limit_mb, patient=patient)
+            stack.enter_context(contextlib.closing(log_file))
             sinks.append(log_file)
             talkers.append(log_file)
         if page_config is not None or broker is not None:
@@ -124,7 +128,7 @@ def open_outputs(flags: Namespace, printed: Sink) -> Iterator[Outputs]:
                 observers.extend(page.observers)
                 print(f"live page: {page.url}", file=sys.stderr, flush=True)
         observers.extend(windows)
-        if len(sinks) == 1 and not observers and not talkers:
+        if len(sinks) == 1 and not observers and len(talkers) == 1:
             yield Outputs(printed)
             return
         from edge_runtime.sinks.fan_out import FanOut

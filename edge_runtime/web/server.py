@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_runtime.clock import monotonic_s
-from edge_runtime.errors import ConfigurationError
+from edge_runtime.errors import ConfigurationError, OutputError
 from edge_runtime.live_state import LiveState
 from edge_runtime.sinks import Observer
 from edge_runtime.system import SystemState
@@ -30,7 +30,7 @@ except ImportError as missing:
     ) from missing
 
 MAX_CONNECTIONS = 48
-FIRST_REQUEST_S = 10.0
+FIRST_REQUEST_S = NEXT_REQUEST_S = 10.0
 # What a slow reader has not read yet waits here, so it bounds how old a picture on the wire can be.
 SEND_BUFFER_BYTES = 128 * 1024
 
@@ -43,8 +43,18 @@ class BoundedProtocol(H11Protocol):
         self.app_state = {**self.app_state, "abort": transport.abort}
         self.loop.call_later(FIRST_REQUEST_S, self._drop_if_idle)
 
+    def on_response_complete(self) -> None:
+        answered = self.cycle
+        super().on_response_complete()  # which may go on with the next request at once
+        self.loop.call_later(NEXT_REQUEST_S, self._drop_unless_asked_again, answered)
+
     def _drop_if_idle(self) -> None:
         if self.cycle is None:
+            self.transport.abort()
+
+    def _drop_unless_asked_again(self, answered: object) -> None:
+        # uvicorn's own limit ends with the first byte of the next request, which may be the only one that comes.
+        if self.cycle is answered:
             self.transport.abort()
 
 
@@ -61,7 +71,7 @@ def live_page(config: WebConfig, live: LiveState, system: Callable[[], SystemSta
     """Serves the page while the block runs.
 
     Raises:
-        ConfigurationError: the address cannot be used.
+        OutputError: the address cannot be used, at least now.
     """
     from edge_runtime.web.app import build_app
     from edge_runtime.web.pictures import Pictures
@@ -101,7 +111,7 @@ def _listen(config: WebConfig) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise ConfigurationError(f"The live page cannot listen on {config.host}: {error.strerror}.") from error
+        raise OutputError(f"The live page cannot listen on {config.host}: {error.strerror}.") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
@@ -109,7 +119,7 @@ def _listen(config: WebConfig) -> socket.socket:
         listener.listen(64)
     except OSError as error:
         listener.close()
-        raise ConfigurationError(
+        raise OutputError(
             f"The live page cannot listen on {config.host}:{config.port}: {error.strerror}; choose another with "
             "--web HOST:PORT."
         ) from error
@@ -140,7 +150,7 @@ def _serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
     while not server.started and thread.is_alive() and monotonic_s() < deadline_s:
         thread.join(0.01)
     if not server.started:
-        raise ConfigurationError("The live page's server did not start within 10 s; see the lines above.")
+        raise OutputError("The live page's server did not start within 10 s; the machine may be busy, try again.")
     try:
         yield
     finally:

@@ -13,6 +13,7 @@ from edge_runtime.memory import pss_mb
 from edge_runtime.postprocess import ClassScore, Prediction
 from edge_runtime.results import Counts, Event, Percentiles, Result, Status
 from edge_runtime.sinks import open_sink
+from edge_runtime.sinks.outlet import Outlet
 from edge_runtime.sinks.text import TextSink, result_line, status_text
 from edge_runtime.timings import Timings
 
@@ -138,7 +139,7 @@ def test_the_summary_tells_every_count_and_percentile() -> None:
 
 def test_text_goes_to_stdout_for_labels_and_to_people_for_the_rest() -> None:
     out, people = io.StringIO(), io.StringIO()
-    sink = open_sink("text", out, people)
+    sink = open_sink("text", Outlet(out), people)
     assert isinstance(sink, TextSink)
     sink.result(Result(1, 0.0, 1.0, PREDICTION, 0))
     sink.event(Event(0.0, "camera", "frozen", "the same picture for 5.0 s"))
@@ -148,4 +149,4 @@ def test_text_goes_to_stdout_for_labels_and_to_people_for_the_rest() -> None:
 
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(UsageError, match=r"The format is 'xml', expected one of text, jsonl"):
-        open_sink("xml", io.StringIO(), io.StringIO())
+        open_sink("xml", Outlet(io.StringIO()), io.StringIO())

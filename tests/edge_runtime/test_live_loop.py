@@ -24,6 +24,7 @@ from edge_runtime.loop import Loop, LoopConfig
 from edge_runtime.postprocess import Prediction
 from edge_runtime.results import Event, Result, Status
 from edge_runtime.sinks.jsonl import JsonLinesSink
+from edge_runtime.sinks.outlet import Outlet
 from edge_runtime.smoothing import Hold
 
 FPS = 30
@@ -289,7 +290,7 @@ def test_settings_that_cannot_work_are_refused(values: dict[str, Any], message: 
 def test_json_lines_have_the_documented_keys(toy: Classifier, clock: Any) -> None:
     out = io.StringIO()
     classifier = SlowClassifier(toy, clock, 0.001)
-    Loop(classifier, SimulatedCamera(clock), JsonLinesSink(out), LoopConfig(max_frames=2), clock).run()  # type: ignore[arg-type]
+    Loop(classifier, SimulatedCamera(clock), JsonLinesSink(Outlet(out)), LoopConfig(max_frames=2), clock).run()  # type: ignore[arg-type]
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [line["type"] for line in lines] == ["event", "prediction", "prediction", "status"]
     assert list(lines[1]) == ["v", "type", "seq", "ts", "age_ms", "label", "score", "top", "dropped"]

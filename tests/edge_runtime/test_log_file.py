@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import ConfigurationError, UsageError
+from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.postprocess import ClassScore, Prediction
 from edge_runtime.results import Event, Result
 from edge_runtime.sinks.log_file import LogFileSink, RotatingFile
@@ -81,11 +82,32 @@ def test_a_line_that_fits_only_in_part_is_taken_back(tmp_path: Path, monkeypatch
 
 
 def test_a_file_that_cannot_be_opened_and_a_tiny_or_endless_limit_are_told_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"The log file .* cannot be written \(No such file or directory\)"):
+    with pytest.raises(OutputError, match=r"The log file .* cannot be written \(No such file or directory\)"):
         LogFileSink(tmp_path / "none" / "log")
     for limit_mb in (0.01, float("inf"), float("nan")):
         with pytest.raises(UsageError, match=rf"--log-limit-mb is {limit_mb:g}, expected a number of at least 0.1"):
             LogFileSink(tmp_path / "log", limit_mb)
+
+
+def test_a_patient_log_begins_without_its_disk_tells_so_and_goes_on_when_it_comes(tmp_path: Path) -> None:
+    sink = LogFileSink(tmp_path / "disk" / "log", patient=True)
+    (event,) = sink.take_events()
+    assert (event.kind, event.state) == ("log", "failing")
+    assert "log cannot be written (No such file or directory); free or remount the disk" in event.reason
+    (tmp_path / "disk").mkdir()
+    sink.result(result(7))
+    sink.close()
+    assert [line["seq"] for line in lines_of(tmp_path / "disk" / "log")] == [7]
+    assert [event.state for event in sink.take_events()] == ["ok"]
+
+
+def test_a_name_that_is_no_utf8_is_logged_and_read_back(tmp_path: Path) -> None:
+    sink = LogFileSink(tmp_path / "log")
+    name = "bad\udcff.png"
+    sink.result(dataclasses.replace(result(1), name=name))
+    sink.result(result(2))
+    sink.close()
+    assert [line.get("name") for line in lines_of(tmp_path / "log")] == [name, None]
 
 
 def test_a_full_device_is_one_event_and_the_sink_goes_on() -> None:

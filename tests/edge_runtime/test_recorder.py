@@ -18,7 +18,7 @@ import pytest
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.cameras.synthetic import numbered_picture, picture_number, wave_picture
 from edge_runtime.classifier import Classifier
-from edge_runtime.errors import ConfigurationError, UsageError
+from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.postprocess import ClassScore, Prediction
 from edge_runtime.results import Result
 from edge_runtime.sinks.picture_folder import PictureFolder
@@ -130,9 +130,7 @@ def test_a_picture_larger_than_the_limit_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_told_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        ConfigurationError, match=r"Pictures cannot be saved in .* choose a folder that this user may write"
-    ):
+    with pytest.raises(OutputError, match=r"Pictures cannot be saved in .* choose a folder that this user may write"):
         PictureFolder(tmp_path / "file" / "folder", 1000)
 
 
@@ -165,6 +163,34 @@ def test_a_full_disk_is_one_event_one_log_line_a_minute_and_no_file_half_written
     feed(recorder, clock, [result(100, "cat", 0.2)])
     until(lambda: recorder.num_saved == 1)
     assert [(event.kind, event.state) for event in recorder.take_events()] == [("recorder", "ok")]
+    recorder.close()
+
+
+def test_a_patient_recorder_begins_without_its_disk_and_saves_when_it_comes(tmp_path: Path, clock: Any) -> None:
+    (tmp_path / "disk").write_text("a file where the folder should be")
+    config = RecorderConfig(tmp_path / "disk" / "saved", ("change",), keep_free_bytes=0)
+    recorder = Recorder(config, clock, patient=True)
+    assert [(event.kind, event.state) for event in recorder.take_events()] == [("recorder", "failing")]
+    feed(recorder, clock, [result(1, "cat")])
+    until(lambda: recorder.num_lost == 1)
+    (tmp_path / "disk").unlink()
+    clock.now_s += 20
+    feed(recorder, clock, [result(2, "dog")])
+    until(lambda: recorder.num_saved == 1)
+    assert [event.state for event in recorder.take_events()] == ["ok"]
+    recorder.close()
+
+
+def test_a_picture_that_jpeg_cannot_hold_costs_itself_and_not_the_recorder(tmp_path: Path, clock: Any) -> None:
+    recorder = Recorder(RecorderConfig(tmp_path, ("change",), keep_free_bytes=0), clock)
+    wide = Frame(np.zeros((1, 70_000, 3), np.uint8), 1, 0.0)
+    recorder.frame(wide, result(1, "cat"))
+    until(lambda: recorder.num_lost == 1)
+    (event,) = recorder.take_events()
+    assert "a picture of 70000x1 cannot be coded as JPEG" in event.reason
+    clock.now_s += 20
+    feed(recorder, clock, [result(2, "dog")])
+    until(lambda: recorder.num_saved == 1)
     recorder.close()
 
 

@@ -20,6 +20,7 @@ from edge_runtime.cameras import open_source, parse_camera
 from edge_runtime.cameras.frame import FrameSource
 from edge_runtime.contract import InputSpec
 from edge_runtime.sinks import open_sink
+from edge_runtime.sinks.outlet import Outlet
 from edge_runtime.verbs.run_outputs import add_output_flags, open_outputs, smallest_picture
 
 ROOT = Path(__file__).parents[2]
@@ -51,9 +52,9 @@ def flags(*arguments: str) -> Namespace:
         (("--mqtt-ca", "x"), 2, "--mqtt-ca needs --mqtt"),
         (("--mqtt", "mqtts://pi:secret@host"), 78, "where every process list shows it"),
         (("--mqtt", "broker"), 2, "--mqtt is 'broker', expected mqtts://"),
-        (("--save-changes", "/dev/null/x"), 78, "Pictures cannot be saved in /dev/null/x"),
+        (("--save-changes", "/dev/null/x"), 73, "Pictures cannot be saved in /dev/null/x"),
         (("--save-changes", "x", "--save-limit-mb", "0"), 2, "--save-limit-mb is 0"),
-        (("--log-file", "/dev/null/x"), 78, "The log file /dev/null/x cannot be written"),
+        (("--log-file", "/dev/null/x"), 73, "The log file /dev/null/x cannot be written"),
         (("--window",), 78, "--web and a browser"),
     ],
 )
@@ -88,8 +89,9 @@ def test_a_missing_extra_is_named(
 
 
 def test_without_flags_the_loop_has_no_observer_and_the_sink_is_the_printed_one() -> None:
-    printed = open_sink("text", sys.stdout, sys.stderr)
-    with open_outputs(flags(), printed) as outputs:
+    outlet = Outlet(sys.stdout)
+    printed = open_sink("text", outlet, sys.stderr)
+    with open_outputs(flags(), printed, outlet) as outputs:
         assert outputs.sink is printed and outputs.observer is None
         assert not outputs.closed_by_viewer()
 

@@ -21,7 +21,7 @@ from edge_runtime.cameras.frame import Frame
 from edge_runtime.cameras.synthetic import numbered_picture, picture_number, wave_picture
 from edge_runtime.classifier import Classifier
 from edge_runtime.clock import monotonic_s
-from edge_runtime.errors import ConfigurationError
+from edge_runtime.errors import OutputError
 from edge_runtime.live_state import LiveState
 from edge_runtime.postprocess import ClassScore, Prediction
 from edge_runtime.results import Counts, Pulse, Result
@@ -373,6 +373,25 @@ def test_a_connection_that_asks_nothing_is_dropped(serve: Callable[..., Site], m
     assert site.ask("/healthz")[0] == 503
 
 
+def test_a_connection_that_begins_a_second_question_and_never_ends_it_is_dropped(
+    serve: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_runtime.web.server.NEXT_REQUEST_S", 0.3)
+    site = serve()
+    with site.connect("/api/state") as slow, contextlib.suppress(ConnectionResetError):
+        assert b"200 OK" in slow.recv(1 << 16)
+        slow.sendall(b"GET / HTTP/1.1\r\nX: ")
+        slow.settimeout(5)
+        assert slow.recv(1 << 16) == b""
+    site.feed_on()
+    with site.connect("/api/state") as viewer:  # a stream that follows another answer is not cut
+        assert b"200 OK" in viewer.recv(1 << 16)
+        viewer.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        end_s = time.monotonic() + 1.0
+        while time.monotonic() < end_s:
+            assert viewer.recv(1 << 16)
+
+
 def test_events_tell_the_state_again_and_again(serve: Callable[..., Site]) -> None:
     site = serve()
     site.feed_on()
@@ -465,17 +484,17 @@ def test_a_taken_port_and_an_address_of_another_machine_are_told(serve: Callable
 
     site = serve()
     with (
-        pytest.raises(ConfigurationError, match=rf"cannot listen on 127.0.0.1:{site.port}: Address already in use"),
+        pytest.raises(OutputError, match=rf"cannot listen on 127.0.0.1:{site.port}: Address already in use"),
         live_page(WebConfig(port=site.port), LiveState(), SystemState),
     ):
         pass
     with (
-        pytest.raises(ConfigurationError, match=r"cannot listen on 203.0.113.1:0"),
+        pytest.raises(OutputError, match=r"cannot listen on 203.0.113.1:0"),
         live_page(WebConfig("203.0.113.1", 0, TOKEN), LiveState(), SystemState),
     ):
         pass
     with (
-        pytest.raises(ConfigurationError, match=r"cannot listen on no-such-host.invalid"),
+        pytest.raises(OutputError, match=r"cannot listen on no-such-host.invalid"),
         live_page(WebConfig("no-such-host.invalid", 0, TOKEN), LiveState(), SystemState),
     ):
         pass

@@ -160,6 +160,7 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.loop import Loop, LoopConfig
 from edge_runtime.model_file import default_model
 from edge_runtime.sinks import open_sink
+from edge_runtime.sinks.outlet import Outlet
 from edge_runtime.verbs.service import lasting_program
 from edge_runtime.watchdog import Watchdog
 
@@ -179,7 +180,7 @@ class Hangs(Classifier):
 threading.Thread(target=answer, daemon=True).start()
 watchdog = Watchdog()
 with open_camera("synthetic:192x128@30") as source:
-    loop = Loop(Hangs(default_model()), source, open_sink("jsonl", sys.stdout, sys.stderr), LoopConfig(),
+    loop = Loop(Hangs(default_model()), source, open_sink("jsonl", Outlet(sys.stdout), sys.stderr), LoopConfig(),
                 between_frames=lambda labels, late: watchdog.alive())
     loop.run()
 """
