@@ -81,7 +81,7 @@ class Capture(FrameSource):
                 if frame is not None:
                     return frame
             now_s = self._clock()
-            if child is None:
+            if child is None or child is not self._child:
                 time.sleep(max(0.0, min(deadline_s, self._next_start_s) - now_s))
             else:
                 child.wait(max(0.0, min(deadline_s, child.deadline_s) - now_s))
@@ -154,7 +154,11 @@ class Capture(FrameSource):
             self._next_start_s = self._clock() + self._backoff.next_s()
 
     def _take(self, child: CaptureProcess) -> Frame | None:
-        frame = child.shared.take(child.last_seq)
+        try:
+            frame = child.shared.take(child.last_seq)
+        except CameraError as error:  # what it published cannot be: believe it nothing more
+            self._replace(f"{error} It was killed.")
+            return None
         if frame is None:
             return None
         if child.last_seq < 0:

@@ -84,7 +84,7 @@ class CaptureProcess:
         self._unread = self._unread[:MAX_LINE_BYTES]
         found = []
         for line in lines:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
+            with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
                 message = json.loads(line)
                 found.append((str(message["state"]), str(message["text"])))
         return found
@@ -94,7 +94,11 @@ class CaptureProcess:
 
     def how_it_ended(self) -> str:
         code = self.process.returncode
-        return f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
+        if code is None or code >= 0:
+            return f"exit code {code}"
+        with contextlib.suppress(ValueError):  # real-time signals have no name in Python
+            return f"signal {signal.Signals(-code).name}"
+        return f"signal {-code}"
 
     def terminate(self, patience_s: float) -> None:
         """Asks it to end, then kills it and what it started."""

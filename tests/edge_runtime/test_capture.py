@@ -296,6 +296,36 @@ def test_the_way_a_child_ended_is_told(fake_child: Fake, read_until: ReadUntil) 
         assert capture.trouble == "the capture process of synthetic ended (signal SIGSEGV)"
 
 
+def test_a_child_that_ends_by_a_signal_without_a_name_is_replaced(fake_child: Fake, read_until: ReadUntil) -> None:
+    statements = "os.kill(os.getpid(), signal.SIGRTMIN + 1)\ntime.sleep(60)\n"
+    with Capture(ANY, config=QUICK_ONCE_OPEN, command=fake_child(statements)) as capture:
+        read_until(capture, lambda frame: capture.counts().restarts >= 1, 10)
+        assert capture.trouble == f"the capture process of synthetic ended (signal {signal.SIGRTMIN + 1})"
+
+
+def test_a_child_that_announces_an_impossible_frame_is_replaced_and_the_next_one_believed(
+    fake_child: Fake, read_until: ReadUntil, tmp_path: Path
+) -> None:
+    has_lied = str(tmp_path / "has-lied")
+    statements = (
+        f"if os.path.exists({has_lied!r}):\n    publish(3)\n    time.sleep(60)\n"
+        f"open({has_lied!r}, 'w').close()\n"
+        "from edge_runtime.shared_frames import SharedFrames\n"
+        "shared = SharedFrames(order.frames_fd)\n"
+        "shared._slots[0][:5] = 5, 1, 100_000, 100_000, -1\nshared._words[0] = 1\n"
+        "os.eventfd_write(order.event_fd, 1)\ntime.sleep(60)\n"
+    )
+    with Capture(ANY, config=QUICK_ONCE_OPEN, command=fake_child(statements)) as capture:
+        (liar,) = capture.pids
+        read_until(capture, lambda frame: bool(capture.trouble), 10)
+        assert "announced a frame of 100000x100000, which cannot be. It was killed" in capture.trouble
+        assert not is_alive(liar)
+        frame = read_until(capture, is_frame, 20)
+        assert frame is not None and frame.pixels.shape == (4, 6, 3)
+        assert (capture.trouble, capture.counts().restarts) == ("", 1)
+        assert holds(capture, 1)
+
+
 def test_a_child_that_always_exits_is_started_at_most_twelve_times_in_two_minutes(clock: Any) -> None:
     with Capture(ANY, command=("/bin/false",), clock=clock) as capture:
         starts, waits = [clock.now_s], []
@@ -396,7 +426,7 @@ def _state(pid: int) -> str:
 
 
 def test_nonsense_on_the_message_pipe_is_skipped(fake_child: Fake, read_until: ReadUntil) -> None:
-    statements = "print('x' * 70000)\nprint('[1]')\nprint('{}')\nsay('trouble', 'the lens fell off')\ntime.sleep(60)\n"
+    statements = "print('x' * 70000)\nprint('[1]')\nprint('{}')\nprint('[' * 15000)\nsay('trouble', 'the lens fell off')\ntime.sleep(60)\n"
     with Capture(ANY, command=fake_child(statements)) as capture:
         read_until(capture, lambda frame: bool(capture.trouble), 5)
         assert capture.trouble == "the lens fell off"
