@@ -11,6 +11,8 @@ from edge_runtime.errors import MissingInputError, UsageError
 
 LIVE_KINDS = ("device", "csi", "picamera2", "http", "rtsp", "synthetic", "demo")
 SCHEMES = {"http": "http", "https": "http", "rtsp": "rtsp", "rtsps": "rtsp"}
+# Some cameras want their password in the path, as in /user=admin&password=x&channel=1.
+SECRETS = re.compile(r"\b(pass|passwd|password|pwd|token|key|secret)=[^&/;]*", re.I)
 FORMS = "0 | /dev/video2 | csi | picamera2 | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | synthetic | demo"
 
 
@@ -59,7 +61,18 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
             raise UsageError(
                 f"The camera address {redact(text)} is not usable, expected http, https, rtsp or rtsps and a host."
             )
+        rest = urlsplit(text)
+        if "@" in rest.path + rest.fragment or rest.fragment:
+            # A user's password with / or # in it would end the host early, and the rest would be shown as a path.
+            raise UsageError(
+                f"The camera address {scheme}://*** has @ or # behind its host, expected %40 and %23 there, and %2F "
+                "for a / in a password."
+            )
         return CameraAddress(SCHEMES[scheme.lower()], text)
+    if re.match(r"(https?|rtsps?):", text, re.I):
+        raise UsageError(
+            f"The camera address begins with {text.partition(':')[0]}: alone, expected {text.partition(':')[0]}://."
+        )
     if re.fullmatch(r"/dev/video\d+|/dev/v4l/.+", text):
         return CameraAddress("device", text)
     path = Path(text).expanduser()
@@ -71,7 +84,7 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
 
 
 def redact(address: str) -> str:
-    """``address`` with its user name, password and query replaced by ``***``; text that is no address is returned
+    """``address`` with its user name, passwords and query replaced by ``***``; text that is no address is returned
     whole.
     """
     try:
@@ -84,7 +97,8 @@ def redact(address: str) -> str:
         return address
     host = f"[{host}]" if ":" in host else host
     user = "***@" if "@" in parts.netloc else ""
-    return urlunsplit((parts.scheme, f"{user}{host}{port}", parts.path, "***" if parts.query else "", ""))
+    path = SECRETS.sub(r"\1=***", parts.path)
+    return urlunsplit((parts.scheme, f"{user}{host}{port}", path, "***" if parts.query else "", ""))
 
 
 def _host(address: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.errors import UsageError
-from edge_runtime.verbs.flags import CAMERA_HELP, add_format_flag, print_result, verb_parser
+from edge_runtime.verbs.flags import add_camera_flags, add_format_flag, print_result, verb_parser
 
 if TYPE_CHECKING:
     from edge_runtime.collect import Kept
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         "edge-runtime collect --label mug --on-enter",
     )
     parser.add_argument("--label", required=True, metavar="NAME", help="the class; pictures go to DIR/NAME")
-    parser.add_argument("--camera", default="0", metavar="CAMERA", help=CAMERA_HELP)
+    add_camera_flags(parser)
     parser.add_argument("--out", default="photos", metavar="DIR", help="the folder of classes (default photos)")
     parser.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between pictures (default 1)")
     parser.add_argument("--on-enter", action="store_true", help="a picture each time Enter is pressed instead")
@@ -47,6 +47,7 @@ def main(arguments: list[str]) -> int:
     flags = parser.parse_args(arguments)
 
     from edge_runtime.cameras import open_camera, parse_camera
+    from edge_runtime.cameras.password import with_password
     from edge_runtime.collect import CollectConfig, Collector, collect
     from edge_runtime.instance_lock import only_user_of
 
@@ -63,7 +64,8 @@ def main(arguments: list[str]) -> int:
     )
     collector = Collector(config)
     enter = _Enter()
-    with only_user_of(parse_camera(flags.camera)), open_camera(flags.camera) as source:
+    address = with_password(flags.camera, flags.camera_password_file)
+    with only_user_of(parse_camera(address)), open_camera(address) as source:
         how = "Enter takes a picture" if flags.on_enter else f"a picture every {flags.every:g} s"
         print(f"{source.name} -> {collector.folder}; {how}, Ctrl-C ends.", file=sys.stderr)
         teller = _Teller(flags.format)

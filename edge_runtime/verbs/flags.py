@@ -24,6 +24,15 @@ CAMERA_HELP = (
 )
 
 
+def add_camera_flags(parser: ArgumentParser) -> None:
+    parser.add_argument("--camera", default="0", metavar="CAMERA", help=CAMERA_HELP)
+    parser.add_argument(
+        "--camera-password-file",
+        metavar="FILE",
+        help="password of rtsp://user@... or http://user@..., or the variable EDGE_RUNTIME_CAMERA_PASSWORD",
+    )
+
+
 def verb_parser(verb: str, description: str, *examples: str) -> ArgumentParser:
     import argparse
 

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from edge_runtime.verbs.flags import (
-    CAMERA_HELP,
+    add_camera_flags,
     add_classifier_flags,
     add_format_flag,
     verb_parser,
@@ -28,14 +28,14 @@ def main(arguments: list[str]) -> int:
         "run",
         "Labels what a camera sees, until it ends or Ctrl-C.",
         "edge-runtime run --camera 0",
-        "edge-runtime run --camera rtsp://user:password@192.168.1.9/stream --hold 3/5",
+        "edge-runtime run --camera rtsp://user@192.168.1.9/stream --camera-password-file password --hold 3/5",
         "edge-runtime run --model flowers.tflite --camera clip.mp4 --format jsonl",
         "edge-runtime run --camera synthetic --frames 100",
         "edge-runtime run --camera 0 --web",
         "edge-runtime run --camera 0 --web 0.0.0.0:8080 --web-token-file token --mqtt mqtts://pi@broker.lan/home/door",
         "edge-runtime run --camera 0 --save-uncertain ~/unsure --save-limit-mb 200 --log-file labels.jsonl",
     )
-    parser.add_argument("--camera", default="0", metavar="CAMERA", help=CAMERA_HELP)
+    add_camera_flags(parser)
     add_classifier_flags(parser)
     add_format_flag(parser)
     parser.add_argument(
@@ -56,6 +56,7 @@ def main(arguments: list[str]) -> int:
     flags = parser.parse_args(arguments)
 
     from edge_runtime.cameras import open_camera, parse_camera
+    from edge_runtime.cameras.password import with_password
     from edge_runtime.instance_lock import only_user_of
     from edge_runtime.loop import Loop, LoopConfig
     from edge_runtime.sinks import open_sink
@@ -73,7 +74,8 @@ def main(arguments: list[str]) -> int:
         hold=parse_hold(flags.hold) if flags.hold else None,
         give_up_s=flags.give_up_s,
     )
-    camera = parse_camera(flags.camera)
+    address = with_password(flags.camera, flags.camera_password_file)
+    camera = parse_camera(address)
     outlet = Outlet(sys.stdout, camera.live, stop)
     sink = open_sink(flags.format, outlet, sys.stderr)
     with (
@@ -81,7 +83,7 @@ def main(arguments: list[str]) -> int:
         open_run_model(flags) as used,
         open_outputs(flags, sink, outlet, patient=patient) as outputs,
         open_camera(
-            flags.camera, smallest_picture(flags, used.model.contract.spec.input), wait=math.isinf(flags.give_up_s)
+            address, smallest_picture(flags, used.model.contract.spec.input), wait=math.isinf(flags.give_up_s)
         ) as source,
     ):
         print(f"{source.name} -> {used.model.contract.spec.name}; Ctrl-C ends.", file=sys.stderr)
