@@ -23,6 +23,8 @@ from edge_runtime.shrink import decode_shrunk
 
 TIMEOUT_S = 4.0
 CHUNK_BYTES = 256 * 1024
+# A camera that sends as fast as it can never lets the line run dry: after this long the newest picture is taken.
+DRAIN_S = 0.05
 
 
 class NotMultipartError(CameraError):
@@ -70,10 +72,11 @@ class MjpegCamera(FrameSource):
         Older whole ones count as captured, damaged ones as bad.
         """
         newest = None
+        deadline_s = monotonic_s() + DRAIN_S
         while True:
             part = self._parts.next_part()
             if part is None:
-                if newest is None or not self._receive(0.0):
+                if newest is None or monotonic_s() >= deadline_s or not self._receive(0.0):
                     return newest
                 continue
             if not is_whole(part):

@@ -24,6 +24,8 @@ from edge_runtime.shrink import decode_shrunk
 
 ARGUMENTS = ("--codec", "mjpeg", "--timeout", "0", "--nopreview", "--flush", "--width", "640", "--height", "480")
 CHUNK_BYTES = 256 * 1024
+# Pictures that come faster than they are taken out never let the pipe run dry: after this long the newest is taken.
+DRAIN_S = 0.05
 MAX_PICTURE_BYTES = 32 * 1024 * 1024
 
 
@@ -51,12 +53,13 @@ class PiCamera(FrameSource):
     def read(self, timeout_s: float = 1.0) -> Frame | None:
         deadline_s = monotonic_s() + timeout_s
         while True:
-            content = self._newest_picture()
-            if content is not None:
+            newest = self._newest_picture()
+            if newest is not None:
+                content, received_s = newest
                 with contextlib.suppress(DataError):
                     pixels = decode_shrunk(content, f"a picture of the {self.name}", self._shrink_for)
                     self.num_captured += 1
-                    return Frame(pixels, self.num_captured - 1, self._received_s, fingerprint=zlib.crc32(content))
+                    return Frame(pixels, self.num_captured - 1, received_s, fingerprint=zlib.crc32(content))
                 self.num_bad += 1
             now_s = monotonic_s()
             if now_s >= deadline_s:
@@ -72,8 +75,10 @@ class PiCamera(FrameSource):
         if self._process.stdout:
             self._process.stdout.close()
 
-    def _newest_picture(self) -> bytes | None:
+    def _newest_picture(self) -> tuple[bytes, float] | None:
+        """The newest whole picture that has arrived, and when its last byte did; older ones count as captured."""
         newest = None
+        deadline_s = monotonic_s() + DRAIN_S
         while True:
             start = self._buffer.find(START)
             end = jpeg_end(self._buffer, start) if start >= 0 else -1
@@ -82,11 +87,11 @@ class PiCamera(FrameSource):
                 del self._buffer[: start + len(START)]
                 continue
             if end < 0:
-                if newest is None or not self._receive():
+                if newest is None or monotonic_s() >= deadline_s or not self._receive():
                     return newest
                 continue
             self.num_captured += newest is not None
-            newest = bytes(self._buffer[start:end])
+            newest = bytes(self._buffer[start:end]), self._received_s
             del self._buffer[:end]
 
     def _receive(self) -> bool:

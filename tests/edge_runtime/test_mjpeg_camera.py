@@ -99,6 +99,51 @@ def test_a_late_reader_gets_the_newest_picture_and_the_skipped_ones_are_counted(
     assert camera.num_captured == late.seq + 1
 
 
+def test_a_camera_that_sends_as_fast_as_it_can_still_gives_its_newest_picture_again_and_again(
+    network_camera: Any,
+) -> None:
+    pictures = [network_camera.picture(number) for number in range(64)]
+    network_camera.picture = lambda number: pictures[number % 64]
+    network_camera.fps = 1e9
+    with MjpegCamera(network_camera.address, InputSpec(24, 32)) as camera:
+        frames = []
+        for _ in range(10):
+            sent = network_camera.num_sent
+            frames += take(camera, 1)
+            assert network_camera.num_sent < sent + 64 * 64, "one read does not follow the flood without end"
+    assert [frame.seq for frame in frames] == sorted({frame.seq for frame in frames})
+    assert camera.num_captured == frames[-1].seq + 1 > 20, "what came between them is counted"
+
+
+def test_draining_ends_although_the_line_never_runs_dry(monkeypatch: pytest.MonkeyPatch, clock: Any) -> None:
+    content = cv2.imencode(".jpg", wave_picture(48, 64))[1].tobytes()
+    part = b"--a\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(content), content)
+
+    class Connection:
+        """Each receive takes 10 ms and brings one whole picture; there always is another."""
+
+        num_received = 0
+
+        def recv(self, size: int) -> bytes:
+            self.num_received += 1
+            assert self.num_received < 100, "it is drained without end"
+            clock.now_s += 0.01
+            head = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=a\r\n\r\n"
+            return head if self.num_received == 1 else part
+
+        def sendall(self, request: bytes) -> None: ...
+        def settimeout(self, timeout_s: float) -> None: ...
+        def close(self) -> None: ...
+
+    monkeypatch.setattr("edge_runtime.cameras.mjpeg.monotonic_s", clock)
+    monkeypatch.setattr("edge_runtime.cameras.mjpeg._connect", lambda address, name: Connection())
+    with MjpegCamera("http://camera/") as camera:
+        frames = take(camera, 5)
+    gaps_s = np.diff([frame.captured_s for frame in frames])
+    assert ((gaps_s > 0.04) & (gaps_s < 0.08)).all(), "the newest of what came within the time for draining"
+    assert camera.num_captured == frames[-1].seq + 1 >= 5 * 4
+
+
 def test_damaged_pictures_are_counted_exactly_and_the_good_ones_all_arrive(network_camera: Any) -> None:
     whole = network_camera.picture
     kinds = np.random.default_rng(7).choice(4, 300, p=[0.84, 0.10, 0.05, 0.01])

@@ -93,6 +93,17 @@ def test_pictures_that_pile_up_are_dropped_all_but_the_newest(install: Install) 
     assert picture_number(frames[-1].pixels) == 19
 
 
+def test_a_program_that_writes_as_fast_as_it_can_still_gives_its_newest_picture_again_and_again(
+    install: Install,
+) -> None:
+    install("all_of_them = b''.join(pictures)\nwhile True: out.write(all_of_them); out.flush()\n")
+    with PiCamera(InputSpec(60, 80)) as camera:
+        frames = take(camera, 5)
+    numbers = [frame.seq for frame in frames]
+    assert numbers == sorted(set(numbers)) and camera.num_captured == numbers[-1] + 1
+    assert numbers[-1] > 20, "and what piled up between them was dropped"
+
+
 def test_the_older_program_is_used_where_it_is_the_only_one(install: Install) -> None:
     install(SENDS, "libcamera-vid")
     with PiCamera() as camera:
