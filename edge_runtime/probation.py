@@ -16,14 +16,15 @@ from pathlib import Path
 
 from edge_runtime.classifier import Classifier
 from edge_runtime.clock import monotonic_s
-from edge_runtime.errors import ModelError
+from edge_runtime.errors import MissingInputError, ModelError
 from edge_runtime.store import SHIPPED, Store
-from edge_runtime.succession import Succession, Successor
+from edge_runtime.succession import BRIEF_WAIT_S, Succession, Successor
 from edge_runtime.trial import Trial
 
 CHECK_EVERY_S = 0.1
-# At the end of a run a verdict may still be written down.
-LAST_WAIT_S = 5.0
+# At the end of a run a verdict may still be written down; together with `Succession.end` well within the 3 s that a
+# signal to end may take.
+LAST_WAIT_S = 0.5
 _log = logging.getLogger(__name__)
 
 
@@ -51,15 +52,17 @@ class Probation:
         self._stamp = self._read_stamp()
         return self._start(self._succession.first(self._store.state()))
 
-    def instead(self, error: ModelError) -> Path:
+    def instead(self, error: ModelError | MissingInputError) -> Path:
         """The file to start with when the one of `begin` cannot be loaded: the one before, else raises ``error``.
 
-        A model on probation is remembered as refused; one that worked before was damaged and may be installed again.
+        A model on probation is remembered as refused; one that worked before was damaged and may be installed again,
+        and so may one whose file is gone.
         """
         state, failed = self._store.state(), self._used
         if state.current == failed.model and len(state.history) < 2:
             raise error
-        state = self._succession.take_back(state, failed.model, str(error) if failed.is_judged else None)
+        reason = str(error) if failed.is_judged and isinstance(error, ModelError) else None
+        state = self._succession.take_back(state, failed.model, reason, BRIEF_WAIT_S)
         return self._start(self._succession.first(state))
 
     def __call__(self, num_labels: int, num_late: int) -> Classifier | None:

@@ -2,8 +2,10 @@
 
     STORE/state.json          what is in use, what was before, what is on probation, what was refused
     STORE/models/HASH.tflite  the files, never changed once they are there
+    STORE/.lock               what a change holds meanwhile; only its owner may open it
 
 Every change happens under a lock, writes whole files (`durable`) and leaves a model in use that works at any moment.
+Files that have other names belong to somebody else and stay.
 """
 
 from __future__ import annotations
@@ -14,11 +16,14 @@ import fcntl
 import hashlib
 import json
 import os
+import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.clock import monotonic_s
 from edge_runtime.durable import UNFINISHED, sync_folder, write_durably
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
 
@@ -26,6 +31,12 @@ VERSION = 1
 NUM_KEPT = 3
 SHIPPED = "shipped"
 SYSTEM_STORE = Path("/var/lib/edge-runtime")
+# How long a change waits for one that is under way, and how often it looks.
+LOCK_WAIT_S, LOCK_LOOK_S = 10.0, 0.02
+# What this file writes, by folder: all that `Store` ever removes.
+_UNFINISHED_STATE = re.compile(re.escape(UNFINISHED) + r"state\.json-[0-9]+")
+_MODEL = re.compile(r"[0-9a-f]{64}\.tflite")
+_UNFINISHED_MODEL = re.compile(re.escape(UNFINISHED) + _MODEL.pattern + "-[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,7 @@ class Store:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_store()
         self.state_path = self.folder / "state.json"
+        self.lock_path = self.folder / ".lock"
 
     def state(self) -> StoreState:
         """What is in use.
@@ -141,7 +153,9 @@ class Store:
                 "older one. Sign it with a higher version, or go back with: edge-runtime rollback."
             )
 
-    def rollback(self, reason: str | None = None, expected: str | None = None) -> StoreState:
+    def rollback(
+        self, reason: str | None = None, expected: str | None = None, wait_s: float = LOCK_WAIT_S
+    ) -> StoreState:
         """Goes back to the model before; with a ``reason``, the one left is remembered as refused.
 
         With ``expected``, only that model is left: when another came into use meanwhile, that one stays, and the
@@ -149,8 +163,9 @@ class Store:
 
         Raises:
             MissingInputError: there is none before.
+            EdgeRuntimeError: it cannot be written, or another change holds the store for ``wait_s`` seconds.
         """
-        with self.changing() as state:
+        with self.changing(wait_s) as state:
             left = state.current if expected is None else expected
             refused = dict(state.refused) if reason is None else {**state.refused, left: reason}
             if left != state.current:
@@ -172,37 +187,82 @@ class Store:
                 floor = max(state.floor, version)
                 self._write(dataclasses.replace(state, probation=False, failed_starts=0, floor=floor))
 
-    def count_start(self, model: str, change: int) -> StoreState:
+    def count_start(self, model: str, change: int, wait_s: float = LOCK_WAIT_S) -> StoreState:
         """Notes that a run of a model on probation began (+1) or ended well (-1); the new state."""
-        with self.changing() as state:
+        with self.changing(wait_s) as state:
             if state.current == model and state.probation:
                 state = dataclasses.replace(state, failed_starts=max(0, state.failed_starts + change))
                 self._write(state)
         return state
 
     @contextlib.contextmanager
-    def changing(self) -> Iterator[StoreState]:
-        """Holds the store's lock; gives the state. Removes what a killed installation left behind."""
+    def changing(self, wait_s: float = LOCK_WAIT_S) -> Iterator[StoreState]:
+        """Holds the store's lock; gives the state. Removes what a killed installation left behind.
+
+        Raises:
+            EdgeRuntimeError: this user may not change the store, or another change holds it for ``wait_s`` seconds.
+        """
         _make_folder(self.folder)
+        lock = self._open_lock()
         try:
-            lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise EdgeRuntimeError(f"The store {self.folder} cannot be opened ({error.strerror}).") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._take(lock, wait_s)
             state = self.state()
             self._sweep(state)
             yield state
         finally:
             os.close(lock)
 
+    def _open_lock(self) -> int:
+        """A descriptor of the lock file, which belongs to whom the folder belongs to, whoever makes it: a service that
+        is no root must be able to open what root's first installation made.
+        """
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            try:
+                return os.open(self.lock_path, flags)
+            except FileNotFoundError:
+                pass
+            try:
+                lock = os.open(self.lock_path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:  # another change made it just now
+                return os.open(self.lock_path, flags)
+            if os.geteuid() == 0:
+                owner = self.folder.stat()
+                os.fchown(lock, owner.st_uid, owner.st_gid)
+            return lock
+        except OSError as error:
+            raise EdgeRuntimeError(
+                f"The store {self.folder} cannot be changed ({self.lock_path.name}: {error.strerror}); what was there "
+                "is unchanged. Check space and permissions, or use sudo."
+            ) from error
+
+    def _take(self, lock: int, wait_s: float) -> None:
+        """Takes the lock that ``lock`` is a descriptor of; closing it gives it back."""
+        until_s = monotonic_s() + wait_s
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError as error:
+                if monotonic_s() >= until_s:
+                    raise EdgeRuntimeError(
+                        f"The store {self.folder} has been held by another process for {wait_s:.1f} s, expected a "
+                        "moment; what was there is unchanged. It may be an edge-runtime install that was stopped or "
+                        f"waits for a slow disk; see who: fuser -v {self.lock_path}. Then try again."
+                    ) from error
+            time.sleep(LOCK_LOOK_S)
+
     def _sweep(self, state: StoreState) -> None:
+        """Removes what nobody needs any more; by exact names, for a store may lie among files that are not ours."""
         kept = {self.path_of(model).name for model in state.history}
         with contextlib.suppress(OSError):
-            for folder in (self.folder, self.folder / "models"):
-                for path in folder.iterdir() if folder.is_dir() else ():
-                    if path.name.startswith(UNFINISHED) or (path.suffix == ".tflite" and path.name not in kept):
-                        path.unlink()
+            for path in self.folder.iterdir():
+                if _UNFINISHED_STATE.fullmatch(path.name):
+                    path.unlink()
+            for path in (self.folder / "models").iterdir():
+                is_old = _MODEL.fullmatch(path.name) and path.name not in kept
+                if is_old or _UNFINISHED_MODEL.fullmatch(path.name):
+                    path.unlink()
 
     def _write(self, state: StoreState) -> None:
         text = json.dumps(dataclasses.asdict(state), indent=2, sort_keys=True)

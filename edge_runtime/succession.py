@@ -16,12 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from edge_runtime.classifier import Classifier
+from edge_runtime.clock import monotonic_s
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.signatures import split_signature, trusted_keys
-from edge_runtime.store import SHIPPED, Store, StoreState
+from edge_runtime.store import LOCK_WAIT_S, SHIPPED, Store, StoreState
 from edge_runtime.trial import PROBATION_S
 
 MAX_FAILED_STARTS = 3
+# Where a run itself waits, before its first frame and after its last one, a signal must still end it in time.
+BRIEF_WAIT_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -51,9 +54,9 @@ class Succession:
 
     def first(self, state: StoreState) -> Successor:
         """What to start with, after taking back a model whose runs ended badly three times; not loaded."""
-        state, is_judged = self._count_start(state)
+        state, is_judged = self._count_start(state, BRIEF_WAIT_S)
         if is_judged and state.failed_starts > MAX_FAILED_STARTS:
-            state = self.take_back(state, state.current, f"{MAX_FAILED_STARTS} runs with it ended badly.")
+            state = self.take_back(state, state.current, f"{MAX_FAILED_STARTS} runs with it ended badly.", BRIEF_WAIT_S)
             is_judged = False
         return Successor(state.current, is_judged, self._version_of(state.current))
 
@@ -94,13 +97,13 @@ class Succession:
         except EdgeRuntimeError as error:
             _log.warning("What was found of the model cannot be noted: %s", error)
 
-    def take_back(self, state: StoreState, model: str, reason: str | None) -> StoreState:
+    def take_back(self, state: StoreState, model: str, reason: str | None, wait_s: float = LOCK_WAIT_S) -> StoreState:
         """The state without ``model``, remembered as refused with a ``reason``; where that cannot be written, what this
         run does without it.
         """
-        _log.warning("Model %s is taken back: %s", model[:12], reason or "it is damaged.")
+        _log.warning("Model %s is taken back: %s", model[:12], reason or "its file is damaged or gone.")
         try:
-            return self._store.rollback(reason, expected=model)
+            return self._store.rollback(reason, expected=model, wait_s=wait_s)
         except EdgeRuntimeError as error:
             _log.warning("That it is taken back cannot be noted: %s", error)
         history = tuple(entry for entry in state.history if entry != model)
@@ -108,15 +111,20 @@ class Succession:
 
     def end(self) -> None:
         """The run ended well, so it is no crash, neither of the model in use nor of one that is just being loaded."""
-        with self._counting:
-            self._has_ended = True
+        until_s = monotonic_s() + BRIEF_WAIT_S
+        self._has_ended = True
+        if not self._counting.acquire(timeout=BRIEF_WAIT_S):
+            _log.warning("That this run ended well cannot be noted: another process holds the store.")
+            return
+        try:
             for model in self._counted:
-                try:
-                    self._store.count_start(model, -1)
-                except EdgeRuntimeError as error:
-                    _log.warning("That this run ended well cannot be noted: %s", error)
+                self._store.count_start(model, -1, max(0.0, until_s - monotonic_s()))
+        except EdgeRuntimeError as error:
+            _log.warning("That this run ended well cannot be noted: %s", error)
+        finally:
+            self._counting.release()
 
-    def _count_start(self, state: StoreState) -> tuple[StoreState, bool]:
+    def _count_start(self, state: StoreState, wait_s: float = LOCK_WAIT_S) -> tuple[StoreState, bool]:
         """(the state now, whether this run judges its model)."""
         if not state.probation:
             return state, False
@@ -124,7 +132,7 @@ class Succession:
             if self._has_ended:
                 return state, False
             try:
-                state = self._store.count_start(state.current, +1)
+                state = self._store.count_start(state.current, +1, wait_s)
             except EdgeRuntimeError as error:
                 if not self._has_warned:
                     _log.warning(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_runtime.classifier import Classifier
-from edge_runtime.errors import EdgeRuntimeError, ModelError
+from edge_runtime.errors import EdgeRuntimeError, MissingInputError, ModelError
 from edge_runtime.model_file import ModelFile, open_model
 from edge_runtime.probation import Probation
 from edge_runtime.store import Store
@@ -53,7 +53,9 @@ def open_run_model(flags: Namespace) -> Iterator[RunModel]:
     path = probation.begin()
     try:
         classifier = load(path)
-    except ModelError as error:
+    except (ModelError, MissingInputError) as error:
+        if isinstance(error, MissingInputError) and path.exists():  # a file of --labels, no fault of the model
+            raise
         classifier = load(probation.instead(error))
     try:
         yield RunModel(classifier, probation, watchdog)

@@ -17,11 +17,13 @@ from typing import Any
 
 import pytest
 
+from edge_runtime import cli
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import EdgeRuntimeError, ModelError
 from edge_runtime.model_file import open_model
-from edge_runtime.probation import Probation
+from edge_runtime.probation import LAST_WAIT_S, Probation
 from edge_runtime.store import SHIPPED, Store
+from edge_runtime.succession import BRIEF_WAIT_S
 from edge_runtime.trial import PATIENCE_S, PROBATION_S
 
 
@@ -248,6 +250,41 @@ def test_a_run_that_ends_well_while_a_model_is_loaded_is_no_crash_of_it(
     assert (store.state().probation, store.state().failed_starts) == (True, 0)
 
 
+def test_a_run_ends_although_another_process_holds_the_store(
+    store: Store, clock: Any, make_model: Callable[..., bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    model = store.add(make_model(1))
+    probation = Probation(store, Classifier, clock)
+    probation.begin()
+    with store.changing():
+        probation.end()
+    assert "That this run ended well cannot be noted: The store" in caplog.text
+    assert (store.state().current, store.state().failed_starts) == (model, 1)
+
+
+def test_a_run_ends_although_a_verdict_and_a_start_wait_for_the_store(
+    store: Store, clock: Any, make_model: Callable[..., bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    store.add(make_model(1))
+    probation = Probation(store, lambda path: Classifier(open_model(path)), clock)
+    probation.begin()
+    run_for(probation, clock, PATIENCE_S - 1, late=1)
+    with store.changing():
+        clock.now_s += 2
+        probation(0, 1000)
+        clock.now_s += 2
+        probation(0, 2000)  # the verdict: a thread waits to write it down
+        waiting = probation._work
+        assert waiting is not None and waiting.is_brief
+        probation._succession._counting.acquire()  # as a thread does that counts the start of yet another model
+        probation.end()
+        assert not waiting.is_done()
+    waiting.wait(20)
+    assert "cannot be noted: another process holds the store" in caplog.text
+    assert store.state().current == SHIPPED
+    assert LAST_WAIT_S + BRIEF_WAIT_S < 2  # of the 3 s that a signal may take
+
+
 @pytest.fixture
 def locked(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Makes every store one that this user may read only, from the call on."""
@@ -310,6 +347,38 @@ def test_a_proved_model_that_was_damaged_gives_way_to_the_one_before(
         probation.instead(ModelError("the shipped one is damaged"))
 
 
+def run_once() -> int:
+    return cli.main(["run", "--camera", "synthetic:192x128@100", "--frames", "2", "--format", "jsonl"])
+
+
+@pytest.mark.parametrize("is_proved", [True, False])
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_run_whose_installed_model_is_gone_or_damaged_uses_the_one_before(
+    store: Store, make_model: Callable[..., bytes], is_gone: bool, is_proved: bool
+) -> None:
+    model = store.add(make_model(1))
+    if is_proved:
+        store.accept(model)
+    if is_gone:
+        store.path_of(model).unlink()
+    else:
+        store.path_of(model).write_bytes(make_model(1)[:-9])
+    assert run_once() == 0
+    assert store.state().current == SHIPPED
+    assert list(store.state().refused) == ([] if is_gone or is_proved else [model])
+    if is_gone or is_proved:
+        assert store.add(make_model(1)) == model
+
+
+def test_a_label_file_that_is_not_there_is_no_fault_of_the_model(
+    store: Store, make_model: Callable[..., bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = store.add(make_model(1))
+    assert cli.main(["run", "--camera", "synthetic:192x128@100", "--frames", "2", "--labels", "absent.txt"]) == 66
+    assert "There is no label file absent.txt" in capsys.readouterr().err
+    assert (store.state().current, store.state().refused) == (model, {})
+
+
 def test_a_store_that_becomes_unreadable_changes_nothing(
     probation: Probation, store: Store, clock: Any, make_model: Callable[..., bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -355,3 +424,15 @@ def test_a_running_service_takes_a_new_model_between_two_frames(
     assert all(words <= set(second) for words in vocabularies[-15:])
     service.terminate()
     assert service.wait(10) == 0
+
+
+@pytest.mark.slow
+def test_a_running_service_ends_in_time_although_its_store_is_held(
+    store: Store, make_model: Callable[..., bytes], service: subprocess.Popen[str]
+) -> None:
+    store.add(make_model(1))
+    labels = {"red", "green", "blue"}
+    assert next(line for line in lines(service) if line["type"] == "prediction" and line["top"][0]["label"] in labels)
+    with store.changing():
+        service.terminate()
+        assert service.wait(20) == 0

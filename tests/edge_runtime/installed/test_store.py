@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,7 +48,74 @@ def test_an_added_model_is_in_use_on_probation_and_kept_under_its_hash(
 def test_three_models_are_kept_and_older_files_removed(store: Store, make_model: Callable[..., bytes]) -> None:
     added = [store.add(make_model(number)) for number in range(5)]
     assert store.state().history == tuple(added[-3:])
-    assert names(store) == sorted([*(f"models/{model}.tflite" for model in added[-3:]), "state.json"])
+    assert names(store) == sorted([*(f"models/{model}.tflite" for model in added[-3:]), "state.json", ".lock"])
+
+
+def test_files_that_are_not_ours_stay_in_the_store(store: Store, make_model: Callable[..., bytes]) -> None:
+    left = store.add(make_model(1))
+    foreign = ["precious.tflite", f"{'a' * 64}.tflite", ".unfinished-letter", ".unfinished-x.tflite-7",
+               "models/mine.tflite", f"models/{'A' * 64}.tflite", "models/.unfinished-mine.tflite-7"]  # fmt: skip
+    ours = [f"models/{'a' * 64}.tflite", f"models/.unfinished-{'a' * 64}.tflite-7", ".unfinished-state.json-7"]
+    for name in (*foreign, *ours):
+        (store.folder / name).write_bytes(b"")
+    assert store.rollback().current == SHIPPED
+    assert names(store) == sorted([*foreign, "state.json", ".lock"])
+    assert not store.path_of(left).exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda store, model: store.rollback(wait_s=0.1), lambda store, model: store.count_start(model, 1, wait_s=0.1)],
+)
+def test_a_change_waits_only_so_long_for_another_one(
+    store: Store, make_model: Callable[..., bytes], change: Callable[[Store, str], object]
+) -> None:
+    model = store.add(make_model(1))
+    before = store.state()
+    with (
+        store.changing(),
+        pytest.raises(
+            EdgeRuntimeError, match=r"has been held by another process for 0.1 s.*see who: fuser -v .*\.lock"
+        ),
+    ):
+        change(store, model)
+    assert store.state() == before
+    assert store.count_start(model, 1).failed_starts == 1
+
+
+def test_a_change_follows_as_soon_as_the_one_before_is_done(store: Store, make_model: Callable[..., bytes]) -> None:
+    content = make_model(1)
+    with store.changing():
+        thread = threading.Thread(target=store.add, args=(content,))
+        thread.start()
+        assert store.state() == StoreState()
+    thread.join(20)
+    assert store.state().current == hashlib.sha256(content).hexdigest()
+
+
+def test_nobody_but_the_owner_of_the_store_can_hold_its_lock(store: Store, make_model: Callable[..., bytes]) -> None:
+    store.folder.mkdir(mode=0o755)
+    if os.geteuid() == 0:  # as root's installation into the folder of a service
+        os.chown(store.folder, 4711, 4712)
+    store.add(make_model(1))
+    found, folder = store.lock_path.stat(), store.folder.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (folder.st_uid, folder.st_gid, 0o600)
+    reader = os.open(store.folder, os.O_RDONLY)
+    fcntl.flock(reader, fcntl.LOCK_EX)
+    try:
+        assert store.rollback(wait_s=0.1).current == SHIPPED
+    finally:
+        os.close(reader)
+
+
+def test_a_lock_that_is_a_link_elsewhere_is_not_followed(
+    store: Store, make_model: Callable[..., bytes], tmp_path: Path
+) -> None:
+    store.folder.mkdir()
+    store.lock_path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(EdgeRuntimeError, match=r"cannot be changed \(\.lock: .*\); what was there is unchanged"):
+        store.add(make_model(1))
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_rollback_goes_back_one_model_at_a_time(store: Store, make_model: Callable[..., bytes]) -> None:
@@ -153,7 +222,7 @@ def test_a_user_has_a_store_of_his_own_where_the_system_has_none(
     assert default_store() == tmp_path / "system"
 
 
-ADD = """
+CHANGE = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
 from pathlib import Path
@@ -163,13 +232,12 @@ content = Path(sys.argv[3]).read_bytes()
 store = Store(Path(sys.argv[2]))
 print("ready", flush=True)
 sys.stdin.readline()
-store.add(content)
 """
 
 
-def add_under_strace(folder: Path, model: Path, *options: str, log: Path) -> int:
-    """`Store.add` in a process that strace watches from the moment before; its exit code, negative for a signal."""
-    command = [sys.executable, "-c", ADD, json.dumps(sys.path), str(folder), str(model)]
+def change_under_strace(change: str, folder: Path, model: Path, *options: str, log: Path) -> int:
+    """``change`` in a process that strace watches from the moment before; its exit code, negative for a signal."""
+    command = [sys.executable, "-c", CHANGE + change, json.dumps(sys.path), str(folder), str(model)]
     with contextlib.ExitStack() as stack:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         stack.callback(process.communicate)
@@ -193,17 +261,36 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs 
 
 @needs_strace
 @pytest.mark.slow
-def test_a_kill_at_any_file_system_call_leaves_the_old_or_the_new_model(
-    store: Store, make_model: Callable[..., bytes], tmp_path: Path
+@pytest.mark.parametrize(
+    ("change", "models"),
+    [
+        ("store.add(content)", (1,)),
+        ("store.accept(store.state().current, 3)", (1, 2)),
+        ("store.rollback('It saw ghosts.')", (1, 2)),
+        ("store.count_start(store.state().current, 1)", (1, 2)),
+    ],
+)
+def test_a_kill_at_any_file_system_call_leaves_the_old_or_the_new_state(
+    store: Store, make_model: Callable[..., bytes], tmp_path: Path, change: str, models: tuple[int, ...]
 ) -> None:
     (tmp_path / "new.tflite").write_bytes(make_model(2))
-    new = hashlib.sha256(make_model(2)).hexdigest()
+
+    def begin_again() -> StoreState:
+        shutil.rmtree(store.folder, ignore_errors=True)
+        for number in models:
+            store.add(make_model(number))
+        return store.state()
+
+    old = begin_again()
+    exec(change, {"store": store, "content": make_model(2)})
+    new = store.state()
+    assert new != old
     outcomes, number = [], 0
     while True:
         number += 1
-        shutil.rmtree(store.folder, ignore_errors=True)
-        old = store.add(make_model(1))
-        code = add_under_strace(
+        assert begin_again() == old
+        code = change_under_strace(
+            change,
             store.folder,
             tmp_path / "new.tflite",
             "-e",
@@ -211,16 +298,19 @@ def test_a_kill_at_any_file_system_call_leaves_the_old_or_the_new_model(
             log=tmp_path / "log",
         )
         state = store.state()
-        assert state.current in (old, new)
-        assert open_model(store.current_path()).contract.provenance["number"] == (2 if state.current == new else 1)
-        outcomes.append(state.current == new)
+        assert state in (old, new)
+        for model in state.history:
+            if model != SHIPPED:
+                assert hashlib.sha256(store.path_of(model).read_bytes()).hexdigest() == model
+        assert open_model(store.current_path()).contract.provenance["number"] in (1, 2)
+        outcomes.append(state == new)
         with store.changing():
-            assert not [name for name in names(store) if "unfinished" in name]
-            assert len(names(store)) == 1 + len([model for model in state.history if model != SHIPPED])
+            kept = [f"models/{model}.tflite" for model in state.history if model != SHIPPED]
+            assert names(store) == sorted([*kept, "state.json", ".lock"])
         if code == 0:
             break
         assert code == -9
-    assert number > 15
+    assert number > 10
     assert outcomes == sorted(outcomes)  # first the old one, from one call on the new one
     assert outcomes[0] is False
     assert outcomes[-1] is True
@@ -232,8 +322,14 @@ def test_the_file_is_synced_before_the_rename_and_the_folder_after_it(
 ) -> None:
     (tmp_path / "new.tflite").write_bytes(make_model(2))
     store.add(make_model(1))
-    code = add_under_strace(
-        store.folder, tmp_path / "new.tflite", "-y", "-e", "trace=fsync,rename,renameat,renameat2", log=tmp_path / "log"
+    code = change_under_strace(
+        "store.add(content)",
+        store.folder,
+        tmp_path / "new.tflite",
+        "-y",
+        "-e",
+        "trace=fsync,rename,renameat,renameat2",
+        log=tmp_path / "log",
     )
     assert code == 0
     calls = []
