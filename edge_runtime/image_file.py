@@ -12,11 +12,15 @@ from typing import cast
 # OpenCV reads its limit once, at import; JPEG bombs of 65,500 x 65,500 pixels are refused by it, before any allocation.
 MAX_PIXELS = 100_000_000
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+# A progressive JPEG is held whole before its first line is there: 150 MB are 25 million pixels with colours at full
+# resolution, and 50 million at the usual half.
+MAX_COEFFICIENT_BYTES = 150_000_000
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from edge_runtime.errors import DataError, MissingInputError  # noqa: E402
+from edge_runtime.jpeg import JpegHeader, jpeg_header  # noqa: E402
 from edge_runtime.preprocess import Image  # noqa: E402
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif")
@@ -27,7 +31,8 @@ def read_image(path: str | Path) -> Image:
 
     Raises:
         MissingInputError: there is no such file.
-        DataError: the file cannot be read or is no picture that OpenCV can decode, or has more than MAX_PIXELS pixels.
+        DataError: the file cannot be read or is no picture that OpenCV can decode, or has more than MAX_PIXELS pixels,
+            or is a progressive JPEG of more than MAX_COEFFICIENT_BYTES.
     """
     try:
         content = Path(path).read_bytes()
@@ -38,8 +43,25 @@ def read_image(path: str | Path) -> Image:
     return decode_image(content, str(path))
 
 
+def check_header(header: JpegHeader | None, name: str) -> None:
+    """DataError when the JPEG with this header has too many pixels, or would have to be held whole and is too large
+    for that.
+    """
+    if header is None:
+        return
+    if header.width * header.height > MAX_PIXELS:
+        raise DataError(f"{name} has {header.width}x{header.height} pixels; the limit is {MAX_PIXELS} pixels.")
+    if header.coefficient_bytes > MAX_COEFFICIENT_BYTES:
+        raise DataError(
+            f"{name} is a progressive JPEG of {header.width}x{header.height} pixels, of which a decoder must hold "
+            f"{header.coefficient_bytes / 1e6:.0f} MB; the limit is {MAX_COEFFICIENT_BYTES / 1e6:.0f} MB, save it as "
+            "a baseline JPEG."
+        )
+
+
 def decode_image(content: bytes, name: str) -> Image:
     """The encoded picture ``content`` as (h, w, 3) uint8 BGR; ``name`` is for errors. Raises as `read_image`."""
+    check_header(jpeg_header(content), name)
     try:
         frame = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
     except cv2.error as error:

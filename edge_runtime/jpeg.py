@@ -12,15 +12,23 @@ END = b"\xff\xd9"
 # Start-of-frame markers: all of C0..CF but the Huffman table (C4), the reserved C8 and the arithmetic table (CC).
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LENGTHLESS = frozenset({0x01, *range(0xD0, 0xD8)})
+# Those that come in one scan when that scan holds every component; the others are progressive, lossless or layered.
+_SEQUENTIAL_FRAMES = frozenset({0xC0, 0xC1, 0xC9})
 
 
 @dataclass(frozen=True)
 class JpegHeader:
-    """The stored size in pixels, and whether an EXIF block (which may ask for a turn) is present."""
+    """The stored size in pixels, and whether an EXIF block (which may ask for a turn) is present.
+
+    ``coefficient_bytes`` is what a decoder must hold of the whole picture before it can give the first line, however
+    small that line is wanted: nothing for the usual JPEG, two bytes a sample when it comes in several scans, as a
+    progressive one does.
+    """
 
     width: int
     height: int
     has_exif: bool
+    coefficient_bytes: int = 0
 
 
 def jpeg_header(content: bytes) -> JpegHeader | None:
@@ -38,17 +46,45 @@ def jpeg_header(content: bytes) -> JpegHeader | None:
         if marker in _LENGTHLESS:
             position += 2
             continue
-        if marker in (0xD9, 0xDA):  # end, or scan data without a frame header before it
+        if marker in (0x00, 0xD9, 0xDA):  # no marker; the end; scan data without a frame header before it
             return None
         if marker in _FRAME_MARKERS:
             if position + 9 > len(content):
                 return None
             height = int.from_bytes(content[position + 5 : position + 7], "big")
             width = int.from_bytes(content[position + 7 : position + 9], "big")
-            return JpegHeader(width, height, has_exif) if width and height else None
+            if not width or not height:
+                return None
+            return JpegHeader(width, height, *_before_scan(content, position, has_exif))
         has_exif = has_exif or (marker == 0xE1 and content[position + 4 : position + 8] == b"Exif")
         position += 2 + max(2, int.from_bytes(content[position + 2 : position + 4], "big"))
     return None
+
+
+def _before_scan(content: bytes, frame: int, has_exif: bool) -> tuple[bool, int]:
+    """(whether EXIF was found up to the first scan, the bytes of coefficients) for the frame header at ``frame``."""
+    num_components = content[frame + 9] if frame + 9 < len(content) else 0
+    sampling = content[frame + 11 : frame + 10 + 3 * num_components : 3]
+    in_one_scan = False
+    position = frame
+    while position + 4 < len(content) and content[position] == 0xFF:
+        marker = content[position + 1]
+        if marker == 0xDA:
+            in_one_scan = content[frame + 1] in _SEQUENTIAL_FRAMES and content[position + 4] >= num_components
+            break
+        if marker == 0xFF or marker in _LENGTHLESS:
+            position += 1 if marker == 0xFF else 2
+            continue
+        has_exif = has_exif or (marker == 0xE1 and content[position + 4 : position + 8] == b"Exif")
+        position += 2 + max(2, int.from_bytes(content[position + 2 : position + 4], "big"))
+    if in_one_scan:
+        return has_exif, 0
+    height, width = (int.from_bytes(content[at : at + 2], "big") for at in (frame + 5, frame + 7))
+    across, down = (
+        max([1, *factors]) for factors in ([each >> 4 for each in sampling], [each & 15 for each in sampling])
+    )
+    blocks = sum((each >> 4) * (each & 15) for each in sampling) * -(-width // (8 * across)) * -(-height // (8 * down))
+    return has_exif, 2 * 64 * blocks
 
 
 def jpeg_end(content: bytes | bytearray, start: int = 0) -> int:

@@ -19,7 +19,7 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError
 from edge_runtime.jpeg import is_whole
 from edge_runtime.multipart import MAX_HEADER_BYTES, MultipartReader
-from edge_runtime.shrink import decode_shrunk
+from edge_runtime.shrink import decode_camera_picture
 
 TIMEOUT_S = 4.0
 CHUNK_BYTES = 256 * 1024
@@ -87,7 +87,7 @@ class MjpegCamera(FrameSource):
 
     def _decode(self, content: bytes, received_s: float) -> Frame | None:
         try:
-            pixels = decode_shrunk(content, f"a picture of {self.name}", self._shrink_for)
+            pixels = decode_camera_picture(content, f"a picture of {self.name}", self._shrink_for)
         except DataError:
             self.num_bad += 1
             return None

@@ -21,7 +21,7 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError
 from edge_runtime.jpeg import is_whole
 from edge_runtime.preprocess import Image, check_frame
-from edge_runtime.shrink import decode_shrunk
+from edge_runtime.shrink import decode_camera_picture
 from edge_runtime.yuyv import yuyv_to_bgr
 
 # FFmpeg reads this when its first stream is opened: no chatter on stderr.
@@ -140,7 +140,7 @@ def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None) -> Image |
     try:
         if fourcc in ("MJPG", "JPEG"):
             content = raw.tobytes()
-            return decode_shrunk(content, "a camera frame", shrink_for) if is_whole(content) else None
+            return decode_camera_picture(content, "a camera frame", shrink_for) if is_whole(content) else None
         if fourcc == "YUYV" and raw.ndim == 3 and raw.shape[2] == 2:
             return yuyv_to_bgr(raw, shrink_for)
         return _three_channels(raw)

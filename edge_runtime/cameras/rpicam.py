@@ -20,7 +20,7 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError
 from edge_runtime.jpeg import START, jpeg_end
 from edge_runtime.process_death import die_with
-from edge_runtime.shrink import decode_shrunk
+from edge_runtime.shrink import decode_camera_picture
 
 ARGUMENTS = ("--codec", "mjpeg", "--timeout", "0", "--nopreview", "--flush", "--width", "640", "--height", "480")
 CHUNK_BYTES = 256 * 1024
@@ -57,7 +57,7 @@ class PiCamera(FrameSource):
             if newest is not None:
                 content, received_s = newest
                 with contextlib.suppress(DataError):
-                    pixels = decode_shrunk(content, f"a picture of the {self.name}", self._shrink_for)
+                    pixels = decode_camera_picture(content, f"a picture of the {self.name}", self._shrink_for)
                     self.num_captured += 1
                     return Frame(pixels, self.num_captured - 1, received_s, fingerprint=zlib.crc32(content))
                 self.num_bad += 1

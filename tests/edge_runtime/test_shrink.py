@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -17,7 +20,16 @@ from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.image_file import decode_image
 from edge_runtime.jpeg import JpegHeader, is_whole, jpeg_end, jpeg_header
 from edge_runtime.preprocess import preprocess
-from edge_runtime.shrink import decode_shrunk, read_shrunk, reduction
+from edge_runtime.shared_frames import SLOT_BYTES
+from edge_runtime.shrink import (
+    MAX_SHRUNK_BYTES,
+    MAX_WHOLE_BYTES,
+    decode_camera_picture,
+    decode_shrunk,
+    decoding_bytes,
+    read_shrunk,
+    reduction,
+)
 
 
 def jpeg(height: int, width: int, quality: int = 90) -> bytes:
@@ -139,6 +151,140 @@ def test_other_formats_and_no_input_spec_give_the_whole_picture() -> None:
 def test_a_bomb_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(DataError, match=r"bomb.jpg has 65500x65500 pixels; the limit is 100000000 pixels"):
         decode_shrunk(bomb(), "bomb.jpg", InputSpec(32, 32))
+
+
+def flat(height: int, width: int, sampling: str = "444", *, progressive: bool = False) -> bytes:
+    """A JPEG of one grey: as few bytes for as many pixels as there can be."""
+    factor = getattr(cv2, f"IMWRITE_JPEG_SAMPLING_FACTOR_{sampling}")
+    options = [cv2.IMWRITE_JPEG_PROGRESSIVE, int(progressive), cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor]
+    return cv2.imencode(".jpg", np.full((height, width, 3), 90, np.uint8), options)[1].tobytes()
+
+
+def with_first_scan_of_one_component(content: bytes) -> bytes:
+    """A baseline JPEG whose first scan header names one component of three, as layered files do."""
+    at = content.index(b"\xff\xda") + 4
+    return content[:at] + b"\x01" + content[at + 1 :]
+
+
+def test_the_header_tells_what_a_decoder_must_hold_of_the_whole_picture() -> None:
+    def coefficients(content: bytes) -> int:
+        header = jpeg_header(content)
+        assert header is not None
+        return header.coefficient_bytes
+
+    assert coefficients(flat(64, 96)) == 0
+    assert coefficients(flat(64, 96, progressive=True)) == 3 * 2 * 64 * 96
+    assert coefficients(flat(64, 96, "420", progressive=True)) == 2 * 64 * 96 * 3 // 2
+    assert coefficients(flat(65, 97, "420", progressive=True)) == 2 * 80 * 112 * 3 // 2
+    assert coefficients(with_first_scan_of_one_component(flat(64, 96))) == 3 * 2 * 64 * 96
+    cut = flat(64, 96)
+    assert coefficients(cut[: cut.index(b"\xff\xda")]) == 3 * 2 * 64 * 96, "without a scan the worst is assumed"
+
+
+def test_a_frame_header_inside_what_a_decoder_takes_for_no_segment_is_not_believed() -> None:
+    hidden = flat(64, 96)
+    assert jpeg_header(hidden[:2] + b"\xff\x00\x00\x08abcdef" + hidden[2:]) is None
+
+
+def measured(content: bytes, spec: InputSpec | None, folder: Path) -> tuple[str, int]:
+    """(what a process of its own says of the decoding, by how many bytes its peak memory grew)."""
+    (folder / "picture.jpg").write_bytes(content)
+    script = (
+        f"import re, sys\nsys.path[:] = {sys.path!r}\n"
+        "from edge_runtime.contract import InputSpec\nfrom edge_runtime.errors import DataError\n"
+        "from edge_runtime.shrink import decode_camera_picture\n"
+        "def peak():\n    return int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) * 1024\n"
+        f"content = open({str(folder / 'picture.jpg')!r}, 'rb').read()\n"
+        "import cv2, numpy\ncv2.setNumThreads(1)\n"
+        "cv2.imdecode(cv2.imencode('.jpg', numpy.zeros((64, 64, 3), numpy.uint8))[1], cv2.IMREAD_COLOR)\n"
+        f"before = peak()\ntry:\n    said = str(decode_camera_picture(content, 'it', {spec!r}).shape)\n"
+        "except DataError as error:\n    said = str(error)\n"
+        "print(peak() - before)\nprint(said)\n"
+    )
+    grown, said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.splitlines()
+    return said, int(grown)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is read from /proc")
+@pytest.mark.parametrize(
+    ("make", "spec", "said"),
+    [
+        (lambda: flat(2800, 2800, progressive=True), InputSpec(96, 96), "(350, 350, 3)"),
+        (lambda: flat(3840, 3840, "420", progressive=True), InputSpec(96, 96), "(480, 480, 3)"),
+        (lambda: flat(2880, 2880), InputSpec(2000, 2000), "(2880, 2880, 3)"),
+        (lambda: with_exif_turn(flat(2300, 2300)), InputSpec(2000, 2000), "(2300, 2300, 3)"),
+        (lambda: flat(6000, 8000), InputSpec(96, 96), "(750, 1000, 3)"),
+    ],
+    ids=["progressive", "progressive at half colour", "baseline", "turned", "baseline, much reduced"],
+)
+def test_a_picture_of_a_camera_below_the_limit_takes_no_more_memory_than_was_reckoned(
+    make: Callable[[], bytes], spec: InputSpec, said: str, tmp_path: Path
+) -> None:
+    content = make()
+    header = jpeg_header(content)
+    assert header is not None
+    reckoned = decoding_bytes(header, spec)
+    told, grown = measured(content, spec, tmp_path)
+    assert told == said
+    assert reckoned <= MAX_SHRUNK_BYTES
+    assert grown < reckoned + 3_000_000 < 53_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is read from /proc")
+@pytest.mark.parametrize(
+    ("make", "spec", "said"),
+    [
+        (
+            lambda: flat(3000, 3000, progressive=True),
+            InputSpec(96, 96),
+            "it has 3000x3000 pixels in several scans, decoding",
+        ),
+        (
+            lambda: flat(3000, 3000),
+            InputSpec(2000, 2000),
+            "it has 3000x3000 pixels, decoding it takes 54 MB; the limit is 50",
+        ),
+        (
+            lambda: flat(4000, 4000, progressive=True),
+            None,
+            "it has 4000x4000 pixels in several scans, decoding it takes 144",
+        ),
+        (
+            lambda: with_first_scan_of_one_component(flat(3000, 3000)),
+            InputSpec(96, 96),
+            "it has 3000x3000 pixels in several",
+        ),
+        (
+            lambda: bomb(),
+            InputSpec(96, 96),
+            "it has 65500x65500 pixels, decoding it takes 402 MB; the limit is 50 MB, choose",
+        ),
+        (lambda: b"\xff\xd8\xff\x00" + flat(16, 16)[2:], None, "has no readable JPEG header; it is damaged"),
+    ],
+    ids=["progressive", "baseline", "progressive, whole", "layered", "bomb", "hidden header"],
+)
+def test_a_picture_of_a_camera_above_the_limit_is_refused_and_costs_nothing(
+    make: Callable[[], bytes], spec: InputSpec | None, said: str, tmp_path: Path
+) -> None:
+    told, grown = measured(make(), spec, tmp_path)
+    assert said in told
+    assert grown < 3_000_000
+
+
+def test_whole_pictures_of_a_camera_are_decoded_up_to_what_can_be_handed_over() -> None:
+    assert decode_camera_picture(flat(3040, 4056), "it", None).shape == (3040, 4056, 3)
+    with pytest.raises(DataError, match=r"it has 5000x5000 pixels, decoding it takes 150 MB; the limit is 134 MB"):
+        decode_camera_picture(bomb(5000), "it", None)
+    assert MAX_WHOLE_BYTES == 2 * SLOT_BYTES
+
+
+def test_a_large_progressive_photo_is_read_from_a_file_and_one_that_no_camera_makes_is_refused() -> None:
+    assert decode_shrunk(flat(4000, 6000, progressive=True), "photo.jpg", InputSpec(96, 96)).shape == (500, 750, 3)
+    with pytest.raises(
+        DataError,
+        match=r"huge.jpg is a progressive JPEG of 5200x5200 pixels, .* hold 162 MB; the limit is 150 MB, save it as a",
+    ):
+        decode_shrunk(flat(5200, 5200, progressive=True), "huge.jpg", InputSpec(96, 96))
 
 
 def test_a_damaged_jpeg_is_refused_by_name() -> None:
