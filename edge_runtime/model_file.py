@@ -15,7 +15,7 @@ from edge_runtime.appended_zip import split_zip, write_zip
 from edge_runtime.contract import Contract, contract_from_json, to_json
 from edge_runtime.errors import MissingInputError, ModelError, UsageError
 from edge_runtime.goldens import Goldens, goldens_from_npz, goldens_to_npz
-from edge_runtime.signatures import require_trusted, split_signature
+from edge_runtime.signatures import Signature, require_trusted, split_signature
 
 __all__ = ["Goldens", "ModelFile", "default_model", "open_model", "read_model", "shipped_models", "write_model"]
 
@@ -28,7 +28,8 @@ _DEFAULT_MODEL = Path(__file__).parent / "models" / "default.tflite"
 class ModelFile:
     """A verified model. ``flatbuffer`` is what the interpreter gets; ``golden_npz`` the stored goldens or None.
 
-    ``assumptions`` says in words what a foreign file left open; empty for our own files.
+    ``assumptions`` says in words what a foreign file left open; empty for our own files. ``signature`` is what the file
+    carries, ``is_trusted`` whether it was verified with a key that this device trusts.
     """
 
     path: Path | None
@@ -36,6 +37,8 @@ class ModelFile:
     contract: Contract
     golden_npz: bytes | None = dataclasses.field(repr=False)
     assumptions: tuple[str, ...]
+    signature: Signature | None = None
+    is_trusted: bool = False
 
     @cached_property
     def goldens(self) -> Goldens | None:
@@ -82,9 +85,9 @@ def open_model(path: str | Path, labels: str | Path | None = None) -> ModelFile:
                 f"The label file {labels} is not UTF-8 text ({error}); expected one label a line."
             ) from error
     content = _read(path, "model")
-    if path.parent != _DEFAULT_MODEL.parent:
-        require_trusted(content, path.name)
-    return read_model(content, path.name, label_text, path)
+    verified = require_trusted(content, path.name) if path.parent != _DEFAULT_MODEL.parent else None
+    model = read_model(content, path.name, label_text, path)
+    return dataclasses.replace(model, is_trusted=verified is not None)
 
 
 def read_model(content: bytes, name: str, label_text: str | None = None, path: Path | None = None) -> ModelFile:
@@ -92,15 +95,15 @@ def read_model(content: bytes, name: str, label_text: str | None = None, path: P
 
     Raises: as `open_model`, but signatures are not judged.
     """
-    content, _ = split_signature(content, name)
+    content, signature = split_signature(content, name)
     if CONTRACT.encode() in content or GOLDENS.encode() in content:
         if label_text is not None:
             raise UsageError(f"{name} carries its own labels in its contract; leave out --labels.")
-        return _read_ours(content, name, path)
+        return dataclasses.replace(_read_ours(content, name, path), signature=signature)
     from edge_runtime.foreign_model import assume_contract
 
     contract, assumptions = assume_contract(content, name, label_text)
-    return ModelFile(path, content, contract, None, assumptions)
+    return ModelFile(path, content, contract, None, assumptions, signature)
 
 
 def write_model(flatbuffer: bytes, contract: Contract, goldens: Goldens | None) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.errors import EdgeRuntimeError, UsageError
+from edge_runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -139,19 +139,13 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
 
 def signature_words(model: ModelFile) -> str:
     """What is known of the signature of a model that was opened; opening has refused it if it had to be refused."""
-    from edge_runtime.signatures import split_signature, trusted_keys
-
     if model.path is None:
         return "not checked"
-    try:
-        _, signature = split_signature(model.path.read_bytes(), model.path.name)
-    except (OSError, EdgeRuntimeError):
-        return "not checked"
-    if signature is None:
+    if model.signature is None:
         return "not signed"
-    if any(key.key_id == signature.key_id for key in trusted_keys()):
-        return f"valid, key {signature.key_id}, version {signature.version}"
-    return f"signed with key {signature.key_id}, which is not trusted here"
+    if model.is_trusted:
+        return f"valid, key {model.signature.key_id}, version {model.signature.version}"
+    return f"signed with key {model.signature.key_id}, which is not trusted here"
 
 
 def _recorders(flags: Namespace) -> list[Any]:

@@ -13,6 +13,7 @@ TREE = [
     ("MissingInputError", FileNotFoundError, 66),
     ("CameraError", ConnectionError, 69),
     ("InternalError", AssertionError, 70),
+    ("OutputError", OSError, 73),
     ("AlreadyRunningError", BlockingIOError, 75),
     ("SignatureError", PermissionError, 76),
     ("ConfigurationError", ValueError, 78),
