@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
-import tempfile
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from edge_runtime.cameras.address import redact
-from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, ModelError
+from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
 from edge_runtime.model_file import MAX_MODEL_BYTES, read_model
 from edge_runtime.probe import Probe, probe
-from edge_runtime.signatures import require_trusted, split_signature
+from edge_runtime.signatures import require_trusted, split_signature, trusted_keys
 from edge_runtime.store import Store
 
 FETCH_TIMEOUT_S = 30.0
@@ -47,12 +45,14 @@ def install(source: str, store: Store, config: InstallConfig) -> Installed:
 
     Raises:
         MissingInputError: there is no such file, or the address does not answer.
-        SignatureError: a key is trusted and the file is not signed with it, or its version is too old.
+        SignatureError: a key is trusted and the file is not signed with it, or its version is too old; or no key is
+            trusted and the address is plain http.
         ModelError: the file is damaged, has no contract, fails in the probe, or was refused before.
         EdgeRuntimeError: it cannot be written. In every case the model in use stays as it was.
     """
     content = fetch(source)
-    name = source.rsplit("/", 1)[-1]
+    # Of an address only the path: what it is asked for may be a secret.
+    name = (urlsplit(source).path if _is_address(source) else source).rsplit("/", 1)[-1] or redact(source)
     # Before anything reads the file's structure:
     signature = require_trusted(content, name)
     version = signature.version if signature else 0
@@ -68,21 +68,21 @@ def install(source: str, store: Store, config: InstallConfig) -> Installed:
         _, claimed = split_signature(content, name)
         version = claimed.version if claimed else 0
     current = store.current_path()
-    with tempfile.TemporaryDirectory(prefix="edge-runtime-probe-") as folder:
-        trial = Path(folder) / "trial.tflite"
-        _write(trial, content)
-        tried = probe(trial, current if current.exists() else None, config.backend, config.max_latency_ms)
+    tried = probe(content, name, current if current.exists() else None, config.backend, config.max_latency_ms)
     # A version that no trusted key vouches for must not raise the floor.
     store.add(content, version if signature else 0, again=config.again)
     return Installed(model, opened.contract.spec.name, version, True, tried)
 
 
 def fetch(source: str) -> bytes:
-    """The bytes at a path or an http(s) address, at most `MAX_MODEL_BYTES`. Raises what `install` raises."""
+    """The bytes at a path or an http(s) address, at most `MAX_MODEL_BYTES`. Raises what `install` raises; plain http is
+    only for devices that trust a key.
+    """
     try:
-        if source.startswith(("http://", "https://")):
+        if _is_address(source):
             _expect_no_password(source)
-            with urllib.request.urlopen(source, timeout=FETCH_TIMEOUT_S) as answer:
+            _expect_genuine(source)
+            with urllib.request.build_opener(_GenuineOnly).open(source, timeout=FETCH_TIMEOUT_S) as answer:
                 content: bytes = answer.read(MAX_MODEL_BYTES + 1)
         else:
             with open(source, "rb") as file:
@@ -100,16 +100,6 @@ def fetch(source: str) -> bytes:
     return content
 
 
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise EdgeRuntimeError(
-            f"The model cannot be tried: {path} cannot be written ({error.strerror}). The model in use is unchanged; "
-            f"make space in {os.path.dirname(path.parent)}."
-        ) from error
-
-
 def _expect_no_password(address: str) -> None:
     """What opens addresses knows no passwords in them, and what it says of them would show them."""
     if "@" in urlsplit(address).netloc:
@@ -117,3 +107,34 @@ def _expect_no_password(address: str) -> None:
             f"{redact(address)} has a user or a password in it, expected an address that anyone may read; a signature "
             "proves who made the model. Else fetch the file by other means and install that."
         )
+
+
+def _is_address(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
+
+
+def _expect_genuine(address: str) -> None:
+    """Whoever is between the server and a device that asks by http can put another model in: only a signature tells."""
+    if not address.startswith("https://") and not (_is_address(address) and trusted_keys()):
+        raise SignatureError(
+            f"{redact(address)} does not prove that the model is the one its maker put there; expected https, or a "
+            "trusted key that the model is signed with: edge-runtime trust KEY.pub. Else fetch the file by other "
+            "means and install that."
+        )
+
+
+class _GenuineOnly(urllib.request.HTTPRedirectHandler):
+    """Asks the same of where an address leads to as of the address itself."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        _expect_no_password(newurl)
+        _expect_genuine(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -1,11 +1,14 @@
 """Tries a new model in a process of its own before anything depends on it: whatever it does there, this one lives.
 
-python -m edge_runtime.probe MODEL CURRENT BACKEND    prints one line of JSON; CURRENT is the file now in use
+A model is a program for the interpreter, so the child gives up root's rights before it looks at a byte of one. The new
+model comes on its standard input, and the one in use is read while it still may be, so neither need be readable for
+everybody; it prints one line of JSON.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import resource
@@ -17,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.clock import monotonic_s
-from edge_runtime.errors import EdgeRuntimeError, ModelError
+from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, ModelError
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier
@@ -28,6 +31,9 @@ MAX_ADDRESS_SPACE = 2 * 1024**3
 # How often as long as the model in use a new one may take, unless it is still this fast.
 MAX_SLOWDOWN, ALWAYS_FAST_MS = 8.0, 0.5
 NUM_TIMED = 30
+# Who the child is when root starts it: "nobody", as the kernel and every distribution number him.
+NOBODY = 65534
+PR_SET_NO_NEW_PRIVS = 38
 CHILD_COMMAND = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
     "from edge_runtime.probe import main; main(sys.argv[1:])"
@@ -44,15 +50,19 @@ class Probe:
     num_goldens: int
 
 
-def probe(model: Path, current: Path | None, backend: str = "auto", max_latency_ms: float | None = None) -> Probe:
-    """Runs the model file ``model`` in a child.
+def probe(
+    content: bytes, name: str, current: Path | None, backend: str = "auto", max_latency_ms: float | None = None
+) -> Probe:
+    """Runs the model file ``content`` in a child, against the file ``current`` that is in use; ``name`` is for texts.
 
     Raises:
         ModelError: it crashes, hangs, does not load, fails its goldens or is too slow; the text says which.
+        ConfigurationError: there is no interpreter, or the child cannot give up root's rights.
+        EdgeRuntimeError: the child cannot start.
     """
-    command = [sys.executable, "-c", CHILD_COMMAND, json.dumps(sys.path), str(model), str(current or ""), backend]
+    command = [sys.executable, "-c", CHILD_COMMAND, json.dumps(sys.path), name, str(current or ""), backend]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, start_new_session=True)
+        done = subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT_S, start_new_session=True)
     except subprocess.TimeoutExpired as error:
         raise ModelError(f"The model gave nothing within {TIMEOUT_S:g} s, so it is refused.") from error
     except OSError as error:
@@ -63,10 +73,12 @@ def probe(model: Path, current: Path | None, backend: str = "auto", max_latency_
     try:
         answer = json.loads(done.stdout.splitlines()[-1])
     except (ValueError, IndexError) as error:
-        last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        last = (done.stderr.decode(errors="replace").strip().splitlines() or ["nothing"])[-1]
         raise ModelError(f"The probe ended with exit code {done.returncode} and said: {last}") from error
     if "refused" in answer:
         raise ModelError(answer["refused"])
+    if "failed" in answer:
+        raise ConfigurationError(answer["failed"])
     found = Probe(**answer)
     expect_fast(found, max_latency_ms)
     return found
@@ -87,20 +99,32 @@ def expect_fast(found: Probe, max_latency_ms: float | None) -> None:
 
 def main(arguments: list[str]) -> None:
     """The child."""
-    model, current, backend = arguments
+    name, current, backend = arguments
     _tame()
     try:
-        answer = _measure(Path(model), Path(current) if current else None, backend)
+        answer = _measure(name, Path(current) if current else None, backend)
+    except ConfigurationError as error:
+        answer = {"failed": str(error)}
     except (EdgeRuntimeError, MemoryError) as error:
         answer = {"refused": str(error) or "There is not enough memory for the model."}
     print(json.dumps(answer))
 
 
-def _measure(model: Path, current: Path | None, backend: str) -> dict[str, object]:
+def _measure(name: str, current: Path | None, backend: str) -> dict[str, object]:
+    # All imports are here, before the rights go: where root's Python is in /root, nobody else can import from it.
     from edge_runtime.classifier import Classifier
+    from edge_runtime.interpreter import available_backends
+    from edge_runtime.model_file import read_model
     from edge_runtime.selftest import selftest
 
-    classifier = Classifier(model, backend=backend)
+    available_backends()
+    content = sys.stdin.buffer.read()
+    current_content = b""
+    if current is not None:
+        with contextlib.suppress(OSError):
+            current_content = current.read_bytes()
+    _give_up_rights()
+    classifier = Classifier(read_model(content, name), backend=backend)
     num_goldens = 0
     if classifier.model.golden_npz is not None:
         report = selftest(classifier)
@@ -108,9 +132,9 @@ def _measure(model: Path, current: Path | None, backend: str) -> dict[str, objec
         if not report.passed:
             return {"refused": f"The model fails its golden frames: {report.failures[0]}. Convert it again."}
     current_ms = None
-    if current is not None:
+    if current_content:
         with contextlib.suppress(EdgeRuntimeError):  # a broken model in use must not keep a better one out
-            current_ms = _latency_ms(Classifier(current, backend=backend))
+            current_ms = _latency_ms(Classifier(read_model(current_content, "the model in use"), backend=backend))
     return {
         "name": classifier.contract.spec.name,
         "latency_ms": _latency_ms(classifier),
@@ -140,3 +164,23 @@ def _tame() -> None:
         file.write("1000")
     with contextlib.suppress(OSError):
         os.nice(5)
+
+
+def _give_up_rights() -> None:
+    """Nobody from now on when this is root; and no program that is started here may gain rights.
+
+    Raises:
+        ConfigurationError: this machine does not let root become somebody else.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if os.geteuid() != 0:
+        return
+    try:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The model cannot be tried without root's rights ({error.strerror}), and is not tried with them. Install "
+            "as a user who is not root, or give this container the capabilities SETUID and SETGID."
+        ) from error

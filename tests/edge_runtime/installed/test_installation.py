@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import http.client
 import http.server
 import json
+import os
+import shutil
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +19,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import cli, installation, probe
-from edge_runtime.errors import DataError, MissingInputError, ModelError
+from edge_runtime.errors import ConfigurationError, DataError, MissingInputError, ModelError, SignatureError
 from edge_runtime.installation import InstallConfig, fetch, install
 from edge_runtime.probe import Probe
 from edge_runtime.store import SHIPPED, Store
@@ -92,6 +97,46 @@ def test_a_model_that_wants_more_memory_than_the_probe_gives_is_refused(
     assert store.state().current == SHIPPED
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, whose rights the probe gives up")
+def test_a_model_is_tried_without_roots_rights(
+    store: Store, make_model: Callable[..., bytes], save: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nobody else may read the store, the model or the Python that runs."""
+    spy = (
+        "import edge_runtime.classifier as c, os; real = c.Classifier.__init__\n"
+        "def spy(self, model, **more):\n"
+        "    rights = [line for line in open('/proc/self/status')\n"
+        "              if line.startswith(('Uid', 'Gid', 'Groups', 'CapEff', 'CapPrm', 'NoNewPrivs'))]\n"
+        "    real(self, model, **more)\n"
+        "    name = ' '.join(''.join(rights).split())\n"
+        "    object.__setattr__(self.model.contract.spec, 'name', name)\n"
+        "c.Classifier.__init__ = spy\n"
+    )
+    command = probe.CHILD_COMMAND.replace("from edge_runtime.probe", f"exec({spy!r}); from edge_runtime.probe")
+    monkeypatch.setattr(probe, "CHILD_COMMAND", command)
+    store.add(make_model(2))
+    store.folder.chmod(0o700)
+    tried = install(save(make_model(1)), store, FREE).probe
+    assert tried is not None and tried.current_ms is not None
+    assert tried.name == (
+        "Uid: 65534 65534 65534 65534 Gid: 65534 65534 65534 65534 Groups: "
+        "CapPrm: 0000000000000000 CapEff: 0000000000000000 NoNewPrivs: 1"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, whose rights the probe gives up")
+def test_root_who_cannot_become_somebody_else_tries_no_model(
+    store: Store, make_model: Callable[..., bytes], save: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound = "import os; os.setresuid = lambda *ids: os.open('/proc/self/mem/x', 0); from edge_runtime.probe"
+    monkeypatch.setattr(probe, "CHILD_COMMAND", probe.CHILD_COMMAND.replace("from edge_runtime.probe", bound))
+    with pytest.raises(
+        ConfigurationError, match=r"cannot be tried without root's rights \(Not a dir.*SETUID and SETGID"
+    ):
+        install(save(make_model(1)), store, FREE)
+    assert store.state().current == SHIPPED
+
+
 def test_a_much_slower_model_is_refused_and_the_limit_can_be_set(
     store: Store, make_model: Callable[..., bytes], save: Callable[..., str]
 ) -> None:
@@ -122,36 +167,125 @@ def test_a_refused_model_is_not_even_tried(
         install(save(make_model(1)), store, FREE)
 
 
-@pytest.fixture
-def address(make_model: Callable[..., bytes]) -> Iterator[str]:
+@contextlib.contextmanager
+def serving(content: bytes, context: ssl.SSLContext | None = None, leads_to: str = "") -> Iterator[int]:
+    """The port of a server on loopback with ``content`` at /m.tflite; /led goes to ``leads_to``."""
+
     class Files(http.server.BaseHTTPRequestHandler):
         def log_message(self, format: str, *arguments: object) -> None:
             """Silent."""
 
         def do_GET(self) -> None:
-            if self.path != "/m.tflite":
+            if self.path == "/led":
+                self.send_response(302)
+                self.send_header("Location", leads_to)
+                self.end_headers()
+            elif self.path != "/m.tflite":
                 self.send_error(404)
-                return
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(make_model(5))
+            else:
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(content)
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield server.server_address[1]
         server.shutdown()
         thread.join()
 
 
-def test_a_model_comes_from_an_address_too(store: Store, address: str) -> None:
-    assert install(f"{address}/m.tflite", store, FREE).changed
-    with pytest.raises(MissingInputError, match=r"does not give a model \(HTTP Error 404"):
-        fetch(f"{address}/other.tflite")
+@pytest.fixture
+def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if this device trusted a key, without asking the models for a signature."""
+    monkeypatch.setattr(installation, "trusted_keys", lambda: ("a key",))
+
+
+@pytest.mark.usefixtures("trusting")
+def test_a_model_comes_from_an_address_too(store: Store, make_model: Callable[..., bytes]) -> None:
+    with serving(make_model(5)) as port:
+        address = f"http://127.0.0.1:{port}"
+        assert install(f"{address}/m.tflite", store, FREE).changed
+        with pytest.raises(MissingInputError, match=r"does not give a model \(HTTP Error 404"):
+            fetch(f"{address}/other.tflite")
     with pytest.raises(MissingInputError, match=r"http://127.0.0.1:9/m does not give a model"):
         fetch("http://127.0.0.1:9/m")
     with pytest.raises(MissingInputError, match=r"http://127.0.0.1:9/m\?\*\*\* does not give a model"):
         fetch("http://127.0.0.1:9/m?token=secret")
+
+
+def test_plain_http_is_refused_where_no_signature_is_asked_for(
+    store: Store, make_model: Callable[..., bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(make_model(5)) as port:
+        address = f"http://127.0.0.1:{port}/m.tflite"
+        with pytest.raises(SignatureError, match=r"does not prove .* expected https, or a trusted key .*trust KEY.pub"):
+            fetch(address)
+        assert cli.main(["install", f"{address}?token=secret"]) == 76
+    assert "secret" not in capsys.readouterr().err
+    assert store.state().current == SHIPPED
+
+
+@pytest.fixture
+def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """For a server on 127.0.0.1 that this process believes."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem",
+         "-days", "30", "-subj", "/CN=models", "-addext", "subjectAltName=IP:127.0.0.1"],
+        cwd=tmp_path, check=True, capture_output=True,
+    )  # fmt: skip
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    return context
+
+
+@pytest.mark.parametrize(
+    ("scheme", "message"),
+    [
+        ("http", r"http://127.0.0.1:\d+/m.tflite\?\*\*\* does not prove .* expected https"),
+        ("ftp", r"ftp://127.0.0.1:\d+/m.tflite\?\*\*\* does not prove .* expected https"),
+    ],
+)
+def test_https_that_leads_to_something_weaker_is_refused(
+    scheme: str, message: str, make_model: Callable[..., bytes], certified: ssl.SSLContext
+) -> None:
+    with (
+        serving(make_model(5)) as plain,
+        serving(make_model(6), certified, f"{scheme}://127.0.0.1:{plain}/m.tflite?token=secret") as port,
+    ):
+        assert fetch(f"https://127.0.0.1:{port}/m.tflite") == make_model(6)
+        with pytest.raises(SignatureError, match=message):
+            fetch(f"https://127.0.0.1:{port}/led")
+
+
+@pytest.mark.usefixtures("trusting")
+def test_with_a_trusted_key_https_may_lead_to_http_but_never_elsewhere(
+    make_model: Callable[..., bytes], certified: ssl.SSLContext
+) -> None:
+    with (
+        serving(make_model(5), leads_to="ftp://127.0.0.1:9/m.tflite") as plain,
+        serving(b"", certified, f"http://127.0.0.1:{plain}/m.tflite") as port,
+    ):
+        assert fetch(f"https://127.0.0.1:{port}/led") == make_model(5)
+        with pytest.raises(SignatureError, match=r"ftp://127.0.0.1:9/m.tflite does not prove"):
+            fetch(f"http://127.0.0.1:{plain}/led")
+
+
+@pytest.mark.usefixtures("trusting")
+def test_the_text_about_a_file_from_an_address_shows_no_token(
+    make_model: Callable[..., bytes], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installation, "fetch", lambda source: b"\x89PNG")
+    for source in ("http://models.example/zz.png?token=secret", "https://models.example?token=a/secret"):
+        assert cli.main(["install", source]) == 65
+    said = capsys.readouterr().err
+    assert "zz.png" in said and "https://models.example?***" in said
+    assert "secret" not in said
 
 
 @pytest.mark.parametrize(
@@ -170,6 +304,7 @@ def test_a_model_comes_from_an_address_too(store: Store, address: str) -> None:
         ("http://me:secret@[::1/m", 65, "http://*** cannot be read (Invalid IPv6 URL)"),
     ],
 )
+@pytest.mark.usefixtures("trusting")
 def test_an_address_that_cannot_work_is_refused_without_showing_a_password(
     source: str, code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -184,11 +319,11 @@ def test_a_server_that_breaks_off_is_an_error_of_the_data(monkeypatch: pytest.Mo
     def broken(*arguments: object, **more: object) -> object:
         raise http.client.IncompleteRead(b"ab", 7)
 
-    monkeypatch.setattr(installation.urllib.request, "urlopen", broken)
+    monkeypatch.setattr(installation.urllib.request.OpenerDirector, "open", broken)
     with pytest.raises(
-        DataError, match=r"http://models.example/m cannot be read \(IncompleteRead\(2 bytes read, 7 more"
+        DataError, match=r"https://models.example/m cannot be read \(IncompleteRead\(2 bytes read, 7 more"
     ):
-        fetch("http://models.example/m")
+        fetch("https://models.example/m")
 
 
 def test_what_is_no_file_or_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
