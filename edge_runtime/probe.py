@@ -112,6 +112,8 @@ def main(arguments: list[str]) -> None:
 
 def _measure(name: str, current: Path | None, backend: str) -> dict[str, object]:
     # All imports are here, before the rights go: where root's Python is in /root, nobody else can import from it.
+    import numpy.random  # noqa: F401  NumPy 2 imports it when it is first used
+
     from edge_runtime.classifier import Classifier
     from edge_runtime.interpreter import available_backends
     from edge_runtime.model_file import read_model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import errno
 import fcntl
@@ -11,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -21,7 +21,7 @@ import pytest
 
 from edge_runtime import cli
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
-from edge_runtime.model_file import default_model, open_model
+from edge_runtime.model_file import default_model
 from edge_runtime.store import SHIPPED, Store, StoreState, default_store
 
 ROOT = Path(__file__).parents[3]
@@ -222,38 +222,57 @@ def test_a_user_has_a_store_of_his_own_where_the_system_has_none(
     assert default_store() == tmp_path / "system"
 
 
-CHANGE = """
-import json, sys
+CHANGES = """
+import json, os, signal, sys
 sys.path[:] = json.loads(sys.argv[1])
 from pathlib import Path
 import edge_runtime.model_file
 from edge_runtime.store import Store
 content = Path(sys.argv[3]).read_bytes()
-store = Store(Path(sys.argv[2]))
-print("ready", flush=True)
-sys.stdin.readline()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+while os.read(0, 1):
+    child = os.fork()
+    if child == 0:
+        signal.sigwait([signal.SIGUSR1])
+        store = Store(Path(sys.argv[2]))
+        exec(sys.argv[4])
+        os._exit(0)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def change_under_strace(change: str, folder: Path, model: Path, *options: str, log: Path) -> int:
-    """``change`` in a process that strace watches from the moment before; its exit code, negative for a signal."""
-    command = [sys.executable, "-c", CHANGE + change, json.dumps(sys.path), str(folder), str(model)]
-    with contextlib.ExitStack() as stack:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        stack.callback(process.communicate)
-        stack.callback(process.kill)
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        strace = ["strace", "-p", str(process.pid), "-o", str(log), *options]
-        tracer = subprocess.Popen(strace, stderr=subprocess.PIPE, text=True)
-        stack.callback(tracer.communicate)
-        stack.callback(process.kill)
-        assert tracer.stderr is not None
-        assert "attached" in tracer.stderr.readline()
-        process.stdin.write("\n")
-        process.stdin.flush()
-        return process.wait(30)
+class Changes:
+    """Does ``change`` again and again, each time in a new process that strace watches from the moment before."""
+
+    def __init__(self, change: str, folder: Path, model: Path) -> None:
+        command = [sys.executable, "-c", CHANGES, json.dumps(sys.path), str(folder), str(model), change]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._folder, self._log = str(folder), model.with_suffix(".log")
+
+    def __enter__(self) -> Changes:
+        return self
+
+    def __exit__(self, *arguments: object) -> None:
+        self._process.communicate(timeout=30)
+
+    def __call__(self, *options: str) -> tuple[int, list[str]]:
+        """(exit code, negative for a signal; the lines of strace from the first one that names the store's folder)."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("f")
+        self._process.stdin.flush()
+        child = self._process.stdout.readline().strip()
+        command = ["strace", "-p", child, "-o", str(self._log), *options]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+            assert tracer.stderr is not None
+            assert "attached" in tracer.stderr.readline()
+            os.kill(int(child), signal.SIGUSR1)
+            code = int(self._process.stdout.readline())
+            tracer.communicate(timeout=30)
+        lines = self._log.read_text().splitlines()
+        first = next(number for number, line in enumerate(lines) if self._folder in line)
+        return code, [line for line in lines[first:] if re.match(r"\w+\(", line)]
 
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
@@ -281,36 +300,29 @@ def test_a_kill_at_any_file_system_call_leaves_the_old_or_the_new_state(
             store.add(make_model(number))
         return store.state()
 
-    old = begin_again()
-    exec(change, {"store": store, "content": make_model(2)})
-    new = store.state()
-    assert new != old
-    outcomes, number = [], 0
-    while True:
-        number += 1
-        assert begin_again() == old
-        code = change_under_strace(
-            change,
-            store.folder,
-            tmp_path / "new.tflite",
-            "-e",
-            f"inject=%file,%desc:signal=KILL:when={number}",
-            log=tmp_path / "log",
-        )
-        state = store.state()
-        assert state in (old, new)
-        for model in state.history:
-            if model != SHIPPED:
-                assert hashlib.sha256(store.path_of(model).read_bytes()).hexdigest() == model
-        assert open_model(store.current_path()).contract.provenance["number"] in (1, 2)
-        outcomes.append(state == new)
-        with store.changing():
-            kept = [f"models/{model}.tflite" for model in state.history if model != SHIPPED]
-            assert names(store) == sorted([*kept, "state.json", ".lock"])
-        if code == 0:
-            break
-        assert code == -9
-    assert number > 10
+    with Changes(change, store.folder, tmp_path / "new.tflite") as changes:
+        old = begin_again()
+        code, calls = changes("-e", "trace=%file,%desc")
+        new = store.state()
+        assert (code, new != old) == (0, True)
+        kinds = [call.partition("(")[0] for call in calls]
+        assert {"openat", "flock", "write", "fsync", "rename", "close"} <= set(kinds)
+        outcomes = []
+        for number, kind in enumerate(kinds):
+            assert begin_again() == old
+            # strace counts each kind of call by itself.
+            when = 1 + kinds[:number].count(kind)
+            code, seen = changes("-e", "trace=%file,%desc", "-e", f"inject={kind}:signal=KILL:when={when}")
+            assert (code, [call.partition("(")[0] for call in seen]) == (-9, kinds[: number + 1])
+            state = store.state()
+            assert state in (old, new)
+            for model in state.history:
+                if model != SHIPPED:
+                    assert hashlib.sha256(store.path_of(model).read_bytes()).hexdigest() == model
+            outcomes.append(state == new)
+            with store.changing():
+                kept = [f"models/{model}.tflite" for model in state.history if model != SHIPPED]
+                assert names(store) == sorted([*kept, "state.json", ".lock"])
     assert outcomes == sorted(outcomes)  # first the old one, from one call on the new one
     assert outcomes[0] is False
     assert outcomes[-1] is True
@@ -322,18 +334,11 @@ def test_the_file_is_synced_before_the_rename_and_the_folder_after_it(
 ) -> None:
     (tmp_path / "new.tflite").write_bytes(make_model(2))
     store.add(make_model(1))
-    code = change_under_strace(
-        "store.add(content)",
-        store.folder,
-        tmp_path / "new.tflite",
-        "-y",
-        "-e",
-        "trace=fsync,rename,renameat,renameat2",
-        log=tmp_path / "log",
-    )
+    with Changes("store.add(content)", store.folder, tmp_path / "new.tflite") as changes:
+        code, traced = changes("-y", "-e", "trace=%file,fsync,rename,renameat,renameat2")
     assert code == 0
     calls = []
-    for line in (tmp_path / "log").read_text().splitlines():
+    for line in traced:
         if found := re.match(r"(fsync|rename)\w*\((.*)\)\s+= 0", line):
             calls.append((found.group(1), found.group(2)))
     kinds = [
