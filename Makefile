@@ -108,7 +108,11 @@ ROW ?= bookworm-arm64-litert
 bundle: $(STAMP) ## all that a device needs in one archive: ROW=... MODEL_FILE=... KEY=...
 	$(BIN)/python -m tests.device.bundle --row $(ROW) $(if $(MODEL_FILE),--model "$(MODEL_FILE)") $(if $(KEY),--key "$(KEY)")
 
-deploy: bundle ## the bundle to DEVICE=pi@host (several: a,b) or INVENTORY=file; CHECK=1 only looks (needs ansible-core)
+.PHONY: ansible
+ansible:
+	@command -v ansible-playbook > /dev/null || { echo "make deploy needs ansible-playbook on PATH; it comes with ansible-core, for example by: pipx install ansible-core" >&2; exit 1; }
+
+deploy: ansible bundle ## the bundle to DEVICE=pi@host (several: a,b) or INVENTORY=file; CHECK=1 only looks (needs ansible-core)
 	ansible-playbook -i "$(if $(INVENTORY),$(INVENTORY),$(DEVICE),)" docs/deploy/playbook.yml $(if $(CHECK),--check) \
 	  -e bundle="$(abspath dist/edge-runtime-$(ROW).tar)" $(if $(MODEL_FILE),-e model="$(abspath $(MODEL_FILE))") \
 	  $(if $(KEY),-e key="$(abspath $(KEY))") $(if $(RUN_FLAGS),-e '{"run_flags": $(RUN_FLAGS)}')

@@ -27,7 +27,7 @@ from edge_runtime.memory import pss_mb
 
 SECONDS = float(os.environ.get("CHAOS_S", "60"))
 SEED = int(os.environ.get("CHAOS_SEED", "0"))
-FAULT_S, RECOVERY_S, QUIET_S, FRESH_S = (0.3, 3.0), 8.0, 3.0, 1.0
+FAULT_S, RECOVERY_S, QUIET_S, FRESH_S = (0.3, 3.0), 15.0, 3.0, 1.0
 MAX_AGE_MS = 500
 
 
