@@ -12,27 +12,25 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
 import os
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.clock import monotonic_s
 from edge_runtime.durable import UNFINISHED, sync_folder, write_durably
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
+from edge_runtime.store_lock import only_change_in
 
 VERSION = 1
 NUM_KEPT = 3
 SHIPPED = "shipped"
 SYSTEM_STORE = Path("/var/lib/edge-runtime")
-# How long a change waits for one that is under way, and how often it looks.
-LOCK_WAIT_S, LOCK_LOOK_S = 10.0, 0.02
+# How long a change waits for one that is under way.
+LOCK_WAIT_S = 10.0
 # What this file writes, by folder: all that `Store` ever removes.
 _UNFINISHED_STATE = re.compile(re.escape(UNFINISHED) + r"state\.json-[0-9]+")
 _MODEL = re.compile(r"[0-9a-f]{64}\.tflite")
@@ -89,7 +87,6 @@ class Store:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_store()
         self.state_path = self.folder / "state.json"
-        self.lock_path = self.folder / ".lock"
 
     def state(self) -> StoreState:
         """What is in use.
@@ -203,54 +200,10 @@ class Store:
             EdgeRuntimeError: this user may not change the store, or another change holds it for ``wait_s`` seconds.
         """
         _make_folder(self.folder)
-        lock = self._open_lock()
-        try:
-            self._take(lock, wait_s)
+        with only_change_in(self.folder, wait_s):
             state = self.state()
             self._sweep(state)
             yield state
-        finally:
-            os.close(lock)
-
-    def _open_lock(self) -> int:
-        """A descriptor of the lock file, which belongs to whom the folder belongs to, whoever makes it: a service that
-        is no root must be able to open what root's first installation made.
-        """
-        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-        try:
-            try:
-                return os.open(self.lock_path, flags)
-            except FileNotFoundError:
-                pass
-            try:
-                lock = os.open(self.lock_path, flags | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileExistsError:  # another change made it just now
-                return os.open(self.lock_path, flags)
-            if os.geteuid() == 0:
-                owner = self.folder.stat()
-                os.fchown(lock, owner.st_uid, owner.st_gid)
-            return lock
-        except OSError as error:
-            raise EdgeRuntimeError(
-                f"The store {self.folder} cannot be changed ({self.lock_path.name}: {error.strerror}); what was there "
-                "is unchanged. Check space and permissions, or use sudo."
-            ) from error
-
-    def _take(self, lock: int, wait_s: float) -> None:
-        """Takes the lock that ``lock`` is a descriptor of; closing it gives it back."""
-        until_s = monotonic_s() + wait_s
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError as error:
-                if monotonic_s() >= until_s:
-                    raise EdgeRuntimeError(
-                        f"The store {self.folder} has been held by another process for {wait_s:.1f} s, expected a "
-                        "moment; what was there is unchanged. It may be an edge-runtime install that was stopped or "
-                        f"waits for a slow disk; see who: fuser -v {self.lock_path}. Then try again."
-                    ) from error
-            time.sleep(LOCK_LOOK_S)
 
     def _sweep(self, state: StoreState) -> None:
         """Removes what nobody needs any more; by exact names, for a store may lie among files that are not ours."""

@@ -23,6 +23,7 @@ from edge_runtime import cli
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
 from edge_runtime.model_file import default_model
 from edge_runtime.store import SHIPPED, Store, StoreState, default_store
+from edge_runtime.store_lock import LOCK
 
 ROOT = Path(__file__).parents[3]
 
@@ -98,7 +99,7 @@ def test_nobody_but_the_owner_of_the_store_can_hold_its_lock(store: Store, make_
     if os.geteuid() == 0:  # as root's installation into the folder of a service
         os.chown(store.folder, 4711, 4712)
     store.add(make_model(1))
-    found, folder = store.lock_path.stat(), store.folder.stat()
+    found, folder = (store.folder / LOCK).stat(), store.folder.stat()
     assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (folder.st_uid, folder.st_gid, 0o600)
     reader = os.open(store.folder, os.O_RDONLY)
     fcntl.flock(reader, fcntl.LOCK_EX)
@@ -112,7 +113,7 @@ def test_a_lock_that_is_a_link_elsewhere_is_not_followed(
     store: Store, make_model: Callable[..., bytes], tmp_path: Path
 ) -> None:
     store.folder.mkdir()
-    store.lock_path.symlink_to(tmp_path / "elsewhere")
+    (store.folder / LOCK).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(EdgeRuntimeError, match=r"cannot be changed \(\.lock: .*\); what was there is unchanged"):
         store.add(make_model(1))
     assert not (tmp_path / "elsewhere").exists()
