@@ -30,7 +30,7 @@ class ZooModel:
 
 
 ZOO = {
-    "micro": ZooModel("modern", 45),
+    "micro": ZooModel("modern", 100, teacher="small"),
     "resnet8": ZooModel("modern", 120),
     "small": ZooModel("modern", 36, {"label_smoothing": 0.1, "cutout": 8}),
 }

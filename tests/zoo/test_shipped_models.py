@@ -28,8 +28,8 @@ SPEC = InputSpec(32, 32)
 NUM_EMBEDDED = 300
 # Of 300 embedded test pictures, the same number of each class; a new model needs new ones, which the assertion shows.
 RIGHT = {
-    ("micro", "litert"): 276,
-    ("micro", "tflite"): 275,
+    ("micro", "litert"): 274,
+    ("micro", "tflite"): 274,
     ("resnet8", "litert"): 274,
     ("resnet8", "tflite"): 273,
     ("small", "litert"): 275,
