@@ -130,12 +130,12 @@ def input_spec(size: str, resize: str) -> InputSpec:
 def train(args: argparse.Namespace) -> None:
     """Data, training, scoring, files. Whatever can fail without training fails before it."""
     started_s = time.monotonic()
-    config = configuration(args)
-    checkpoints = args.checkpoints or args.out.with_name(f"{args.out.name}.checkpoint")
-    if args.resume and args.out.exists():
+    if args.resume and not args.force and args.out.exists():
         expect_same_data(args.out, args.data)
         print(f"{args.out} is complete already; nothing to do. (--force trains again.)", file=sys.stderr)
         return
+    config = configuration(args)
+    checkpoints = args.checkpoints or args.out.with_name(f"{args.out.name}.checkpoint")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if not (args.resume or args.force):
         expect_free(args.out, checkpoints)

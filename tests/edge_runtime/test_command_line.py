@@ -308,7 +308,7 @@ def test_results_that_cannot_be_written_end_with_1(toy_path: Path, pictures: Pat
             timeout=30,
         )
     assert done.returncode == 1
-    assert "the results cannot be written" in done.stderr
+    assert "No space left on device; check the disk and who may write there." in done.stderr
 
 
 @contextlib.contextmanager

@@ -112,7 +112,7 @@ def test_a_camera_that_sends_as_fast_as_it_can_still_gives_its_newest_picture_ag
             frames += take(camera, 1)
             assert network_camera.num_sent < sent + 64 * 64, "one read does not follow the flood without end"
     assert [frame.seq for frame in frames] == sorted({frame.seq for frame in frames})
-    assert camera.num_captured == frames[-1].seq + 1 > 20, "what came between them is counted"
+    assert camera.num_captured == frames[-1].seq + 1 >= 10, "what came between them is counted"
 
 
 def test_draining_ends_although_the_line_never_runs_dry(monkeypatch: pytest.MonkeyPatch, clock: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,18 @@ from train.zoo import ZOO, ZooModel, flags_of, main
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_every_zoo_model_is_a_resumable_training_on_the_complete_data_set(name: str) -> None:
-    args = parser().parse_args(flags_of(name, Path("runs/again"), Path("here.npz")))
+def test_every_zoo_model_is_a_resumable_training_on_the_complete_data_set(name: str, tmp_path: Path) -> None:
+    teacher = tmp_path / f"zoo-{ZOO[name].teacher}"
+    teacher.mkdir()
+    (teacher / "model.keras").write_bytes(b"weights")
+    (teacher / "config.json").write_text(json.dumps({"name": ZOO[name].teacher}))
+    args = parser().parse_args(flags_of(name, tmp_path / "again", Path("here.npz")))
     config = configuration(args)
     assert isinstance(config.recipe, Recipe)
     assert (config.name, config.model, config.data, args.resume) == (name, name, "cifar10", True)
     assert (config.recipe.name, config.recipe.epochs, config.seed) == (ZOO[name].recipe, ZOO[name].epochs, 0)
-    assert (args.out, args.data_path) == (Path("runs/again"), Path("here.npz"))
+    assert (args.out, args.data_path) == (tmp_path / "again", Path("here.npz"))
+    assert (config.teacher.name if config.teacher else None) == ZOO[name].teacher
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
