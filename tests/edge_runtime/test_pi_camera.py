@@ -101,7 +101,7 @@ def test_a_program_that_writes_as_fast_as_it_can_still_gives_its_newest_picture_
         frames = take(camera, 5)
     numbers = [frame.seq for frame in frames]
     assert numbers == sorted(set(numbers)) and camera.num_captured == numbers[-1] + 1
-    assert numbers[-1] > 20, "and what piled up between them was dropped"
+    assert numbers[-1] > len(numbers), "and what piled up between them was dropped"
 
 
 def test_the_older_program_is_used_where_it_is_the_only_one(install: Install) -> None:
