@@ -93,9 +93,9 @@ def test_a_machine_without_the_emulator_skips_the_check_with_the_reason_and_with
         ("litert", 1, 1, True),
         ("litert", 2, 0, False),
         ("litert", 1, 2, False),
-        ("tflite", 18, 3, True),
-        ("tflite", 19, 0, False),
-        ("tflite", 18, 4, False),
+        ("tflite", 26, 3, True),
+        ("tflite", 27, 0, False),
+        ("tflite", 26, 4, False),
     ],
 )
 def test_outputs_further_from_this_machine_than_was_measured_are_a_failure(

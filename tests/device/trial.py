@@ -29,11 +29,11 @@ class Tolerance:
 
 
 # LiteRT has the same kernels (XNNPACK) on both processors; one step may decide between two equal scores.
-# tflite-runtime 2.14 has other kernels on ARM than on x86, and they round otherwise: at most 18 steps and 3 other labels
-# were measured with the two default models there have been (the present one: 14 and 2), the same on each processor of 32
+# tflite-runtime 2.14 has other kernels on ARM than on x86, and they round otherwise: at most 26 steps and 3 other labels
+# were measured with the default models there have been (the present one: 26 and 2), the same on each processor of 32
 # and 64 bits, while the reference kernels, which have no such variants, agree exactly. More than that is another fault, or
 # another model, to be measured again.
-TOLERANCES = {"litert": Tolerance(1, 1), "tflite": Tolerance(18, 3)}
+TOLERANCES = {"litert": Tolerance(1, 1), "tflite": Tolerance(26, 3)}
 
 
 @dataclass(frozen=True)
