@@ -62,7 +62,7 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
                 f"The camera address {redact(text)} is not usable, expected http, https, rtsp or rtsps and a host."
             )
         rest = urlsplit(text)
-        if "@" in rest.path + rest.fragment or rest.fragment:
+        if "@" in rest.path or rest.fragment:
             # A user's password with / or # in it would end the host early, and the rest would be shown as a path.
             raise UsageError(
                 f"The camera address {scheme}://*** has @ or # behind its host, expected %40 and %23 there, and %2F "

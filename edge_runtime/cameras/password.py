@@ -1,13 +1,12 @@
-"""A network camera's password from a file or the environment: on a command line every process list shows it."""
+"""A network camera's password, put into its address where FFmpeg and HTTP look for it."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from edge_runtime.cameras.address import parse_camera, redact
-from edge_runtime.errors import ConfigurationError, MissingInputError
+from edge_runtime.errors import ConfigurationError
+from edge_runtime.secret import read_password
 
 PASSWORD_VARIABLE = "EDGE_RUNTIME_CAMERA_PASSWORD"
 
@@ -19,7 +18,7 @@ def with_password(camera: str, password_file: str | None) -> str:
         ConfigurationError: there is no user that it could belong to, or a password already, or the file is unreadable.
         MissingInputError: there is no such file.
     """
-    password = _password(password_file)
+    password = read_password(password_file, "--camera-password-file", PASSWORD_VARIABLE)
     is_network = parse_camera(camera).kind in ("http", "rtsp")
     if password is None or (not is_network and password_file is None):
         return camera
@@ -31,14 +30,3 @@ def with_password(camera: str, password_file: str | None) -> str:
         )
     user, _, host = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
-
-
-def _password(path: str | None) -> str | None:
-    if path is None:
-        return os.environ.get(PASSWORD_VARIABLE) or None
-    try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-    except FileNotFoundError as error:
-        raise MissingInputError(f"There is no password file {path}; check --camera-password-file.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The password file {path} cannot be read ({error}); expected one line.") from error

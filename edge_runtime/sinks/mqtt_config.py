@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import os
 import re
 import socket
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from edge_runtime.errors import ConfigurationError, MissingInputError, UsageError
+from edge_runtime.secret import read_password
 
 PASSWORD_VARIABLE = "EDGE_RUNTIME_MQTT_PASSWORD"
 PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -73,7 +73,7 @@ def mqtt_config(address: str, password_file: str | None = None, ca_file: str | N
     if ca_file is not None and not Path(ca_file).is_file():
         raise MissingInputError(f"There is no certificate file {ca_file}; check --mqtt-ca.")
     user = unquote(parts.username) if parts.username else None
-    password = _password(password_file)
+    password = read_password(password_file, "--mqtt-password-file", PASSWORD_VARIABLE)
     if password is not None and user is None:
         raise ConfigurationError(f"There is an MQTT password but no user; write the user into the address: {FORMS}.")
     if password is not None and parts.scheme == "mqtt" and not _is_loopback(parts.hostname):
@@ -81,17 +81,6 @@ def mqtt_config(address: str, password_file: str | None = None, ca_file: str | N
     return MqttConfig(
         parts.hostname, port or PORTS[parts.scheme], parts.scheme == "mqtts", prefix, user, password, ca_file
     )
-
-
-def _password(path: str | None) -> str | None:
-    if path is None:
-        return os.environ.get(PASSWORD_VARIABLE) or None
-    try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-    except FileNotFoundError as error:
-        raise MissingInputError(f"There is no password file {path}; check --mqtt-password-file.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The password file {path} cannot be read ({error}); expected one line.") from error
 
 
 def _is_loopback(host: str) -> bool:
