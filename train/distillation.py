@@ -27,6 +27,7 @@ from train.config import Recipe, TeacherRun, TrainConfig
 from train.datasets.dataset import Dataset, Split
 from train.predict import compiled, predict
 from train.run_place import teacher_run
+from train.temperature import softmax
 
 VIEWS = 12
 VIEW_STREAM = 12
@@ -82,10 +83,7 @@ class Teacher:
 
 def softened(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, classes) logits -> (n, classes) float32 probabilities at `TEMPERATURE`."""
-    scaled = logits / np.float32(TEMPERATURE)
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    result: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
-    return result
+    return softmax(logits / np.float32(TEMPERATURE)).astype(np.float32)
 
 
 def _read(path: Path) -> NDArray[np.float32]:
