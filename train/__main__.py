@@ -80,6 +80,7 @@ TUNABLE = {
     "mixup": float,
     "cutmix": float,
     "average": float,
+    "precision": str,
     "crop_area": float,
     "jitter": float,
     "patience": int,

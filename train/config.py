@@ -16,6 +16,7 @@ from train.transfer_config import TransferRecipe
 NAMED_DATA = ("cifar10-mini", "cifar10")  # every other data set is a folder
 OPTIMIZERS = ("adam", "sgd")
 SCHEDULES = ("constant", "cosine")
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Recipe:
     ``warmup`` is the share of all steps with a rising rate. ``weight_decay`` is decoupled and acts on kernels alone:
     each step takes rate x decay off them. ``crop_padding`` and ``cutout`` are pixels, ``mixup`` and ``cutmix`` the
     alpha of their Beta distribution, ``average`` the decay a step of the weights' moving average; 0 turns each off.
+    ``precision`` is what convolutions and batch norms compute in; weights, loss and evaluation are always float32.
     """
 
     name: str
@@ -42,10 +44,12 @@ class Recipe:
     mixup: float
     cutmix: float
     average: float
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         _expect(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, f"one of {', '.join(OPTIMIZERS)}")
         _expect(self.schedule in SCHEDULES, "schedule", self.schedule, f"one of {', '.join(SCHEDULES)}")
+        _expect(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
         _expect(self.epochs >= 1, "number of epochs", self.epochs, "at least 1")
         _expect(self.batch_size >= 1, "batch size", self.batch_size, "at least 1")
         _expect(0 < self.learning_rate <= 10, "learning rate", self.learning_rate, "above 0, at most 10")

@@ -18,7 +18,6 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ConfigurationError, DataError, InternalError
-from train.batch_norm import training_clone
 from train.batches import epoch_batches, num_batches
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.config import Recipe, TrainConfig, to_json_object
@@ -29,6 +28,7 @@ from train.predict import Forward, compiled, predict
 from train.progress import Progress
 from train.schedule import learning_rate
 from train.temperature import TemperatureFit, fit_temperature, fold_temperature
+from train.training_copy import training_clone
 
 SHORTEST_AVERAGE = 25  # the average spans at most 1/25 of all steps
 
@@ -131,7 +131,7 @@ class _Trainer:
 
     def __init__(self, model: keras.Model, recipe: Recipe, total_steps: int) -> None:
         self.averaged = model
-        self.training = training_clone(model)
+        self.training = training_clone(model, recipe.precision)
         self.recipe = recipe
         # On little data the average must not reach back into the time of high rates.
         self.decay = max(0.0, min(recipe.average, 1 - SHORTEST_AVERAGE / total_steps))

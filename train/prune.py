@@ -103,11 +103,11 @@ def fine_tune(run: Path, config: PrunedConfig, dataset: Dataset) -> TrainResult:
     import keras
     import tensorflow as tf
 
-    from train.batch_norm import training_clone
     from train.batches import epoch_batches, num_batches
     from train.fit import TrainResult
     from train.predict import compiled, predict
     from train.schedule import learning_rate
+    from train.training_copy import training_clone
 
     keras.utils.set_random_seed(config.seed)
     model = keras.models.load_model(run / "model.keras", compile=False)

@@ -11,8 +11,8 @@ from edge_runtime.errors import UsageError
 keras = pytest.importorskip("keras", reason="needs TensorFlow, the workstation's environment")
 pytestmark = pytest.mark.tensorflow
 
-from train.batch_norm import FusedBatchNormalization, training_clone  # noqa: E402
 from train.models import MODELS, build_model  # noqa: E402
+from train.training_copy import FusedBatchNormalization, training_clone  # noqa: E402
 
 
 def multiply_accumulates(model: keras.Model) -> int:
@@ -78,3 +78,17 @@ def test_the_fused_batch_norm_trains_and_infers_as_the_stock_layer() -> None:
     for mine, theirs in zip(fused.get_weights(), stock.get_weights(), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4)
     np.testing.assert_allclose(fused(x), stock(x), rtol=1e-4, atol=1e-4)
+
+
+def test_in_bfloat16_the_bulk_is_computed_so_and_weights_pixels_and_logits_are_not() -> None:
+    stock = build_model("micro", InputSpec(16, 16), 3)
+    halved, whole = training_clone(stock, "bfloat16"), training_clone(stock)
+    computed = {layer.name: layer.compute_dtype for layer in halved.layers}
+    assert {computed[name] for name in ("stem", "b1_in_bn", "b1_in_relu", "b2_add")} == {"bfloat16"}
+    assert {computed[name] for name in ("pixels", "normalize", "b1_dw", "pool", "logits")} == {"float32"}
+    assert {weight.dtype for weight in halved.weights} == {"float32"}
+    x = np.random.default_rng(0).integers(0, 256, (32, 16, 16, 3)).astype(np.float32)
+    np.testing.assert_allclose(halved(x, training=True), whole(x, training=True), atol=0.1)
+    assert not np.array_equal(halved(x, training=True), whole(x, training=True))
+    for mine, theirs in zip(halved.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=0.05, atol=0.02)

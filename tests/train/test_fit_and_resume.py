@@ -60,8 +60,12 @@ def test_the_same_seed_gives_the_same_weights(colours: Dataset, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("recipe", "model"),
-    [(adam(4), "seed_cnn"), (dataclasses.replace(modern(4), mixup=0.2), "resnet8")],
-    ids=["adam", "modern"],
+    [
+        (adam(4), "seed_cnn"),
+        (dataclasses.replace(modern(4), mixup=0.2), "resnet8"),
+        (dataclasses.replace(modern(4), precision="bfloat16"), "resnet8"),
+    ],
+    ids=["adam", "modern", "bfloat16"],
 )
 def test_a_killed_run_goes_on_exactly_as_if_it_had_not_been(
     colours: Dataset, tmp_path: Path, recipe: Recipe, model: str

@@ -35,6 +35,7 @@ def test_an_unknown_model_or_recipe_is_refused_with_the_known_ones(model: str, r
         ({"batch_size": 0}, r"batch size is 0, expected at least 1"),
         ({"learning_rate": 0.0}, r"learning rate is 0.0, expected above 0, at most 10"),
         ({"optimizer": "lion"}, r"optimizer is 'lion', expected one of adam, sgd"),
+        ({"precision": "float16"}, r"precision is 'float16', expected one of float32, bfloat16"),
         ({"schedule": "steps"}, r"schedule is 'steps', expected one of constant, cosine"),
         ({"mixup": -1.0}, r"mixup is -1.0, expected at least 0"),
         ({"average": 1.0}, r"average is 1.0, expected at least 0, below 1"),
