@@ -18,28 +18,34 @@ from train.__main__ import main as train_main
 
 @dataclass(frozen=True)
 class ZooModel:
-    """How the model of a zoo file was trained; its name is the architecture's. ``changes`` are the values that differ
-    from the recipe's, ``teacher`` is the zoo's model that it learnt from as well.
+    """How a model was trained. ``changes`` are the values that differ from the recipe's, ``teacher`` is the entry of
+    `ZOO` that it learnt from as well; ``model`` is the architecture where the entry is not called like it.
     """
 
     recipe: str
     epochs: int
-    changes: Mapping[str, int | float] = field(default_factory=dict)
+    changes: Mapping[str, int | float | str] = field(default_factory=dict)
     teacher: str | None = None
     seed: int = 0
+    model: str | None = None
 
 
+# The package ships those that are called like their architecture; the other only teaches.
 ZOO = {
-    "micro": ZooModel("modern", 100, teacher="small"),
+    "micro": ZooModel("modern", 100, teacher="small-teacher"),
     "resnet8": ZooModel("modern", 120),
-    "small": ZooModel("modern", 36, {"label_smoothing": 0.1, "cutout": 8}),
+    "small": ZooModel(
+        "modern", 90, {"weight_decay": 5e-3, "cutout": 8, "precision": "bfloat16"}, teacher="small-teacher"
+    ),
+    "small-teacher": ZooModel("modern", 36, {"label_smoothing": 0.1, "cutout": 8}, model="small"),
 }
 
 
 def flags_of(name: str, out: Path, data_path: Path | None = None) -> list[str]:
     """The command line of `python -m train` that trains the zoo's ``name`` into ``out``, or goes on with it."""
     model = ZOO[name]
-    flags = ["--data", "cifar10", "--model", name, "--name", name, "--recipe", model.recipe]
+    architecture = model.model or name
+    flags = ["--data", "cifar10", "--model", architecture, "--name", architecture, "--recipe", model.recipe]
     flags += ["--epochs", str(model.epochs), "--seed", str(model.seed), "--out", str(out), "--resume"]
     for key, value in model.changes.items():
         flags += [f"--{key.replace('_', '-')}", str(value)]
