@@ -49,6 +49,8 @@ check: $(STAMP) ## format, lint, types and the fast tests (under 90 seconds)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -m "not slow and not tensorflow"
 
+# Tests that need nothing of the workstation; the others of tests/edge_runtime run with both interpreters in one process, too.
+DEVICE_ONLY := cameras cli live outputs pixels reports
 # The device tests mostly wait for cameras and processes, so both environments run them side by side.
 test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## everything, and the device tests in both device environments
 	@mkdir -p build
@@ -57,7 +59,7 @@ test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## everything, and the de
 	wait $$litert; litert=$$?; \
 	for name in litert tflite; do echo "== $$name: build/test-$$name.log"; tail -n 40 build/test-$$name.log; done; \
 	test "$$litert$$tflite" = 00
-	$(BIN)/python -m pytest -q --ignore-glob="tests/edge_runtime/test_*"
+	$(BIN)/python -m pytest -q $(DEVICE_ONLY:%=--ignore=tests/edge_runtime/%)
 
 train: $(STAMP) ## train RUN from DATA
 	$(BIN)/python -m train --data "$(PICTURES)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(TRAIN_FLAGS)

@@ -1,7 +1,7 @@
 """The zip that TFLite files carry behind their flatbuffer (labels and other associated files): taken off, and put on
 again.
 
-For anybody's files; those of this project have a stricter form, which `edge_runtime.model_file` reads and writes.
+For anybody's files; those of this project have a stricter form, which `edge_runtime.model.model_file` reads and writes.
 """
 
 from __future__ import annotations

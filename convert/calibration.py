@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from convert.source import ImageEntry, Source
 from edge_runtime.errors import DataError
-from edge_runtime.preprocess import preprocess
+from edge_runtime.pixels.preprocess import preprocess
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,8 +22,8 @@ from convert.plot import Point, scatter
 from convert.progress import stage
 from convert.source import Source
 from convert.verify import Probabilities, score
-from edge_runtime.classifier import Classifier
 from edge_runtime.errors import DataError
+from edge_runtime.inference.classifier import Classifier
 from edge_runtime.metrics import mcnemar_p, wilson_interval
 
 NUMBERS = (10, 20, 50, 100, 200, 500)

@@ -23,7 +23,7 @@ from convert.package import published
 from convert.progress import stage
 from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError
 from edge_runtime.metrics import wilson_interval
-from edge_runtime.model_file import open_model
+from edge_runtime.model.model_file import open_model
 
 _EXAMPLES = """examples:
   python -m convert.card runs/zoo-micro build/zoo/micro.tflite          writes build/zoo/micro.md and micro.svg

@@ -34,9 +34,9 @@ from convert.variants import (
     runs_on_the_same_data,
 )
 from convert.verify import Probabilities, compare_with_float, score
-from edge_runtime.classifier import Classifier
 from edge_runtime.errors import ConfigurationError, ModelError, UsageError
-from edge_runtime.interpreter import available_backends
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.interpreter import available_backends
 
 DEFAULT_CALIBRATION = ConvertConfig(Path("run")).num_calibration_images
 

@@ -27,9 +27,9 @@ from convert.run_directory import read_run_directory
 from convert.source import Source
 from edge_runtime.contract import Contract
 from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, UsageError
-from edge_runtime.model_file import ModelFile, open_model
-from edge_runtime.preprocess import preprocess
-from edge_runtime.quantization import apply_pixel_table, pixel_table
+from edge_runtime.inference.quantization import apply_pixel_table, pixel_table
+from edge_runtime.model.model_file import ModelFile, open_model
+from edge_runtime.pixels.preprocess import preprocess
 
 NUM_IMAGES = 64
 RUNS = Path("runs")

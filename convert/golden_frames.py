@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.source import ImageEntry
-from edge_runtime.classifier import Classifier
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import ModelError
-from edge_runtime.goldens import Goldens, input_digest, repeated
-from edge_runtime.interpreter import Interpreter
-from edge_runtime.preprocess import SAMPLED_REDUCTION, Image
-from edge_runtime.quantization import dequantize
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.interpreter import Interpreter
+from edge_runtime.inference.quantization import dequantize
+from edge_runtime.model.goldens import Goldens, input_digest, repeated
+from edge_runtime.pixels.preprocess import SAMPLED_REDUCTION, Image
 
 NUM_FRAMES = 16
 # The best class's lead over the second, in probability: 51 of the 256 output steps.

@@ -13,7 +13,7 @@ from convert.network import inspect_model
 from convert.source import ImageEntry, Source
 from edge_runtime.contract import InputSpec, ModelSpec
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.image_file import PICTURE_SUFFIXES
+from edge_runtime.pixels.image_file import PICTURE_SUFFIXES
 
 
 def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) -> Source:

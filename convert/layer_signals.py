@@ -18,8 +18,8 @@ from convert import schema
 from convert.progress import with_progress
 from convert.quantize import layer_name
 from edge_runtime.errors import ModelError
-from edge_runtime.interpreter import Interpreter
-from edge_runtime.preprocess import Image
+from edge_runtime.inference.interpreter import Interpreter
+from edge_runtime.pixels.preprocess import Image
 
 WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 # Their output scale is laid down by the format, so it is nobody's mistake.

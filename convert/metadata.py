@@ -1,7 +1,7 @@
 """Writes the standard TFLite Metadata that MediaPipe and Android read: what the input picture is, and the label file's
 name.
 
-The fields and their numbers are those of metadata_schema.fbs ("M001"); its reader is `edge_runtime.tflite_metadata`.
+The fields and their numbers are those of metadata_schema.fbs ("M001"); its reader is `edge_runtime.model.tflite_metadata`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 
 from convert import schema
 from edge_runtime.contract import Normalization
-from edge_runtime.model_file import LABELS
-from edge_runtime.tflite_metadata import METADATA_NAME
+from edge_runtime.model.model_file import LABELS
+from edge_runtime.model.tflite_metadata import METADATA_NAME
 
 _IDENTIFIER = b"M001"
 _MIN_PARSER_VERSION = "1.0.0"

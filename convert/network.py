@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from convert.source import Source
 from edge_runtime.errors import MissingInputError, ModelError
-from edge_runtime.interpreter import available_backends
-from edge_runtime.quiet_start import quiet_start
+from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.system.quiet_start import quiet_start
 
 # tflite-runtime 2.14 reads models wrongly when TensorFlow was loaded into the process before it ("vector::reserve" or
 # out of memory): the interpreters must be imported first.

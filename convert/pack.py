@@ -22,8 +22,8 @@ from convert import schema
 from convert.atomic import write_atomically
 from convert.attached import split_attached
 from edge_runtime.errors import EdgeRuntimeError, MissingInputError, ModelError
-from edge_runtime.interpreter import Interpreter, available_backends
-from edge_runtime.model_file import read_model, write_model
+from edge_runtime.inference.interpreter import Interpreter, available_backends
+from edge_runtime.model.model_file import read_model, write_model
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from convert.config import ConvertConfig
 from convert.source import Source
 from edge_runtime.contract import CONTRACT_VERSION, Contract, ModelSpec, Normalization, Score, TensorSpec
 from edge_runtime.errors import ModelError
-from edge_runtime.interpreter import Interpreter
-from edge_runtime.model_file import ModelFile
+from edge_runtime.inference.interpreter import Interpreter
+from edge_runtime.model.model_file import ModelFile
 
 
 def spec_of_file(source: Source, name: str | None) -> ModelSpec:

@@ -26,12 +26,12 @@ from convert.run_directory import read_run_directory
 from convert.source import ImageEntry, Source
 from convert.unknown import metrics_of, preferred, threshold_fit, unknown_report, with_threshold
 from convert.verify import FLOAT, score, verification
-from edge_runtime.classifier import Classifier
 from edge_runtime.contract import ModelSpec, Score
 from edge_runtime.errors import ConfigurationError, ModelError
-from edge_runtime.interpreter import available_backends
-from edge_runtime.model_file import ModelFile, write_model
-from edge_runtime.quiet_start import quiet_start
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.model.model_file import ModelFile, write_model
+from edge_runtime.system.quiet_start import quiet_start
 
 
 @dataclass(frozen=True)

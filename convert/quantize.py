@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from convert.network import MARK, Affine, fixed_model, leading_rescaling, load_model
 from convert.source import Source
 from edge_runtime.errors import DataError, ModelError
-from edge_runtime.quiet_start import quiet_start
+from edge_runtime.system.quiet_start import quiet_start
 
 _CONVERTER_NAMES = (
     (r"serving_default_image:0", "image"),

@@ -12,7 +12,7 @@ from convert.report import AccuracyRow, ConversionReport, accuracy_rows
 from convert.report_training import training_section
 from convert.report_unknown import gallery_section, unknown_section
 from convert.verify import BackendReport, Flip
-from edge_runtime.preprocess import Image
+from edge_runtime.pixels.preprocess import Image
 
 _THUMBNAIL_PIXELS = 96
 _MAX_MATRIX_CLASSES = 25

@@ -1,6 +1,6 @@
 """``python -m convert.sign``: makes a pair of keys, and signs model files with the private one.
 
-The byte layout is in edge_runtime/signatures.py. Needs `cryptography` (extra ``[sign]`` of edge-runtime).
+The byte layout is in edge_runtime/model/signatures.py. Needs `cryptography` (extra ``[sign]`` of edge-runtime).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from convert.atomic import write_atomically
 from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, UsageError
-from edge_runtime.model_file import read_model
-from edge_runtime.signatures import make_keys, read_public_key, sign, split_signature
+from edge_runtime.model.model_file import read_model
+from edge_runtime.model.signatures import make_keys, read_public_key, sign, split_signature
 
 _EXAMPLES = """examples:
   python -m convert.sign --make-keys keys/maker        writes keys/maker.key (keep it secret) and keys/maker.pub

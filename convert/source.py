@@ -14,8 +14,8 @@ import numpy as np
 
 from edge_runtime.contract import ModelSpec
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.image_file import decode_image
-from edge_runtime.preprocess import Image
+from edge_runtime.pixels.image_file import decode_image
+from edge_runtime.pixels.preprocess import Image
 
 
 @dataclass(frozen=True)

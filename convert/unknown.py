@@ -16,11 +16,11 @@ from convert.progress import stage
 from convert.source import ImageEntry, Source
 from convert.threshold import Acceptance, ThresholdFit, UnknownReport, accepted, coverage_curve, fit_threshold
 from convert.verify import FLOAT, score
-from edge_runtime.classifier import Classifier
 from edge_runtime.errors import MissingInputError
-from edge_runtime.image_file import PICTURE_SUFFIXES
+from edge_runtime.inference.classifier import Classifier
 from edge_runtime.metrics import calibration_error
-from edge_runtime.model_file import ModelFile
+from edge_runtime.model.model_file import ModelFile
+from edge_runtime.pixels.image_file import PICTURE_SUFFIXES
 
 # Below this many validation pictures the threshold is little more than a guess, and people are told.
 FEW_IMAGES = 100

@@ -22,7 +22,7 @@ from convert.run_directory import read_run_directory
 from convert.source import Source
 from edge_runtime.contract import ModelSpec, Normalization
 from edge_runtime.errors import DataError, EdgeRuntimeError, ModelError
-from edge_runtime.model_file import ModelFile
+from edge_runtime.model.model_file import ModelFile
 
 FLOAT32 = "float32"
 SAME_MODEL, PRUNED, OTHER = "same weights", "pruned", "other architecture"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from convert.audit import AuditReport
 from convert.progress import with_progress
 from convert.source import ImageEntry
-from edge_runtime.classifier import Classifier
+from edge_runtime.inference.classifier import Classifier
 from edge_runtime.metrics import (
     ClassificationReport,
     classification_report,

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.version import __version__
 
 if TYPE_CHECKING:
-    from edge_runtime.cameras import open_camera
-    from edge_runtime.classifier import Classifier
-    from edge_runtime.model_file import open_model
-    from edge_runtime.postprocess import Prediction
+    from edge_runtime.cameras.opening import open_camera
+    from edge_runtime.inference.classifier import Classifier
+    from edge_runtime.inference.postprocess import Prediction
+    from edge_runtime.model.model_file import open_model
 
 __all__ = ["Classifier", "Prediction", "__version__", "open_camera", "open_model"]
 
 _HOMES = {
-    "Classifier": "edge_runtime.classifier",
-    "Prediction": "edge_runtime.postprocess",
-    "open_camera": "edge_runtime.cameras",
-    "open_model": "edge_runtime.model_file",
+    "Classifier": "edge_runtime.inference.classifier",
+    "Prediction": "edge_runtime.inference.postprocess",
+    "open_camera": "edge_runtime.cameras.opening",
+    "open_model": "edge_runtime.model.model_file",
 }
 
 

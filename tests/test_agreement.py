@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_runtime.classifier import Classifier
 from edge_runtime.contract import InputSpec
-from edge_runtime.interpreter import available_backends
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.interpreter import available_backends
 from edge_runtime.metrics import wilson_interval
-from edge_runtime.model_file import default_model
+from edge_runtime.model.model_file import default_model
 from train.datasets.cifar10_mini import read_mini
 
 pytestmark = pytest.mark.slow

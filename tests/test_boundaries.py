@@ -1,139 +1,199 @@
-"""Holds the import directions of docs/architecture.md by parsing every file, imports inside functions included."""
+"""Which folder may import which: one table for all three packages, held by parsing every file.
+
+Imports inside functions and under TYPE_CHECKING count. A module that stands in no row, a circle between modules and a
+folder with too many entries fail as well.
+"""
 
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FILES = {room: sorted((ROOT / room).rglob("*.py")) for room in ("train", "convert", "edge_runtime")}
-# train may see the device package through these doors only.
-TRAIN_DOORS = {"contract", "preprocess", "image_file", "metrics", "errors", "quiet_start"}
-# Where pixels are; everything else in edge_runtime does without OpenCV.
-INTERPRETERS = {"ai_edge_litert", "tflite_runtime"}
-# Libraries of the extras, each with the one place that may import it.
-EXTRAS = {
-    "picamera2": "cameras/",
-    "starlette": "web/",
-    "uvicorn": "web/",
-    "prometheus_client": "web/",
-    "paho": "sinks/mqtt",
-    "cryptography": "signatures.py",
+PACKAGES = ("edge_runtime",)
+MOST_ENTRIES = 16
+
+# Each folder, and the folders (of its own package, or of edge_runtime) that its modules may import beside itself. A
+# module in a package's top folder is a row of its own. What stands lower in a package never imports what stands higher.
+GROUND = "contract errors metrics version"
+ARROWS = {
+    # edge_runtime: the device
+    "edge_runtime/errors": "",
+    "edge_runtime/version": "",
+    "edge_runtime/contract": "errors",
+    "edge_runtime/metrics": "errors",
+    "edge_runtime/system": GROUND,
+    "edge_runtime/pixels": GROUND,
+    "edge_runtime/model": f"{GROUND} pixels system",
+    "edge_runtime/inference": f"{GROUND} pixels model system",
+    "edge_runtime/cameras": f"{GROUND} pixels model system cameras/sources cameras/capture",
+    "edge_runtime/cameras/sources": f"{GROUND} pixels model system cameras",
+    "edge_runtime/cameras/capture": f"{GROUND} pixels model system cameras cameras/sources",
+    "edge_runtime/installed": f"{GROUND} pixels model system inference",
+    "edge_runtime/live": f"{GROUND} pixels model system inference cameras",
+    "edge_runtime/reports": f"{GROUND} pixels model system inference cameras cameras/sources installed live",
+    "edge_runtime/outputs": f"{GROUND} pixels system inference cameras live",
+    "edge_runtime/outputs/mqtt": f"{GROUND} system live outputs",
+    "edge_runtime/outputs/web": f"{GROUND} pixels system inference cameras live outputs",
+    "edge_runtime/cli": f"{GROUND} pixels model system inference cameras installed live reports outputs",
+    "edge_runtime/cli/run": f"{GROUND} pixels model system inference cameras installed live outputs outputs/mqtt outputs/web cli",
+    "edge_runtime/cli/store": f"{GROUND} model system installed cli",
+    "edge_runtime/__main__": "cli",
+    "edge_runtime/__init__": "version cameras inference model",
 }
-LAYERS = [
-    {"errors"},
-    {"contract"},
-    {"preprocess", "quantization", "postprocess", "metrics", "image_file"},
-    {"appended_zip", "flatbuffer"},
-    {"goldens", "tflite_metadata", "interpreter"},
-    {"foreign_model"},
-    {"durable", "signatures"},
-    {"model_file"},
-    {"classifier"},
-    {"loop", "selftest", "bench", "collect"},
-    {"store", "probe"},
-    {"installation", "probation"},
-    {"verbs/run", "verbs/classify", "verbs/info", "verbs/selftest", "verbs/bench", "verbs/doctor", "verbs/collect"},
-    {"cli"},
-]
 
 
-def imported(path: Path) -> Iterator[tuple[str, int]]:
-    """Every absolute dotted name that ``path`` imports, with its line; ``from a import b`` gives both a and a.b."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, node.lineno
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}:{node.lineno}: relative import; write the whole name"
-            assert node.module
-            yield node.module, node.lineno
-            for alias in node.names:
-                yield f"{node.module}.{alias.name}", node.lineno
-        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in (
-            "import_module",
-            "__import__",
-        ):
-            if node.args and isinstance(node.args[0], ast.Constant):
-                yield str(node.args[0].value), node.lineno
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of the three packages by its dotted name; a package is its ``__init__``."""
+    files = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
 
 
-def violations(room: str, allowed: object) -> list[str]:
-    assert callable(allowed)
-    return [
-        f"{path.relative_to(ROOT)}:{line} imports {name}"
-        for path in FILES[room]
-        for name, line in imported(path)
-        if not allowed(path, name)
-    ]
+@cache
+def imports(path: Path) -> tuple[tuple[str, int], ...]:
+    """Every absolute dotted name that ``path`` imports, with its line; of ``from a import b`` the module that it is."""
+
+    def found() -> Iterator[tuple[str, int]]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((alias.name, node.lineno) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{path}:{node.lineno}: relative import; write the whole name"
+                assert node.module
+                for alias in node.names:
+                    name = f"{node.module}.{alias.name}"
+                    yield (name if name in modules() else node.module), node.lineno
+            elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in (
+                "import_module",
+                "__import__",
+            ):
+                if node.args and isinstance(node.args[0], ast.Constant):
+                    yield str(node.args[0].value), node.lineno
+
+    return tuple(found())
 
 
-def test_every_room_has_files() -> None:
-    assert all(len(files) > 5 for files in FILES.values())
+def row(name: str) -> str:
+    """The row of `ARROWS` for a module: its folder, or the module itself in a package's top folder."""
+    path = modules()[name].relative_to(ROOT)
+    return path.parent.as_posix() if len(path.parts) > 2 else path.with_suffix("").as_posix()
+
+
+def test_every_module_stands_in_a_row_and_every_row_has_a_module() -> None:
+    rows = {row(name) for name in modules()}
+    assert sorted(rows - ARROWS.keys()) == []
+    assert sorted(ARROWS.keys() - rows) == []
+
+
+def test_modules_import_only_the_folders_of_their_row() -> None:
+    found = []
+    for name, path in modules().items():
+        package, place = name.split(".")[0], row(name)
+        allowed = ARROWS[place].split()
+        targets = {place, *(entry if entry.startswith("edge_runtime/") else f"{package}/{entry}" for entry in allowed)}
+        for other, line in imports(path):
+            if (
+                other in modules()
+                and row(other) not in targets
+                and row(other) != f"{row(other).split('/')[0]}/__init__"
+            ):
+                found.append(f"{path.relative_to(ROOT)}:{line} imports {other}, {place} may import {sorted(targets)}")
+    assert found == []
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    graph = {
+        name: sorted({other for other, _ in imports(path) if other in modules()} - {name})
+        for name, path in modules().items()
+    }
+    done: set[str] = set()
+    circles: list[str] = []
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        if name in way:
+            circles.append(" -> ".join([*way[way.index(name) :], name]))
+        elif name not in done:
+            for other in graph[name]:
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+    assert circles == []
+
+
+def test_no_folder_has_more_entries_than_a_reader_can_hold() -> None:
+    folders = {path.parent for path in modules().values()}
+    entries = {
+        str(folder.relative_to(ROOT)): [
+            entry.name
+            for entry in folder.iterdir()
+            if (entry.suffix == ".py" and entry.name != "__init__.py") or (entry.is_dir() and entry in folders)
+        ]
+        for folder in folders
+    }
+    assert {folder: names for folder, names in entries.items() if len(names) > MOST_ENTRIES} == {}
+
+
+def test_every_folder_says_what_lives_there_and_what_never_may() -> None:
+    signs = {
+        name: ast.get_docstring(ast.parse(path.read_text("utf-8")))
+        for name, path in modules().items()
+        if path.name == "__init__.py"
+    }
+    assert sorted(name for name, text in signs.items() if not text or "ever" not in text) == []
+
+
+# The standard library, NumPy and OpenCV are everywhere on the device; anything else has one place.
+ONE_PLACE = {
+    "ai_edge_litert": "inference/interpreter.py",
+    "tflite_runtime": "inference/interpreter.py",
+    "picamera2": "cameras/sources/",
+    "starlette": "outputs/web/",
+    "uvicorn": "outputs/web/",
+    "prometheus_client": "outputs/web/",
+    "paho": "outputs/mqtt/",
+    "cryptography": "model/signatures.py",
+}
+
+
+def of_package(package: str) -> Iterator[tuple[str, str, int]]:
+    """(place within the package, imported name, line) of every import in ``package``."""
+    for name, path in modules().items():
+        if name.split(".")[0] == package:
+            for other, line in imports(path):
+                yield path.relative_to(ROOT / package).as_posix(), other, line
 
 
 def test_the_device_package_imports_the_standard_library_numpy_cv2_and_its_own_only() -> None:
-    def allowed(path: Path, name: str) -> bool:
-        top, place = name.split(".")[0], path.relative_to(ROOT / "edge_runtime").as_posix()
-        if top in EXTRAS:
-            return place.startswith(EXTRAS[top])
-        return top in sys.stdlib_module_names or top in {"edge_runtime", "numpy", "cv2"} | INTERPRETERS
-
-    assert violations("edge_runtime", allowed) == []
-
-
-def test_only_interpreter_py_imports_an_interpreter() -> None:
-    def allowed(path: Path, name: str) -> bool:
-        return name.split(".")[0] not in INTERPRETERS or path.name == "interpreter.py"
-
-    assert violations("edge_runtime", allowed) == []
-
-
-def test_train_never_imports_convert_and_sees_the_device_package_through_its_doors() -> None:
-    def allowed(path: Path, name: str) -> bool:
-        parts = name.split(".")
-        if parts[0] == "edge_runtime":
-            return len(parts) == 1 or parts[1] in TRAIN_DOORS
-        return parts[0] != "convert"
-
-    assert violations("train", allowed) == []
-
-
-def test_convert_never_imports_train() -> None:
-    assert violations("convert", lambda path, name: name.split(".")[0] != "train") == []
-
-
-def test_only_quantize_py_touches_the_tflite_converter() -> None:
-    users = [
-        path.name for path in FILES["convert"] + FILES["train"] if "TFLiteConverter" in path.read_text(encoding="utf-8")
-    ]
-    assert users == ["quantize.py"]
-
-
-@pytest.mark.parametrize("layer", range(len(LAYERS)))
-def test_lower_layers_of_the_device_package_never_import_higher_ones(layer: int) -> None:
-    higher = {module.split("/")[0] for modules in LAYERS[layer + 1 :] for module in modules}
+    ground = sys.stdlib_module_names | {"edge_runtime", "numpy", "cv2"}
     found = [
-        f"{module}.py:{line} imports {name}"
-        for module in LAYERS[layer]
-        for name, line in imported(ROOT / "edge_runtime" / f"{module}.py")
-        if name.startswith("edge_runtime.") and name.split(".")[1] in higher
+        f"edge_runtime/{place}:{line} imports {name}"
+        for place, name, line in of_package("edge_runtime")
+        if (top := name.split(".")[0]) not in ground and not (top in ONE_PLACE and place.startswith(ONE_PLACE[top]))
     ]
     assert found == []
 
 
+@pytest.mark.parametrize(("package", "never"), [("convert", "train"), ("train", "convert")])
+def test_the_two_host_packages_never_import_each_other(package: str, never: str) -> None:
+    assert [entry for entry in of_package(package) if entry[1].split(".")[0] == never] == []
+
+
+def test_only_quantize_py_touches_the_tflite_converter() -> None:
+    users = [
+        str(path.relative_to(ROOT))
+        for path in modules().values()
+        if "TFLiteConverter" in path.read_text(encoding="utf-8")
+    ]
+    assert [Path(user).name for user in users] == ["quantize.py"]
+
+
 def test_no_shipped_module_is_a_drawer_of_odds_and_ends() -> None:
-    names = {path.stem for files in FILES.values() for path in files}
-    assert not names & {"utils", "util", "common", "helpers", "misc"}
-
-
-def test_the_architecture_page_says_what_every_module_is_for() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    modules = [path for room in FILES for path in (ROOT / room).glob("*.py") if not path.stem.startswith("__")]
-    assert len(modules) > 100
-    assert [str(path) for path in modules if not re.search(rf"\b{path.stem}\b", page)] == []
+    assert not {path.stem for path in modules().values()} & {"utils", "util", "common", "helpers", "misc"}

@@ -15,7 +15,7 @@ from typing import Any
 
 from edge_runtime.contract import RESIZE_MODES, InputSpec
 from edge_runtime.errors import EdgeRuntimeError, UsageError
-from edge_runtime.quiet_start import quiet_start
+from edge_runtime.system.quiet_start import quiet_start
 from train.config import NAMED_DATA, RECIPES, Recipe, TrainConfig, preset
 from train.data_care import lines
 from train.models import MODELS

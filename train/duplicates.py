@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.preprocess import Image
+from edge_runtime.pixels.preprocess import Image
 
 HASH_SIDE, THUMBNAIL_SIDE, DCT_SIDE = 8, 12, 32
 MAX_HASH_DISTANCE = 8  # of 64 bits

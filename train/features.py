@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
-from edge_runtime.preprocess import Image, preprocess
+from edge_runtime.pixels.preprocess import Image, preprocess
 from train.batches import ahead
 from train.datasets.dataset import Split
 from train.feature_cache import FeatureCache, cache_folder

@@ -11,7 +11,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from edge_runtime.preprocess import Image
+from edge_runtime.pixels.preprocess import Image
 from train.transfer_config import TransferRecipe
 
 MAX_ASPECT_CHANGE = 4 / 3

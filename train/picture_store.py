@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import InternalError
-from edge_runtime.preprocess import Image
+from edge_runtime.pixels.preprocess import Image
 
 _ENCODINGS = {"lossless": (".png", [cv2.IMWRITE_PNG_COMPRESSION, 1]), "small": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95])}
 

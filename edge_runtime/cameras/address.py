@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from edge_runtime.errors import MissingInputError, UsageError
+from edge_runtime.system.redact import redact
 
 LIVE_KINDS = ("device", "csi", "picamera2", "http", "rtsp", "synthetic", "demo")
 SCHEMES = {"http": "http", "https": "http", "rtsp": "rtsp", "rtsps": "rtsp"}
-# Some cameras want their password in the path, as in /user=admin&password=x&channel=1.
-SECRETS = re.compile(r"\b(pass|passwd|password|pwd|token|key|secret)=[^&/;]*", re.I)
 FORMS = "0 | /dev/video2 | csi | picamera2 | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | synthetic | demo"
 
 
@@ -81,24 +80,6 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
     if text and path.is_file():
         return CameraAddress("video", str(path))
     raise MissingInputError(f"There is no camera, video file or folder {text!r}; expected one of {FORMS}.")
-
-
-def redact(address: str) -> str:
-    """``address`` with its user name, passwords and query replaced by ``***``; text that is no address is returned
-    whole.
-    """
-    try:
-        parts = urlsplit(address)
-        host = parts.hostname or ""
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return address.partition("://")[0] + "://***"
-    if not parts.scheme or not parts.netloc:
-        return address
-    host = f"[{host}]" if ":" in host else host
-    user = "***@" if "@" in parts.netloc else ""
-    path = SECRETS.sub(r"\1=***", parts.path)
-    return urlunsplit((parts.scheme, f"{user}{host}{port}", path, "***" if parts.query else "", ""))
 
 
 def _host(address: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from edge_runtime.contract import InputSpec
-from edge_runtime.preprocess import Image
+from edge_runtime.pixels.preprocess import Image
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from edge_runtime.cameras.address import parse_camera, redact
+from edge_runtime.cameras.address import parse_camera
 from edge_runtime.errors import ConfigurationError
-from edge_runtime.secret import read_password
+from edge_runtime.system.redact import redact
+from edge_runtime.system.secrets_file import read_password
 
 PASSWORD_VARIABLE = "EDGE_RUNTIME_CAMERA_PASSWORD"
 

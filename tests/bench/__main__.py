@@ -15,8 +15,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge_runtime.cameras.synthetic import wave_picture
-from edge_runtime.model_file import open_model, shipped_models
+from edge_runtime.cameras.sources.synthetic import wave_picture
+from edge_runtime.model.model_file import open_model, shipped_models
 from tests.bench import live
 from tests.bench.page import to_markdown, to_svg
 from tests.bench.race import ROOT, Contender, Timing, race

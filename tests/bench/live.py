@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.memory import pss_mb
+from edge_runtime.system.memory import pss_mb
 from tests.device.loopback_camera import stream
 
 PROGRAM = (sys.executable, "-m", "edge_runtime")

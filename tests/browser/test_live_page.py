@@ -138,7 +138,7 @@ def evil_model(folder: Path) -> Path:
     """The toy model with its first class named like markup."""
     import dataclasses
 
-    from edge_runtime.model_file import open_model, write_model
+    from edge_runtime.model.model_file import open_model, write_model
 
     toy = open_model(Path(__file__).parents[1] / "edge_runtime" / "toys" / "uint8_metadata.tflite")
     labels = ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", *toy.contract.spec.labels[2:])

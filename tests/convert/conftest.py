@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.contract import InputSpec, ModelSpec, to_json
-from edge_runtime.interpreter import available_backends
+from edge_runtime.inference.interpreter import available_backends
 
 available_backends()  # before TensorFlow: see convert/network.py
 

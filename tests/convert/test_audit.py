@@ -10,7 +10,7 @@ import pytest
 
 from convert import schema
 from convert.audit import MAX_VERSIONS, audit
-from edge_runtime.interpreter import available_backends
+from edge_runtime.inference.interpreter import available_backends
 
 FLOAT32, INT8 = 0, 9
 

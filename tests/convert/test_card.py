@@ -13,9 +13,9 @@ from convert.card import main, read_card
 from convert.plot import Curve, curves
 from edge_runtime.contract import CONTRACT_VERSION, Contract, InputSpec, ModelSpec, Normalization, Score
 from edge_runtime.errors import DataError
-from edge_runtime.interpreter import Interpreter
+from edge_runtime.inference.interpreter import Interpreter
 from edge_runtime.metrics import classification_report
-from edge_runtime.model_file import write_model
+from edge_runtime.model.model_file import write_model
 
 LABELS = ("red", "green", "blue")
 CONFUSION = [[9, 1, 0], [0, 10, 0], [3, 0, 7]]

@@ -10,7 +10,7 @@ import pytest
 from convert import schema
 from convert.arena import peak_arena_bytes
 from convert.latency import flatbuffer_of, main, measure, refusal
-from edge_runtime.interpreter import Interpreter, available_backends
+from edge_runtime.inference.interpreter import Interpreter, available_backends
 
 TOYS = Path(__file__).parents[1] / "edge_runtime" / "toys"
 

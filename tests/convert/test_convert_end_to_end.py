@@ -14,11 +14,11 @@ import pytest
 
 from convert.__main__ import main
 from convert.audit import audit
-from edge_runtime.classifier import Classifier
 from edge_runtime.contract import Normalization
-from edge_runtime.model_file import open_model
-from edge_runtime.selftest import selftest
-from edge_runtime.tflite_metadata import describe
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.selftest import selftest
+from edge_runtime.model.model_file import open_model
+from edge_runtime.model.tflite_metadata import describe
 
 pytestmark = pytest.mark.tensorflow
 LABELS = ("red rows", "green columns", "blue rows", "grey columns")

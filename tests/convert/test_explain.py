@@ -20,7 +20,7 @@ from convert.package import spec_of_file, unverified
 from convert.pipeline import integer_file
 from convert.run_directory import read_run_directory
 from edge_runtime.errors import MissingInputError, ModelError
-from edge_runtime.interpreter import Interpreter
+from edge_runtime.inference.interpreter import Interpreter
 
 TOYS = Path(__file__).parents[1] / "edge_runtime" / "toys"
 GOOD = Signals(
@@ -160,7 +160,7 @@ def test_a_file_finds_its_run_and_the_page_and_json_are_written(
 
 
 def test_a_file_without_a_run_says_what_to_give(tmp_path: Path) -> None:
-    from edge_runtime.model_file import default_model, open_model
+    from edge_runtime.model.model_file import default_model, open_model
 
     with pytest.raises(
         MissingInputError, match=r"No run directory under .* has the training configuration .*--run DIR"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from convert.sign import main
-from edge_runtime.model_file import default_model, open_model
-from edge_runtime.signatures import read_public_key, split_signature, verify
+from edge_runtime.model.model_file import default_model, open_model
+from edge_runtime.model.signatures import read_public_key, split_signature, verify
 
 pytest.importorskip("cryptography", reason="needs the extra [sign]")
 

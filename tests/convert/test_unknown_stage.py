@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from convert.__main__ import main
-from edge_runtime.classifier import Classifier
-from edge_runtime.model_file import open_model
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.model.model_file import open_model
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 

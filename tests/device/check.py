@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from edge_runtime.interpreter import available_backends
+from edge_runtime.inference.interpreter import available_backends
 from tests.device.device_table import Installed, installed_size, table
 from tests.device.emulator import Device, build_counter
 from tests.device.loopback_camera import stream

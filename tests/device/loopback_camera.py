@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import cv2
 
-from edge_runtime.cameras.synthetic import numbered_picture, wave_picture
+from edge_runtime.cameras.sources.synthetic import numbered_picture, wave_picture
 
 FPS = 15
 

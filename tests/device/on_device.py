@@ -21,8 +21,8 @@ started_s = time.perf_counter()
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from edge_runtime.classifier import Classifier  # noqa: E402
-from edge_runtime.interpreter import available_backends  # noqa: E402
+from edge_runtime.inference.classifier import Classifier  # noqa: E402
+from edge_runtime.inference.interpreter import available_backends  # noqa: E402
 
 backends = available_backends()
 import_s = time.perf_counter() - started_s

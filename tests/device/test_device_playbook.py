@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.service import WATCHDOG_S, ServiceConfig, unit_text
-from edge_runtime.signatures import ALL_USERS_KEYS, KEY_SUFFIX, make_keys, read_public_key
-from edge_runtime.watchdog import Watchdog
+from edge_runtime.model.signatures import ALL_USERS_KEYS, KEY_SUFFIX, make_keys, read_public_key
+from edge_runtime.system.systemd_unit import WATCHDOG_S, ServiceConfig, unit_text
+from edge_runtime.system.watchdog import Watchdog
 
 FOLDER = Path(__file__).parents[2] / "docs" / "deploy"
 PLAYBOOK = (FOLDER / "playbook.yml").read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ waiting.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import socket
 import threading
 import time
@@ -16,9 +17,12 @@ import numpy as np
 import pytest
 
 from edge_runtime.cameras.frame import Frame, FrameSource
-from edge_runtime.cameras.synthetic import numbered_picture, wave_picture
-from edge_runtime.classifier import Classifier
-from edge_runtime.model_file import ModelFile, open_model
+from edge_runtime.cameras.sources.synthetic import numbered_picture, wave_picture
+from edge_runtime.contract import Contract
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.interpreter import Interpreter
+from edge_runtime.model.goldens import Goldens, input_digest, repeated
+from edge_runtime.model.model_file import ModelFile, open_model, read_model, write_model
 
 TOYS = Path(__file__).parent / "toys"
 PICTURE_HEIGHT, PICTURE_WIDTH = 240, 320
@@ -157,3 +161,110 @@ def read_until() -> Callable[[FrameSource, Callable[[Frame | None], bool], float
         pytest.fail(f"not within {limit_s} s; the camera says {source.trouble!r}, counts {source.counts()}")
 
     return read
+
+
+LABEL_TEXT = "red\ngreen\nblue\n"
+
+
+@pytest.fixture(scope="session")
+def toy_bytes() -> Callable[[str], bytes]:
+    return lambda name: (TOYS / f"{name}.tflite").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def toy_contract(toy_bytes: Callable[[str], bytes]) -> Callable[[str], Contract]:
+    return lambda name: read_model(toy_bytes(name), name, LABEL_TEXT).contract
+
+
+@pytest.fixture(scope="session")
+def toy_goldens(toy_bytes: Callable[[str], bytes]) -> Goldens:
+    """Three frames of odd sizes, one of each colour with noise, recorded on the first interpreter that is installed."""
+    chance = np.random.default_rng(0)
+    pictures, repeats = [], (1, 1, 3)
+    for channel in range(3):
+        frame = chance.integers(0, 60, (9 + channel, 17, 3), dtype=np.uint8)
+        frame[..., channel] += 180
+        pictures.append(frame)
+    content = toy_bytes("uint8")
+    classifier = Classifier(read_model(content, "toy", LABEL_TEXT))
+    reference = Interpreter(content, classifier.interpreter.backend, kernels="reference")
+    inputs = np.stack([classifier.input_tensor(repeated(*each)) for each in zip(pictures, repeats, strict=True)])
+    return Goldens(
+        tuple(pictures),
+        np.array(repeats, np.uint8),
+        np.stack([input_digest(tensor) for tensor in inputs]),
+        np.stack([classifier.interpreter.invoke(tensor) for tensor in inputs]),
+        np.stack([reference.invoke(tensor) for tensor in inputs]),
+        classifier.interpreter.kernels,
+        (classifier.interpreter.backend,),
+    )
+
+
+@pytest.fixture(scope="session")
+def toy_file(toy_bytes: Callable[[str], bytes], toy_goldens: Goldens) -> bytes:
+    """The toy with metadata, without its own label zip, written as convert writes files."""
+    whole = toy_bytes("uint8_metadata")
+    contract = read_model(whole, "toy").contract
+    return write_model(whole[: whole.index(b"PK\x03\x04")], contract, toy_goldens)
+
+
+MakeModel = Callable[..., bytes]
+
+
+@pytest.fixture(scope="session")
+def make_model() -> MakeModel:
+    """The toy that says red, green or blue as a file of ours; ``number`` makes different ones, ``labels`` rename them,
+    ``change`` may spoil contract and goldens."""
+    whole = (TOYS / "uint8_metadata.tflite").read_bytes()
+    flatbuffer, contract = whole[: whole.index(b"PK\x03\x04")], read_model(whole, "toy").contract
+    classifier = Classifier(read_model(whole, "toy"))
+    chance = np.random.default_rng(0)
+    pictures, repeats = [], (1, 1, 3)
+    for channel in range(3):
+        frame = chance.integers(0, 60, (9 + channel, 17, 3), dtype=np.uint8)
+        frame[..., channel] += 180
+        pictures.append(frame)
+    inputs = np.stack([classifier.input_tensor(repeated(*each)) for each in zip(pictures, repeats, strict=True)])
+    reference = Interpreter(flatbuffer, classifier.interpreter.backend, kernels="reference")
+    goldens = Goldens(
+        tuple(pictures),
+        np.array(repeats, np.uint8),
+        np.stack([input_digest(tensor) for tensor in inputs]),
+        np.stack([classifier.interpreter.invoke(tensor) for tensor in inputs]),
+        np.stack([reference.invoke(tensor) for tensor in inputs]),
+        classifier.interpreter.kernels,
+        (classifier.interpreter.backend,),
+    )
+
+    def make(
+        number: int = 0,
+        labels: tuple[str, ...] = ("red", "green", "blue"),
+        change: Callable[[Contract, Goldens], tuple[Contract, Goldens | None]] = lambda contract, goldens: (
+            contract,
+            goldens,
+        ),
+    ) -> bytes:
+        spec = dataclasses.replace(contract.spec, labels=labels)
+        own = dataclasses.replace(contract, spec=spec, provenance={"number": number})
+        return write_model(flatbuffer, *change(own, goldens))
+
+    return make
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Callable[[bytes, str], str]:
+    """Writes a model file; gives its path."""
+
+    def write(content: bytes, name: str = "model.tflite") -> str:
+        (tmp_path / name).write_bytes(content)
+        return str(tmp_path / name)
+
+    return write
+
+
+@pytest.fixture
+def lonely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No store and no keys but those of the test."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("EDGE_RUNTIME_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("EDGE_RUNTIME_KEYS", str(tmp_path / "keys"))

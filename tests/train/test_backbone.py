@@ -9,8 +9,8 @@ import pytest
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.image_file import read_image
-from edge_runtime.preprocess import preprocess
+from edge_runtime.pixels.image_file import read_image
+from edge_runtime.pixels.preprocess import preprocess
 
 keras = pytest.importorskip("keras", reason="needs Keras, the workstation's environment")
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]

@@ -182,7 +182,7 @@ def test_a_photo_is_turned_upright_and_that_is_said(tmp_path: Path) -> None:
     file = save(tmp_path / "cup" / "side.jpg", photo(4321))
     file.write_bytes(with_exif(file.read_bytes(), 6))
     assert the(care_of(tmp_path), "turned").files == ("cup/side.jpg",)
-    from edge_runtime.image_file import read_image
+    from edge_runtime.pixels.image_file import read_image
 
     assert read_image(file).shape == (96, 80, 3)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_runtime.interpreter import Interpreter
+from edge_runtime.inference.interpreter import Interpreter
 from tests.device.on_device import mark
 
 

@@ -17,8 +17,8 @@ from convert.pack import pack_file
 from convert.page import markdown_table
 from convert.processor import processor_name
 from edge_runtime.contract import InputSpec
-from edge_runtime.interpreter import Interpreter, available_backends
-from edge_runtime.model_file import ModelFile, open_model, shipped_models
+from edge_runtime.inference.interpreter import Interpreter, available_backends
+from edge_runtime.model.model_file import ModelFile, open_model, shipped_models
 
 ROOT = Path(__file__).parents[2]
 # MLPerf Tiny's own files for image classification: what the zoo is measured against.

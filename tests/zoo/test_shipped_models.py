@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_runtime.classifier import Classifier
 from edge_runtime.contract import InputSpec
-from edge_runtime.interpreter import available_backends
-from edge_runtime.model_file import open_model, shipped_models
-from edge_runtime.selftest import selftest
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.selftest import selftest
+from edge_runtime.model.model_file import open_model, shipped_models
 from tests.zoo.__main__ import with_table
 from train.config import preset
 from train.datasets import open_dataset

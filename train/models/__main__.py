@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import EdgeRuntimeError
-from edge_runtime.quiet_start import quiet_start
+from edge_runtime.system.quiet_start import quiet_start
 from train.models import build_model
 
 

@@ -8,8 +8,8 @@ from serve import serve
 
 
 def prepare(job):
-    from edge_runtime.classifier import Classifier
-    from edge_runtime.shrink import decode_shrunk
+    from edge_runtime.inference.classifier import Classifier
+    from edge_runtime.pixels.shrink import decode_shrunk
 
     cv2.setNumThreads(1)
     backend = {"ai_edge_litert": "litert", "tflite_runtime": "tflite"}[job["interpreter"]]

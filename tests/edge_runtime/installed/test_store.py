@@ -21,9 +21,9 @@ import pytest
 
 from edge_runtime import cli
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
-from edge_runtime.model_file import default_model
-from edge_runtime.store import SHIPPED, Store, StoreState, default_store
-from edge_runtime.store_lock import LOCK
+from edge_runtime.installed.store import SHIPPED, Store, StoreState, default_store
+from edge_runtime.installed.store_lock import LOCK
+from edge_runtime.model.model_file import default_model
 
 ROOT = Path(__file__).parents[3]
 
@@ -215,7 +215,7 @@ def test_a_user_has_a_store_of_his_own_where_the_system_has_none(
 ) -> None:
     monkeypatch.delenv("EDGE_RUNTIME_STORE")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr("edge_runtime.store.SYSTEM_STORE", tmp_path / "system")
+    monkeypatch.setattr("edge_runtime.installed.store.SYSTEM_STORE", tmp_path / "system")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert default_store() == tmp_path / "edge-runtime"
     (tmp_path / "system").mkdir()
@@ -227,8 +227,8 @@ CHANGES = """
 import json, os, signal, sys
 sys.path[:] = json.loads(sys.argv[1])
 from pathlib import Path
-import edge_runtime.model_file
-from edge_runtime.store import Store
+import edge_runtime.model.model_file
+from edge_runtime.installed.store import Store
 content = Path(sys.argv[3]).read_bytes()
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 while os.read(0, 1):
@@ -380,8 +380,8 @@ import json, os, subprocess, sys
 sys.path[:] = json.loads(sys.argv[1])
 from pathlib import Path
 from edge_runtime.errors import EdgeRuntimeError
-from edge_runtime.model_file import open_model
-from edge_runtime.store import Store
+from edge_runtime.model.model_file import open_model
+from edge_runtime.installed.store import Store
 disk = Path({str(tmp_path / "disk")!r})
 store = Store(disk / "store")
 store.add(Path({str(tmp_path / "old.tflite")!r}).read_bytes())

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
-from edge_runtime.image_file import read_image
-from edge_runtime.preprocess import Image
+from edge_runtime.pixels.image_file import read_image
+from edge_runtime.pixels.preprocess import Image
 from train.datasets.cifar10 import BATCH_SIZE, BATCHES, CITATION, LABELS
 from train.datasets.dataset import ArraySplit
 

@@ -1,0 +1,34 @@
+"""What the parent tells the capture process, as lines of JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from edge_runtime.cameras.address import CameraAddress
+from edge_runtime.contract import InputSpec
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the parent wants: the camera, the model's input, the inherited descriptors, and the parent's process id."""
+
+    address: CameraAddress
+    shrink_for: InputSpec | None
+    frames_fd: int
+    event_fd: int
+    parent: int
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self)) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Order:
+        data = json.loads(text)
+        shrink_for = InputSpec(**data.pop("shrink_for")) if data["shrink_for"] else data.pop("shrink_for")
+        return cls(CameraAddress(**data.pop("address")), shrink_for, **data)
+
+
+def spec_to_json(spec: InputSpec) -> str:
+    """A later line: pictures are for this input from now on."""
+    return json.dumps(asdict(spec)) + "\n"

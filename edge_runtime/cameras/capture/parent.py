@@ -1,0 +1,201 @@
+"""A live camera in a process of its own, of which only the newest frame is ever seen.
+
+The child may hang, crash or lie; this side keeps a deadline for everything it should do, kills it when it is silent,
+and starts another after 1, 2, 4 ... 30 s. Frames, restarts and everything dropped are counted. Linux only.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from edge_runtime.cameras.address import CameraAddress
+from edge_runtime.cameras.capture.process import CaptureProcess
+from edge_runtime.cameras.frame import Frame, FrameSource, SourceCounts
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import CameraError
+from edge_runtime.system.backoff import Backoff
+from edge_runtime.system.clock import monotonic_s
+
+# The child sees exactly the modules that this process sees, wherever it was started from.
+CHILD_COMMAND = (
+    sys.executable,
+    "-c",
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from edge_runtime.cameras.capture.child import main; main()",
+)
+
+
+@dataclass(frozen=True)
+class CaptureConfig:
+    """Seconds that a child may take to start, to open its camera, and between two frames; waits before a new child.
+
+    ``first_frame_s`` is how long iterating waits for the first frame of all before CameraError.
+    """
+
+    start_s: float = 20.0
+    opening_s: float = 5.0
+    silent_s: float = 3.0
+    first_restart_s: float = 1.0
+    restart_cap_s: float = 30.0
+    terminate_s: float = 0.5
+    first_frame_s: float = 30.0
+
+
+class Capture(FrameSource):
+    """The live `FrameSource`: `read` gives the newest frame that was not read before, and mends the child on the way.
+
+    The child is tied to the thread that reads (it dies with that thread), so open and read a camera in one thread.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        address: CameraAddress,
+        shrink_for: InputSpec | None = None,
+        config: CaptureConfig | None = None,
+        command: Sequence[str] | None = None,
+        clock: Callable[[], float] = monotonic_s,
+    ) -> None:
+        self.name = address.shown
+        self.config = config or CaptureConfig()
+        self._address, self._shrink_for, self._clock = address, shrink_for, clock
+        self._command = tuple(command) if command is not None else (*CHILD_COMMAND, json.dumps(sys.path))
+        self._backoff = Backoff(self.config.first_restart_s, self.config.restart_cap_s)
+        self._child: CaptureProcess | None = None
+        self._next_start_s = clock()
+        self._num_starts = self._num_taken = 0
+        self._past_captured = self._past_bad = 0
+        self._start_when_due()
+
+    def read(self, timeout_s: float = 1.0) -> Frame | None:
+        deadline_s = self._clock() + timeout_s
+        while not self.ended:
+            self._start_when_due()
+            child = self._child
+            if child is not None:
+                frame = self._take(child)
+                if frame is not None:
+                    return frame
+            now_s = self._clock()
+            if child is None or child is not self._child:
+                time.sleep(max(0.0, min(deadline_s, self._next_start_s) - now_s))
+            else:
+                child.wait(max(0.0, min(deadline_s, child.deadline_s) - now_s))
+                self._look_after(child)
+            if now_s >= deadline_s:
+                break
+        return None
+
+    def counts(self) -> SourceCounts:
+        captured, bad, waiting = self._past_captured, self._past_bad, 0
+        if self._child is not None:
+            # The newest number is read last: a frame published between the two reads must not look dropped.
+            child_captured, newest = self._child.shared.captured, self._child.shared.newest_seq
+            captured += max(child_captured, newest + 1)
+            bad += self._child.shared.bad
+            waiting = int(newest > self._child.last_seq)
+        return SourceCounts(
+            captured=captured,
+            dropped=captured - self._num_taken - waiting,
+            waiting=waiting,
+            bad=bad,
+            restarts=max(0, self._num_starts - 1),
+        )
+
+    def shrink_for(self, spec: InputSpec) -> None:
+        if self._shrink_for is None or self._shrink_for == spec:
+            return
+        super().shrink_for(spec)
+        if self._child is not None:
+            self._child.shrink_for(spec)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        return (self._child.process.pid,) if self._child is not None else ()
+
+    def close(self) -> None:
+        super().close()
+        if self._child is not None:
+            self._child.terminate(self.config.terminate_s)
+            self._forget_child()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames with pixels of their own.
+
+        Raises:
+            CameraError: there was no frame at all within ``first_frame_s``; later outages are waited out.
+        """
+        start_s = self._clock()
+        while not self.ended:
+            frame = self.read()
+            if frame is not None:
+                yield Frame(frame.pixels.copy(), frame.seq, frame.captured_s, frame.name, frame.fingerprint)
+            elif self._num_taken == 0 and self._clock() - start_s > self.config.first_frame_s:
+                self.close()
+                raise CameraError(f"No frame within {self.config.first_frame_s:g} s: {self.trouble or self.name}")
+
+    def _start_when_due(self) -> None:
+        if self._child is not None or self._clock() < self._next_start_s:
+            return
+        self._num_starts += 1
+        try:
+            self._child = CaptureProcess(
+                self._command, self._address, self._shrink_for, self._clock() + self.config.start_s
+            )
+        except CameraError as error:
+            if self._num_starts == 1:
+                raise
+            # It could be started before: too little memory or too many descriptors may pass.
+            self.trouble = str(error)
+            self._next_start_s = self._clock() + self._backoff.next_s()
+
+    def _take(self, child: CaptureProcess) -> Frame | None:
+        try:
+            frame = child.shared.take(child.last_seq)
+        except CameraError as error:  # what it published cannot be: believe it nothing more
+            self._replace(f"{error} It was killed.")
+            return None
+        if frame is None:
+            return None
+        if child.last_seq < 0:
+            self._backoff.reset()
+        child.last_seq = frame.seq
+        child.deadline_s = self._clock() + self.config.silent_s
+        self._num_taken += 1
+        self.trouble = ""
+        return Frame(frame.pixels, self._past_captured + frame.seq, frame.captured_s, "", frame.fingerprint)
+
+    def _look_after(self, child: CaptureProcess) -> None:
+        """Hears what the child says; replaces it when it ended or is late."""
+        for state, text in child.messages():
+            child.deadline_s = self._clock() + self.config.opening_s
+            if state == "open":
+                self.name = text
+            elif state == "trouble":
+                self.trouble = text
+            elif state == "ended":
+                self.ended = True
+        if child.has_ended():
+            self._replace(f"the capture process of {self.name} ended ({child.how_it_ended()})")
+        elif self._clock() >= child.deadline_s and child.shared.newest_seq <= child.last_seq:
+            self._replace(f"{self.name} is silent; its capture process was killed")
+
+    def _replace(self, reason: str) -> None:
+        self.trouble = self.trouble or reason
+        if self._child is not None:
+            self._child.kill()
+        self._forget_child()
+        self._next_start_s = self._clock() + self._backoff.next_s()
+
+    def _forget_child(self) -> None:
+        if self._child is not None:
+            counts = self._child.shared
+            self._past_captured += max(counts.captured, counts.newest_seq + 1)
+            self._past_bad += counts.bad
+            self._child.close()
+            self._child = None

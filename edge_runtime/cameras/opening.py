@@ -1,0 +1,42 @@
+"""Opens a camera by its address; a live one runs in a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_runtime.cameras.address import parse_camera
+from edge_runtime.cameras.frame import FrameSource
+from edge_runtime.cameras.sources.opening import open_source
+from edge_runtime.contract import InputSpec
+
+
+def open_camera(camera: str | int | Path, shrink_for: InputSpec | None = None, *, wait: bool = False) -> FrameSource:
+    """The frames of ``camera``: a device index, /dev/videoN, an address, a video file, a folder, ``csi``,
+    ``picamera2``, ``synthetic`` or ``demo``.
+
+    Live cameras run in a process of their own, give only their newest frame and are reopened when they fail. With
+    ``shrink_for``, a model's input spec, JPEG may be decoded smaller, though never below that input. With ``wait`` a
+    camera of this machine need not be there yet.
+
+    Raises:
+        MissingInputError: no such file or folder.
+        CameraError: there is no such camera on this machine.
+        UsageError: the address is malformed.
+    """
+    address = parse_camera(camera)
+    if address.kind == "synthetic":
+        from edge_runtime.cameras.sources.synthetic import parse_options
+
+        parse_options(address.value)
+    if not address.live:
+        return open_source(address, shrink_for)
+    if not wait:
+        from edge_runtime.cameras.presence import device_path, pi_program
+
+        if address.kind == "device":
+            device_path(address.value)
+        elif address.kind == "csi":
+            pi_program()
+    from edge_runtime.cameras.capture.parent import Capture
+
+    return Capture(address, shrink_for)

@@ -1,0 +1,59 @@
+"""A camera for trying things out: the pictures that came with the default model, one after another, slowly moving.
+
+So that a live page, a broker or a dashboard can be seen at work, with labels that mean something, before any camera is
+attached.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import cv2
+import numpy as np
+
+from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.errors import CameraError
+from edge_runtime.pixels.preprocess import Image
+from edge_runtime.system.clock import monotonic_s
+
+WIDTH, HEIGHT, FPS = 640, 480, 20.0
+PICTURE_S = 4.0
+BORDER = 0.06  # of the picture, for moving about in
+
+
+class DemoCamera(FrameSource):
+    """640x480 frames at 20 fps for ever; every picture stays for four seconds.
+
+    Raises:
+        CameraError: the default model carries no pictures.
+    """
+
+    live = True
+
+    def __init__(self) -> None:
+        from edge_runtime.model.model_file import default_model, open_model
+
+        goldens = open_model(default_model()).goldens
+        if goldens is None:
+            raise CameraError("The default model carries no pictures to show; use --camera synthetic.")
+        size_wh = round(WIDTH * (1 + 2 * BORDER)), round(HEIGHT * (1 + 2 * BORDER))
+        self._pictures = [cv2.resize(picture, size_wh, interpolation=cv2.INTER_CUBIC) for picture in goldens.pictures]
+        self.name = f"demo of {len(self._pictures)} pictures"
+        self._start_s = self._next_s = monotonic_s()
+
+    def read(self, timeout_s: float = 1.0) -> Frame | None:
+        wait_s = self._next_s - monotonic_s()
+        time.sleep(max(0.0, min(wait_s, timeout_s)))
+        if wait_s > timeout_s:
+            return None
+        now_s = monotonic_s()
+        self._next_s = max(self._next_s, now_s - 1.0) + 1.0 / FPS
+        self.num_captured += 1
+        return Frame(self._view(now_s - self._start_s), self.num_captured - 1, now_s)
+
+    def _view(self, passed_s: float) -> Image:
+        picture = self._pictures[int(passed_s / PICTURE_S) % len(self._pictures)]
+        left = round(WIDTH * BORDER * (1 + math.sin(1.1 * passed_s)))
+        top = round(HEIGHT * BORDER * (1 + math.sin(0.7 * passed_s)))
+        return np.ascontiguousarray(picture[top : top + HEIGHT, left : left + WIDTH], np.uint8)

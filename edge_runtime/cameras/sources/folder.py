@@ -1,0 +1,47 @@
+"""A folder of pictures as a camera: every file once, in sorted order, so that a run can be repeated exactly."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import DataError, MissingInputError
+from edge_runtime.pixels.image_file import PICTURE_SUFFIXES
+from edge_runtime.pixels.shrink import read_shrunk
+from edge_runtime.system.clock import monotonic_s
+
+log = logging.getLogger(__name__)
+
+
+class FolderCamera(FrameSource):
+    """The pictures below ``folder``, sub-folders too; files that cannot be decoded are logged, counted and skipped."""
+
+    def __init__(self, folder: str | Path, shrink_for: InputSpec | None = None) -> None:
+        root = Path(folder)
+        self._root = root
+        self._paths = sorted(
+            path for path in root.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+        )
+        if not self._paths:
+            raise MissingInputError(
+                f"The folder {root} holds no picture; expected files ending in {' '.join(PICTURE_SUFFIXES)}."
+            )
+        self.name = f"{len(self._paths)} pictures in {root}"
+        self._shrink_for = shrink_for
+        self._unread = iter(self._paths)
+
+    def read(self, timeout_s: float = 1.0) -> Frame | None:
+        for path in self._unread:
+            captured_s = monotonic_s()
+            try:
+                pixels = read_shrunk(path, self._shrink_for)
+            except (DataError, MissingInputError) as error:
+                self.num_bad += 1
+                log.warning("%s", error)
+                continue
+            self.num_captured += 1
+            return Frame(pixels, self.num_captured - 1, captured_s, str(path.relative_to(self._root)))
+        self.ended = True
+        return None

@@ -1,0 +1,180 @@
+"""Cameras that OpenCV opens: V4L2 devices, video files, RTSP and other network streams.
+
+A V4L2 camera is asked for its raw frames, so that JPEG is decoded at the size that the model needs and YUYV is reduced
+before its colours are converted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.cameras.presence import device_path
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import CameraError, DataError
+from edge_runtime.pixels.jpeg import is_whole
+from edge_runtime.pixels.preprocess import Image, check_frame
+from edge_runtime.pixels.shrink import decode_camera_picture
+from edge_runtime.pixels.yuyv import yuyv_to_bgr
+from edge_runtime.system.clock import monotonic_s
+from edge_runtime.system.redact import redact
+
+# FFmpeg reads this when its first stream is opened: no chatter on stderr.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+import cv2
+import numpy as np
+
+NETWORK_TIMEOUT_MS = 5000
+# A driver's time stamp that is older than this, or in the future, is of another clock than ours.
+OLDEST_STAMP_S = 10.0
+# Live streams must not be buffered. Files must: the same options make FFmpeg lose some of their frames.
+STREAM_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+STREAM_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
+
+
+class OpenCVCamera(FrameSource):
+    """One ``cv2.VideoCapture``; frames come as OpenCV converts them."""
+
+    def __init__(self, name: str, live: bool, target: str | int, backend: int, options: Sequence[int] = ()) -> None:
+        _silence_opencv()
+        self.name, self.live = name, live
+        self._capture = cv2.VideoCapture(target, backend, list(options))
+        self._fingerprint: int | None = None
+        self._opened = self._capture.isOpened()
+
+    def read(self, timeout_s: float = 1.0) -> Frame | None:
+        while not self.ended:
+            has_frame = self._capture.grab()
+            captured_s = self._captured_s()
+            if not has_frame:
+                if self.live:
+                    raise CameraError(f"{self.name} stopped giving frames; check the cable, the power or the network.")
+                self.close()
+                break
+            pixels = self._pixels()
+            if pixels is not None:
+                self.num_captured += 1
+                return Frame(pixels, self.num_captured - 1, captured_s, fingerprint=self._fingerprint)
+            self.num_bad += 1
+        return None
+
+    def close(self) -> None:
+        super().close()
+        self._capture.release()
+
+    def _captured_s(self) -> float:
+        """When the frame that was just grabbed was taken, as far as can be told."""
+        return monotonic_s()
+
+    def _pixels(self) -> Image | None:
+        is_good, pixels = self._capture.retrieve()
+        return _three_channels(np.asarray(pixels)) if is_good and pixels is not None else None
+
+
+class DeviceCamera(OpenCVCamera):
+    """A V4L2 camera by index or path, preferring MJPG, the only format that USB carries at full rate."""
+
+    def __init__(self, device: str, name: str, shrink_for: InputSpec | None = None) -> None:
+        path = device_path(device)
+        mjpg = cv2.VideoWriter.fourcc(*"MJPG")
+        options = (cv2.CAP_PROP_FOURCC, mjpg, cv2.CAP_PROP_BUFFERSIZE, 2)
+        super().__init__(name, True, int(device) if device.isdigit() else str(path.resolve()), cv2.CAP_V4L2, options)
+        if not self._opened:
+            raise CameraError(
+                f"{path} did not open; another program may hold it (fuser {path}), or it is no capture device."
+            )
+        self._shrink_for = shrink_for
+        self._fourcc = _fourcc_name(int(self._capture.get(cv2.CAP_PROP_FOURCC)))
+        if self._fourcc in ("MJPG", "JPEG", "YUYV"):
+            self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+
+    def _captured_s(self) -> float:
+        """The driver's stamp, so that the time in its queue counts, too; now, when it gives none that is plausible."""
+        now_s, stamp_s = monotonic_s(), self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
+        return stamp_s if now_s - OLDEST_STAMP_S <= stamp_s <= now_s else now_s
+
+    def _pixels(self) -> Image | None:
+        is_good, raw = self._capture.retrieve()
+        if not is_good or raw is None:
+            return None
+        buffer = np.ascontiguousarray(raw, np.uint8)
+        self._fingerprint = zlib.crc32(buffer.data)
+        return raw_to_bgr(buffer, self._fourcc, self._shrink_for)
+
+
+class VideoFileCamera(OpenCVCamera):
+    """Every frame of a video file, once, as fast as it is asked for."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(Path(path).name, False, path, cv2.CAP_FFMPEG)
+        if not self._opened:
+            raise DataError(f"{path} is not a video that OpenCV can read; expected a file such as .mp4, .avi or .mkv.")
+
+
+class StreamCamera(OpenCVCamera):
+    """A network stream that FFmpeg understands."""
+
+    def __init__(self, address: str) -> None:
+        timeouts = (
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+            NETWORK_TIMEOUT_MS,
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+            NETWORK_TIMEOUT_MS,
+        )
+        with _environment(STREAM_VARIABLE, STREAM_OPTIONS):
+            super().__init__(redact(address), True, address, cv2.CAP_FFMPEG, timeouts)
+        if not self._opened:
+            raise CameraError(
+                f"{self.name} did not open within {NETWORK_TIMEOUT_MS // 1000} s; check address, user and network."
+            )
+
+
+def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None) -> Image | None:
+    """The (h, w, 3) uint8 BGR picture of one raw V4L2 buffer, or None when it is damaged or cut short."""
+    try:
+        if fourcc in ("MJPG", "JPEG"):
+            content = raw.tobytes()
+            return decode_camera_picture(content, "a camera frame", shrink_for) if is_whole(content) else None
+        if fourcc == "YUYV" and raw.ndim == 3 and raw.shape[2] == 2:
+            return yuyv_to_bgr(raw, shrink_for)
+        return _three_channels(raw)
+    except DataError:
+        return None
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Sets a variable that a user did not set, for the length of the block."""
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
+def _silence_opencv() -> None:
+    """No warnings on stderr; OpenCV 4 and 5 have the switch in different places."""
+    logging: Any = getattr(getattr(cv2, "utils", None), "logging", None)
+    getattr(logging if logging is not None else cv2, "setLogLevel")(0)  # noqa: B009
+
+
+def _three_channels(pixels: Image) -> Image:
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), np.uint8)
+    if pixels.shape[2] == 4:
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR), np.uint8)
+    check_frame(pixels)
+    return pixels
+
+
+def _fourcc_name(code: int) -> str:
+    return code.to_bytes(4, "little", signed=code < 0).decode("ascii", "replace")

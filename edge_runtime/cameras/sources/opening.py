@@ -1,0 +1,45 @@
+"""Opens a source in this process; every kind is in a file of its own and imported only when asked for."""
+
+from __future__ import annotations
+
+import contextlib
+
+from edge_runtime.cameras.address import CameraAddress
+from edge_runtime.cameras.frame import FrameSource
+from edge_runtime.contract import InputSpec
+
+
+def open_source(address: CameraAddress, shrink_for: InputSpec | None = None) -> FrameSource:
+    """The source behind ``address``, opened in this process; raises as `open_camera` does."""
+    if address.kind == "synthetic":
+        from edge_runtime.cameras.sources.synthetic import SyntheticCamera
+
+        return SyntheticCamera(address.value)
+    if address.kind == "demo":
+        from edge_runtime.cameras.sources.demo import DemoCamera
+
+        return DemoCamera()
+    if address.kind == "folder":
+        from edge_runtime.cameras.sources.folder import FolderCamera
+
+        return FolderCamera(address.value, shrink_for)
+    if address.kind == "csi":
+        from edge_runtime.cameras.sources.rpicam import PiCamera
+
+        return PiCamera(shrink_for)
+    if address.kind == "picamera2":
+        from edge_runtime.cameras.sources.picamera2 import Picamera2Camera
+
+        return Picamera2Camera()
+    if address.kind == "http":
+        from edge_runtime.cameras.sources.mjpeg import MjpegCamera, NotMultipartError
+
+        with contextlib.suppress(NotMultipartError):
+            return MjpegCamera(address.value, shrink_for)
+    from edge_runtime.cameras.sources.opencv import DeviceCamera, StreamCamera, VideoFileCamera
+
+    if address.kind == "device":
+        return DeviceCamera(address.value, address.shown, shrink_for)
+    if address.kind == "video":
+        return VideoFileCamera(address.value)
+    return StreamCamera(address.value)

@@ -1,0 +1,62 @@
+"""The Raspberry Pi's own camera through Picamera2, for those who have it: no JPEG on the way, raw pixels instead.
+
+Picamera2 comes from Debian (``python3-picamera2``), not from PyPI, and draws in much; ``csi`` needs none of it. It is
+imported only when this camera is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+
+from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.errors import CameraError
+from edge_runtime.system.clock import monotonic_s
+
+SIZE_WH = (640, 480)
+# What libcamera calls RGB888 lies in memory as B, G, R (The Picamera2 Library, section 4.2.2, "Image formats").
+BGR_IN_MEMORY = "RGB888"
+
+
+class Picamera2Camera(FrameSource):
+    """640x480 frames of the first camera.
+
+    Raises:
+        CameraError: Picamera2 is not installed, or it finds no camera.
+    """
+
+    live = True
+    name = "Pi camera by Picamera2"
+
+    def __init__(self, framerate: int = 30) -> None:
+        try:
+            library = import_module("picamera2")
+        except ImportError as error:
+            raise CameraError(
+                f"Picamera2 cannot be imported ({error}); expected Debian's python3-picamera2 in an environment that "
+                "was made with --system-site-packages. Use --camera csi, which needs neither."
+            ) from error
+        try:
+            self._camera = library.Picamera2()
+            main = {"size": SIZE_WH, "format": BGR_IN_MEMORY}
+            self._camera.configure(
+                self._camera.create_video_configuration(main=main, controls={"FrameRate": framerate})
+            )
+            self._camera.start()
+        except (IndexError, RuntimeError) as error:
+            raise CameraError(
+                f"The {self.name} cannot be opened ({error}); is a camera attached? Try rpicam-hello --list-cameras."
+            ) from error
+
+    def read(self, timeout_s: float = 1.0) -> Frame | None:
+        # Blocks until the next frame; a silent camera is the business of whoever watches this process.
+        pixels = np.asarray(self._camera.capture_array("main"), np.uint8)
+        self.num_captured += 1
+        return Frame(pixels, self.num_captured - 1, monotonic_s())
+
+    def close(self) -> None:
+        if not self.ended:
+            self._camera.stop()
+            self._camera.close()
+        super().close()

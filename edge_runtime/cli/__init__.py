@@ -1,0 +1,119 @@
+"""``edge-runtime VERB``: finds the verb, and turns errors into one line and an exit code.
+
+stdout carries results only, stderr is for people, nothing ever prompts. A verb's module is imported when it is called,
+because start-up time is most of what classifying one picture costs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from edge_runtime.errors import EdgeRuntimeError, UsageError
+
+# In the order of the help; each is a module of this folder unless `MODULES` says where it is.
+VERBS = {
+    "run": "label what a camera sees, until it ends or Ctrl-C",
+    "classify": "label picture files",
+    "collect": "save training pictures of one class from a camera",
+    "info": "what a model file expects and how well it was measured to do",
+    "selftest": "replay the golden frames that travel in the model file",
+    "bench": "time every stage between a frame and its label",
+    "doctor": "what this device lacks for classifying, and how to get it",
+    "install": "put a model file into use, after trying it",
+    "status": "which installed model is in use",
+    "rollback": "go back to the model before",
+    "trust": "take only models that are signed with this key",
+    "service": "print a systemd unit that runs it at boot",
+}
+
+MODULES = {
+    "run": "edge_runtime.cli.run.command",
+    "install": "edge_runtime.cli.store.install",
+    "status": "edge_runtime.cli.store.status",
+    "rollback": "edge_runtime.cli.store.rollback",
+    "trust": "edge_runtime.cli.store.trust",
+}
+
+USAGE = """\
+usage: edge-runtime VERB [options]
+
+Classifies camera frames with one .tflite file.
+
+verbs:
+{verbs}
+
+examples:
+  edge-runtime classify photo.jpg
+  edge-runtime run --camera 0
+  edge-runtime run --model flowers.tflite --camera clip.mp4 --format jsonl
+  edge-runtime VERB --help
+
+Without --model the installed model is used, else the package's default one.
+exit codes: 0 ok, 1 failure, 2 usage, 65 bad model or data, 66 input missing, 69 camera unavailable, 70 internal,
+73 output cannot be opened now, 75 camera already in use, 76 signature refused, 78 configuration
+"""
+
+
+def usage() -> str:
+    """The help without a verb."""
+    return USAGE.format(verbs="\n".join(f"  {verb:<10} {what}" for verb, what in VERBS.items()))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one verb and gives the exit code; never raises what a user can cause."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    _print_any_name()
+    try:
+        return _dispatch(arguments)
+    except EdgeRuntimeError as error:
+        print(f"edge-runtime: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our results left (for example `| head`); point stdout elsewhere so that Python's last flush is
+        # quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        print(f"edge-runtime: {error}; check the disk and who may write there.", file=sys.stderr)
+        return 1
+    except SystemExit as error:  # argparse: 0 after --help, 2 after a usage error
+        return error.code if isinstance(error.code, int) else 2
+    except Exception:  # the last door: what gets here is our defect, and says so with the exit code for it
+        import traceback
+
+        traceback.print_exc()
+        print("edge-runtime: this is a bug of ours; please report it with the lines above.", file=sys.stderr)
+        return 70
+
+
+def _print_any_name() -> None:
+    """A file name that is no UTF-8 must not end a run when it is printed."""
+    import io
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage(), end="", file=sys.stdout if arguments else sys.stderr)
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        from edge_runtime.version import __version__
+
+        print(__version__)
+        return 0
+    if arguments[0] not in VERBS:
+        raise UsageError(
+            f"There is no verb {arguments[0]!r}, expected one of {', '.join(VERBS)}; see edge-runtime --help."
+        )
+    import logging
+
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="edge-runtime: %(message)s")
+    module = importlib.import_module(MODULES.get(arguments[0], f"edge_runtime.cli.{arguments[0]}"))
+    return int(module.main(arguments[1:]))

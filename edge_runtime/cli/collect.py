@@ -1,0 +1,110 @@
+"""``edge-runtime collect``: fills a class's folder with pictures from the device's camera."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import select
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_runtime.cli.flags import add_camera_flags, add_format_flag, print_result, verb_parser
+from edge_runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge_runtime.live.collect import Kept
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the verb; the exit code."""
+    from edge_runtime.system.signals import StopRequest
+
+    stop = StopRequest()
+    stop.install()
+    parser = verb_parser(
+        "collect",
+        "Saves training pictures of one class from a camera; blurred frames and repetitions are left out.",
+        "edge-runtime collect --label mug --camera 0 --every 0.5 --count 200",
+        "edge-runtime collect --label nothing --camera csi --out photos",
+        "edge-runtime collect --label mug --on-enter",
+    )
+    parser.add_argument("--label", required=True, metavar="NAME", help="the class; pictures go to DIR/NAME")
+    add_camera_flags(parser)
+    parser.add_argument("--out", default="photos", metavar="DIR", help="the folder of classes (default photos)")
+    parser.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between pictures (default 1)")
+    parser.add_argument("--on-enter", action="store_true", help="a picture each time Enter is pressed instead")
+    parser.add_argument("--count", type=int, metavar="N", help="stop after N pictures")
+    parser.add_argument(
+        "--max-mb", type=float, default=500.0, metavar="MB", help="size limit of DIR/NAME (default 500)"
+    )
+    parser.add_argument(
+        "--min-sharpness", type=float, default=20.0, metavar="X", help="0 keeps blurred ones (default 20)"
+    )
+    parser.add_argument("--min-change", type=float, default=4.0, metavar="X", help="0 keeps repetitions (default 4)")
+    add_format_flag(parser)
+    flags = parser.parse_args(arguments)
+
+    from edge_runtime.cameras.address import parse_camera
+    from edge_runtime.cameras.lock import only_user_of
+    from edge_runtime.cameras.opening import open_camera
+    from edge_runtime.cameras.password import with_password
+    from edge_runtime.live.collect import CollectConfig, Collector, collect
+
+    if not math.isfinite(flags.max_mb):
+        raise UsageError(f"--max-mb is {flags.max_mb:g}, expected a number above 0.")
+    config = CollectConfig(
+        folder=Path(flags.out),
+        label=flags.label,
+        every_s=None if flags.on_enter else flags.every,
+        max_pictures=flags.count,
+        max_bytes=round(flags.max_mb * 1e6),
+        min_sharpness=flags.min_sharpness,
+        min_change=flags.min_change,
+    )
+    collector = Collector(config)
+    enter = _Enter()
+    address = with_password(flags.camera, flags.camera_password_file)
+    with only_user_of(parse_camera(address)), open_camera(address) as source:
+        how = "Enter takes a picture" if flags.on_enter else f"a picture every {flags.every:g} s"
+        print(f"{source.name} -> {collector.folder}; {how}, Ctrl-C ends.", file=sys.stderr)
+        teller = _Teller(flags.format)
+        summary = collect(collector, source, teller, enter.is_pressed, lambda: stop() or enter.ended)
+    print_result(
+        flags.format,
+        lambda: f"{summary.num_kept} kept, {summary.num_blurred} blurred, {summary.num_alike} alike; {summary.reason}",
+        lambda: {"v": 1, "type": "summary", **dataclasses.asdict(summary)},
+    )
+    return 0
+
+
+class _Teller:
+    """Prints kept pictures to stdout and refusals to stderr, the same refusal once."""
+
+    def __init__(self, form: str) -> None:
+        self.form, self.last = form, ""
+
+    def __call__(self, told: Kept | str) -> None:
+        if isinstance(told, str):
+            kind = told.split(":")[0]
+            if kind != self.last:
+                print(f"edge-runtime: left out, {told}", file=sys.stderr)
+            self.last = kind
+            return
+        self.last = ""
+        value = {"v": 1, "type": "picture", "file": str(told.file), "sharpness": round(told.sharpness, 1)}
+        print_result(self.form, lambda: str(told.file), lambda: value)
+
+
+class _Enter:
+    """Whether Enter was pressed since the last question; ``ended`` when nothing more can come from stdin."""
+
+    def __init__(self) -> None:
+        self.ended = False
+
+    def is_pressed(self) -> bool:
+        if not select.select([sys.stdin], [], [], 0)[0]:
+            return False
+        self.ended = not os.read(sys.stdin.fileno(), 4096)
+        return not self.ended

@@ -1,0 +1,30 @@
+"""``edge-runtime doctor``: what this device lacks for classifying, and how to get it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from edge_runtime.cli.flags import add_format_flag, add_model_flags, print_result, verb_parser
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the verb; the exit code."""
+    parser = verb_parser(
+        "doctor",
+        "Says what this device lacks for classifying, and how to get it; ends with 1 when something is missing.",
+        "edge-runtime doctor",
+        "edge-runtime doctor --model flowers.tflite --format jsonl",
+    )
+    add_model_flags(parser)
+    add_format_flag(parser)
+    flags = parser.parse_args(arguments)
+
+    import dataclasses
+
+    from edge_runtime.reports.doctor import examine, finding_line
+
+    findings = examine(flags.model, flags.labels)
+    for finding in findings:
+        value = {"v": 1, "type": "finding", **dataclasses.asdict(finding)}
+        print_result(flags.format, partial(finding_line, finding), partial(dict, value))
+    return 1 if any(finding.level == "problem" for finding in findings) else 0

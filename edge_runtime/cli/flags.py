@@ -1,0 +1,134 @@
+"""What the verbs share: their flags, how these become a model and a classifier, and how a result is printed.
+
+Imports what it needs when it is called: start-up time is most of what classifying one picture costs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_runtime.errors import DataError, MissingInputError, UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from edge_runtime.inference.classifier import Classifier
+    from edge_runtime.model.model_file import ModelFile
+
+CAMERA_HELP = (
+    "0 | /dev/video2 | csi | picamera2 | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | "
+    "synthetic[:640x480@30] | demo (default 0)"
+)
+
+
+def add_camera_flags(parser: ArgumentParser) -> None:
+    parser.add_argument("--camera", default="0", metavar="CAMERA", help=CAMERA_HELP)
+    parser.add_argument(
+        "--camera-password-file",
+        metavar="FILE",
+        help="password of rtsp://user@... or http://user@..., or the variable EDGE_RUNTIME_CAMERA_PASSWORD",
+    )
+
+
+def verb_parser(verb: str, description: str, *examples: str) -> ArgumentParser:
+    import argparse
+
+    return argparse.ArgumentParser(
+        prog=f"edge-runtime {verb}",
+        description=description,
+        epilog="examples:\n" + "\n".join(f"  {example}" for example in examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def add_model_flags(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        type=model_path,
+        metavar="FILE",
+        help="a .tflite file, or the name of one of the package's own, see info --models (default: the installed one, "
+        "else the package's default)",
+    )
+    parser.add_argument("--labels", metavar="FILE", help="one label a line, for models that carry none")
+
+
+def model_path(text: str) -> str:
+    """``text`` as it is when it looks like a path or is one, else the path of the shipped model of that name."""
+    path = Path(text)
+    if path.suffix or len(path.parts) != 1 or path.exists():
+        return text
+    from edge_runtime.model.model_file import shipped_models
+
+    return str(shipped_models().get(text, text))
+
+
+def add_classifier_flags(parser: ArgumentParser) -> None:
+    add_model_flags(parser)
+    parser.add_argument(
+        "--backend", choices=("auto", "litert", "tflite"), default="auto", help="interpreter (default auto)"
+    )
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the interpreter (default 1)")
+    parser.add_argument(
+        "--threshold", type=float, metavar="P", help="answer unknown below this probability (default: the model's)"
+    )
+    parser.add_argument("--top-k", type=int, default=3, metavar="K", help="how many classes to show (default 3)")
+
+
+def add_store_flag(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--store",
+        type=Path,
+        metavar="DIR",
+        help="where installed models are (default: $EDGE_RUNTIME_STORE, else /var/lib/edge-runtime for root or when it "
+        "is in use, else ~/.local/state/edge-runtime)",
+    )
+
+
+def add_format_flag(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--format", choices=("text", "jsonl"), default="text", help="for people or for programs (default text)"
+    )
+
+
+def open_flagged_model(flags: Namespace) -> ModelFile:
+    from edge_runtime.installed.store import Store
+    from edge_runtime.model.model_file import open_model
+
+    model = open_model(flags.model or Store().current_path(), Path(flags.labels) if flags.labels else None)
+    for assumption in model.assumptions:
+        print(f"edge-runtime: assumed: {assumption}", file=sys.stderr)
+    return model
+
+
+def open_flagged_classifier(flags: Namespace, model: ModelFile) -> Classifier:
+    import cv2
+
+    from edge_runtime.inference.classifier import Classifier
+
+    if not 1 <= flags.threads <= 64:
+        raise UsageError(f"--threads is {flags.threads}, expected 1 to 64.")
+    cv2.setNumThreads(flags.threads)
+    return Classifier(model, threads=flags.threads, backend=flags.backend, threshold=flags.threshold, top_k=flags.top_k)
+
+
+def read_picture(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except FileNotFoundError as error:
+        raise MissingInputError(f"There is no picture {name}; check the path.") from error
+    except OSError as error:
+        raise DataError(f"{name} cannot be read ({error.strerror}); expected a picture file.") from error
+
+
+def print_result(form: str, text: Callable[[], str], value: Callable[[], object]) -> None:
+    """One result to stdout: text for people, or one line of JSON."""
+    if form == "text":
+        print(text(), flush=True)
+    else:
+        import json
+
+        print(json.dumps(value(), ensure_ascii=False, separators=(",", ":")), flush=True)

@@ -1,0 +1,98 @@
+"""``edge-runtime run``: labels what a camera sees, until it ends."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import TYPE_CHECKING
+
+from edge_runtime.cli.flags import add_camera_flags, add_classifier_flags, add_format_flag, verb_parser
+from edge_runtime.cli.run.outputs import add_output_flags, open_outputs, smallest_picture
+
+if TYPE_CHECKING:
+    from edge_runtime.inference.classifier import Classifier
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the verb; the exit code."""
+    from edge_runtime.system.signals import StopRequest
+
+    stop = StopRequest()
+    stop.install()
+    parser = verb_parser(
+        "run",
+        "Labels what a camera sees, until it ends or Ctrl-C.",
+        "edge-runtime run --camera 0",
+        "edge-runtime run --camera rtsp://user@192.168.1.9/stream --camera-password-file password --hold 3/5",
+        "edge-runtime run --model flowers.tflite --camera clip.mp4 --format jsonl",
+        "edge-runtime run --camera synthetic --frames 100",
+        "edge-runtime run --camera 0 --web",
+        "edge-runtime run --camera 0 --web 0.0.0.0:8080 --web-token-file token --mqtt mqtts://pi@broker.lan/home/door",
+        "edge-runtime run --camera 0 --save-uncertain ~/unsure --save-limit-mb 200 --log-file labels.jsonl",
+    )
+    add_camera_flags(parser)
+    add_classifier_flags(parser)
+    add_format_flag(parser)
+    parser.add_argument(
+        "--max-age-ms", type=float, default=500.0, metavar="MS", help="discard older frames (default 500)"
+    )
+    parser.add_argument(
+        "--hold", metavar="K/N", help="show a new label only after K of the last N frames agree, such as 3/5"
+    )
+    parser.add_argument("--frames", type=int, metavar="N", help="stop after N labels")
+    parser.add_argument(
+        "--give-up-s",
+        type=float,
+        metavar="S",
+        help="end with 69 when the camera gives no first frame in S seconds; inf for never, which is the default with "
+        "--web and --mqtt (else 30)",
+    )
+    add_output_flags(parser)
+    flags = parser.parse_args(arguments)
+
+    from edge_runtime.cameras.address import parse_camera
+    from edge_runtime.cameras.lock import only_user_of
+    from edge_runtime.cameras.opening import open_camera
+    from edge_runtime.cameras.password import with_password
+    from edge_runtime.cli.run.model import open_run_model
+    from edge_runtime.live.loop import Loop, LoopConfig
+    from edge_runtime.live.smoothing import parse_hold
+    from edge_runtime.outputs.formats import open_sink
+    from edge_runtime.outputs.stdout import Outlet
+
+    # Who asks to wait for a camera without end, as the service does, waits for disks too.
+    patient = flags.give_up_s == math.inf
+    if flags.give_up_s is None:  # whoever can be told of a missing camera can also be told of its coming
+        flags.give_up_s = 30.0 if flags.web is None and not flags.mqtt else math.inf
+    config = LoopConfig(
+        max_age_ms=flags.max_age_ms,
+        max_frames=flags.frames,
+        hold=parse_hold(flags.hold) if flags.hold else None,
+        give_up_s=flags.give_up_s,
+    )
+    address = with_password(flags.camera, flags.camera_password_file)
+    camera = parse_camera(address)
+    outlet = Outlet(sys.stdout, camera.live, stop)
+    sink = open_sink(flags.format, outlet, sys.stderr)
+    with (
+        only_user_of(camera),
+        open_run_model(flags) as used,
+        open_outputs(flags, sink, outlet, patient=patient) as outputs,
+        open_camera(
+            address, smallest_picture(flags, used.model.contract.spec.input), wait=math.isinf(flags.give_up_s)
+        ) as source,
+    ):
+        print(f"{source.name} -> {used.model.contract.spec.name}; Ctrl-C ends.", file=sys.stderr)
+
+        def between_frames(num_labels: int, num_late: int) -> Classifier | None:
+            changed = used.between_frames(num_labels, num_late)
+            smallest = smallest_picture(flags, changed.contract.spec.input) if changed is not None else None
+            if smallest is not None:
+                source.shrink_for(smallest)
+            return changed
+
+        loop = Loop(
+            used.classifier, source, outputs.sink, config, between_frames=between_frames, observer=outputs.observer
+        )
+        loop.run(lambda: stop() or outputs.closed_by_viewer())
+    return 0

@@ -1,0 +1,173 @@
+"""What ``run`` sends out beside stdout: their flags, and how they become the loop's sink and observer."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from edge_runtime.contract import InputSpec
+    from edge_runtime.live.observers import Observer, Sink
+    from edge_runtime.model.model_file import ModelFile
+    from edge_runtime.outputs.stdout import Outlet
+
+# The live page shows pictures of about this size, so the camera need not decode larger ones for it.
+PAGE_HEIGHT, PAGE_WIDTH = 360, 480
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """``observer`` is None when nobody needs more than results, so that the loop does no more than it must."""
+
+    sink: Sink
+    observer: Observer | None = None
+    windows: tuple[Any, ...] = ()
+
+    def closed_by_viewer(self) -> bool:
+        return any(window.closed for window in self.windows)
+
+
+def add_output_flags(parser: ArgumentParser) -> None:
+    web = parser.add_argument_group("live page (extra: web, metrics)")
+    web.add_argument("--web", nargs="?", const="", metavar="ADDRESS", help="serve it (default 127.0.0.1:8080)")
+    web.add_argument("--web-token-file", metavar="FILE", help="the token that viewers need; for other addresses a must")
+    web.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="another name of this machine; repeatable",
+    )
+    mqtt = parser.add_argument_group("MQTT (extra: mqtt)")
+    mqtt.add_argument("--mqtt", metavar="URL", help="publish to mqtts://[USER@]HOST[:PORT][/PREFIX]")
+    mqtt.add_argument("--mqtt-password-file", metavar="FILE", help="or the variable EDGE_RUNTIME_MQTT_PASSWORD")
+    mqtt.add_argument("--mqtt-ca", metavar="FILE", help="the authority of the broker's certificate (default: system's)")
+    files = parser.add_argument_group("files and window")
+    files.add_argument("--save-uncertain", metavar="DIR", help="save frames that the model is unsure of")
+    files.add_argument("--save-changes", metavar="DIR", help="save the frame at each change of the label")
+    files.add_argument(
+        "--save-limit-mb", type=float, default=500.0, metavar="MB", help="delete the oldest beyond this (default 500)"
+    )
+    files.add_argument("--log-file", metavar="FILE", help="write JSON lines there too, rotating to FILE.1")
+    files.add_argument(
+        "--log-limit-mb", type=float, default=20.0, metavar="MB", help="both log files together (default 20)"
+    )
+    files.add_argument("--window", action="store_true", help="show the picture in a window")
+
+
+def smallest_picture(flags: Namespace, spec: InputSpec) -> InputSpec | None:
+    """Down to which size a camera may shrink its pictures while decoding; None when whole frames are wanted."""
+    if flags.save_uncertain or flags.save_changes or flags.window:
+        return None
+    if flags.web is not None:
+        return replace(spec, height=max(spec.height, PAGE_HEIGHT), width=max(spec.width, PAGE_WIDTH))
+    return spec
+
+
+@contextlib.contextmanager
+def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: bool = False) -> Iterator[Outputs]:
+    """Everything that the flags ask for beside ``printed``, which ``printer`` prints; closed when the block ends.
+
+    Files of a ``patient`` run may be impossible to write at first.
+
+    Raises:
+        ConfigurationError, OutputError, UsageError, MissingInputError: before anything is opened where possible.
+    """
+    from edge_runtime.outputs.mqtt.config import mqtt_config
+    from edge_runtime.outputs.web.config import web_config
+
+    _refuse_lone_flags(flags)
+    page_config = web_config(flags.web, flags.web_token_file, flags.allow_host) if flags.web is not None else None
+    broker = mqtt_config(flags.mqtt, flags.mqtt_password_file, flags.mqtt_ca) if flags.mqtt else None
+    sinks: list[Sink] = [printed]
+    observers: list[Observer] = []
+    talkers: list[Any] = [printer]
+    windows: list[Any] = []
+    with contextlib.ExitStack() as stack:
+        if flags.window:
+            from edge_runtime.outputs.window import Window, check_window
+
+            check_window()
+            windows.append(stack.enter_context(contextlib.closing(Window())))
+        for config in _recorders(flags):
+            from edge_runtime.outputs.recorder import Recorder
+
+            recorder = stack.enter_context(contextlib.closing(Recorder(config, patient=patient)))
+            observers.append(recorder)
+            talkers.append(recorder)
+        if flags.log_file:
+            from edge_runtime.outputs.log_file import LogFileSink
+
+            log_file = LogFileSink(Path(flags.log_file), flags.log_limit_mb, patient=patient)
+            stack.enter_context(contextlib.closing(log_file))
+            sinks.append(log_file)
+            talkers.append(log_file)
+        if page_config is not None or broker is not None:
+            from edge_runtime.live.live_state import LiveState
+            from edge_runtime.system.thermal import SystemWatch
+
+            live = LiveState(signature_words)
+            observers.insert(0, live)
+            watch = stack.enter_context(contextlib.closing(SystemWatch()))
+            if broker is not None:
+                from edge_runtime.outputs.mqtt.client import MqttOutput
+
+                talkers.append(stack.enter_context(contextlib.closing(MqttOutput(broker, live, lambda: watch.state))))
+            if page_config is not None:
+                from edge_runtime.outputs.web.server import live_page
+
+                page = stack.enter_context(live_page(page_config, live, lambda: watch.state))
+                observers.extend(page.observers)
+                print(f"live page: {page.url}", file=sys.stderr, flush=True)
+        observers.extend(windows)
+        if len(sinks) == 1 and not observers and len(talkers) == 1:
+            yield Outputs(printed)
+            return
+        from edge_runtime.outputs.fan_out import FanOut
+
+        every = FanOut(sinks, observers, talkers)
+        yield Outputs(every, every, tuple(windows))
+
+
+def signature_words(model: ModelFile) -> str:
+    """What is known of the signature of a model that was opened; opening has refused it if it had to be refused."""
+    if model.path is None:
+        return "not checked"
+    if model.signature is None:
+        return "not signed"
+    if model.is_trusted:
+        return f"valid, key {model.signature.key_id}, version {model.signature.version}"
+    return f"signed with key {model.signature.key_id}, which is not trusted here"
+
+
+def _recorders(flags: Namespace) -> list[Any]:
+    """One recorder a folder, with all the reasons that it was named for."""
+    folders: dict[Path, list[str]] = {}
+    for reason, folder in (("uncertain", flags.save_uncertain), ("change", flags.save_changes)):
+        if folder:
+            folders.setdefault(Path(folder).expanduser().absolute(), []).append(reason)
+    if not folders:
+        return []
+    from edge_runtime.outputs.recorder import RecorderConfig
+
+    return [RecorderConfig(folder, tuple(reasons), flags.save_limit_mb) for folder, reasons in folders.items()]
+
+
+def _refuse_lone_flags(flags: Namespace) -> None:
+    lone = {
+        "--web-token-file needs --web": flags.web_token_file and flags.web is None,
+        "--allow-host needs --web": flags.allow_host and flags.web is None,
+        "--mqtt-password-file needs --mqtt": flags.mqtt_password_file and not flags.mqtt,
+        "--mqtt-ca needs --mqtt": flags.mqtt_ca and not flags.mqtt,
+    }
+    for words, is_so in lone.items():
+        if is_so:
+            raise UsageError(f"{words}, which is not there; add it, or leave the flag out.")

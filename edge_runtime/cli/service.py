@@ -1,0 +1,43 @@
+"""``edge-runtime service``: prints a systemd unit that runs it at boot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_runtime.cli.flags import add_format_flag, print_result, verb_parser
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the verb; the exit code."""
+    parser = verb_parser(
+        "service",
+        "Prints a hardened systemd unit that labels what the camera sees from boot on, is restarted when it hangs, and "
+        "follows the installed model. What comes after -- goes to edge-runtime run.",
+        "edge-runtime service -- --camera 0 | sudo tee /etc/systemd/system/edge-runtime.service",
+        "edge-runtime service --memory-mb 300 -- --camera csi --hold 3/5",
+    )
+    parser.add_argument("run", nargs="*", metavar="-- RUN_FLAGS", help="flags of edge-runtime run, after --")
+    parser.add_argument("--program", metavar="FILE", help="the edge-runtime program (default: this one)")
+    parser.add_argument("--memory-mb", type=int, default=400, metavar="N", help="limit for all processes (default 400)")
+    add_format_flag(parser)
+    flags = parser.parse_args(arguments)
+
+    import sys
+
+    from edge_runtime.system.systemd_unit import ServiceConfig, unit_text
+
+    script = lasting_program(Path(sys.executable).with_name("edge-runtime"))
+    default = (str(script),) if script.exists() else (sys.executable, "-m", "edge_runtime")
+    program = (flags.program,) if flags.program else default
+    text = unit_text(ServiceConfig(program, tuple(flags.run), flags.memory_mb))
+    print_result(flags.format, lambda: text.rstrip("\n"), lambda: {"v": 1, "type": "unit", "text": text})
+    return 0
+
+
+def lasting_program(script: Path) -> Path:
+    """``script``, by the link ``current`` where that names its release: the next release moves the link."""
+    release = script.parent.parent
+    current = release.parent.with_name("current")
+    if release.parent.name == "releases" and current.is_symlink() and current.resolve() == release.resolve():
+        return current / script.relative_to(release)
+    return script

@@ -1,0 +1,1 @@
+"""The subcommands that change or show which model is installed. Never decide anything that `installed` should."""

@@ -1,0 +1,30 @@
+"""``edge-runtime rollback``: back to the model before."""
+
+from __future__ import annotations
+
+from edge_runtime.cli.flags import add_format_flag, add_store_flag, print_result, verb_parser
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the verb; the exit code."""
+    parser = verb_parser(
+        "rollback",
+        "Goes back to the model that was in use before; a running service follows between two frames. With --refuse, "
+        "the one left is remembered and not installed again unasked.",
+        "edge-runtime rollback",
+        "edge-runtime rollback --refuse 'wrong labels at night'",
+    )
+    parser.add_argument("--refuse", metavar="REASON", help="remember that the model in use must not come back, and why")
+    add_store_flag(parser)
+    add_format_flag(parser)
+    flags = parser.parse_args(arguments)
+
+    from edge_runtime.installed.store import Store
+
+    state = Store(flags.store).rollback(flags.refuse)
+    print_result(
+        flags.format,
+        lambda: f"{state.current[:12]} is in use again.",
+        lambda: {"v": 1, "type": "rolled-back", "current": state.current},
+    )
+    return 0

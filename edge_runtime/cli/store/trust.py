@@ -1,0 +1,73 @@
+"""``edge-runtime trust``: from now on, only models signed with this key."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+from edge_runtime.cli.flags import add_format_flag, print_result, verb_parser
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the verb; the exit code."""
+    parser = verb_parser(
+        "trust",
+        "Trusts a public key: from then on only models signed with a trusted key are used or installed, others are "
+        "refused with exit code 76. Without KEY.pub, lists the trusted keys.",
+        "edge-runtime trust maker.pub",
+        "edge-runtime trust",
+    )
+    parser.add_argument("key", nargs="?", metavar="KEY.pub", help="an Ed25519 public key in PEM, as make keys writes")
+    parser.add_argument(
+        "--for", choices=("all", "me"), dest="whom", help="for all users (default for root) or for this one"
+    )
+    add_format_flag(parser)
+    flags = parser.parse_args(arguments)
+
+    import os
+    from functools import partial
+    from pathlib import Path
+
+    from edge_runtime.model.signatures import KEY_SUFFIX, key_folders, read_public_key, trusted_keys
+    from edge_runtime.system.durable import write_durably
+
+    if flags.key:
+        key = read_public_key(Path(flags.key))
+        whom = flags.whom or ("all" if os.geteuid() == 0 else "me")
+        folder = key_folders()[0 if whom == "all" else 1]
+        folder.mkdir(parents=True, exist_ok=True)
+        write_durably(folder / f"{key.key_id}{KEY_SUFFIX}", Path(flags.key).read_bytes())
+    keys = trusted_keys()
+    for key in keys:
+        print_result(
+            flags.format,
+            partial("{}  {}".format, key.key_id, key.path),
+            partial(dict, v=1, type="key", key_id=key.key_id, path=str(key.path)),
+        )
+    if not keys:
+        print("edge-runtime: no key is trusted, so signatures are not asked for.", file=sys.stderr)
+    elif flags.key:
+        _warn_of_refused_model()
+    return 0
+
+
+def _warn_of_refused_model() -> None:
+    """Says so when the model in use has no signature that is trusted now: nothing would label until another comes."""
+    from edge_runtime.errors import EdgeRuntimeError, SignatureError
+    from edge_runtime.installed.store import SHIPPED, Store
+    from edge_runtime.model.signatures import require_trusted
+
+    # A store that is damaged, or not for this user's eyes, is for `status` to explain.
+    with contextlib.suppress(EdgeRuntimeError, OSError):
+        store = Store()
+        current = store.state().current
+        if current == SHIPPED:
+            return
+        try:
+            require_trusted(store.path_of(current).read_bytes(), f"model {current[:12]}")
+        except SignatureError as error:
+            print(
+                f"edge-runtime: The model in use is refused from now on: {error} Then install it, or go back with: "
+                "edge-runtime rollback.",
+                file=sys.stderr,
+            )

@@ -1,0 +1,89 @@
+"""From the output tensor to an answer: stored values -> probabilities -> Prediction, "unknown" below the threshold.
+
+Pure NumPy; knows nothing of interpreters or cameras.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.contract import Contract
+from edge_runtime.errors import ModelError
+from edge_runtime.inference.quantization import dequantize
+
+UNKNOWN = "unknown"
+# Up to so many classes sorting all of them is faster than NumPy's rounds of picking the largest.
+_FEW_CLASSES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """One class and its probability in [0, 1]."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer for one frame.
+
+    ``index``, ``score`` and ``top`` (best first) always are those of the best classes; ``label`` is the best class's,
+    or "unknown" (and ``unknown`` True) when its probability is below the threshold.
+    """
+
+    index: int
+    label: str
+    score: float
+    top: tuple[ClassScore, ...]
+    unknown: bool
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n,) float32 probabilities of (n,) logits."""
+    powers = np.exp(logits - logits.max())
+    shares: NDArray[np.float32] = powers / powers.sum()
+    return shares
+
+
+def probabilities(stored: NDArray[Any], contract: Contract) -> NDArray[np.float32]:
+    """(n,) float32 probabilities of a (1, n) or (n,) output in its stored dtype; softmax only if it holds logits."""
+    real = dequantize(stored, contract.output_tensor).reshape(-1)
+    return softmax(real) if contract.spec.output == "logits" else real
+
+
+def predict(probabilities: NDArray[np.float32], labels: Sequence[str], threshold: float, top_k: int = 3) -> Prediction:
+    """The Prediction of (n,) probabilities; of equal ones the lower index comes first; ``threshold`` in [0, 1].
+
+    Raises:
+        ModelError: a probability is not a number.
+    """
+    order, best_score = _best(probabilities, max(top_k, 1))
+    if math.isnan(best_score):
+        raise ModelError(
+            "The model's output is not a number for this frame; the model is broken, train or convert it again."
+        )
+    top = tuple([ClassScore(labels[index], float(probabilities[index])) for index in order])
+    best = top[0]
+    unknown = best.score < threshold
+    return Prediction(order[0], UNKNOWN if unknown else best.label, best.score, top[:top_k], unknown)
+
+
+def _best(probabilities: NDArray[np.float32], count: int) -> tuple[list[int], float]:
+    """The indices of the ``count`` largest, best first, and the largest; this is no number when one of them is none."""
+    if len(probabilities) <= _FEW_CLASSES:
+        values: list[float] = probabilities.tolist()
+        order = sorted(range(len(values)), key=values.__getitem__, reverse=True)[:count]
+        return order, math.nan if math.isnan(sum(values)) else values[order[0]]
+    rest, order = probabilities.copy(), []
+    for _ in range(min(count, len(rest))):
+        index = int(rest.argmax())  # what is not a number comes out as the largest
+        order.append(index)
+        rest[index] = -np.inf
+    return order, float(probabilities[order[0]])

@@ -1,0 +1,107 @@
+"""Replays the golden frames that travel inside the model file: this device must give the bytes that were recorded.
+
+Input bytes must be exact everywhere. Output bytes must be exact on the reference kernels of each interpreter that gave
+the recorded ones, within one step on the kernels they were recorded with (these round differently on another
+processor), and of the same label on all others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import ModelError
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.interpreter import Interpreter
+from edge_runtime.model.goldens import Goldens, input_digest
+
+# Floating point outputs have no steps; summation order alone moves a float32 probability by less than this.
+FLOAT_STEP = 1e-4
+
+
+@dataclass(frozen=True)
+class OutputCheck:
+    """How one set of kernels compared: ``rule`` is "exact", "one step" or "same label"; ``largest_step`` stored."""
+
+    kernels: str
+    rule: str
+    largest_step: float
+    num_passed: int
+
+
+@dataclass(frozen=True)
+class SelftestReport:
+    """``num_inputs_exact`` of ``num_frames`` input tensors are right to the byte; an `OutputCheck` a set of kernels."""
+
+    num_frames: int
+    num_inputs_exact: int
+    outputs: tuple[OutputCheck, ...]
+    failures: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+
+def selftest(classifier: Classifier, *, reference: bool = True) -> SelftestReport:
+    """The report on all golden frames: with the classifier's kernels and, if ``reference``, the (slow) reference ones.
+
+    Raises:
+        ModelError: the model has no goldens.
+    """
+    goldens = classifier.model.goldens
+    if goldens is None:
+        raise ModelError(
+            "The model has no golden frames, so nothing can be replayed; convert it with this project to get some."
+        )
+    inputs = np.stack([classifier.input_tensor(frame) for frame in goldens.frames])
+    digests = np.stack([input_digest(input_tensor) for input_tensor in inputs])
+    exact = (digests == goldens.input_digests).all(axis=1)
+    failures = [
+        f"frame {index}: the input tensor of its {goldens.frames[index].shape[1]}x{goldens.frames[index].shape[0]} "
+        f"pixels is not the recorded one (SHA-256 {digests[index].tobytes().hex()[:8]}..., "
+        f"expected {goldens.input_digests[index].tobytes().hex()[:8]}...)"
+        for index in np.flatnonzero(~exact).tolist()
+    ]
+    interpreters = [classifier.interpreter]
+    if reference and classifier.interpreter.kernels != "reference":
+        interpreters.append(
+            Interpreter(classifier.model.flatbuffer, classifier.interpreter.backend, kernels="reference")
+        )
+    outputs = tuple(_check_outputs(interpreter, goldens, inputs, exact, failures) for interpreter in interpreters)
+    return SelftestReport(len(goldens.pictures), int(exact.sum()), outputs, tuple(failures))
+
+
+def _check_outputs(
+    interpreter: Interpreter,
+    goldens: Goldens,
+    inputs: NDArray[Any],
+    exact: NDArray[np.bool_],
+    failures: list[str],
+) -> OutputCheck:
+    outputs = np.stack([interpreter.invoke(input_tensor) for input_tensor in inputs])
+    recorded = goldens.reference_outputs if interpreter.kernels == "reference" else goldens.outputs
+    steps = _steps(outputs, recorded)
+    same_label = outputs.argmax(axis=1) == recorded.argmax(axis=1)
+    slack = FLOAT_STEP if outputs.dtype.kind == "f" else 0
+    if interpreter.kernels == "reference" and interpreter.backend in goldens.reference_backends:
+        rule, passed = "exact", steps <= slack
+    elif interpreter.kernels == goldens.kernels:
+        rule, passed = "one step", steps <= (slack or 1)
+    else:
+        rule, passed = "same label", same_label
+    # An output of a wrong input says nothing about the kernels; the input has been reported as itself.
+    for index in np.flatnonzero(exact & ~passed).tolist():
+        failures.append(
+            f"frame {index}: {interpreter.backend} {interpreter.kernels} outputs are up to {steps[index]:g} from those "
+            f"recorded with {goldens.kernels}, expected: {rule}"
+        )
+    return OutputCheck(interpreter.kernels, rule, float(steps.max()), int((exact & passed).sum()))
+
+
+def _steps(outputs: NDArray[Any], recorded: NDArray[Any]) -> NDArray[np.float64]:
+    distances: NDArray[np.float64] = np.abs(outputs.astype(np.float64) - recorded).max(axis=1)
+    return distances

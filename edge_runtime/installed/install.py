@@ -1,0 +1,140 @@
+"""From a file or an address to the model in use: read once, judge the signature, try in a child, then switch."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import IO
+from urllib.parse import urlsplit
+
+from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
+from edge_runtime.installed.probe import Probe, probe
+from edge_runtime.installed.store import Store
+from edge_runtime.model.model_file import MAX_MODEL_BYTES, read_model
+from edge_runtime.model.signatures import require_trusted, split_signature, trusted_keys
+from edge_runtime.system.redact import redact
+
+FETCH_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class InstallConfig:
+    """``again`` tries a model that was refused before; ``max_latency_ms`` replaces the limit against the one in use."""
+
+    backend: str = "auto"
+    max_latency_ms: float | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What was installed: SHA-256 and version (0 when unsigned); ``changed`` is False when it was in use already."""
+
+    model: str
+    name: str
+    version: int
+    changed: bool
+    probe: Probe | None
+
+
+def install(source: str, store: Store, config: InstallConfig) -> Installed:
+    """Installs the model at ``source``, a path or an http(s) address.
+
+    Raises:
+        MissingInputError: there is no such file, or the address does not answer.
+        SignatureError: a key is trusted and the file is not signed with it, or its version is too old; or no key is
+            trusted and the address is plain http.
+        ModelError: the file is damaged, has no contract, fails in the probe, or was refused before.
+        EdgeRuntimeError: it cannot be written. In every case the model in use stays as it was.
+    """
+    content = fetch(source)
+    # Of an address only the path: what it is asked for may be a secret.
+    name = (urlsplit(source).path if _is_address(source) else source).rsplit("/", 1)[-1] or redact(source)
+    # Before anything reads the file's structure:
+    signature = require_trusted(content, name)
+    version = signature.version if signature else 0
+    model = hashlib.sha256(content).hexdigest()
+    state = store.state()
+    store.expect_welcome(state, model, version, again=config.again)
+    opened = read_model(content, name)
+    if opened.golden_npz is None:
+        raise ModelError(f"{name} has no contract with golden frames, so it cannot be proved here. Convert it.")
+    if state.current == model:
+        return Installed(model, opened.contract.spec.name, version, False, None)
+    if signature is None:
+        _, claimed = split_signature(content, name)
+        version = claimed.version if claimed else 0
+    current = store.current_path()
+    tried = probe(content, name, current if current.exists() else None, config.backend, config.max_latency_ms)
+    # A version that no trusted key vouches for must not raise the floor.
+    store.add(content, version if signature else 0, again=config.again)
+    return Installed(model, opened.contract.spec.name, version, True, tried)
+
+
+def fetch(source: str) -> bytes:
+    """The bytes at a path or an http(s) address, at most `MAX_MODEL_BYTES`. Raises what `install` raises; plain http is
+    only for devices that trust a key.
+    """
+    try:
+        if _is_address(source):
+            _expect_no_password(source)
+            _expect_genuine(source)
+            with urllib.request.build_opener(_GenuineOnly).open(source, timeout=FETCH_TIMEOUT_S) as answer:
+                content: bytes = answer.read(MAX_MODEL_BYTES + 1)
+        else:
+            with open(source, "rb") as file:
+                content = file.read(MAX_MODEL_BYTES + 1)
+    except EdgeRuntimeError:
+        raise
+    except FileNotFoundError as error:
+        raise MissingInputError(f"There is no model {source}; check the path.") from error
+    except urllib.error.URLError as error:
+        raise MissingInputError(f"{redact(source)} does not give a model ({error}); check the address.") from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise DataError(f"{redact(source)} cannot be read ({error}); expected a model or its address.") from error
+    if len(content) > MAX_MODEL_BYTES:
+        raise ModelError(f"{redact(source)} has more than {MAX_MODEL_BYTES} bytes, the most that is read.")
+    return content
+
+
+def _expect_no_password(address: str) -> None:
+    """What opens addresses knows no passwords in them, and what it says of them would show them."""
+    if "@" in urlsplit(address).netloc:
+        raise MissingInputError(
+            f"{redact(address)} has a user or a password in it, expected an address that anyone may read; a signature "
+            "proves who made the model. Else fetch the file by other means and install that."
+        )
+
+
+def _is_address(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
+
+
+def _expect_genuine(address: str) -> None:
+    """Whoever is between the server and a device that asks by http can put another model in: only a signature tells."""
+    if not address.startswith("https://") and not (_is_address(address) and trusted_keys()):
+        raise SignatureError(
+            f"{redact(address)} does not prove that the model is the one its maker put there; expected https, or a "
+            "trusted key that the model is signed with: edge-runtime trust KEY.pub. Else fetch the file by other "
+            "means and install that."
+        )
+
+
+class _GenuineOnly(urllib.request.HTTPRedirectHandler):
+    """Asks the same of where an address leads to as of the address itself."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        _expect_no_password(newurl)
+        _expect_genuine(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -1,0 +1,188 @@
+"""Tries a new model in a process of its own before anything depends on it: whatever it does there, this one lives.
+
+A model is a program for the interpreter, so the child gives up root's rights before it looks at a byte of one. The new
+model comes on its standard input, and the one in use is read while it still may be, so neither need be readable for
+everybody; it prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, ModelError
+from edge_runtime.system.clock import monotonic_s
+
+if TYPE_CHECKING:
+    from edge_runtime.inference.classifier import Classifier
+
+TIMEOUT_S = 60.0
+# A child that asks for more is refused before it troubles the device's other programs.
+MAX_ADDRESS_SPACE = 2 * 1024**3
+# How often as long as the model in use a new one may take, unless it is still this fast.
+MAX_SLOWDOWN, ALWAYS_FAST_MS = 8.0, 0.5
+NUM_TIMED = 30
+# Who the child is when root starts it: "nobody", as the kernel and every distribution number him.
+NOBODY = 65534
+PR_SET_NO_NEW_PRIVS = 38
+CHILD_COMMAND = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
+    "from edge_runtime.installed.probe import main; main(sys.argv[1:])"
+)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a model did in the probe: its name, median latency, and that of the model in use, None when unknown."""
+
+    name: str
+    latency_ms: float
+    current_ms: float | None
+    num_goldens: int
+
+
+def probe(
+    content: bytes, name: str, current: Path | None, backend: str = "auto", max_latency_ms: float | None = None
+) -> Probe:
+    """Runs the model file ``content`` in a child, against the file ``current`` that is in use; ``name`` is for texts.
+
+    Raises:
+        ModelError: it crashes, hangs, does not load, fails its goldens or is too slow; the text says which.
+        ConfigurationError: there is no interpreter, or the child cannot give up root's rights.
+        EdgeRuntimeError: the child cannot start.
+    """
+    command = [sys.executable, "-c", CHILD_COMMAND, json.dumps(sys.path), name, str(current or ""), backend]
+    try:
+        done = subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT_S, start_new_session=True)
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"The model gave nothing within {TIMEOUT_S:g} s, so it is refused.") from error
+    except OSError as error:
+        raise EdgeRuntimeError(f"The probe process cannot start ({error}); check memory and processes.") from error
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        raise ModelError(f"The model crashed the probe process (signal {name}), so it is refused.")
+    try:
+        answer = json.loads(done.stdout.splitlines()[-1])
+    except (ValueError, IndexError) as error:
+        last = (done.stderr.decode(errors="replace").strip().splitlines() or ["nothing"])[-1]
+        raise ModelError(f"The probe ended with exit code {done.returncode} and said: {last}") from error
+    if "refused" in answer:
+        raise ModelError(answer["refused"])
+    if "failed" in answer:
+        raise ConfigurationError(answer["failed"])
+    found = Probe(**answer)
+    expect_fast(found, max_latency_ms)
+    return found
+
+
+def expect_fast(found: Probe, max_latency_ms: float | None) -> None:
+    """Raises ModelError when the model is slower than ``max_latency_ms``, or than the one in use allows."""
+    limit = max_latency_ms
+    if limit is None:
+        limit = None if found.current_ms is None else max(MAX_SLOWDOWN * found.current_ms, ALWAYS_FAST_MS)
+    if limit is not None and found.latency_ms > limit:
+        against = "" if found.current_ms is None else f"; the model in use takes {found.current_ms:.2f} ms"
+        raise ModelError(
+            f"The model takes {found.latency_ms:.2f} ms a frame, expected at most {limit:.2f}{against}. If that "
+            "is meant: install --max-latency-ms N."
+        )
+
+
+def main(arguments: list[str]) -> None:
+    """The child."""
+    name, current, backend = arguments
+    _tame()
+    try:
+        answer = _measure(name, Path(current) if current else None, backend)
+    except ConfigurationError as error:
+        answer = {"failed": str(error)}
+    except (EdgeRuntimeError, MemoryError) as error:
+        answer = {"refused": str(error) or "There is not enough memory for the model."}
+    print(json.dumps(answer))
+
+
+def _measure(name: str, current: Path | None, backend: str) -> dict[str, object]:
+    # All imports are here, before the rights go: where root's Python is in /root, nobody else can import from it.
+    import numpy.random  # noqa: F401  NumPy 2 imports it when it is first used
+
+    from edge_runtime.inference.classifier import Classifier
+    from edge_runtime.inference.interpreter import available_backends
+    from edge_runtime.inference.selftest import selftest
+    from edge_runtime.model.model_file import read_model
+
+    available_backends()
+    content = sys.stdin.buffer.read()
+    current_content = b""
+    if current is not None:
+        with contextlib.suppress(OSError):
+            current_content = current.read_bytes()
+    _give_up_rights()
+    classifier = Classifier(read_model(content, name), backend=backend)
+    num_goldens = 0
+    if classifier.model.golden_npz is not None:
+        report = selftest(classifier)
+        num_goldens = report.num_frames
+        if not report.passed:
+            return {"refused": f"The model fails its golden frames: {report.failures[0]}. Convert it again."}
+    current_ms = None
+    if current_content:
+        with contextlib.suppress(EdgeRuntimeError):  # a broken model in use must not keep a better one out
+            current_ms = _latency_ms(Classifier(read_model(current_content, "the model in use"), backend=backend))
+    return {
+        "name": classifier.contract.spec.name,
+        "latency_ms": _latency_ms(classifier),
+        "current_ms": current_ms,
+        "num_goldens": num_goldens,
+    }
+
+
+def _latency_ms(classifier: Classifier) -> float:
+    """The median time from a 640x480 frame to its label."""
+    import numpy as np
+
+    frame = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    times = []
+    for _ in range(NUM_TIMED):
+        started_s = monotonic_s()
+        classifier.classify(frame)
+        times.append((monotonic_s() - started_s) * 1e3)
+    return sorted(times)[NUM_TIMED // 2]
+
+
+def _tame() -> None:
+    """Limits this process, and lets the kernel kill it before any other when memory is short."""
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_ADDRESS_SPACE, MAX_ADDRESS_SPACE))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
+    with contextlib.suppress(OSError):
+        os.nice(5)
+
+
+def _give_up_rights() -> None:
+    """Nobody from now on when this is root; and no program that is started here may gain rights.
+
+    Raises:
+        ConfigurationError: this machine does not let root become somebody else.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if os.geteuid() != 0:
+        return
+    try:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The model cannot be tried without root's rights ({error.strerror}), and is not tried with them. Install "
+            "as a user who is not root, or give this container the capabilities SETUID and SETGID."
+        ) from error

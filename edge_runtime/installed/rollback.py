@@ -1,0 +1,157 @@
+"""What a run reads and writes in the store: which model comes next, whether this run judges it, and what came of it.
+
+All of this may wait for a disk or for an installation that holds the store's lock, so `Probation` calls it in a thread,
+or while no frame is there yet. Where the store cannot be written, its models are used without being judged.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.installed.health_check import PROBATION_S
+from edge_runtime.installed.store import LOCK_WAIT_S, SHIPPED, Store, StoreState
+from edge_runtime.model.signatures import split_signature, trusted_keys
+from edge_runtime.system.clock import monotonic_s
+
+MAX_FAILED_STARTS = 3
+# Where a run itself waits, before its first frame and after its last one, a signal must still end it in time.
+BRIEF_WAIT_S = 1.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Successor:
+    """The model that the store has in use; ``version`` raises the floor once it has proved itself.
+
+    ``classifier`` is there when it is another model than the run had, and warmed up.
+    """
+
+    model: str
+    is_judged: bool = False
+    version: int = 0
+    classifier: Classifier | None = None
+
+
+class Succession:
+    """One run's view of ``store``; ``load`` makes a classifier of a model file."""
+
+    def __init__(self, store: Store, load: Callable[[Path], Classifier]) -> None:
+        self._store, self._load = store, load
+        self._has_warned = False
+        # Starts are counted in a thread while `end` may be taking them back.
+        self._counting = threading.Lock()
+        self._counted: set[str] = set()
+        self._has_ended = False
+
+    def first(self, state: StoreState) -> Successor:
+        """What to start with, after taking back a model whose runs ended badly three times; not loaded."""
+        state, is_judged = self._count_start(state, BRIEF_WAIT_S)
+        if is_judged and state.failed_starts > MAX_FAILED_STARTS:
+            state = self.take_back(state, state.current, f"{MAX_FAILED_STARTS} runs with it ended badly.", BRIEF_WAIT_S)
+            is_judged = False
+        return Successor(state.current, is_judged, self._version_of(state.current))
+
+    def next(self, used: Successor, is_judged: bool) -> Successor | None:
+        """What follows ``used``, which ``is_judged`` or not: another model, loaded, or the same one with what is known
+        of it now; None when the new one cannot be had.
+        """
+        try:
+            state = self._store.state()
+        except EdgeRuntimeError as error:
+            _log.warning("The model is kept as it is: %s", error)
+            return None
+        if state.current == used.model and (is_judged or not state.probation):
+            return dataclasses.replace(used, is_judged=state.probation)
+        state, is_judged = self._count_start(state)
+        found = Successor(state.current, is_judged, self._version_of(state.current))
+        if state.current == used.model:
+            return found
+        try:
+            classifier = self._load(self._store.path_of(state.current))
+            classifier.classify(np.zeros((48, 64, 3), np.uint8))
+            return dataclasses.replace(found, classifier=classifier)
+        except Exception as error:  # an interpreter may raise anything at a model, and the old one goes on labelling
+            reason = str(error) if isinstance(error, EdgeRuntimeError) else f"It cannot be loaded: {error!r}."
+        _log.warning("The new model is not used: %s", reason)
+        if is_judged:
+            self.take_back(state, state.current, reason)
+        return None
+
+    def note(self, used: Successor, failure: str) -> None:
+        """Writes down what the trial of the model in use came to."""
+        try:
+            if failure:
+                self.take_back(self._store.state(), used.model, failure)
+                return
+            self._store.accept(used.model, used.version)
+            _log.warning("Model %s gave labels for %g s and is kept.", used.model[:12], PROBATION_S)
+        except EdgeRuntimeError as error:
+            _log.warning("What was found of the model cannot be noted: %s", error)
+
+    def take_back(self, state: StoreState, model: str, reason: str | None, wait_s: float = LOCK_WAIT_S) -> StoreState:
+        """The state without ``model``, remembered as refused with a ``reason``; where that cannot be written, what this
+        run does without it.
+        """
+        _log.warning("Model %s is taken back: %s", model[:12], reason or "its file is damaged or gone.")
+        try:
+            return self._store.rollback(reason, expected=model, wait_s=wait_s)
+        except EdgeRuntimeError as error:
+            _log.warning("That it is taken back cannot be noted: %s", error)
+        history = tuple(entry for entry in state.history if entry != model)
+        return dataclasses.replace(state, history=history or state.history, probation=False)
+
+    def end(self) -> None:
+        """The run ended well, so it is no crash, neither of the model in use nor of one that is just being loaded."""
+        until_s = monotonic_s() + BRIEF_WAIT_S
+        self._has_ended = True
+        if not self._counting.acquire(timeout=BRIEF_WAIT_S):
+            _log.warning("That this run ended well cannot be noted: another process holds the store.")
+            return
+        try:
+            for model in self._counted:
+                self._store.count_start(model, -1, max(0.0, until_s - monotonic_s()))
+        except EdgeRuntimeError as error:
+            _log.warning("That this run ended well cannot be noted: %s", error)
+        finally:
+            self._counting.release()
+
+    def _count_start(self, state: StoreState, wait_s: float = LOCK_WAIT_S) -> tuple[StoreState, bool]:
+        """(the state now, whether this run judges its model)."""
+        if not state.probation:
+            return state, False
+        with self._counting:
+            if self._has_ended:
+                return state, False
+            try:
+                state = self._store.count_start(state.current, +1, wait_s)
+            except EdgeRuntimeError as error:
+                if not self._has_warned:
+                    _log.warning(
+                        "New models are used without being judged, for this run cannot write the store (where it "
+                        "belongs to the service, the service judges them): %s",
+                        error,
+                    )
+                self._has_warned = True
+                return state, False
+            self._counted.add(state.current)
+        return state, state.probation
+
+    def _version_of(self, model: str) -> int:
+        """The signed version, which may raise the floor once a trusted key vouched for it, as `Store.add` saw."""
+        if model == SHIPPED:
+            return 0
+        try:
+            content = self._store.path_of(model).read_bytes()
+            _, signature = split_signature(content, model)
+            return signature.version if signature is not None and trusted_keys() else 0
+        except (OSError, EdgeRuntimeError):
+            return 0

@@ -1,0 +1,257 @@
+"""The models installed on this device, and which of them is in use: one small file says so, and one rename changes it.
+
+    STORE/state.json          what is in use, what was before, what is on probation, what was refused
+    STORE/models/HASH.tflite  the files, never changed once they are there
+    STORE/.lock               what a change holds meanwhile; only its owner may open it
+
+Every change happens under a lock, writes whole files (`durable`) and leaves a model in use that works at any moment.
+Files that have other names belong to somebody else and stay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
+from edge_runtime.installed.store_lock import only_change_in
+from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
+
+VERSION = 1
+NUM_KEPT = 3
+SHIPPED = "shipped"
+SYSTEM_STORE = Path("/var/lib/edge-runtime")
+# How long a change waits for one that is under way.
+LOCK_WAIT_S = 10.0
+# What this file writes, by folder: all that `Store` ever removes.
+_UNFINISHED_STATE = re.compile(re.escape(UNFINISHED) + r"state\.json-[0-9]+")
+_MODEL = re.compile(r"[0-9a-f]{64}\.tflite")
+_UNFINISHED_MODEL = re.compile(re.escape(UNFINISHED) + _MODEL.pattern + "-[0-9]+")
+
+
+@dataclass(frozen=True)
+class StoreState:
+    """``history`` names models by SHA-256, oldest first, the last one is in use; "shipped" is the package's own.
+
+    ``probation`` says that the one in use has yet to prove itself, ``failed_starts`` how many runs of it began and did
+    not end well. ``refused`` has the reason why a model must not come back. ``floor`` is the lowest version of a signed
+    model that may be installed.
+    """
+
+    version: int = VERSION
+    history: tuple[str, ...] = (SHIPPED,)
+    probation: bool = False
+    failed_starts: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
+    floor: int = 0
+
+    @property
+    def current(self) -> str:
+        return self.history[-1]
+
+
+def default_store() -> Path:
+    """$EDGE_RUNTIME_STORE, else the state folder that systemd gives, else /var/lib/edge-runtime for root or when it
+    exists, else the user's own.
+
+    Raises:
+        ConfigurationError: it is that of a service and of root, and this user may not even look.
+    """
+    for name in ("EDGE_RUNTIME_STORE", "STATE_DIRECTORY"):
+        if os.environ.get(name):
+            return Path(os.environ[name].split(":")[0])
+    if os.geteuid() == 0:
+        return SYSTEM_STORE
+    try:
+        if (SYSTEM_STORE / "state.json").exists():
+            return SYSTEM_STORE
+    except PermissionError as error:  # systemd keeps the state of a service with DynamicUser where only root may go
+        raise ConfigurationError(
+            f"The installed models in {SYSTEM_STORE} belong to the service, and this user may not read them "
+            f"({error.strerror}). Use sudo; or name a file with --model, or your own store with EDGE_RUNTIME_STORE."
+        ) from error
+    return Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "edge-runtime"
+
+
+class Store:
+    """The store in ``folder``, which need not exist yet: then the shipped model is in use."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or default_store()
+        self.state_path = self.folder / "state.json"
+
+    def state(self) -> StoreState:
+        """What is in use.
+
+        Raises:
+            ModelError: ``state.json`` is damaged.
+        """
+        try:
+            content = self.state_path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return StoreState()
+        except OSError as error:
+            raise ModelError(f"{self.state_path} cannot be read ({error.strerror}); check its permissions.") from error
+        return _parse(content, self.state_path)
+
+    def path_of(self, model: str) -> Path:
+        """The file of a model in `StoreState.history`."""
+        if model == SHIPPED:
+            from edge_runtime.model.model_file import default_model
+
+            return default_model()
+        return self.folder / "models" / f"{model}.tflite"
+
+    def current_path(self) -> Path:
+        """The file of the model in use. Raises what `state` raises."""
+        return self.path_of(self.state().current)
+
+    def add(self, content: bytes, version: int = 0, *, again: bool = False) -> str:
+        """Puts a model that was checked and tried into use, on probation; gives its SHA-256. It may be in use already.
+
+        Raises:
+            ModelError: it was refused before and ``again`` is not set.
+            SignatureError: its version is below the floor.
+            EdgeRuntimeError: it cannot be written; the model in use is unchanged.
+        """
+        model = hashlib.sha256(content).hexdigest()
+        with self.changing() as state:
+            self.expect_welcome(state, model, version, again=again)
+            if state.current == model:
+                return model
+            path = self.path_of(model)
+            _make_folder(path.parent)
+            if not path.exists():
+                write_durably(path, content)
+            history = (*(entry for entry in state.history if entry != model), model)[-NUM_KEPT:]
+            refused = {key: reason for key, reason in state.refused.items() if key != model}
+            changed = dataclasses.replace(state, history=history, probation=True, failed_starts=0, refused=refused)
+            self._write(changed)
+        return model
+
+    def expect_welcome(self, state: StoreState, model: str, version: int, *, again: bool) -> None:
+        """Raises what `add` raises for a model that must not come back or is too old."""
+        if model in state.refused and not again:
+            raise ModelError(
+                f"The model {model[:12]} was tried before and refused: {state.refused[model]} Convert a better one, or "
+                "install --again."
+            )
+        if version < state.floor and model not in state.history:
+            raise SignatureError(
+                f"The model has version {version}, but this device had version {state.floor} already and takes no "
+                "older one. Sign it with a higher version, or go back with: edge-runtime rollback."
+            )
+
+    def rollback(
+        self, reason: str | None = None, expected: str | None = None, wait_s: float = LOCK_WAIT_S
+    ) -> StoreState:
+        """Goes back to the model before; with a ``reason``, the one left is remembered as refused.
+
+        With ``expected``, only that model is left: when another came into use meanwhile, that one stays, and the
+        expected one is no longer one to go back to.
+
+        Raises:
+            MissingInputError: there is none before.
+            EdgeRuntimeError: it cannot be written, or another change holds the store for ``wait_s`` seconds.
+        """
+        with self.changing(wait_s) as state:
+            left = state.current if expected is None else expected
+            refused = dict(state.refused) if reason is None else {**state.refused, left: reason}
+            if left != state.current:
+                history = tuple(entry for entry in state.history if entry != left)
+                changed = dataclasses.replace(state, history=history, refused=refused)
+            elif len(state.history) < 2:
+                raise MissingInputError(
+                    f"There is no model before {state.current[:12]}, so nothing can be rolled back; install one."
+                )
+            else:
+                changed = StoreState(history=state.history[:-1], refused=refused, floor=state.floor)
+            self._write(changed)
+        return changed
+
+    def accept(self, model: str, version: int = 0) -> None:
+        """Ends the probation of ``model`` when it is still the one in use; older versions are refused from now on."""
+        with self.changing() as state:
+            if state.current == model and (state.probation or state.failed_starts):
+                floor = max(state.floor, version)
+                self._write(dataclasses.replace(state, probation=False, failed_starts=0, floor=floor))
+
+    def count_start(self, model: str, change: int, wait_s: float = LOCK_WAIT_S) -> StoreState:
+        """Notes that a run of a model on probation began (+1) or ended well (-1); the new state."""
+        with self.changing(wait_s) as state:
+            if state.current == model and state.probation:
+                state = dataclasses.replace(state, failed_starts=max(0, state.failed_starts + change))
+                self._write(state)
+        return state
+
+    @contextlib.contextmanager
+    def changing(self, wait_s: float = LOCK_WAIT_S) -> Iterator[StoreState]:
+        """Holds the store's lock; gives the state. Removes what a killed installation left behind.
+
+        Raises:
+            EdgeRuntimeError: this user may not change the store, or another change holds it for ``wait_s`` seconds.
+        """
+        _make_folder(self.folder)
+        with only_change_in(self.folder, wait_s):
+            state = self.state()
+            self._sweep(state)
+            yield state
+
+    def _sweep(self, state: StoreState) -> None:
+        """Removes what nobody needs any more; by exact names, for a store may lie among files that are not ours."""
+        kept = {self.path_of(model).name for model in state.history}
+        with contextlib.suppress(OSError):
+            for path in self.folder.iterdir():
+                if _UNFINISHED_STATE.fullmatch(path.name):
+                    path.unlink()
+            for path in (self.folder / "models").iterdir():
+                is_old = _MODEL.fullmatch(path.name) and path.name not in kept
+                if is_old or _UNFINISHED_MODEL.fullmatch(path.name):
+                    path.unlink()
+
+    def _write(self, state: StoreState) -> None:
+        text = json.dumps(dataclasses.asdict(state), indent=2, sort_keys=True)
+        write_durably(self.state_path, f"{text}\n".encode())
+        self._sweep(state)
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise EdgeRuntimeError(
+            f"The folder {folder} cannot be made ({error.strerror}); try sudo, or set EDGE_RUNTIME_STORE."
+        ) from error
+
+
+def _parse(content: bytes, path: Path) -> StoreState:
+    try:
+        value: Any = json.loads(content)
+        state = StoreState(**{**value, "history": tuple(value["history"])})
+        sound = (
+            state.version == VERSION
+            and len(state.history) > 0
+            and all(name == SHIPPED or (len(name) == 64 and int(name, 16) >= 0) for name in state.history)
+            and isinstance(state.refused, dict)
+            and all(isinstance(reason, str) for reason in state.refused.values())
+            and all(isinstance(number, int) for number in (state.probation, state.failed_starts, state.floor))
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        sound = False
+    if not sound:
+        raise ModelError(
+            f"{path} is damaged or from another version of edge-runtime; expected what install writes (version "
+            f"{VERSION}). Remove it and install the model again."
+        )
+    return state

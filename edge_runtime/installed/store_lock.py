@@ -1,0 +1,74 @@
+"""Lets one change of the store happen at a time, and none wait for another without end.
+
+The lock is on a file of its own that only the store's owner may open: whoever may read the store, as everybody may,
+cannot hold up a service that wants to end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.system.clock import monotonic_s
+
+LOCK = ".lock"
+LOOK_EVERY_S = 0.02
+
+
+@contextlib.contextmanager
+def only_change_in(folder: Path, wait_s: float) -> Iterator[None]:
+    """Holds the lock of the store in ``folder``, which exists, while the block runs.
+
+    Raises:
+        EdgeRuntimeError: this user may not change the store, or another change holds it for ``wait_s`` seconds.
+    """
+    lock = _open(folder)
+    try:
+        _take(lock, folder, wait_s)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _open(folder: Path) -> int:
+    """A descriptor of the lock file, which belongs to whom the folder belongs to, whoever makes it: a service that is
+    no root must be able to open what root's first installation made.
+    """
+    path, flags = folder / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(path, flags)
+        try:
+            lock = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:  # another change made it just now
+            return os.open(path, flags)
+        if os.geteuid() == 0:
+            owner = folder.stat()
+            os.fchown(lock, owner.st_uid, owner.st_gid)
+        return lock
+    except OSError as error:
+        raise EdgeRuntimeError(
+            f"The store {folder} cannot be changed ({LOCK}: {error.strerror}); what was there is unchanged. Check "
+            "space and permissions, or use sudo."
+        ) from error
+
+
+def _take(lock: int, folder: Path, wait_s: float) -> None:
+    until_s = monotonic_s() + wait_s
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if monotonic_s() >= until_s:
+                raise EdgeRuntimeError(
+                    f"The store {folder} has been held by another process for {wait_s:.1f} s, expected a moment; what "
+                    "was there is unchanged. It may be an edge-runtime install that was stopped or waits for a slow "
+                    f"disk; see who: fuser -v {folder / LOCK}. Then try again."
+                ) from error
+        time.sleep(LOOK_EVERY_S)

@@ -1,0 +1,223 @@
+"""Gathers training pictures of one class with the device's own camera, so that training sees what the camera will see.
+
+Blurred frames and those that look like one that was kept already are left out; nothing is ever overwritten, and there
+is a limit to what is written.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.cameras.frame import FrameSource
+from edge_runtime.errors import CameraError, ConfigurationError, UsageError
+from edge_runtime.pixels.preprocess import Image
+from edge_runtime.system.clock import monotonic_s
+
+POLL_S = 0.1
+JPEG_QUALITY = 95
+SHARPNESS_SIDE, THUMBNAIL_SIDE = 320, 16
+NUM_REMEMBERED = 200
+
+
+@dataclass(frozen=True)
+class CollectConfig:
+    """``every_s`` seconds between two pictures of a live camera, None: when asked. ``max_pictures`` None means no end.
+
+    ``max_bytes`` caps what the class's folder holds. ``min_sharpness`` is the variance of the Laplacian at 320 pixels'
+    length, ``min_change`` the mean difference of 16x16 grey thumbnails (0..255) from every picture kept lately.
+    """
+
+    folder: Path
+    label: str
+    every_s: float | None = 1.0
+    max_pictures: int | None = None
+    max_bytes: int = 500_000_000
+    min_sharpness: float = 20.0
+    min_change: float = 4.0
+    give_up_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        plain = self.label.strip() == self.label and self.label.isprintable() and not self.label.startswith(".")
+        if not self.label or not plain or "/" in self.label or "\\" in self.label:
+            raise UsageError(
+                f"--label is {self.label!r}, expected a name that can be a directory's: no slashes, no dot in front, "
+                "no blanks at its ends."
+            )
+        if self.every_s is not None and not 0 <= self.every_s < math.inf:
+            raise UsageError(f"--every is {self.every_s:g}, expected seconds of at least 0.")
+        if self.max_pictures is not None and self.max_pictures < 1:
+            raise UsageError(f"--count is {self.max_pictures}, expected at least 1.")
+        for flag, value in (("--min-sharpness", self.min_sharpness), ("--min-change", self.min_change)):
+            if not math.isfinite(value):
+                raise UsageError(f"{flag} is {value:g}, expected a number such as 4.")
+        if self.max_bytes < 1:
+            raise UsageError(f"--max-mb is {self.max_bytes / 1e6:g}, expected above 0.")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A picture that was written, and how many there are now from this run."""
+
+    file: Path
+    sharpness: float
+    num_kept: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of the frames that were looked at, and why the run ended."""
+
+    num_kept: int
+    num_blurred: int
+    num_alike: int
+    reason: str
+
+
+class Collector:
+    """Judges frames and writes the good ones into ``config.folder``/``config.label``."""
+
+    def __init__(self, config: CollectConfig) -> None:
+        self.config, self.folder = config, config.folder / config.label
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            sizes = [entry.stat().st_size for entry in os.scandir(self.folder) if entry.is_file()]
+        except OSError as error:
+            raise ConfigurationError(
+                f"Pictures cannot be saved in {self.folder} ({error.strerror}); choose a writable --out."
+            ) from error
+        self._num_bytes = sum(sizes)
+        self._number = 0
+        # Also what earlier runs kept: a second visit to the same scene adds nothing.
+        earlier = sorted(self.folder.glob("[0-9]*.jpg"))[-NUM_REMEMBERED:]
+        known = (cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2) for path in earlier)
+        self._thumbnails: deque[NDArray[np.float32]] = deque(
+            (_thumbnail(np.asarray(picture, np.uint8)) for picture in known if picture is not None),
+            maxlen=NUM_REMEMBERED,
+        )
+        self.num_kept = self.num_blurred = self.num_alike = 0
+        self.refusal = ""
+
+    @property
+    def full(self) -> bool:
+        """Whether the folder has reached its limit."""
+        return self._num_bytes >= self.config.max_bytes
+
+    def offer(self, pixels: Image) -> Kept | None:
+        """Writes the (h, w, 3) uint8 BGR frame, or says in ``refusal`` why not.
+
+        Raises:
+            ConfigurationError: the folder cannot be written any more.
+        """
+        sharp, thumbnail = sharpness(pixels), _thumbnail(pixels)
+        if sharp < self.config.min_sharpness:
+            self.num_blurred += 1
+            self.refusal = (
+                f"blurred, or nothing to see: sharpness {sharp:.0f}, expected {self.config.min_sharpness:g} "
+                "(--min-sharpness)"
+            )
+            return None
+        change = min((float(np.abs(thumbnail - known).mean()) for known in self._thumbnails), default=np.inf)
+        if change < self.config.min_change:
+            self.num_alike += 1
+            self.refusal = (
+                f"like one that was kept: change {change:.1f}, expected {self.config.min_change:g} (--min-change); "
+                "move it"
+            )
+            return None
+        file = self._write(pixels)
+        self._thumbnails.append(thumbnail)
+        self.num_kept += 1
+        return Kept(file, sharp, self.num_kept)
+
+    def _write(self, pixels: Image) -> Path:
+        content = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+        temporary = self.folder / f".collect-{os.getpid()}.part"
+        try:
+            temporary.write_bytes(content)
+            while True:
+                self._number += 1
+                file = self.folder / f"{self._number:05d}.jpg"
+                try:
+                    # Takes the name, so that the rename never replaces a picture; memory cards know no hard links.
+                    os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o644))
+                except FileExistsError:
+                    continue
+                os.replace(temporary, file)
+                break
+        except OSError as error:
+            raise ConfigurationError(
+                f"Pictures cannot be saved in {self.folder} ({error.strerror}); free space, or choose another --out."
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._num_bytes += len(content)
+        return file
+
+
+def collect(
+    collector: Collector,
+    source: FrameSource,
+    tell: Callable[[Kept | str], None],
+    is_asked: Callable[[], bool] = lambda: True,
+    should_stop: Callable[[], bool] = lambda: False,
+    clock: Callable[[], float] = monotonic_s,
+) -> Summary:
+    """Goes on until the camera ends, enough is kept or ``should_stop``; ``tell`` hears of each picture and refusal.
+
+    ``is_asked`` is asked before each frame when the configuration has no time between pictures.
+
+    Raises:
+        CameraError: the camera gave no frame for ``give_up_s``.
+    """
+    config = collector.config
+    last_s, seen_s = -np.inf, clock()
+    reason = "stopped"
+    while not should_stop():
+        if config.max_pictures is not None and collector.num_kept >= config.max_pictures:
+            reason = f"{config.max_pictures} pictures are kept"
+            break
+        if collector.full:
+            reason = f"{collector.folder} holds {config.max_bytes / 1e6:g} MB, its limit (--max-mb)"
+            break
+        frame = source.read(POLL_S)
+        now_s = clock()
+        if frame is None:
+            if source.ended:
+                reason = "the camera's pictures end here"
+                break
+            if now_s - seen_s > config.give_up_s:
+                trouble = source.trouble or f"{source.name} is silent; check cable, power and address."
+                raise CameraError(f"No frame within {config.give_up_s:g} s: {trouble}")
+            continue
+        seen_s = now_s
+        is_due = is_asked() if config.every_s is None else not source.live or now_s - last_s >= config.every_s
+        if not is_due:
+            continue
+        kept = collector.offer(frame.pixels)
+        # A refused frame costs no time: the next good one is taken as soon as it comes.
+        last_s = last_s if kept is None else now_s
+        tell(collector.refusal if kept is None else kept)
+    return Summary(collector.num_kept, collector.num_blurred, collector.num_alike, reason)
+
+
+def sharpness(pixels: Image) -> float:
+    """The variance of the Laplacian of a (h, w, 3) uint8 BGR frame shrunk to 320 pixels; 100 is sharp, 10 is not."""
+    scale = min(1.0, SHARPNESS_SIDE / max(pixels.shape[:2]))
+    size_wh = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+    grey = cv2.cvtColor(cv2.resize(pixels, size_wh, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
+
+
+def _thumbnail(pixels: Image) -> NDArray[np.float32]:
+    small = cv2.resize(pixels, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
+    return cast(NDArray[np.float32], cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32))

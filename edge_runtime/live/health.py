@@ -1,0 +1,173 @@
+"""Decides whether a camera's frames may be believed, and says why not in words.
+
+Pure: it is told of frames and of silence with their times, opens nothing and reads no clock. Its answers are a
+condition (for an event) and whether a frame may be given a label; it never makes up a frame or a label.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_runtime.pixels.preprocess import Image
+
+
+@dataclass(frozen=True)
+class HealthConfig:
+    """After how many seconds each fault is believed; the rate counts as collapsed below ``slow_fraction`` of the
+    usual.
+    """
+
+    start_s: float = 10.0
+    no_camera_s: float = 1.5
+    frozen_s: float = 5.0
+    one_colour_s: float = 1.0
+    stale_s: float = 1.5
+    slow_window_s: float = 5.0
+    slow_fraction: float = 0.5
+
+
+@dataclass(frozen=True)
+class Condition:
+    """``state`` is starting, ok, degraded, no_camera, stale, black or frozen; ``reason`` explains it to people."""
+
+    state: str
+    reason: str
+
+
+STARTING = Condition("starting", "waiting for the first frame")
+OK = Condition("ok", "fresh frames arrive")
+# A night scene has texture; a covered lens, a saturated sensor or a test colour has almost none, in any channel.
+ONE_COLOUR_DEVIATION = 2.0
+SAMPLE_SIDE = 48
+
+
+class Health:
+    """One camera's state; ``now_s`` is monotonic time everywhere."""
+
+    def __init__(self, now_s: float, config: HealthConfig | None = None) -> None:
+        self.config = config or HealthConfig()
+        self._start_s = now_s
+        self._arrived_s: float | None = None
+        self._fresh_s = now_s
+        self._trouble = ""
+        self._age_ms = 0.0
+        self._fingerprint: int | None = None
+        self._same_since_s = now_s
+        self._one_colour_since_s: float | None = None
+        self._one_colour_reason = ""
+        self._rate = _Rate(self.config.slow_window_s)
+
+    def frame(self, pixels: Image, fingerprint: int | None, captured: int, now_s: float) -> bool:
+        """Judges one fresh frame; true when it may be given a label. ``captured`` counts all frames of the camera so
+        far.
+        """
+        self._arrive(captured, now_s)
+        if fingerprint is None or fingerprint != self._fingerprint:
+            self._fingerprint, self._same_since_s = fingerprint, now_s
+        reason = one_colour_reason(pixels)
+        if not reason:
+            self._one_colour_since_s = None
+        elif self._one_colour_since_s is None:
+            self._one_colour_since_s = now_s
+        self._one_colour_reason = reason
+        allowed = not reason and not self._is_frozen(now_s)
+        if not allowed:  # the frame was in time; a label would not have come anyway
+            self.labelled(now_s)
+        return allowed
+
+    def labelled(self, now_s: float) -> None:
+        """Notes that a frame got its label in time."""
+        self._fresh_s, self._age_ms = now_s, 0.0
+
+    def too_old(self, age_ms: float, captured: int, now_s: float) -> None:
+        """Notes a frame that came too late for a label."""
+        self._arrive(captured, now_s)
+        self._age_ms = age_ms
+
+    def silence(self, captured: int, now_s: float, trouble: str = "") -> None:
+        """Notes that no frame came; ``trouble`` is what the camera says about it."""
+        self._trouble = trouble
+        if self._arrived_s is not None:
+            self._rate.add(captured, now_s)
+
+    def condition(self, now_s: float) -> Condition:
+        """The state at ``now_s``, the gravest first."""
+        config = self.config
+        quiet_s = now_s - (self._start_s if self._arrived_s is None else self._arrived_s)
+        if self._arrived_s is None and not self._trouble and quiet_s < config.start_s:
+            return STARTING
+        if self._arrived_s is None or quiet_s > config.no_camera_s:
+            self._rate.forget_window()
+            return Condition("no_camera", self._trouble or f"no frame for {quiet_s:.1f} s; the camera is silent")
+        if self._age_ms and now_s - self._fresh_s > config.stale_s:
+            return Condition(
+                "stale", f"frames arrive {self._age_ms:.0f} ms old; this machine or the network is too slow"
+            )
+        if self._one_colour_since_s is not None and now_s - self._one_colour_since_s >= config.one_colour_s:
+            return Condition("black", self._one_colour_reason)
+        if self._is_frozen(now_s):
+            return Condition("frozen", f"the same picture for {now_s - self._same_since_s:.1f} s; restart the camera")
+        rate, usual = self._rate.now, self._rate.usual
+        if rate is not None and usual is not None and rate < config.slow_fraction * usual:
+            return Condition("degraded", f"low_fps: {rate:.1f} frames a second, usually {usual:.1f}")
+        return OK
+
+    def _arrive(self, captured: int, now_s: float) -> None:
+        gap_s = now_s - self._arrived_s if self._arrived_s is not None else 0.0
+        if gap_s > self.config.no_camera_s:  # a camera that comes back starts with a clean record
+            self._fingerprint, self._one_colour_since_s, self._age_ms, self._fresh_s = None, None, 0.0, now_s
+            self._rate.forget_window()
+        self._arrived_s, self._trouble = now_s, ""
+        self._rate.add(captured, now_s)
+
+    def _is_frozen(self, now_s: float) -> bool:
+        return self._fingerprint is not None and now_s - self._same_since_s >= self.config.frozen_s
+
+
+def one_colour_reason(pixels: Image) -> str:
+    """Why a (h, w, 3) uint8 frame shows nothing, or an empty text when it shows something."""
+    step = max(1, min(pixels.shape[:2]) // SAMPLE_SIDE)
+    sample = pixels[::step, ::step].reshape(-1, 3)
+    if sample[:: max(1, len(sample) // 64)].std(axis=0).max() >= 2 * ONE_COLOUR_DEVIATION:  # the usual frame, cheaply
+        return ""
+    deviation = float(sample.std(axis=0).max())
+    if deviation >= ONE_COLOUR_DEVIATION:
+        return ""
+    mean = float(np.mean(sample))
+    colour = "black" if mean < 24 else "white" if mean > 231 else "one colour"
+    measured = f"mean {mean:.0f} of 255, deviation {deviation:.1f}"
+    return f"the picture is {colour} ({measured}); check lens cap, light and exposure"
+
+
+class _Rate:
+    """Frames a second over a sliding window, and the highest that a whole window ever had (fading over ten minutes)."""
+
+    FADE_S = 600.0
+    SPACING_S = 0.2
+
+    def __init__(self, window_s: float) -> None:
+        self._window_s = window_s
+        self._points: deque[tuple[float, int]] = deque()
+        self.now: float | None = None
+        self.usual: float | None = None
+
+    def add(self, captured: int, now_s: float) -> None:
+        if self._points and now_s - self._points[-1][0] < self.SPACING_S:
+            return
+        elapsed_s = now_s - self._points[-1][0] if self._points else 0.0
+        self._points.append((now_s, captured))
+        while len(self._points) > 2 and now_s - self._points[1][0] >= self._window_s:
+            self._points.popleft()
+        first_s, first = self._points[0]
+        if now_s - first_s < self._window_s:
+            return
+        self.now = (captured - first) / (now_s - first_s)
+        faded = (self.usual or 0.0) * max(0.0, 1.0 - elapsed_s / self.FADE_S)
+        self.usual = max(self.now, faded)
+
+    def forget_window(self) -> None:
+        self._points.clear()
+        self.now = None

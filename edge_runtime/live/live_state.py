@@ -1,0 +1,185 @@
+"""The run as others want to see it at any moment: told by the loop's thread, asked by every other thread.
+
+It keeps what the live page, MQTT and the metrics have in common, and decides when a label may still be shown. It holds
+no pixels.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_runtime.cameras.frame import Frame
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.live.label_changes import LabelChanges
+from edge_runtime.live.results import Counts, Pulse, Result
+from edge_runtime.metrics import percentiles
+from edge_runtime.model.model_file import ModelFile
+from edge_runtime.system.clock import monotonic_s
+
+BELIEVED = ("ok", "degraded")
+LABEL_VALID_S = 2.0
+STALLED_S = 3.0
+RATE_WINDOW_S = 5.0
+NUM_LATENCIES = 300
+NUM_CHANGES = 12
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What to say about the model in use; ``version`` is the start of its hash, ``accuracy`` None when unmeasured."""
+
+    name: str
+    version: str
+    backend: str
+    threshold: float
+    accuracy: float | None
+    num_images: int | None
+    signature: str
+
+
+@dataclass(frozen=True)
+class LabelChange:
+    """The shown label became ``label`` at ``ts`` (wall clock); numbers rise by one."""
+
+    number: int
+    ts: float
+    label: str
+    score: float
+    unknown: bool
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Frames a second over the last seconds."""
+
+    captured: float = 0.0
+    processed: float = 0.0
+    dropped: float = 0.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The run at one moment. ``result`` is None unless its label may be shown as the present one; ``state`` is a
+    health state or "stalled".
+    """
+
+    camera: str
+    state: str
+    reason: str
+    result: Result | None
+    counts: Counts
+    rates: Rates
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    model: ModelFacts | None
+    changes: tuple[LabelChange, ...]
+
+    @property
+    def healthy(self) -> bool:
+        return self.state in BELIEVED
+
+
+def model_facts(classifier: Classifier, signature: str) -> ModelFacts:
+    """The facts of the model that ``classifier`` runs; the accuracy is the one measured with its interpreter."""
+    contract, interpreter = classifier.contract, classifier.interpreter
+    scores = {score.backend: score for score in contract.scores}
+    score = scores.get(interpreter.backend)
+    return ModelFacts(
+        name=contract.spec.name,
+        version=contract.parts.get("model", "")[:12],
+        backend=f"{interpreter.kernels} {interpreter.version}",
+        threshold=classifier.threshold,
+        accuracy=score.accuracy if score else None,
+        num_images=score.num_images if score else None,
+        signature=signature,
+    )
+
+
+class LiveState:
+    """An `Observer` whose `snapshot` may be called from any thread; ``clock`` is monotonic seconds.
+
+    ``signature`` says in words what is known of a model file's signature.
+    """
+
+    def __init__(
+        self,
+        signature: Callable[[ModelFile], str] = lambda model: "not checked",
+        clock: Callable[[], float] = monotonic_s,
+    ) -> None:
+        self._clock, self._signature = clock, signature
+        self._lock = threading.Lock()
+        self._start_s = clock()
+        self._model: ModelFacts | None = None
+        self._result: Result | None = None
+        self._result_s = 0.0
+        self._pulse: Pulse | None = None
+        self._pulses: deque[Pulse] = deque()
+        self._ages_ms: deque[float] = deque(maxlen=NUM_LATENCIES)
+        self._changes: deque[LabelChange] = deque(maxlen=NUM_CHANGES)
+        self._is_change = LabelChanges()
+        self.num_changes = 0
+
+    def model(self, classifier: Classifier) -> None:
+        facts = model_facts(classifier, self._signature(classifier.model))
+        with self._lock:
+            self._model, self._result = facts, None
+
+    def frame(self, frame: Frame, result: Result | None) -> None:
+        now_s = self._clock()
+        with self._lock:
+            self._result, self._result_s = result, now_s
+            if result is None:
+                return
+            self._ages_ms.append(result.age_ms)
+            if self._is_change.add(result.shown, now_s):
+                prediction = result.prediction
+                self.num_changes += 1
+                self._changes.append(
+                    LabelChange(self.num_changes, result.ts, result.shown, prediction.score, prediction.unknown)
+                )
+
+    def pulse(self, pulse: Pulse) -> None:
+        with self._lock:
+            self._pulse = pulse
+            self._pulses.append(pulse)
+            while len(self._pulses) > 2 and pulse.now_s - self._pulses[1].now_s >= RATE_WINDOW_S:
+                self._pulses.popleft()
+
+    def snapshot(self) -> Snapshot:
+        """The run now."""
+        with self._lock:
+            now_s = self._clock()
+            pulse = self._pulse
+            state, reason = (pulse.state, pulse.reason) if pulse else ("starting", "the camera is being opened")
+            silent_s = now_s - (pulse.now_s if pulse else self._start_s)
+            if pulse and silent_s > STALLED_S:
+                state = "stalled"
+                reason = f"the classifier has not answered for {silent_s:.0f} s; the process will have to be restarted"
+            is_current = state in BELIEVED and now_s - self._result_s <= LABEL_VALID_S
+            p50, p95 = percentiles(list(self._ages_ms), (50, 95)) if self._ages_ms else (None, None)
+            return Snapshot(
+                camera=pulse.camera if pulse else "",
+                state=state,
+                reason=reason,
+                result=self._result if is_current else None,
+                counts=pulse.counts if pulse else Counts(),
+                rates=Rates() if state == "stalled" else self._rates(),
+                latency_p50_ms=None if p50 is None else float(p50),
+                latency_p95_ms=None if p95 is None else float(p95),
+                model=self._model,
+                changes=tuple(self._changes),
+            )
+
+    def _rates(self) -> Rates:
+        if len(self._pulses) < 2:
+            return Rates()
+        first, last = self._pulses[0], self._pulses[-1]
+        seconds = max(last.now_s - first.now_s, 1e-9)
+        return Rates(
+            (last.counts.captured - first.counts.captured) / seconds,
+            (last.counts.processed - first.counts.processed) / seconds,
+            (last.counts.dropped - first.counts.dropped) / seconds,
+        )

@@ -1,0 +1,217 @@
+"""The live loop: the newest frame, judged, classified, steadied, and handed to the sinks with its age.
+
+It never waits for anything but the camera, never labels a frame older than the limit, and accounts for every frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.errors import CameraError, UsageError
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.live.health import OK, STARTING, Condition, Health, HealthConfig
+from edge_runtime.live.observers import Observer, Sink
+from edge_runtime.live.results import Counts, Event, Pulse, Result, Status
+from edge_runtime.live.smoothing import Hold, Smoother
+from edge_runtime.live.timings import Timings
+from edge_runtime.system.clock import monotonic_s, wall_time_s
+from edge_runtime.system.memory import pss_mb
+
+POLL_S = 0.25
+PULSE_S = 0.2
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """``max_age_ms`` and the health checks hold for live cameras only; ``max_frames`` None means no end.
+
+    ``give_up_s`` is how long the first frame of a live camera may take before CameraError; later outages are waited
+    out.
+    """
+
+    max_age_ms: float = 500.0
+    max_frames: int | None = None
+    hold: Hold | None = None
+    give_up_s: float = 30.0
+    health: HealthConfig = field(default_factory=HealthConfig)
+
+    def __post_init__(self) -> None:
+        if not self.max_age_ms > 0:
+            raise UsageError(f"--max-age-ms is {self.max_age_ms:g}, expected a number of milliseconds above 0.")
+        if self.max_frames is not None and self.max_frames < 1:
+            raise UsageError(f"--frames is {self.max_frames}, expected at least 1.")
+        if not self.give_up_s > 0:
+            raise UsageError(f"--give-up-s is {self.give_up_s:g}, expected seconds above 0, or inf for never.")
+
+
+class Loop:
+    """One camera, one classifier, one sink; ``clock`` is monotonic seconds.
+
+    ``between_frames`` is called before every frame and every 0.25 s without one, with the numbers of labels given so
+    far and of frames whose label came too late. A classifier that it returns is used from the next frame on; while the
+    loop hangs, it is not called.
+    ``observer`` sees every judged frame and a `Pulse` at least every 0.25 s.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        source: FrameSource,
+        sink: Sink,
+        config: LoopConfig,
+        clock: Callable[[], float] = monotonic_s,
+        between_frames: Callable[[int, int], Classifier | None] = lambda num_labels, num_late: None,
+        observer: Observer | None = None,
+    ) -> None:
+        self._observer, self._next_pulse_s = observer, -1.0
+        self._between_frames = between_frames
+        self._classifier, self._source, self._sink, self.config, self._clock = classifier, source, sink, config, clock
+        self._smoother = Smoother(config.hold) if config.hold else None
+        self._timings = Timings()
+        self._start_s = clock()
+        self._health = Health(self._start_s, config.health)
+        self._condition = STARTING
+        self._processed = self._refused = self._too_old = self._in_hand = self._labels = self._late = 0
+
+    def run(self, should_stop: Callable[[], bool] = lambda: False) -> Status:
+        """Runs until the camera ends, ``max_frames`` labels are given or ``should_stop``; the status is also sent to
+        the sink.
+
+        Raises:
+            CameraError: a live camera gave no frame at all within ``give_up_s``.
+        """
+        if self._observer is not None:
+            self._observer.model(self._classifier)
+        while not should_stop() and (self.config.max_frames is None or self._labels < self.config.max_frames):
+            self._use(self._between_frames(self._labels, self._late))
+            frame = self._source.read(POLL_S)
+            now_s = self._clock()
+            if frame is None:
+                if self._source.ended:
+                    break
+                self._wait(now_s)
+            else:
+                self._in_hand = 1
+                self._take(frame, now_s)
+                self._in_hand = 0
+            if self._observer is not None and now_s >= self._next_pulse_s:
+                self._pulse(self._observer, now_s)
+        status = self.status()
+        self._sink.status(status)
+        return status
+
+    def counts(self) -> Counts:
+        """Where every frame went so far."""
+        source = self._source.counts()
+        return Counts(
+            captured=source.captured,
+            processed=self._processed,
+            dropped=source.dropped + self._too_old,
+            in_flight=source.waiting + self._in_hand,
+            refused=self._refused,
+            too_old=self._too_old,
+            bad=source.bad,
+            restarts=source.restarts,
+        )
+
+    def status(self) -> Status:
+        """The state of the run at this moment."""
+        seconds = max(self._clock() - self._start_s, 1e-9)
+        stages = self._timings.summary()
+        age = stages.pop("age", None)
+        return Status(
+            ts=wall_time_s(),
+            camera=self._source.name,
+            backend=f"{self._classifier.interpreter.kernels} {self._classifier.interpreter.version}",
+            seconds=seconds,
+            fps=self._labels / seconds,
+            counts=self.counts(),
+            age=age,
+            stages=stages,
+            memory_mb=pss_mb(self._source.pids),
+        )
+
+    def _use(self, classifier: Classifier | None) -> None:
+        if classifier is None:
+            return
+        self._classifier = classifier
+        if self._smoother is not None:  # the votes were another model's
+            self._smoother.reset()
+        if self._observer is not None:
+            self._observer.model(classifier)
+
+    def _pulse(self, observer: Observer, now_s: float) -> None:
+        self._next_pulse_s = now_s + PULSE_S
+        condition = self._health.condition(now_s) if self._source.live else OK
+        observer.pulse(Pulse(now_s, self._source.name, condition.state, condition.reason, self.counts()))
+
+    def _wait(self, now_s: float) -> None:
+        captured = self._source.counts().captured
+        if self._source.live and captured == 0 and now_s - self._start_s > self.config.give_up_s:
+            trouble = self._source.trouble or f"{self._source.name} is silent; check cable, power and address."
+            raise CameraError(f"No frame within {self.config.give_up_s:g} s: {trouble}")
+        self._health.silence(captured, now_s, self._source.trouble)
+        self._tell(self._health.condition(now_s))
+
+    def _take(self, frame: Frame, now_s: float) -> None:
+        if self._source.live:
+            captured, age_ms = self._source.counts().captured, (now_s - frame.captured_s) * 1e3
+            if age_ms > self.config.max_age_ms:
+                self._discard(age_ms, captured, now_s)
+                return
+            allowed = self._health.frame(frame.pixels, frame.fingerprint, captured, now_s)
+            self._tell(self._health.condition(now_s))
+            if not allowed:
+                self._processed += 1
+                self._refused += 1
+                if self._observer is not None:
+                    self._observer.frame(frame, None)
+                return
+        started_s = self._clock()
+        prediction = self._classifier.classify(frame)
+        finished_s = self._clock()
+        age_ms = (finished_s - frame.captured_s) * 1e3
+        self._timings.add("wait", (started_s - frame.captured_s) * 1e3)
+        self._timings.add("classify", (finished_s - started_s) * 1e3)
+        if self._source.live and age_ms > self.config.max_age_ms:
+            self._late += 1
+            self._discard(age_ms, self._source.counts().captured, finished_s)
+            return
+        self._timings.add("age", age_ms)
+        self._health.labelled(finished_s)
+        self._processed += 1
+        self._labels += 1
+        self._in_hand = 0
+        ts = wall_time_s()
+        held = self._steady(prediction.label, ts)
+        classify_ms = (finished_s - started_s) * 1e3
+        result = Result(frame.seq, ts, age_ms, prediction, self.counts().dropped, frame.name, held, classify_ms)
+        self._sink.result(result)
+        if self._observer is not None:
+            self._observer.frame(frame, result)
+        self._timings.add("write", (self._clock() - finished_s) * 1e3)
+
+    def _discard(self, age_ms: float, captured: int, now_s: float) -> None:
+        self._too_old += 1
+        self._health.too_old(age_ms, captured, now_s)
+        self._tell(self._health.condition(now_s))
+
+    def _steady(self, label: str, ts: float) -> str | None:
+        if self._smoother is None:
+            return None
+        before = self._smoother.label
+        if self._smoother.add(label):
+            hold = self._smoother.hold
+            reason = f"{hold.votes} of {hold.window} frames say so" + (f", before it was {before}" if before else "")
+            self._sink.event(Event(ts, "label", str(self._smoother.label), reason))
+        return self._smoother.label or ""
+
+    def _tell(self, condition: Condition) -> None:
+        if condition.state == self._condition.state:
+            return
+        self._condition = condition
+        if self._smoother is not None and condition.state not in ("ok", "degraded"):
+            self._smoother.reset()
+        self._sink.event(Event(wall_time_s(), "camera", condition.state, condition.reason))

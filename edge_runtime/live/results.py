@@ -1,0 +1,105 @@
+"""What the runtime tells the world, as frozen values: a label for a frame, an event, a summary. Sinks turn them into
+text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_runtime.inference.postprocess import Prediction
+
+
+@dataclass(frozen=True)
+class Result:
+    """The label of one frame.
+
+    Args:
+        seq: the frame's number, counted where frames are captured.
+        ts: wall-clock time of the result, seconds since 1970 UTC.
+        age_ms: from the frame's capture to the result, by the monotonic clock.
+        prediction: the classes and their scores.
+        dropped: frames captured so far that were never classified.
+        name: the file that the frame came from, or empty.
+        held: the steadied label when smoothing is on, else None.
+        classify_ms: how long the classifier took, preprocessing included.
+    """
+
+    seq: int
+    ts: float
+    age_ms: float
+    prediction: Prediction
+    dropped: int
+    name: str = ""
+    held: str | None = None
+    classify_ms: float = 0.0
+
+    @property
+    def shown(self) -> str:
+        """The label to show: the steadied one when smoothing is on (empty while undecided), else the prediction's."""
+        return self.prediction.label if self.held is None else self.held
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something changed. ``kind`` is "camera" (``state`` is a health state), "label" (``state`` is the new label), or
+    the output that ``state`` is about: "recorder", "mqtt", "log".
+    """
+
+    ts: float
+    kind: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Milliseconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Where the frames went; ``captured == processed + dropped + in_flight`` always.
+
+    ``processed`` were looked at by the main loop, ``refused`` of them (black, frozen) got no label. ``dropped`` were
+    replaced by a newer frame or were too old (``too_old`` of them). ``bad`` pictures could not be decoded and were
+    never captured. ``restarts`` counts capture processes that had to be replaced.
+    """
+
+    captured: int = 0
+    processed: int = 0
+    dropped: int = 0
+    in_flight: int = 0
+    refused: int = 0
+    too_old: int = 0
+    bad: int = 0
+    restarts: int = 0
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """A sign of life of the loop, a few times a second: the camera's health at ``now_s`` (monotonic) and the counts."""
+
+    now_s: float
+    camera: str
+    state: str
+    reason: str
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run went so far: counts, rate, percentiles of the frame age and of every stage, memory of all processes."""
+
+    ts: float
+    camera: str
+    backend: str
+    seconds: float
+    fps: float
+    counts: Counts
+    age: Percentiles | None
+    stages: dict[str, Percentiles]
+    memory_mb: float | None

@@ -1,0 +1,131 @@
+"""Recorded frames with the input and output bytes that they must give, and their form inside the model file.
+
+Written as an .npz of stored arrays in one canonical form (`appended_zip`), so that the same goldens are the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import read_array, write_array
+from numpy.typing import NDArray
+
+from edge_runtime.contract import Contract
+from edge_runtime.errors import ModelError
+from edge_runtime.model.appended_zip import split_zip, write_zip
+from edge_runtime.pixels.preprocess import Image
+
+# A file cannot make the device fill its memory by asking for many repeats.
+MAX_SIDE = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Goldens:
+    """``pictures``: n pictures (h, w, 3) uint8 BGR of any sizes, each pixel of which stands for ``repeats`` (n,) uint8
+    squared of its `frames`, so that a frame much larger than the input costs few bytes.
+
+    ``input_digests`` (n, 32) uint8 are the `input_digest` of each frame's input tensor; ``outputs`` (n, classes) in the
+    tensor's stored dtype as the kernels named ``kernels`` gave them; ``reference_outputs`` likewise for the reference
+    kernels, on which every interpreter in ``reference_backends`` gave these very bytes.
+    """
+
+    pictures: tuple[Image, ...]
+    repeats: NDArray[np.uint8]
+    input_digests: NDArray[np.uint8]
+    outputs: NDArray[Any]
+    reference_outputs: NDArray[Any]
+    kernels: str
+    reference_backends: tuple[str, ...]
+
+    @property
+    def frames(self) -> tuple[Image, ...]:
+        """The n frames (h, w, 3) uint8 BGR."""
+        return tuple(map(repeated, self.pictures, self.repeats.tolist()))
+
+
+def repeated(picture: Image, times: int) -> Image:
+    """The (h, w, 3) picture with every pixel ``times`` times in both directions."""
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
+
+
+def input_digest(input_tensor: NDArray[Any]) -> NDArray[np.uint8]:
+    """The SHA-256 of an input tensor's bytes as (32,) uint8."""
+    return np.frombuffer(hashlib.sha256(input_tensor.tobytes()).digest(), np.uint8)
+
+
+def goldens_to_npz(goldens: Goldens) -> bytes:
+    """The content of ``golden.npz``; `numpy.load` reads it too."""
+    arrays: dict[str, NDArray[Any]] = {f"picture_{index:02}": picture for index, picture in enumerate(goldens.pictures)}
+    arrays["repeats"] = goldens.repeats
+    arrays["input_digests"] = goldens.input_digests
+    arrays["outputs"] = goldens.outputs
+    arrays["reference_outputs"] = goldens.reference_outputs
+    arrays["kernels"] = np.array(goldens.kernels)
+    arrays["reference_backends"] = np.array(goldens.reference_backends)
+    return write_zip({f"{name}.npy": _to_npy(array) for name, array in arrays.items()})
+
+
+def goldens_from_npz(content: bytes, contract: Contract) -> Goldens:
+    """The Goldens that `goldens_to_npz` wrote.
+
+    Raises:
+        ModelError: an array is missing, is not what the contract's tensors say, or is no picture.
+    """
+    _, members = split_zip(content, "golden.npz")
+    arrays = {name.removesuffix(".npy"): _from_npy(name, data) for name, data in members.items()}
+    pictures = tuple(array for name, array in sorted(arrays.items()) if name.startswith("picture_"))
+    num, given = len(pictures), contract.output_tensor
+    expected = {
+        "repeats": ((num,), "uint8"),
+        "input_digests": ((num, 32), "uint8"),
+        "outputs": ((num, given.shape[1]), given.dtype),
+        "reference_outputs": ((num, given.shape[1]), given.dtype),
+    }
+    for name, (shape, dtype) in expected.items():
+        array = arrays.get(name)
+        if array is None or array.shape != shape or array.dtype != dtype:
+            found = "missing" if array is None else f"{array.shape} {array.dtype}"
+            raise ModelError(f"golden.npz: {name} is {found}, expected {shape} {dtype}. Convert the model again.")
+    if not pictures or any(each.ndim != 3 or each.shape[2] != 3 or each.dtype != np.uint8 for each in pictures):
+        raise ModelError(
+            f"golden.npz has {num} pictures, expected at least 1, each (h, w, 3) uint8. Convert the model again."
+        )
+    sides = [max(picture.shape) * times for picture, times in zip(pictures, arrays["repeats"].tolist(), strict=True)]
+    if not all(0 < side <= MAX_SIDE for side in sides):
+        raise ModelError(
+            f"golden.npz has frames with sides of up to {max(sides)} pixels, expected 1 to {MAX_SIDE}. "
+            "Convert the model again."
+        )
+    if "kernels" not in arrays or arrays["kernels"].dtype.kind != "U" or arrays["kernels"].shape != ():
+        raise ModelError("golden.npz does not name the kernels that it was recorded with. Convert the model again.")
+    backends = arrays.get("reference_backends")
+    if backends is None or backends.dtype.kind != "U" or backends.ndim != 1:
+        raise ModelError("golden.npz does not name the interpreters of its reference outputs. Convert the model again.")
+    return Goldens(
+        pictures,
+        arrays["repeats"],
+        arrays["input_digests"],
+        arrays["outputs"],
+        arrays["reference_outputs"],
+        str(arrays["kernels"]),
+        tuple(map(str, backends)),
+    )
+
+
+def _to_npy(array: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    whole = np.ascontiguousarray(array) if array.ndim else array
+    write_array(stream, whole, version=(1, 0), allow_pickle=False)  # type: ignore[no-untyped-call]
+    return stream.getvalue()
+
+
+def _from_npy(name: str, data: bytes) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = read_array(io.BytesIO(data), allow_pickle=False)  # type: ignore[no-untyped-call]
+    except (ValueError, MemoryError, SyntaxError, OverflowError) as error:
+        raise ModelError(f"golden.npz: {name} is no array ({error}). Convert the model again.") from error
+    return array

@@ -1,0 +1,184 @@
+"""Opens a .tflite file: verifies every byte, then hands out its contract and goldens; the only writer of such files.
+
+Bytes are read once; what was hashed is what the interpreter gets. Nothing of a file that fails a check is handed out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from edge_runtime.contract import Contract, contract_from_json, to_json
+from edge_runtime.errors import MissingInputError, ModelError, UsageError
+from edge_runtime.model.appended_zip import split_zip, write_zip
+from edge_runtime.model.goldens import Goldens, goldens_from_npz, goldens_to_npz
+from edge_runtime.model.signatures import Signature, require_trusted, split_signature
+
+__all__ = ["Goldens", "ModelFile", "default_model", "open_model", "read_model", "shipped_models", "write_model"]
+
+MAX_MODEL_BYTES = 512 * 1024 * 1024
+MODEL, LABELS, GOLDENS, CONTRACT = "model", "labels.txt", "golden.npz", "contract.json"
+_DEFAULT_MODEL = Path(__file__).parents[1] / "models" / "default.tflite"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A verified model. ``flatbuffer`` is what the interpreter gets; ``golden_npz`` the stored goldens or None.
+
+    ``assumptions`` says in words what a foreign file left open; empty for our own files. ``signature`` is what the file
+    carries, ``is_trusted`` whether it was verified with a key that this device trusts.
+    """
+
+    path: Path | None
+    flatbuffer: bytes = dataclasses.field(repr=False)
+    contract: Contract
+    golden_npz: bytes | None = dataclasses.field(repr=False)
+    assumptions: tuple[str, ...]
+    signature: Signature | None = None
+    is_trusted: bool = False
+
+    @cached_property
+    def goldens(self) -> Goldens | None:
+        """The recorded frames, parsed on first use; ModelError when they contradict the contract."""
+        return None if self.golden_npz is None else goldens_from_npz(self.golden_npz, self.contract)
+
+
+def default_model() -> Path:
+    """The path of the small model that comes with this package.
+
+    Raises:
+        MissingInputError: the installation lacks it.
+    """
+    if not _DEFAULT_MODEL.is_file():
+        raise MissingInputError(
+            f"There is no {_DEFAULT_MODEL}: the installation is incomplete. Name a model: --model FILE."
+        )
+    return _DEFAULT_MODEL
+
+
+def shipped_models() -> dict[str, Path]:
+    """The paths of all models that come with this package by name, the default one first."""
+    paths = sorted(_DEFAULT_MODEL.parent.glob("*.tflite"), key=lambda path: (path != _DEFAULT_MODEL, path.name))
+    return {path.stem: path for path in paths}
+
+
+def open_model(path: str | Path, labels: str | Path | None = None) -> ModelFile:
+    """The verified model at ``path``; ``labels``, a text file with one label a line, is for models without a contract.
+
+    Raises:
+        MissingInputError: there is no such model or label file.
+        ModelError: the file is damaged or contradicts itself, or is foreign and has no labels that fit.
+        UsageError: ``labels`` was given for a model that has a contract.
+        SignatureError: a key is trusted on this device and the file is not signed with it; the models that come with
+            this package are as trusted as the package.
+    """
+    path = Path(path)
+    label_text = None
+    if labels is not None:
+        try:
+            label_text = _read(Path(labels), "label file").decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ModelError(
+                f"The label file {labels} is not UTF-8 text ({error}); expected one label a line."
+            ) from error
+    content = _read(path, "model")
+    verified = require_trusted(content, path.name) if path.parent != _DEFAULT_MODEL.parent else None
+    model = read_model(content, path.name, label_text, path)
+    return dataclasses.replace(model, is_trusted=verified is not None)
+
+
+def read_model(content: bytes, name: str, label_text: str | None = None, path: Path | None = None) -> ModelFile:
+    """The verified model in ``content``; ``name`` is for error texts, ``label_text`` for models without a contract.
+
+    Raises: as `open_model`, but signatures are not judged.
+    """
+    content, signature = split_signature(content, name)
+    if CONTRACT.encode() in content or GOLDENS.encode() in content:
+        if label_text is not None:
+            raise UsageError(f"{name} carries its own labels in its contract; leave out --labels.")
+        return dataclasses.replace(_read_ours(content, name, path), signature=signature)
+    from edge_runtime.model.foreign_model import assume_contract
+
+    contract, assumptions = assume_contract(content, name, label_text)
+    return ModelFile(path, content, contract, None, assumptions, signature)
+
+
+def write_model(flatbuffer: bytes, contract: Contract, goldens: Goldens | None) -> bytes:
+    """The bytes of a model file: ``flatbuffer``, then the zip of its parts; ``contract.parts`` is filled in here.
+
+    The same arguments always give the same bytes, and those were read back and verified.
+    """
+    members = {LABELS: _label_text(contract)}
+    if goldens is not None:
+        members[GOLDENS] = goldens_to_npz(goldens)
+    parts = {MODEL: _sha256(flatbuffer), **{name: _sha256(content) for name, content in members.items()}}
+    members[CONTRACT] = to_json(dataclasses.replace(contract, parts=parts)).encode()
+    content = flatbuffer + write_zip(members, len(flatbuffer))
+    # Parses the goldens too: what is written is what a device will accept.
+    _ = read_model(content, contract.spec.name).goldens
+    return content
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_MODEL_BYTES + 1)
+    except FileNotFoundError as error:
+        raise MissingInputError(f"There is no {what} {path}; check the path.") from error
+    except OSError as error:
+        raise ModelError(f"The {what} {path} cannot be read ({error.strerror}); expected a readable file.") from error
+    if len(content) > MAX_MODEL_BYTES:
+        raise ModelError(f"The {what} {path} has more than {MAX_MODEL_BYTES} bytes, the most that is read.")
+    return content
+
+
+def _read_ours(content: bytes, name: str, path: Path | None) -> ModelFile:
+    flatbuffer, members = split_zip(content, name)
+    if list(members) not in ([LABELS, GOLDENS, CONTRACT], [LABELS, CONTRACT]):
+        raise ModelError(
+            f"{name} has the parts {list(members)}, expected {LABELS}, {GOLDENS}, {CONTRACT}. Convert it again."
+        )
+    contract = _read_contract(members[CONTRACT], name)
+    parts = {MODEL: flatbuffer, **{part: data for part, data in members.items() if part != CONTRACT}}
+    if contract.parts.keys() != parts.keys():
+        raise ModelError(
+            f"{name} has the parts {sorted(parts)} but its contract lists {sorted(contract.parts)}. Convert it again."
+        )
+    for part, data in parts.items():
+        found, expected = _sha256(data), contract.parts[part]
+        if found != expected:
+            raise ModelError(
+                f"{name} is damaged: its part {part!r} has SHA-256 {found}, its contract says {expected}. "
+                "Copy the file again, or convert the model again."
+            )
+    if members[LABELS] != _label_text(contract):
+        raise ModelError(
+            f"{name}: {LABELS} and the contract's labels {contract.spec.labels} differ. Convert the model again."
+        )
+    return ModelFile(path, flatbuffer, contract, members.get(GOLDENS), ())
+
+
+def _read_contract(content: bytes, name: str) -> Contract:
+    try:
+        contract = contract_from_json(content.decode())
+        canonical = to_json(contract).encode() == content
+    except ModelError:
+        raise
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise ModelError(
+            f"{name}: {CONTRACT} cannot be read ({error}). Copy the file again, or convert again."
+        ) from error
+    if not canonical:
+        raise ModelError(f"{name}: {CONTRACT} is not in the form that convert writes. Convert the model again.")
+    return contract
+
+
+def _label_text(contract: Contract) -> bytes:
+    return "".join(label + "\n" for label in contract.spec.labels).encode()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

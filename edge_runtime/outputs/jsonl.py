@@ -1,0 +1,85 @@
+"""JSON lines: one object a line for other programs, each with a version and a type, flushed at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from edge_runtime.live.results import Event, Result, Status
+from edge_runtime.outputs.stdout import Outlet
+
+VERSION = 1
+
+
+class JsonLinesSink:
+    """Writes results, events and the status as lines of JSON to ``out``."""
+
+    def __init__(self, out: Outlet) -> None:
+        self._out = out
+
+    def result(self, result: Result) -> None:
+        self._write(result_object(result))
+
+    def event(self, event: Event) -> None:
+        self._write(event_object(event))
+
+    def status(self, status: Status) -> None:
+        self._write(status_object(status))
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._out.write(json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+
+
+def result_object(result: Result) -> dict[str, Any]:
+    """The JSON object of a result; ``name`` and ``held`` only where they mean something."""
+    prediction = result.prediction
+    line = {
+        "v": VERSION,
+        "type": "prediction",
+        "seq": result.seq,
+        "ts": round(result.ts, 3),
+        "age_ms": round(result.age_ms, 2),
+        "label": prediction.label,
+        "score": round(prediction.score, 6),
+        "top": [{"label": entry.label, "score": round(entry.score, 6)} for entry in prediction.top],
+        "dropped": result.dropped,
+    }
+    if result.name:
+        line["name"] = result.name
+    if result.held is not None:
+        line["held"] = result.held
+    return line
+
+
+def event_object(event: Event) -> dict[str, Any]:
+    """The JSON object of an event."""
+    return {
+        "v": VERSION,
+        "type": "event",
+        "ts": round(event.ts, 3),
+        "event": event.kind,
+        "state": event.state,
+        "reason": event.reason,
+    }
+
+
+def status_object(status: Status) -> dict[str, Any]:
+    """The JSON object of a status; times in milliseconds, memory in 10^6 bytes."""
+    return {
+        "v": VERSION,
+        "type": "status",
+        "ts": round(status.ts, 3),
+        "camera": status.camera,
+        "backend": status.backend,
+        "seconds": round(status.seconds, 3),
+        "fps": round(status.fps, 2),
+        **dataclasses.asdict(status.counts),
+        "age_ms": _rounded(dataclasses.asdict(status.age)) if status.age else None,
+        "stages_ms": {name: _rounded(dataclasses.asdict(values)) for name, values in status.stages.items()},
+        "memory_mb": status.memory_mb,
+    }
+
+
+def _rounded(values: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in values.items()}

@@ -1,0 +1,1 @@
+"""Results to an MQTT broker, and Home Assistant's discovery. Never holds up a label; the extra `mqtt`."""

@@ -1,0 +1,90 @@
+"""Where ``--mqtt`` publishes, read once into a value; standard library only."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from edge_runtime.errors import ConfigurationError, MissingInputError, UsageError
+from edge_runtime.system.secrets_file import read_password
+
+PASSWORD_VARIABLE = "EDGE_RUNTIME_MQTT_PASSWORD"
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+FORMS = "mqtts://[USER@]HOST[:PORT][/PREFIX]"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MqttConfig:
+    """A broker and the topic ``prefix`` below which everything is published. With ``tls`` the certificate and the host
+    name are always checked; ``ca_file`` None means the system's authorities.
+    """
+
+    host: str
+    port: int
+    tls: bool
+    prefix: str
+    user: str | None = None
+    password: str | None = None
+    ca_file: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The broker for logs and messages, without user and password."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
+
+    def topic(self, name: str) -> str:
+        return f"{self.prefix}/{name}"
+
+
+def mqtt_config(address: str, password_file: str | None = None, ca_file: str | None = None) -> MqttConfig:
+    """The configuration that ``--mqtt`` and its companions describe; the password comes from the file, else from
+    EDGE_RUNTIME_MQTT_PASSWORD.
+
+    Raises:
+        UsageError: the address is malformed.
+        MissingInputError: no such password or authority file.
+        ConfigurationError: settings that cannot work together, or a password where others can read it.
+    """
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"--mqtt has a port that is no number from 0 to 65535, expected {FORMS}.") from error
+    if parts.password is not None:
+        raise ConfigurationError(
+            "The password stands in the --mqtt address, where every process list shows it; put it into a file for "
+            f"--mqtt-password-file, or into {PASSWORD_VARIABLE}."
+        )
+    if parts.scheme not in PORTS or not parts.hostname or parts.query or parts.fragment:
+        raise UsageError(f"--mqtt is {address!r}, expected {FORMS}.")
+    prefix = unquote(parts.path).strip("/") or f"edge-runtime/{socket.gethostname()}"
+    if re.search(r"[+#\0]|//", prefix) or len(prefix.encode()) > 200:
+        raise UsageError(f"The MQTT prefix is {prefix!r}, expected topic levels without + and #, such as home/door.")
+    if ca_file is not None and parts.scheme != "mqtts":
+        raise ConfigurationError("--mqtt-ca is for mqtts://, but the address says mqtt://, which checks nothing.")
+    if ca_file is not None and not Path(ca_file).is_file():
+        raise MissingInputError(f"There is no certificate file {ca_file}; check --mqtt-ca.")
+    user = unquote(parts.username) if parts.username else None
+    password = read_password(password_file, "--mqtt-password-file", PASSWORD_VARIABLE)
+    if password is not None and user is None:
+        raise ConfigurationError(f"There is an MQTT password but no user; write the user into the address: {FORMS}.")
+    if password is not None and parts.scheme == "mqtt" and not _is_loopback(parts.hostname):
+        log.warning("mqtt:// sends the password readable over the network to %s; use mqtts://.", parts.hostname)
+    return MqttConfig(
+        parts.hostname, port or PORTS[parts.scheme], parts.scheme == "mqtts", prefix, user, password, ca_file
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,172 @@
+"""Keeps frames worth looking at later: those that the model was unsure of, and those at which the label changed.
+
+The loop only copies a frame now and then; coding and writing happen in a thread, and a slow or full disk costs
+pictures, never labels.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import cv2
+
+from edge_runtime.cameras.frame import Frame
+from edge_runtime.errors import OutputError, UsageError
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.live.label_changes import LabelChanges
+from edge_runtime.live.results import Event, Pulse, Result
+from edge_runtime.outputs.image_folder import KEEP_FREE_BYTES, PictureFolder
+from edge_runtime.outputs.jsonl import result_object
+from edge_runtime.outputs.trouble import OutputTrouble
+from edge_runtime.pixels.preprocess import Image
+from edge_runtime.system.clock import monotonic_s
+
+QUALITY = 95
+UNSURE_BELOW = 0.6
+UNCERTAIN_EVERY_S = 1.0
+QUEUE_LENGTH = 4
+RETRY_S = 10.0
+
+
+@dataclass(frozen=True)
+class RecorderConfig:
+    """``reasons`` are "uncertain" (unknown, or the best class below 0.6, at most one a second) and "change"."""
+
+    folder: Path
+    reasons: tuple[str, ...]
+    limit_mb: float = 500.0
+    keep_free_bytes: int = KEEP_FREE_BYTES
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit_mb < math.inf:
+            raise UsageError(f"--save-limit-mb is {self.limit_mb:g}, expected a number of at least 1.")
+
+
+@dataclass(frozen=True, eq=False)
+class _Record:
+    pixels: Image
+    result: Result
+    reason: str
+
+
+class Recorder:
+    """An `Observer` that saves full frames as JPEG, each with a line of JSON; `take_events` tells of a full disk.
+
+    A ``patient`` one takes a folder that cannot be made as it takes a full disk: it tells and tries again. Others raise
+    OutputError.
+    """
+
+    def __init__(
+        self, config: RecorderConfig, clock: Callable[[], float] = monotonic_s, *, patient: bool = False
+    ) -> None:
+        self._config, self._clock = config, clock
+        self._trouble = OutputTrouble("recorder", clock)
+        self._folder: PictureFolder | None = None
+        try:
+            self._folder = self._open()
+        except OutputError as error:
+            if not patient:
+                raise
+            self._trouble.failed(str(error))
+        self._queue: queue.Queue[_Record | None] = queue.Queue(QUEUE_LENGTH)
+        self._is_change = LabelChanges()
+        self._uncertain_s: float | None = None
+        self._model = self._version = ""
+        self._retry_s: float | None = None
+        self.num_saved = self.num_lost = 0
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def model(self, classifier: Classifier) -> None:
+        self._model, self._version = classifier.contract.spec.name, classifier.contract.parts.get("model", "")
+
+    def frame(self, frame: Frame, result: Result | None) -> None:
+        reason = self._reason(result) if result is not None else ""
+        if not reason or result is None:
+            return
+        if self._queue.full():
+            self.num_lost += 1
+            return
+        self._queue.put_nowait(_Record(frame.pixels.copy(), result, reason))
+
+    def pulse(self, pulse: Pulse) -> None:
+        """Nothing to do: a record needs a label."""
+
+    def take_events(self) -> list[Event]:
+        return self._trouble.take_events()
+
+    def close(self) -> None:
+        """Saves what waits, for at most 2 s."""
+        try:
+            self._queue.put(None, timeout=1.0)
+        except queue.Full:
+            return
+        self._thread.join(2.0)
+
+    def _reason(self, result: Result) -> str:
+        now_s = self._clock()
+        # Asked always, so that the label before a change is known.
+        changed = self._is_change.add(result.shown, now_s)
+        if changed and "change" in self._config.reasons:
+            return "change"
+        if "uncertain" not in self._config.reasons:
+            return ""
+        unsure = result.prediction.unknown or result.prediction.score < UNSURE_BELOW
+        if unsure and (self._uncertain_s is None or now_s - self._uncertain_s >= UNCERTAIN_EVERY_S):
+            self._uncertain_s = now_s
+            return "uncertain"
+        return ""
+
+    def _run(self) -> None:
+        while True:
+            record = self._queue.get()
+            if record is None:
+                return
+            if self._retry_s is not None and self._clock() < self._retry_s:
+                self.num_lost += 1
+                continue
+            try:
+                self._save(record)
+            except OSError as error:
+                self.num_lost += 1
+                self._retry_s = self._clock() + RETRY_S
+                self._trouble.failed(
+                    f"pictures cannot be saved in {self._config.folder} ({error.strerror or error}); free or remount "
+                    "the disk"
+                )
+            else:
+                self.num_saved += 1
+                self._retry_s = None
+                self._trouble.worked(f"pictures are saved in {self._config.folder} again")
+
+    def _open(self) -> PictureFolder:
+        return PictureFolder(self._config.folder, int(self._config.limit_mb * 1e6), self._config.keep_free_bytes)
+
+    def _save(self, record: _Record) -> None:
+        result = record.result
+        moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=round(result.ts * 1e3))
+        name = f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z-{result.seq:08d}"
+        line = {
+            **result_object(result),
+            "type": "record",
+            "file": f"{name}.jpg",
+            "reason": record.reason,
+            "model": self._model,
+            "model_sha256": self._version,
+            "size": [record.pixels.shape[1], record.pixels.shape[0]],
+        }
+        coded, jpeg = cv2.imencode(".jpg", record.pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        if not coded:
+            height, width = record.pixels.shape[:2]
+            raise OSError(errno.EFBIG, f"a picture of {width}x{height} cannot be coded as JPEG")
+        if self._folder is None:
+            self._folder = self._open()
+        self._folder.save(name, jpeg.tobytes(), json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")

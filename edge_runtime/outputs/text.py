@@ -1,0 +1,62 @@
+"""Plain text: one line a label on stdout; events and the summary go to stderr, where people look."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from edge_runtime.live.results import Event, Percentiles, Result, Status
+from edge_runtime.outputs.stdout import Outlet
+
+
+class TextSink:
+    """Writes labels to ``out`` and everything else to ``people``."""
+
+    def __init__(self, out: Outlet, people: TextIO) -> None:
+        self._out, self._people = out, people
+
+    def result(self, result: Result) -> None:
+        self._out.write(result_line(result))
+
+    def event(self, event: Event) -> None:
+        print(f"{event.kind}: {event.state}: {event.reason}", file=self._people, flush=True)
+
+    def status(self, status: Status) -> None:
+        print(status_text(status), file=self._people, flush=True)
+
+
+def result_line(result: Result) -> str:
+    """``parrot 0.93  frame 12, 8 ms old``, with the runners-up in brackets; a picture's name stands first."""
+    prediction = result.prediction
+    shown = prediction.label if result.held is None else result.held or "(undecided)"
+    others = ", ".join(
+        f"{entry.label} {entry.score:.2f}" for entry in prediction.top if entry.label != prediction.label
+    )
+    where = result.name if result.name else f"frame {result.seq}"
+    age = "" if result.name else f"  {result.age_ms:.0f} ms old"
+    return f"{where}: {shown} {prediction.score:.2f}{f'  ({others})' if others else ''}{age}"
+
+
+def status_text(status: Status) -> str:
+    """The summary that people see at the end of a run."""
+    counts = status.counts
+    notes = [f"{counts.processed} classified" if not counts.refused else f"{counts.processed} looked at"]
+    notes += [f"{counts.refused} refused"] if counts.refused else []
+    notes += [f"{counts.dropped} dropped" + (f" ({counts.too_old} too old)" if counts.too_old else "")]
+    notes += [f"{counts.in_flight} in flight"] if counts.in_flight else []
+    notes += [f"{counts.bad} damaged pictures"] if counts.bad else []
+    notes += [f"{counts.restarts} camera restarts"] if counts.restarts else []
+    lines = [
+        f"{status.camera}: {counts.captured} frames in {status.seconds:.1f} s ({status.fps:.1f} labels a second): "
+        f"{', '.join(notes)}.",
+        f"Interpreter {status.backend}"
+        + (f", memory of all processes {status.memory_mb:.0f} MB." if status.memory_mb is not None else "."),
+    ]
+    if status.age is not None:
+        rows = {"frame age": status.age, **status.stages}
+        lines += [f"{'ms':>12} {'p50':>8} {'p95':>8} {'p99':>8}"]
+        lines += [f"{name:>12} {_row(values)}" for name, values in rows.items()]
+    return "\n".join(lines)
+
+
+def _row(values: Percentiles) -> str:
+    return f"{values.p50:8.2f} {values.p95:8.2f} {values.p99:8.2f}"

@@ -1,0 +1,126 @@
+"""The routes of the live page and its interfaces; every answer comes from memory, none from the loop's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from importlib import resources
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from edge_runtime.live.live_state import LiveState
+from edge_runtime.outputs.web.config import WebConfig
+from edge_runtime.outputs.web.frames import Pictures
+from edge_runtime.outputs.web.guard import Guard
+from edge_runtime.outputs.web.state import health_object, state_object
+from edge_runtime.outputs.web.streams import Bell, EventStream, PictureStream
+from edge_runtime.system.clock import monotonic_s
+from edge_runtime.system.thermal import SystemState
+
+STATIC = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/style.css": ("style.css", "text/css; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/pictures.js": ("pictures.js", "text/javascript; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+SNAPSHOT_S = 2.0
+STATE_VALID_S = 0.15
+
+
+def build_app(
+    config: WebConfig,
+    live: LiveState,
+    system: Callable[[], SystemState],
+    pictures: Pictures,
+    bell: Bell,
+    metrics: Callable[[], bytes] | None,
+) -> ASGIApp:
+    """The guarded application; ``metrics`` None means that their library is not installed."""
+    state = _StateText(live, system, pictures)
+
+    async def snapshot_jpg(request: Request) -> Response:
+        picture = pictures.newest()
+        if picture is None or picture.captured_s < monotonic_s() - 0.2:
+            pictures.ask(True)
+            try:
+                deadline_s = monotonic_s() + SNAPSHOT_S
+                last = picture
+                while (picture := pictures.newest()) is last or picture is None:
+                    if monotonic_s() >= deadline_s or pictures.closed:
+                        break
+                    await bell.wait(0.1)
+            finally:
+                pictures.ask(False)
+        if picture is None:
+            return PlainTextResponse(f"There is no live picture: {live.snapshot().reason}.\n", 503)
+        age_ms = (monotonic_s() - picture.captured_s) * 1e3
+        return Response(
+            picture.jpeg, media_type="image/jpeg", headers={"X-Seq": str(picture.seq), "X-Age-Ms": f"{age_ms:.1f}"}
+        )
+
+    async def thumb(request: Request) -> Response:
+        jpeg = pictures.thumb(request.path_params["number"])
+        return Response(jpeg, media_type="image/jpeg") if jpeg else PlainTextResponse("No longer kept.\n", 404)
+
+    async def api_state(request: Request) -> Response:
+        return Response(state() + "\n", media_type="application/json")
+
+    async def healthz(request: Request) -> Response:
+        value = health_object(live.snapshot(), system())
+        return Response(
+            json.dumps(value) + "\n", 200 if value["status"] == "ok" else 503, media_type="application/json"
+        )
+
+    async def metrics_text(request: Request) -> Response:
+        if metrics is None:
+            return PlainTextResponse("Metrics need prometheus-client: pip install 'edge-runtime[metrics]'\n", 404)
+        text = await asyncio.get_running_loop().run_in_executor(None, metrics)
+        return Response(text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    routes = [Route(path, _static(name, kind)) for path, (name, kind) in STATIC.items()]
+    routes += [
+        Route("/api/state", api_state),
+        Route("/api/events", EventStream(state, lambda: pictures.closed), methods=["GET"]),
+        Route("/stream.mjpg", PictureStream(pictures, bell), methods=["GET"]),
+        Route("/snapshot.jpg", snapshot_jpg),
+        Route("/thumbs/{number:int}.jpg", thumb),
+        Route("/healthz", healthz),
+        Route("/metrics", metrics_text),
+    ]
+    return Guard(Starlette(routes=routes), config)
+
+
+class _StateText:
+    """The state as JSON text, made at most every `STATE_VALID_S` however many ask."""
+
+    def __init__(self, live: LiveState, system: Callable[[], SystemState], pictures: Pictures) -> None:
+        self._live, self._system, self._pictures = live, system, pictures
+        self._text, self._made_s = "", -1e9
+
+    def __call__(self) -> str:
+        if monotonic_s() - self._made_s > STATE_VALID_S:
+            picture = self._pictures.newest()
+            value = state_object(
+                self._live.snapshot(),
+                self._system(),
+                (picture.width, picture.height) if picture else None,
+                self._pictures.num_viewers,
+            )
+            self._text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            self._made_s = monotonic_s()
+        return self._text
+
+
+def _static(name: str, content_type: str) -> Callable[[Request], Response]:
+    content = (resources.files("edge_runtime.outputs.web") / "static" / name).read_bytes()
+
+    async def answer(request: Request) -> Response:
+        return Response(content, headers={"Content-Type": content_type})
+
+    return answer  # type: ignore[return-value]

@@ -1,0 +1,187 @@
+"""The newest picture for whoever looks: encoded once for all viewers, in a thread of its own, and only while somebody
+looks.
+
+A picture is handed out only while the camera is believed, so that an old one is never shown as live.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+
+from edge_runtime.cameras.frame import Frame
+from edge_runtime.contract import InputSpec
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.live.live_state import NUM_CHANGES, LiveState
+from edge_runtime.live.results import Pulse, Result
+from edge_runtime.pixels.preprocess import Image, crop_box
+from edge_runtime.system.clock import monotonic_s
+
+MAX_VIEWERS = 4
+MAX_SIDE = 960
+QUALITY, THUMB_QUALITY = 80, 70
+THUMB_WH = (128, 96)
+SPACING_S = 0.03
+VALID_S = 1.0
+# A picture of one colour is what the camera really sees; a frozen one is not.
+SHOWN_STATES = ("starting", "ok", "degraded", "black")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An encoded frame. ``crop`` is the region that the model sees: left, top, width, height as fractions."""
+
+    number: int
+    seq: int
+    captured_s: float
+    width: int
+    height: int
+    crop: tuple[float, float, float, float]
+    jpeg: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class _Raw:
+    pixels: Image
+    seq: int
+    captured_s: float
+    crop: tuple[float, float, float, float]
+
+
+class Pictures:
+    """An `Observer`. Viewers `join` and `leave`; ``on_new`` is called from the encoder's thread after every picture."""
+
+    def __init__(self, live: LiveState, on_new: Callable[[], None], clock: Callable[[], float] = monotonic_s) -> None:
+        self._live, self._on_new, self._clock = live, on_new, clock
+        self._changed = threading.Condition()
+        self._num_viewers = self._num_waiting = 0
+        self._raw: _Raw | None = None
+        self._thumb: tuple[int, Image] | None = None
+        self._thumbs: OrderedDict[int, bytes] = OrderedDict()
+        self._newest: Picture | None = None
+        self._num_encoded = self._last_change = 0
+        self._input: InputSpec | None = None
+        self._is_shown = True
+        self.closed = False
+        self._thread = threading.Thread(target=self._run, name="pictures", daemon=True)
+        self._thread.start()
+
+    # The loop's side.
+
+    def model(self, classifier: Classifier) -> None:
+        self._input = classifier.contract.spec.input
+
+    def frame(self, frame: Frame, result: Result | None) -> None:
+        changed = self._live.num_changes != self._last_change
+        wanted = self._is_shown and (self._num_viewers or self._num_waiting)
+        if not changed and not wanted:
+            return
+        pixels = frame.pixels
+        height, width = pixels.shape[:2]
+        raw = thumb = None
+        if wanted:
+            raw = _Raw(pixels.copy(), frame.seq, frame.captured_s, self._crop(height, width))
+        if changed:
+            self._last_change = self._live.num_changes
+            step = max(1, min(width // THUMB_WH[0], height // THUMB_WH[1]))
+            thumb = self._last_change, pixels[::step, ::step].copy()
+        with self._changed:
+            self._raw, self._thumb = raw or self._raw, thumb or self._thumb
+            self._changed.notify()
+
+    def pulse(self, pulse: Pulse) -> None:
+        self._is_shown = pulse.state in SHOWN_STATES
+
+    def _crop(self, height: int, width: int) -> tuple[float, float, float, float]:
+        if self._input is None:
+            return 0.0, 0.0, 1.0, 1.0
+        top, left, crop_height, crop_width = crop_box(height, width, self._input)
+        return left / width, top / height, crop_width / width, crop_height / height
+
+    # The viewers' side.
+
+    @property
+    def num_viewers(self) -> int:
+        return self._num_viewers
+
+    def join(self) -> bool:
+        """Takes one of the places; false when all are taken."""
+        with self._changed:
+            if self._num_viewers >= MAX_VIEWERS:
+                return False
+            self._num_viewers += 1
+            return True
+
+    def leave(self) -> None:
+        """Gives the place back."""
+        with self._changed:
+            self._num_viewers -= 1
+
+    def ask(self, waiting: bool) -> None:
+        """Notes that somebody wants one picture (true), or has it or has given up (false)."""
+        with self._changed:
+            self._num_waiting += 1 if waiting else -1
+
+    def newest(self) -> Picture | None:
+        """The newest picture, or None when there is none that may be called live."""
+        picture = self._newest
+        if picture is None or not self._is_shown or self._clock() - picture.captured_s > VALID_S:
+            return None
+        return picture
+
+    def thumb(self, number: int) -> bytes | None:
+        """The small picture of a label change, as the bytes of a JPEG."""
+        return self._thumbs.get(number)
+
+    def close(self) -> None:
+        """Ends the thread and tells all viewers to go."""
+        with self._changed:
+            self.closed = True
+            self._changed.notify()
+        self._thread.join(5)
+        self._on_new()
+
+    # The encoder's thread.
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self.closed or self._raw is not None or self._thumb is not None)
+                if self.closed:
+                    return
+                raw, self._raw, thumb, self._thumb = self._raw, None, self._thumb, None
+            if raw is not None:
+                self._newest = self._encode(raw)
+                self._on_new()
+            if thumb is not None:
+                number, pixels = thumb
+                self._thumbs[number] = _jpeg(_within(pixels, *THUMB_WH), THUMB_QUALITY)
+                while len(self._thumbs) > NUM_CHANGES:
+                    self._thumbs.popitem(last=False)
+            if raw is not None:
+                time.sleep(max(0.0, SPACING_S - (self._clock() - raw.captured_s)))
+
+    def _encode(self, raw: _Raw) -> Picture:
+        pixels = _within(raw.pixels, MAX_SIDE, MAX_SIDE)
+        self._num_encoded += 1
+        height, width = pixels.shape[:2]
+        return Picture(self._num_encoded, raw.seq, raw.captured_s, width, height, raw.crop, _jpeg(pixels, QUALITY))
+
+
+def _within(pixels: Image, width: int, height: int) -> Image:
+    """``pixels``, made smaller where they do not fit, with their shape kept."""
+    scale = min(width / pixels.shape[1], height / pixels.shape[0])
+    if scale >= 1:
+        return pixels
+    size_wh = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+    shrunk: Image = cv2.resize(pixels, size_wh, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+    return shrunk
+
+
+def _jpeg(pixels: Image, quality: int) -> bytes:
+    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

@@ -1,0 +1,158 @@
+"""Serves the live page from a thread of its own (extra ``web``); the loop never waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_runtime.errors import ConfigurationError, OutputError
+from edge_runtime.live.live_state import LiveState
+from edge_runtime.live.observers import Observer
+from edge_runtime.outputs.web.config import WebConfig
+from edge_runtime.system.clock import monotonic_s
+from edge_runtime.system.thermal import SystemState
+
+if TYPE_CHECKING:
+    from edge_runtime.outputs.web.metrics import Metrics
+
+try:
+    import uvicorn
+    from starlette.types import ASGIApp
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+except ImportError as missing:
+    raise ConfigurationError(
+        f"The live page needs starlette and uvicorn ({missing}): pip install 'edge-runtime[web]'."
+    ) from missing
+
+MAX_CONNECTIONS = 48
+FIRST_REQUEST_S = NEXT_REQUEST_S = 10.0
+# What a slow reader has not read yet waits here, so it bounds how old a picture on the wire can be.
+SEND_BUFFER_BYTES = 128 * 1024
+
+
+class BoundedProtocol(H11Protocol):
+    """Drops connections that ask nothing, and lets an answer cut off a reader that does not read."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "abort": transport.abort}
+        self.loop.call_later(FIRST_REQUEST_S, self._drop_if_idle)
+
+    def on_response_complete(self) -> None:
+        answered = self.cycle
+        super().on_response_complete()  # which may go on with the next request at once
+        self.loop.call_later(NEXT_REQUEST_S, self._drop_unless_asked_again, answered)
+
+    def _drop_if_idle(self) -> None:
+        if self.cycle is None:
+            self.transport.abort()
+
+    def _drop_unless_asked_again(self, answered: object) -> None:
+        # uvicorn's own limit ends with the first byte of the next request, which may be the only one that comes.
+        if self.cycle is answered:
+            self.transport.abort()
+
+
+@dataclass(frozen=True)
+class LivePage:
+    """The page's address, and the observers that feed it."""
+
+    url: str
+    observers: tuple[Observer, ...]
+
+
+@contextlib.contextmanager
+def live_page(config: WebConfig, live: LiveState, system: Callable[[], SystemState]) -> Iterator[LivePage]:
+    """Serves the page while the block runs.
+
+    Raises:
+        OutputError: the address cannot be used, at least now.
+    """
+    from edge_runtime.outputs.web.app import build_app
+    from edge_runtime.outputs.web.frames import Pictures
+    from edge_runtime.outputs.web.streams import Bell
+
+    listener = _listen(config)
+    bell = Bell()
+    pictures = Pictures(live, bell.ring)
+    metrics = _metrics(live, system, lambda: pictures.num_viewers)
+    observers: tuple[Observer, ...] = (pictures,)
+    if metrics is not None:
+        observers += (metrics,)
+    app = build_app(config, live, system, pictures, bell, metrics.render if metrics else None)
+    bound = WebConfig(config.host, listener.getsockname()[1], config.token, config.extra_hosts)
+    try:
+        with _serving(app, listener):
+            try:
+                yield LivePage(bound.url, observers)
+            finally:
+                pictures.close()
+    finally:
+        listener.close()
+
+
+def _metrics(live: LiveState, system: Callable[[], SystemState], viewers: Callable[[], int]) -> Metrics | None:
+    try:
+        from edge_runtime.outputs.web.metrics import Metrics
+    except ImportError:
+        return None
+    return Metrics(live, system, viewers)
+
+
+def _listen(config: WebConfig) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise OutputError(f"The live page cannot listen on {config.host}: {error.strerror}.") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        listener.bind(address)
+        listener.listen(64)
+    except OSError as error:
+        listener.close()
+        raise OutputError(
+            f"The live page cannot listen on {config.host}:{config.port}: {error.strerror}; choose another with "
+            "--web HOST:PORT."
+        ) from error
+    return listener
+
+
+@contextlib.contextmanager
+def _serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=BoundedProtocol,
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    thread = threading.Thread(target=server.run, args=([listener],), name="web", daemon=True)
+    thread.start()
+    deadline_s = monotonic_s() + 10.0
+    while not server.started and thread.is_alive() and monotonic_s() < deadline_s:
+        thread.join(0.01)
+    if not server.started:
+        raise OutputError("The live page's server did not start within 10 s; the machine may be busy, try again.")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(2.0)

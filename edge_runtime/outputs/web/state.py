@@ -1,0 +1,94 @@
+"""What the page, scripts and health checks read, as JSON objects; made from values, never from the loop itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from edge_runtime.live.live_state import Snapshot
+from edge_runtime.system.thermal import WORDS, SystemState
+
+VERSION = 1
+# What the chip says, and how grave it is.
+CHIPS = {
+    "ok": ("live", "good"),
+    "starting": ("starting", "warn"),
+    "degraded": ("slow", "warn"),
+    "stale": ("slow", "bad"),
+    "black": ("black", "bad"),
+    "frozen": ("frozen", "bad"),
+    "no_camera": ("no camera", "bad"),
+    "stalled": ("stalled", "bad"),
+}
+
+
+def reasons(snapshot: Snapshot, system: SystemState) -> list[str]:
+    """Everything that is not as it should be, in words; empty when all is well."""
+    found = [] if snapshot.state == "ok" else [snapshot.reason]
+    return found + [WORDS[name] for name in (system.throttle.now if system.throttle else ())]
+
+
+def health_object(snapshot: Snapshot, system: SystemState) -> dict[str, Any]:
+    """The answer of a health check; ``status`` is ok or failing."""
+    return {
+        "v": VERSION,
+        "status": "ok" if snapshot.healthy else "failing",
+        "state": snapshot.state,
+        "reasons": reasons(snapshot, system),
+    }
+
+
+def state_object(
+    snapshot: Snapshot, system: SystemState, size_wh: tuple[int, int] | None, num_viewers: int
+) -> dict[str, Any]:
+    """All that the page shows; times in milliseconds, rates a second, ``label`` null when no label holds now."""
+    word, level = CHIPS.get(snapshot.state, (snapshot.state, "bad"))
+    if snapshot.state == "ok" and system.throttle is not None and system.throttle.now:
+        word, level = "throttled", "warn"
+    return {
+        "v": VERSION,
+        "type": "state",
+        "health": {"state": snapshot.state, "chip": word, "level": level, "reasons": reasons(snapshot, system)},
+        "camera": {"name": snapshot.camera, "size": size_wh},
+        "label": _label(snapshot),
+        "rates": {name: round(value, 1) for name, value in dataclasses.asdict(snapshot.rates).items()},
+        "counts": dataclasses.asdict(snapshot.counts),
+        "latency_ms": {"p50": _rounded(snapshot.latency_p50_ms), "p95": _rounded(snapshot.latency_p95_ms)},
+        "model": dataclasses.asdict(snapshot.model) if snapshot.model else None,
+        "system": {
+            "temperature_c": _rounded(system.temperature_c),
+            "throttled_now": list(system.throttle.now) if system.throttle else None,
+            "throttled_since_boot": list(system.throttle.since_boot) if system.throttle else None,
+        },
+        "changes": [
+            {
+                "number": change.number,
+                "ts": round(change.ts, 3),
+                "label": change.label,
+                "score": round(change.score, 4),
+                "unknown": change.unknown,
+            }
+            for change in reversed(snapshot.changes)
+        ],
+        "viewers": num_viewers,
+    }
+
+
+def _label(snapshot: Snapshot) -> dict[str, Any] | None:
+    result = snapshot.result
+    if result is None:
+        return None
+    prediction = result.prediction
+    return {
+        "shown": result.shown,
+        "unknown": prediction.unknown and result.shown == prediction.label,
+        "score": round(prediction.score, 4),
+        "top": [{"label": entry.label, "score": round(entry.score, 4)} for entry in prediction.top],
+        "seq": result.seq,
+        "ts": round(result.ts, 3),
+        "age_ms": round(result.age_ms, 1),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

@@ -1,0 +1,74 @@
+"""Reads a picture file into a frame: the one decoder that data sets, calibration and ``classify`` share.
+
+Refuses what could exhaust memory before decoding it; never returns a made-up picture.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import cast
+
+# OpenCV reads its limit once, at import; JPEG bombs of 65,500 x 65,500 pixels are refused by it, before any allocation.
+MAX_PIXELS = 100_000_000
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+# A progressive JPEG is held whole before its first line is there: 150 MB are 25 million pixels with colours at full
+# resolution, and 50 million at the usual half.
+MAX_COEFFICIENT_BYTES = 150_000_000
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+
+from edge_runtime.errors import DataError, MissingInputError  # noqa: E402
+from edge_runtime.pixels.jpeg import JpegHeader, jpeg_header  # noqa: E402
+from edge_runtime.pixels.preprocess import Image  # noqa: E402
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif")
+
+
+def read_image(path: str | Path) -> Image:
+    """The picture at ``path`` as (h, w, 3) uint8 BGR, turned as its EXIF orientation says; grey becomes three channels.
+
+    Raises:
+        MissingInputError: there is no such file.
+        DataError: the file cannot be read or is no picture that OpenCV can decode, or has more than MAX_PIXELS pixels,
+            or is a progressive JPEG of more than MAX_COEFFICIENT_BYTES.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise MissingInputError(f"There is no picture {path}; check the path.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); expected a picture file.") from error
+    return decode_image(content, str(path))
+
+
+def check_header(header: JpegHeader | None, name: str) -> None:
+    """DataError when the JPEG with this header has too many pixels, or would have to be held whole and is too large
+    for that.
+    """
+    if header is None:
+        return
+    if header.width * header.height > MAX_PIXELS:
+        raise DataError(f"{name} has {header.width}x{header.height} pixels; the limit is {MAX_PIXELS} pixels.")
+    if header.coefficient_bytes > MAX_COEFFICIENT_BYTES:
+        raise DataError(
+            f"{name} is a progressive JPEG of {header.width}x{header.height} pixels, of which a decoder must hold "
+            f"{header.coefficient_bytes / 1e6:.0f} MB; the limit is {MAX_COEFFICIENT_BYTES / 1e6:.0f} MB, save it as "
+            "a baseline JPEG."
+        )
+
+
+def decode_image(content: bytes, name: str) -> Image:
+    """The encoded picture ``content`` as (h, w, 3) uint8 BGR; ``name`` is for errors. Raises as `read_image`."""
+    check_header(jpeg_header(content), name)
+    try:
+        frame = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    except cv2.error as error:
+        raise DataError(f"{name} was refused by OpenCV: {error.err}; the limit is {MAX_PIXELS} pixels.") from error
+    if frame is None:
+        raise DataError(
+            f"{name} ({len(content)} bytes) is not a picture that OpenCV can decode; "
+            "expected JPEG, PNG, WebP, BMP or TIFF."
+        )
+    return cast(Image, frame)

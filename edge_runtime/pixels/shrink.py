@@ -1,0 +1,106 @@
+"""Decodes a JPEG at 1/2, 1/4 or 1/8 of its size when the model's input is that much smaller.
+
+The JPEG decoder averages while it decodes, so this is both faster and better filtered than decoding everything and
+throwing most of it away. The picture is never smaller than the model's input; `edge_runtime.pixels.preprocess` does the
+rest, as for any frame.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import DataError, MissingInputError
+from edge_runtime.pixels.image_file import check_header, decode_image
+from edge_runtime.pixels.jpeg import JpegHeader, jpeg_header
+from edge_runtime.pixels.preprocess import Image, crop_box
+
+import cv2  # isort: skip  # after image_file, which sets OpenCV's pixel limit
+import numpy as np  # isort: skip
+
+# What decoding one picture of a camera may take. For a model, 8 million pixels at full size and far more where they are
+# reduced; whole pictures up to what fits between the processes (see shared_frames), twice, because OpenCV copies it.
+MAX_SHRUNK_BYTES = 50_000_000
+MAX_WHOLE_BYTES = 2 * 64 * 1024 * 1024
+REDUCTIONS = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
+
+
+def reduction(frame_height: int, frame_width: int, spec: InputSpec) -> int:
+    """The largest of 8, 4, 2, 1 by which a frame can be divided and its visible region still covers the model's
+    input.
+    """
+    for divisor in REDUCTIONS:
+        height, width = -(-frame_height // divisor), -(-frame_width // divisor)
+        _, _, seen_height, seen_width = crop_box(height, width, spec)
+        scale = min(seen_height / spec.height, seen_width / spec.width)
+        if spec.resize == "letterbox":
+            scale = max(seen_height / spec.height, seen_width / spec.width)
+        if scale >= 1:
+            return divisor
+    return 1
+
+
+def decode_shrunk(content: bytes, name: str, spec: InputSpec | None) -> Image:
+    """The encoded picture as (h, w, 3) uint8 BGR, at least as large as ``spec``'s input where the picture itself is.
+
+    With ``spec`` None, and for formats other than JPEG, the full picture. Raises DataError as `decode_image` does.
+    """
+    header = jpeg_header(content) if spec is not None else None
+    if header is None or spec is None:
+        return decode_image(content, name)
+    check_header(header, name)
+    divisor = _divisor(header, spec)
+    if divisor == 1:
+        return decode_image(content, name)
+    frame = cv2.imdecode(np.frombuffer(content, np.uint8), REDUCTIONS[divisor])
+    if frame is None:
+        raise DataError(f"{name} ({len(content)} bytes) starts as a JPEG but OpenCV cannot decode it; it is damaged.")
+    return np.asarray(frame, np.uint8)
+
+
+def decode_camera_picture(content: bytes, name: str, spec: InputSpec | None) -> Image:
+    """As `decode_shrunk`, for what a camera sent: a JPEG whose decoding would take more memory than a camera's
+    picture has to is refused by its header.
+
+    Raises:
+        DataError: the picture is damaged, no JPEG, or too costly.
+    """
+    header = jpeg_header(content)
+    if header is None:
+        raise DataError(f"{name} ({len(content)} bytes) has no readable JPEG header; it is damaged.")
+    needed, limit = decoding_bytes(header, spec), MAX_WHOLE_BYTES if spec is None else MAX_SHRUNK_BYTES
+    if needed > limit:
+        raise DataError(
+            f"{name} has {header.width}x{header.height} pixels{' in several scans' if header.coefficient_bytes else ''}"
+            f", decoding it takes {needed / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB, choose a smaller size."
+        )
+    return decode_shrunk(content, name, spec)
+
+
+def decoding_bytes(header: JpegHeader, spec: InputSpec | None) -> int:
+    """The most memory that decoding takes at one moment: the decoded picture, and beside it either the coefficients
+    or, later, the copy that OpenCV hands to Python (one more when EXIF asks for a turn).
+    """
+    divisor = 1 if spec is None else _divisor(header, spec)
+    decoded = 3 * -(-header.width // divisor) * -(-header.height // divisor)
+    return decoded + max(header.coefficient_bytes, decoded * (2 if header.has_exif else 1))
+
+
+def _divisor(header: JpegHeader, spec: InputSpec) -> int:
+    divisor = reduction(header.height, header.width, spec)
+    if header.has_exif:  # EXIF may turn the picture by a quarter
+        divisor = min(divisor, reduction(header.width, header.height, spec))
+    return divisor
+
+
+def read_shrunk(path: str | Path, spec: InputSpec | None) -> Image:
+    """The picture file at ``path`` as `decode_shrunk` gives it; raises MissingInputError or DataError as
+    `read_image` does.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise MissingInputError(f"There is no picture {path}; check the path.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); expected a picture file.") from error
+    return decode_shrunk(content, str(path), spec)

@@ -1,0 +1,78 @@
+"""What a model file says about itself and how its self-test went, for people and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from edge_runtime.contract import TensorSpec
+from edge_runtime.inference.selftest import SelftestReport
+from edge_runtime.model.model_file import ModelFile
+
+
+def info_object(model: ModelFile) -> dict[str, Any]:
+    """The contract as a JSON object, with the file's path, its sizes and what had to be assumed."""
+    return {
+        "v": 1,
+        "type": "info",
+        "path": str(model.path) if model.path else None,
+        "flatbuffer_bytes": len(model.flatbuffer),
+        "goldens": len(model.goldens.pictures) if model.goldens else 0,
+        "assumptions": list(model.assumptions),
+        **dataclasses.asdict(model.contract),
+    }
+
+
+def info_text(model: ModelFile) -> str:
+    """A table of what the model eats, what it answers and how well it was measured to do."""
+    contract = model.contract
+    spec = contract.spec
+    size = f"{spec.input.width}x{spec.input.height}"
+    labels = ", ".join(spec.labels[:10]) + (f", ... ({len(spec.labels)} in all)" if len(spec.labels) > 10 else "")
+    rows = [
+        ("model", spec.name),
+        ("file", f"{model.path or 'in memory'}, {len(model.flatbuffer):,} bytes of flatbuffer"),
+        (
+            "input",
+            f"{size} RGB, resize: {spec.input.resize}, {_tensor(contract.input_tensor)}",
+        ),
+        ("normalised", f"(pixel - {_numbers(contract.normalization.mean)}) / {_numbers(contract.normalization.std)}"),
+        ("output", f"{len(spec.labels)} {spec.output}, {_tensor(contract.output_tensor)}"),
+        ("labels", labels),
+        ("unknown below", f"{contract.threshold:g}" if contract.threshold else "never"),
+    ]
+    rows += [
+        ("accuracy", f"{100 * score.accuracy:.2f} % of {score.num_images} test images with {score.backend}")
+        for score in contract.scores
+    ]
+    rows += [
+        (
+            "self-test",
+            f"{len(model.goldens.pictures)} golden frames" if model.goldens else "no golden frames in the file",
+        )
+    ]
+    rows += [("assumed", text) for text in model.assumptions]
+    return "\n".join(f"{name:>14}  {value}" for name, value in rows)
+
+
+def selftest_text(report: SelftestReport) -> str:
+    """One line for the inputs, one for each set of kernels, and the failures."""
+    lines = [f"inputs: {report.num_inputs_exact} of {report.num_frames} exact"]
+    lines += [
+        f"outputs of {check.kernels}: {check.num_passed} of {report.num_frames} pass, expected {check.rule}; "
+        f"the largest difference is {check.largest_step:g}"
+        for check in report.outputs
+    ]
+    return "\n".join([*lines, *report.failures, "passed" if report.passed else "FAILED"])
+
+
+def _tensor(tensor: TensorSpec) -> str:
+    if tensor.dtype == "float32":
+        return "float32"
+    return f"{tensor.dtype} with scale {tensor.scale:g} and zero point {tensor.zero_point}"
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return (
+        ", ".join(f"{value:g}" for value in values) if len(values) == 1 else f"({', '.join(f'{v:g}' for v in values)})"
+    )

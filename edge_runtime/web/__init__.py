@@ -1,1 +1,0 @@
-"""The live page (extra ``web``). Only `server` and what it imports need starlette and uvicorn; `config` does not."""

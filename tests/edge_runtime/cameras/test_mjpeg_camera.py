@@ -1,0 +1,277 @@
+"""The reader of network cameras against a real server: newest picture, damaged pictures counted, every refusal
+explained.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime.cameras.frame import Frame
+from edge_runtime.cameras.sources.mjpeg import MjpegCamera, NotMultipartError
+from edge_runtime.cameras.sources.synthetic import numbered_picture, picture_number, wave_picture
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import CameraError
+
+
+@pytest.fixture
+def answering() -> Iterator[Callable[[bytes], str]]:
+    """Gives the address of a server that answers one connection with the given bytes and closes it."""
+    listeners: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def serve(answer: bytes) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def run() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        threads.append(threading.Thread(target=run, daemon=True))
+        threads[-1].start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+    yield serve
+    for thread in threads:
+        thread.join(5)
+    for listener in listeners:
+        listener.close()
+
+
+def take(camera: MjpegCamera, count: int) -> list[Frame]:
+    frames: list[Frame] = []
+    while len(frames) < count:
+        frame = camera.read(5.0)
+        assert frame is not None, "the camera fell silent"
+        frames.append(frame)
+    return frames
+
+
+@pytest.mark.parametrize("announce_length", [True, False])
+def test_pictures_come_in_order_whole_and_numbered(network_camera: Any, announce_length: bool) -> None:
+    network_camera.announce_length = announce_length
+    with MjpegCamera(network_camera.address) as camera:
+        frames = take(camera, 8)
+    assert all(picture_number(frame.pixels) == frame.seq for frame in frames)
+    assert [frame.seq for frame in frames] == sorted({frame.seq for frame in frames})
+    assert frames[0].pixels.shape == (240, 320, 3)
+
+
+def test_pictures_are_decoded_no_larger_than_needed(network_camera: Any) -> None:
+    with MjpegCamera(network_camera.address, InputSpec(24, 32)) as camera:
+        assert take(camera, 1)[0].pixels.shape == (30, 40, 3)
+
+
+def test_equal_pictures_have_equal_fingerprints_and_others_do_not(network_camera: Any) -> None:
+    same = network_camera.picture(0)
+    network_camera.picture = lambda number: same if number < 4 else network_camera_picture(number)
+    background = wave_picture(240, 320)
+
+    def network_camera_picture(number: int) -> bytes:
+        return cv2.imencode(".jpg", numbered_picture(background, number))[1].tobytes()
+
+    with MjpegCamera(network_camera.address) as camera:
+        frames = take(camera, 8)
+    repeated = {frame.fingerprint for frame in frames if frame.seq < 4}
+    later = [frame.fingerprint for frame in frames if frame.seq >= 4]
+    assert len(repeated) == 1
+    assert len(set(later)) == len(later) and not repeated & set(later)
+
+
+def test_a_late_reader_gets_the_newest_picture_and_the_skipped_ones_are_counted(network_camera: Any) -> None:
+    with MjpegCamera(network_camera.address) as camera:
+        first = take(camera, 1)[0]
+        while network_camera.num_sent < 30:
+            threading.Event().wait(0.01)
+        late = take(camera, 1)[0]
+    assert late.seq - first.seq > 10
+    assert picture_number(late.pixels) == late.seq
+    assert camera.num_captured == late.seq + 1
+
+
+def test_a_camera_that_sends_as_fast_as_it_can_still_gives_its_newest_picture_again_and_again(
+    network_camera: Any,
+) -> None:
+    pictures = [network_camera.picture(number) for number in range(64)]
+    network_camera.picture = lambda number: pictures[number % 64]
+    network_camera.fps = 1e9
+    with MjpegCamera(network_camera.address, InputSpec(24, 32)) as camera:
+        frames = []
+        for _ in range(10):
+            sent = network_camera.num_sent
+            frames += take(camera, 1)
+            assert network_camera.num_sent < sent + 64 * 64, "one read does not follow the flood without end"
+    assert [frame.seq for frame in frames] == sorted({frame.seq for frame in frames})
+    assert camera.num_captured == frames[-1].seq + 1 >= 10, "what came between them is counted"
+
+
+def test_draining_ends_although_the_line_never_runs_dry(monkeypatch: pytest.MonkeyPatch, clock: Any) -> None:
+    content = cv2.imencode(".jpg", wave_picture(48, 64))[1].tobytes()
+    part = b"--a\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(content), content)
+
+    class Connection:
+        """Each receive takes 10 ms and brings one whole picture; there always is another."""
+
+        num_received = 0
+
+        def recv(self, size: int) -> bytes:
+            self.num_received += 1
+            assert self.num_received < 100, "it is drained without end"
+            clock.now_s += 0.01
+            head = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=a\r\n\r\n"
+            return head if self.num_received == 1 else part
+
+        def sendall(self, request: bytes) -> None: ...
+        def settimeout(self, timeout_s: float) -> None: ...
+        def close(self) -> None: ...
+
+    monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.monotonic_s", clock)
+    monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg._connect", lambda address, name: Connection())
+    with MjpegCamera("http://camera/") as camera:
+        frames = take(camera, 5)
+    gaps_s = np.diff([frame.captured_s for frame in frames])
+    assert ((gaps_s > 0.04) & (gaps_s < 0.08)).all(), "the newest of what came within the time for draining"
+    assert camera.num_captured == frames[-1].seq + 1 >= 5 * 4
+
+
+def test_damaged_pictures_are_counted_exactly_and_the_good_ones_all_arrive(network_camera: Any) -> None:
+    whole = network_camera.picture
+    kinds = np.random.default_rng(7).choice(4, 300, p=[0.84, 0.10, 0.05, 0.01])
+    noise = np.random.default_rng(8).bytes(4000)
+    damage = {
+        1: lambda content: content[: len(content) // 2],
+        2: lambda content: noise,
+        3: lambda content: b"<html>busy</html>",
+    }
+    network_camera.picture = lambda number: damage.get(int(kinds[number % 300]), lambda content: content)(whole(number))
+    network_camera.fps = 300
+    with MjpegCamera(network_camera.address, InputSpec(24, 32)) as camera:
+        while camera.num_captured + camera.num_bad < 300:
+            assert camera.read(5.0) is not None
+        total = camera.num_captured + camera.num_bad
+    sent = kinds[np.arange(total) % 300]
+    assert camera.num_bad == int((sent != 0).sum())
+    assert camera.num_captured == int((sent == 0).sum())
+
+
+def test_the_resolution_and_the_number_of_channels_may_change_in_the_stream(network_camera: Any) -> None:
+    grey = cv2.cvtColor(wave_picture(120, 160), cv2.COLOR_BGR2GRAY)
+    pictures = [wave_picture(240, 320), grey, wave_picture(480, 640)]
+    network_camera.picture = lambda number: cv2.imencode(".jpg", pictures[number // 4 % 3])[1].tobytes()
+    with MjpegCamera(network_camera.address) as camera:
+        frames = take(camera, 24)
+    assert {frame.pixels.shape for frame in frames} == {(240, 320, 3), (120, 160, 3), (480, 640, 3)}
+    assert all(
+        (frame.pixels[..., 0] == frame.pixels[..., 2]).all() == (frame.pixels.shape[0] == 120) for frame in frames
+    )
+    with MjpegCamera(network_camera.address, InputSpec(24, 32)) as camera:
+        reduced = {frame.pixels.shape for frame in take(camera, 24)}
+    assert reduced == {(30, 40, 3), (60, 80, 3)}
+
+
+def test_a_picture_is_as_old_as_its_own_last_byte_not_as_the_next_one_s_first(
+    monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> None:
+    head = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=a\r\n\r\n"
+    content = cv2.imencode(".jpg", wave_picture(48, 64))[1].tobytes()
+    part = b"--a\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(content), content)
+    chunks = [head + part[:99], part[99:], part[:99]]
+
+    class Connection:
+        """Each chunk takes a second to come; behind the last there is nothing yet."""
+
+        def recv(self, size: int) -> bytes:
+            if not chunks:
+                raise BlockingIOError
+            clock.now_s += 1.0
+            return chunks.pop(0)
+
+        def sendall(self, request: bytes) -> None: ...
+        def settimeout(self, timeout_s: float) -> None: ...
+        def close(self) -> None: ...
+
+    monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.monotonic_s", clock)
+    monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg._connect", lambda address, name: Connection())
+    start_s = clock()
+    with MjpegCamera("http://camera/") as camera:
+        frame = camera.read(5.0)
+    assert frame is not None and not chunks
+    assert (frame.captured_s - start_s, clock() - start_s) == (2.0, 3.0)
+
+
+def test_silence_gives_no_frame_and_then_an_error(network_camera: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.TIMEOUT_S", 0.2)
+    with MjpegCamera(network_camera.address) as camera:
+        take(camera, 1)
+        network_camera.stalled.set()
+        with pytest.raises(CameraError, match=r"sent nothing for 0.2 s; check the camera"):
+            for _ in range(100):
+                camera.read(0.05)
+
+
+def test_a_closed_stream_is_an_error(network_camera: Any) -> None:
+    with MjpegCamera(network_camera.address) as camera:
+        take(camera, 1)
+        network_camera.stop()
+        with pytest.raises(
+            CameraError, match=r"(closed its stream; the camera may be restarting|broke the connection)"
+        ):
+            for _ in range(100):
+                camera.read(0.05)
+
+
+def test_the_password_is_sent_and_never_shown(network_camera: Any) -> None:
+    address = network_camera.address.replace("//", "//me:p%40ss@")
+    with MjpegCamera(address) as camera:
+        assert camera.name == f"http://***@127.0.0.1:{network_camera.port}/stream.mjpg"
+    assert b"Authorization: Basic bWU6cEBzcw==" in network_camera.requests[0]  # me:p@ss
+    assert b"me:p" not in network_camera.requests[0]
+
+
+def test_nobody_at_the_address_is_an_error_that_names_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(CameraError, match=rf"http://127.0.0.1:{port}/x cannot be reached: Connection refused"):
+        MjpegCamera(f"http://127.0.0.1:{port}/x")
+
+
+def test_a_server_that_never_answers_is_left_after_the_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.TIMEOUT_S", 0.1)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        pytest.raises(CameraError, match=r"did not answer within 0.1 s"),
+    ):
+        MjpegCamera(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+
+
+MULTIPART = b"Content-Type: multipart/x-mixed-replace;boundary=a"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "message"),
+    [
+        (b"", CameraError, "sent 0 bytes and no whole answer; the camera may be restarting"),
+        (b"HTTP/1.1 404 Not Found", CameraError, "answered 404 Not Found, expected 200; check the address"),
+        (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic", CameraError, "answered 401 No, expected 200; check user and"),
+        (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest r=x", NotMultipartError, "answered 401 with no type"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /", NotMultipartError, "answered 302 with no type, expected a multipart"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4", NotMultipartError, "answered 200 with video/mp4"),
+        (b"SSH-2.0-OpenSSH", NotMultipartError, "does not speak HTTP, it answered 'SSH-2.0-OpenSSH'"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + MULTIPART, NotMultipartError, "answers in chunks"),
+    ],
+)
+def test_other_answers_are_explained(
+    answering: Callable[[bytes], str], answer: bytes, kind: type[CameraError], message: str
+) -> None:
+    with pytest.raises(kind, match=re.escape(message)):
+        MjpegCamera(answering(answer + b"\r\n\r\n" if answer else b""))

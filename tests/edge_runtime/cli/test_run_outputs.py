@@ -1,0 +1,231 @@
+"""The flags of ``run`` for page, broker, files and window: what they refuse, what they start, and that all of it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_runtime import cli
+from edge_runtime.cameras.address import parse_camera
+from edge_runtime.cameras.frame import FrameSource
+from edge_runtime.cameras.sources.opening import open_source
+from edge_runtime.cli.run.outputs import add_output_flags, open_outputs, smallest_picture
+from edge_runtime.contract import InputSpec
+from edge_runtime.outputs.formats import open_sink
+from edge_runtime.outputs.stdout import Outlet
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def handlers_return() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def flags(*arguments: str) -> Namespace:
+    parser = ArgumentParser()
+    add_output_flags(parser)
+    return parser.parse_args(arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--web", "0.0.0.0:0"), 78, "without a token"),
+        (("--web", "0.0.0.0:0", "--web-token-file", "/nowhere/token"), 66, "There is no token file"),
+        (("--web", "a:b"), 2, "expected HOST, PORT or HOST:PORT"),
+        (("--web-token-file", "x"), 2, "--web-token-file needs --web, which is not there"),
+        (("--allow-host", "x"), 2, "--allow-host needs --web"),
+        (("--mqtt-password-file", "x"), 2, "--mqtt-password-file needs --mqtt"),
+        (("--mqtt-ca", "x"), 2, "--mqtt-ca needs --mqtt"),
+        (("--mqtt", "mqtts://pi:secret@host"), 78, "where every process list shows it"),
+        (("--mqtt", "broker"), 2, "--mqtt is 'broker', expected mqtts://"),
+        (("--save-changes", "/dev/null/x"), 73, "Pictures cannot be saved in /dev/null/x"),
+        (("--save-changes", "x", "--save-limit-mb", "0"), 2, "--save-limit-mb is 0"),
+        (("--log-file", "/dev/null/x"), 73, "The log file /dev/null/x cannot be written"),
+        (("--window",), 78, "--web and a browser"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_camera_opens(
+    arguments: tuple[str, ...], code: int, words: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, toy_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["run", "--model", str(toy_path), "--camera", "synthetic", *arguments]) == code
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "words"),
+    [
+        ("uvicorn", ("--web", "0"), "pip install 'edge-runtime[web]'"),
+        ("paho.mqtt.client", ("--mqtt", "mqtt://127.0.0.1:1"), "pip install 'edge-runtime[mqtt]'"),
+    ],
+)
+def test_a_missing_extra_is_named(
+    module: str, arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, toy_path: Path,
+) -> None:  # fmt: skip
+    for name in list(sys.modules):
+        if name.startswith(("edge_runtime.outputs.web.server", "edge_runtime.outputs.mqtt.client")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    assert cli.main(["run", "--model", str(toy_path), "--camera", "synthetic", *arguments]) == 78
+    assert words in capsys.readouterr().err
+
+
+def test_without_flags_the_loop_has_no_observer_and_the_sink_is_the_printed_one() -> None:
+    outlet = Outlet(sys.stdout)
+    printed = open_sink("text", outlet, sys.stderr)
+    with open_outputs(flags(), printed, outlet) as outputs:
+        assert outputs.sink is printed and outputs.observer is None
+        assert not outputs.closed_by_viewer()
+
+
+def test_cameras_decode_no_larger_than_somebody_wants() -> None:
+    spec = InputSpec(32, 48, "crop")
+    assert smallest_picture(flags(), spec) == spec
+    assert smallest_picture(flags("--web"), spec) == InputSpec(360, 480, "crop")
+    assert smallest_picture(flags("--web"), InputSpec(512, 512)) == InputSpec(512, 512)
+    for arguments in (("--save-changes", "x"), ("--save-uncertain", "x"), ("--window",)):
+        assert smallest_picture(flags(*arguments), spec) is None
+
+
+def test_files_get_what_was_asked_for(tmp_path: Path, toy_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    saved, log = tmp_path / "saved", tmp_path / "log.jsonl"
+    arguments = ["--save-changes", str(saved), "--save-uncertain", str(saved), "--log-file", str(log)]
+    code = cli.main(
+        ["run", "--model", str(toy_path), "--camera", "synthetic:320x240@100", "--frames", "30", *arguments]
+    )
+    assert code == 0, capsys.readouterr().err
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert sum(line["type"] == "prediction" for line in lines) == 30
+    assert lines[-1]["type"] == "status"
+    records = [json.loads(path.read_text()) for path in saved.glob("*.json")]
+    assert records and all((saved / record["file"]).stat().st_size > 1000 for record in records)
+
+
+def test_the_demo_camera_moves_and_shows_what_the_default_model_knows() -> None:
+    from edge_runtime.inference.classifier import Classifier
+    from edge_runtime.model.model_file import default_model
+
+    address = parse_camera("demo")
+    assert (address.kind, address.live, address.shown) == ("demo", True, "demo")
+    with open_source(address) as camera, Classifier(default_model()) as classifier:
+        frames = [read_one(camera) for _ in range(6)]
+        assert frames[0].pixels.shape == (480, 640, 3)
+        assert len({frame.pixels.tobytes() for frame in frames}) >= 5
+        assert [frame.seq for frame in frames] == list(range(6))
+        goldens = classifier.model.goldens
+        assert goldens is not None
+        assert classifier.classify(frames[0]).index == goldens.outputs[0].argmax()
+        assert camera.read(0.0) is None or camera.num_captured == 7
+
+
+def read_one(camera: FrameSource) -> object:
+    frame = camera.read(1.0)
+    assert frame is not None
+    return frame
+
+
+@pytest.mark.slow
+def test_the_page_stays_up_while_the_camera_is_missing_and_sigterm_ends_all_in_three_seconds(toy_path: Path) -> None:
+    pytest.importorskip("uvicorn")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge_runtime", "run", "--model", str(toy_path), "--camera", "http://127.0.0.1:9/none", "--web", "0"],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    with process.stderr:
+        line = process.stderr.readline()
+        while not line.startswith("live page: "):
+            line = process.stderr.readline()
+        port = int(line.strip().rstrip("/").rpartition(":")[2])
+        end_s = time.monotonic() + 20
+        answer: dict[str, object] = {}
+        while answer.get("state") != "no_camera" and time.monotonic() < end_s:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            with contextlib.closing(connection):
+                connection.request("GET", "/healthz")
+                response = connection.getresponse()
+                assert response.status == 503
+                answer = json.loads(response.read())
+            time.sleep(0.1)
+        assert answer["state"] == "no_camera"
+        assert "cannot be reached: Connection refused" in str(answer["reasons"])
+        viewer = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        viewer.request("GET", "/api/events")
+        assert viewer.getresponse().status == 200
+        asked_s = time.monotonic()
+        process.terminate()
+        assert process.wait(10) == 0
+        assert time.monotonic() - asked_s < 3
+        viewer.close()
+
+
+def test_the_state_of_the_signature_is_put_into_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cryptography")
+    from edge_runtime.cli.run.outputs import signature_words
+    from edge_runtime.model.model_file import default_model, open_model
+    from edge_runtime.model.signatures import make_keys, sign
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("EDGE_RUNTIME_KEYS", str(tmp_path / "keys"))
+    assert signature_words(open_model(default_model())) == "not signed"
+    private, public = make_keys()
+    path = tmp_path / "signed.tflite"
+    path.write_bytes(sign(default_model().read_bytes(), private, 7))
+    assert signature_words(open_model(path)).endswith("which is not trusted here")
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "maker.pub").write_bytes(public)
+    assert signature_words(open_model(path)).startswith("valid, key ")
+    assert signature_words(open_model(path)).endswith(", version 7")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [(("--save-changes", "saved"), []), (("--web", "0"), [InputSpec(360, 480)]), ((), [InputSpec(8, 8)])],
+)
+def test_a_new_model_keeps_the_size_that_the_outputs_want(
+    tmp_path: Path,
+    toy_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    expected: list[InputSpec],
+) -> None:
+    if "--web" in arguments:
+        pytest.importorskip("uvicorn")
+    from edge_runtime.cameras.sources.synthetic import SyntheticCamera
+    from edge_runtime.cli.run import model as run_model
+    from edge_runtime.inference.classifier import Classifier
+
+    wanted: list[InputSpec | None] = []
+    monkeypatch.setattr(SyntheticCamera, "shrink_for", lambda self, spec: wanted.append(spec))
+    monkeypatch.setattr(
+        "edge_runtime.cameras.opening.open_camera", lambda *arguments, **more: SyntheticCamera("320x240@200")
+    )
+    other = [Classifier(toy_path)]
+    monkeypatch.setattr(
+        run_model.RunModel,
+        "between_frames",
+        lambda self, num_labels, num_late: other.pop() if num_labels == 3 and other else None,
+    )
+    monkeypatch.chdir(tmp_path)
+    arguments = ("--model", str(toy_path), "--camera", "synthetic", "--frames", "6", *arguments)
+    assert cli.main(["run", *arguments]) == 0
+    assert wanted == expected and other == []

@@ -1,0 +1,154 @@
+"""The one path from frame to label, on toys that tell colours apart; and loading that fails closed."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from edge_runtime.contract import InputSpec, Normalization, TensorSpec
+from edge_runtime.errors import DataError, ModelError, UsageError
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.postprocess import probabilities
+from edge_runtime.model.model_file import read_model
+
+LABEL_TEXT = "red\ngreen\nblue\n"
+COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}
+
+
+def picture(label: str, height: int = 13, width: int = 21) -> np.ndarray:
+    return np.broadcast_to(np.array(COLOURS[label], np.uint8), (height, width, 3)).copy()
+
+
+@pytest.fixture(params=available_backends())
+def backend(request):
+    return request.param
+
+
+@pytest.mark.parametrize("toy", ["uint8", "int8", "float32", "int8_logits", "uint8_metadata"])
+@pytest.mark.parametrize("label", COLOURS)
+def test_a_bgr_frame_of_one_colour_gets_its_name(toy, label, backend, toy_bytes):
+    labels = None if toy == "uint8_metadata" else LABEL_TEXT
+    with Classifier(read_model(toy_bytes(toy), toy, labels), backend=backend) as classifier:
+        answer = classifier.classify(picture(label))
+        assert (answer.label, answer.unknown) == (label, False)
+        assert classifier.probabilities(picture(label)).dtype == np.float32
+        stored = classifier.raw_output(picture(label))
+        assert stored.dtype == classifier.contract.output_tensor.dtype
+        assert (classifier.probabilities(picture(label)) == probabilities(stored, classifier.contract)).all()
+
+
+def test_input_tensors_are_the_pixels_of_each_dtype(toy_bytes):
+    frame = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+    rgb = frame[..., ::-1].astype(int)
+    for toy, shift in (("uint8", 0), ("int8", 128), ("float32", 0)):
+        stored = Classifier(read_model(toy_bytes(toy), toy, LABEL_TEXT)).input_tensor(frame)
+        assert (stored == rgb - shift).all()
+        assert stored.dtype == toy
+
+
+@pytest.mark.parametrize("resize", ["stretch", "crop", "letterbox"])
+@pytest.mark.parametrize("size", [(8, 8), (13, 21), (120, 90), (3, 5)])
+def test_pixels_written_straight_into_the_interpreter_are_those_of_the_input_tensor(resize, size, backend, toy_bytes):
+    model = read_model(toy_bytes("uint8"), "toy", LABEL_TEXT)
+    spec = dataclasses.replace(model.contract.spec, input=InputSpec(8, 8, resize))
+    model = dataclasses.replace(model, contract=dataclasses.replace(model.contract, spec=spec))
+    classifier = Classifier(model, backend=backend)
+    frames = np.random.default_rng(3).integers(0, 256, (3, *size, 3), np.uint8)
+    for frame in (*frames, frames[0, :, ::-1]):
+        kept = frame.copy()
+        answer = classifier.raw_output(frame)
+        filled = classifier.interpreter.input_view().copy()
+        assert (filled == classifier.input_tensor(frame)).all() and filled.any()
+        assert (answer == classifier.interpreter.invoke(filled)).all()
+        assert (frame == kept).all()
+
+
+def test_a_refused_frame_does_not_hold_the_interpreters_memory(backend, toy_bytes):
+    classifier = Classifier(read_model(toy_bytes("uint8"), "toy", LABEL_TEXT), backend=backend)
+    with pytest.raises(DataError, match=r"expected \(h, w, 3\) uint8 in BGR order") as kept:
+        classifier.classify(np.zeros((4, 4), np.uint8))
+    assert classifier.classify(picture("green")).label == "green"
+    assert kept.tb is not None
+
+
+def test_an_opencv_that_makes_an_array_of_its_own_gives_the_same_answers(monkeypatch, toy_bytes):
+    model = read_model(toy_bytes("uint8"), "toy", LABEL_TEXT)
+    straight = Classifier(model)
+    monkeypatch.setattr("edge_runtime.inference.classifier.can_be_written", lambda out: False)
+    monkeypatch.setattr(straight.interpreter, "invoke", None)
+    copying = Classifier(model)
+    monkeypatch.setattr(copying.interpreter, "input_view", None)
+    for label in COLOURS:
+        assert straight.classify(picture(label)) == copying.classify(picture(label))
+
+
+def test_a_camera_frame_is_taken_by_its_pixels(toy_file):
+    classifier = Classifier(read_model(toy_file, "toy"))
+    assert classifier.classify(SimpleNamespace(pixels=picture("blue"))) == classifier.classify(picture("blue"))
+
+
+def test_threshold_and_top_k_are_the_callers_else_the_contracts(toy_file):
+    model = read_model(toy_file, "toy")
+    grey = np.full((8, 8, 3), 128, np.uint8)
+    assert Classifier(model).classify(grey).label in COLOURS
+    answer = Classifier(model, threshold=0.9, top_k=1).classify(grey)
+    assert (answer.label, answer.unknown, len(answer.top)) == ("unknown", True, 1)
+
+
+def test_a_path_and_a_label_file_are_opened(toy_bytes, tmp_path):
+    (tmp_path / "toy.tflite").write_bytes(toy_bytes("int8"))
+    (tmp_path / "names.txt").write_text(LABEL_TEXT)
+    classifier = Classifier(tmp_path / "toy.tflite", labels=tmp_path / "names.txt")
+    assert classifier.classify(picture("green")).label == "green"
+
+
+def test_arguments_that_cannot_be_are_refused(toy_file):
+    model = read_model(toy_file, "toy")
+    with pytest.raises(UsageError, match=r"The threshold is 1.5, expected a probability in \[0, 1\]"):
+        Classifier(model, threshold=1.5)
+    with pytest.raises(UsageError, match="top_k is 0, expected at least 1"):
+        Classifier(model, top_k=0)
+    with pytest.raises(UsageError, match=r"already open, so the labels x\.txt cannot be used; give them to open_model"):
+        Classifier(model, labels="x.txt")
+
+
+def test_what_is_no_frame_is_refused(toy_file):
+    with pytest.raises(DataError, match=r"The frame is \(8, 8\) uint8, expected \(h, w, 3\) uint8"):
+        Classifier(read_model(toy_file, "toy")).classify(np.zeros((8, 8), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("which", "changes", "message"),
+    [
+        ("input_tensor", {"dtype": "int8"}, "model's input is .* uint8 with .* but its contract says .* int8"),
+        ("input_tensor", {"scale": 1.0}, "scale 0.0078125 and zero point 127 but its contract says .* scale 1.0"),
+        ("input_tensor", {"zero_point": 128}, "zero point 127 but its contract says .* zero point 128"),
+        ("output_tensor", {"zero_point": 1}, "model's output is .* zero point 0 but its contract says .* zero point 1"),
+    ],
+)
+def test_a_contract_that_differs_from_the_real_tensors_is_refused(which, changes, message, toy_file):
+    model = read_model(toy_file, "toy")
+    tensor = dataclasses.replace(getattr(model.contract, which), **changes)
+    contract = dataclasses.replace(model.contract, **{which: tensor})
+    with pytest.raises(ModelError, match=message + ".*Convert the model again"):
+        Classifier(dataclasses.replace(model, contract=contract))
+
+
+def test_another_size_and_label_count_are_refused(toy_file):
+    model = read_model(toy_file, "toy")
+    spec = dataclasses.replace(model.contract.spec, labels=("red", "green", "blue", "grey"))
+    output = TensorSpec((1, 4), "uint8", 1 / 256, 0)
+    contract = dataclasses.replace(model.contract, spec=spec, output_tensor=output)
+    with pytest.raises(ModelError, match=r"output is \(1, 3\) uint8 .* but its contract says \(1, 4\) uint8"):
+        Classifier(dataclasses.replace(model, contract=contract))
+
+
+def test_a_normalisation_by_channel_reaches_the_input(toy_bytes):
+    model = read_model(toy_bytes("float32"), "toy", LABEL_TEXT)
+    contract = dataclasses.replace(model.contract, normalization=Normalization((1.0, 2.0, 3.0), (1.0, 2.0, 4.0)))
+    stored = Classifier(dataclasses.replace(model, contract=contract)).input_tensor(picture("red"))
+    assert stored[0, 0].tolist() == [254.0, -1.0, -0.75]

@@ -1,0 +1,142 @@
+"""The camera's state from frames and times alone: frozen, one colour, silent, stale, slow, and what must not be
+flagged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from edge_runtime.cameras.sources.synthetic import numbered_picture, wave_picture
+from edge_runtime.live.health import Health, HealthConfig, one_colour_reason
+
+BACKGROUND = wave_picture(96, 256)
+FPS = 30
+
+
+def scene(number: int) -> np.ndarray:
+    return numbered_picture(BACKGROUND, number)
+
+
+def states(
+    health: Health, pictures: Iterator[tuple[np.ndarray, int]], fps: float = FPS
+) -> Iterator[tuple[float, str, bool]]:
+    """(seconds since the start, state, may be labelled) for each (picture, fingerprint) at a steady rate."""
+    for number, (picture, fingerprint) in enumerate(pictures):
+        now_s = number / fps
+        allowed = health.frame(picture, fingerprint, number + 1, now_s)
+        yield now_s, health.condition(now_s).state, allowed
+
+
+def test_a_camera_is_starting_until_its_first_frame_and_missing_when_it_says_why_or_takes_too_long() -> None:
+    health = Health(0.0)
+    health.silence(0, 1.0)
+    assert health.condition(1.0).state == "starting"
+    health.silence(0, 10.5)
+    assert health.condition(10.5).state == "no_camera"
+    troubled = Health(0.0)
+    troubled.silence(0, 0.5, "the cable is out")
+    assert (troubled.condition(0.5).state, troubled.condition(0.5).reason) == ("no_camera", "the cable is out")
+
+
+def test_silence_is_flagged_within_two_seconds_and_the_next_frame_ends_it() -> None:
+    health = Health(0.0)
+    health.frame(scene(0), 0, 1, 0.0)
+    assert health.condition(1.4).state == "ok"
+    health.silence(1, 1.9)
+    assert health.condition(1.9).state == "no_camera"
+    assert "no frame for 1.9 s" in health.condition(1.9).reason
+    assert health.frame(scene(1), 1, 2, 60.0)
+    assert health.condition(60.0).state == "ok"
+
+
+def test_a_repeated_picture_is_flagged_as_frozen_after_five_seconds_and_gets_no_label() -> None:
+    timeline = list(states(Health(0.0), ((scene(7), 77) for _ in range(8 * FPS))))
+    flagged_s = next(now_s for now_s, state, _ in timeline if state == "frozen")
+    assert 4.0 <= flagged_s <= 6.0
+    assert all(allowed == (state == "ok") for _, state, allowed in timeline)
+
+
+def test_a_thawed_camera_is_believed_at_once() -> None:
+    pictures = [(scene(7), 77)] * (6 * FPS) + [(scene(8), 78)]
+    assert list(states(Health(0.0), iter(pictures)))[-1][1:] == ("ok", True)
+
+
+def test_a_static_but_noisy_scene_is_never_flagged() -> None:
+    random = np.random.default_rng(0)
+    noisy = (
+        np.clip(scene(0) + random.normal(0, 1, BACKGROUND.shape), 0, 255).astype(np.uint8) for _ in range(20 * FPS)
+    )
+    assert {
+        state for _, state, _ in states(Health(0.0), ((picture, hash(picture.tobytes())) for picture in noisy))
+    } == {"ok"}
+
+
+@pytest.mark.parametrize(("value", "colour"), [(0, "black"), (255, "white"), (3, "black"), (128, "one colour")])
+def test_a_picture_of_one_colour_gets_no_label_from_its_first_frame_and_is_flagged_within_three_seconds(
+    value: int, colour: str
+) -> None:
+    random = np.random.default_rng(value)
+    covered = [
+        (np.clip(random.normal(value, 0.8, BACKGROUND.shape), 0, 255).astype(np.uint8), number)
+        for number in range(3 * FPS)
+    ]
+    health = Health(0.0)
+    timeline = list(states(health, iter(covered)))
+    assert not any(allowed for _, _, allowed in timeline)
+    assert next(now_s for now_s, state, _ in timeline if state == "black") < 3.0
+    assert f"the picture is {colour}" in health.condition(3.0).reason
+
+
+def test_coloured_one_colour_frames_are_recognised_too() -> None:
+    assert "one colour" in one_colour_reason(np.full((480, 640, 3), (200, 30, 30), np.uint8))
+
+
+def test_a_night_scene_is_not_flagged() -> None:
+    night = (scene(0).astype(np.float64) * 12 / scene(0).mean()).astype(np.uint8)
+    assert 10 < night.mean() < 13
+    noisy = [
+        (np.clip(night + np.random.default_rng(n).normal(0, 1, night.shape), 0, 255).astype(np.uint8), n)
+        for n in range(150)
+    ]
+    assert {state for _, state, _ in states(Health(0.0), iter(noisy))} == {"ok"}
+
+
+def test_a_frame_rate_that_collapses_to_thirty_percent_is_degraded_within_ten_seconds_and_still_labelled() -> None:
+    health = Health(0.0)
+    captured, now_s, flagged_s = 0, 0.0, None
+    while now_s < 30.0:
+        now_s += 1 / FPS if now_s < 20.0 else 1 / (0.3 * FPS)
+        captured += 1
+        assert health.frame(scene(captured), captured, captured, now_s)
+        if flagged_s is None and health.condition(now_s).state == "degraded":
+            flagged_s = now_s
+    assert flagged_s is not None
+    assert 20.0 < flagged_s < 30.0
+    assert re.fullmatch(r"low_fps: 9\.0 frames a second, usually (29|30)\.\d", health.condition(now_s).reason)
+
+
+def test_a_steady_slow_camera_is_not_degraded() -> None:
+    pictures = ((scene(number), number) for number in range(60))
+    assert {state for _, state, _ in states(Health(0.0), pictures, fps=2)} == {"ok"}
+
+
+def test_frames_that_are_always_too_old_are_stale_and_the_reason_names_their_age() -> None:
+    health = Health(0.0)
+    health.frame(scene(0), 0, 1, 0.0)
+    for tenth in range(1, 20):
+        health.too_old(730.0, tenth + 1, tenth / 10)
+    assert health.condition(1.9).state == "stale"
+    assert "730 ms old" in health.condition(1.9).reason
+    health.frame(scene(21), 21, 22, 2.0)
+    assert health.condition(2.0).state == "stale"  # it may still take too long
+    health.labelled(2.0)
+    assert health.condition(2.0).state == "ok"
+
+
+def test_the_limits_can_be_set() -> None:
+    health = Health(0.0, HealthConfig(frozen_s=1.0))
+    assert [state for _, state, _ in states(health, ((scene(1), 1) for _ in range(32)))][-1] == "frozen"

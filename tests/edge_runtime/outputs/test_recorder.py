@@ -1,0 +1,232 @@
+"""The recorder: which frames it keeps, that it never outgrows its limit nor the disk, and that trouble stays outside the
+loop.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime.cameras.frame import Frame
+from edge_runtime.cameras.sources.synthetic import numbered_picture, picture_number, wave_picture
+from edge_runtime.errors import OutputError, UsageError
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.postprocess import ClassScore, Prediction
+from edge_runtime.live.results import Result
+from edge_runtime.outputs.image_folder import PictureFolder
+from edge_runtime.outputs.recorder import Recorder, RecorderConfig
+from edge_runtime.outputs.trouble import OutputTrouble
+
+BACKGROUND = wave_picture(96, 256)
+
+
+def frame(number: int) -> Frame:
+    return Frame(numbered_picture(BACKGROUND, number), number, 0.0)
+
+
+def result(number: int, label: str, score: float = 0.9, unknown: bool = False) -> Result:
+    return Result(number, 1.7e9 + number, 5.0, Prediction(0, label, score, (ClassScore(label, score),), unknown), 0)
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+
+def until(is_true: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 10
+    while not is_true():
+        assert time.monotonic() < end_s, "not in time"
+        time.sleep(0.01)
+
+
+def feed(recorder: Recorder, clock: Any, results: list[Result], gap_s: float = 1.0) -> None:
+    """Waits for the writer after each, so that what is kept is decided by the rules alone."""
+    for each in results:
+        clock.now_s += gap_s
+        recorder.frame(frame(each.seq), each)
+        until(lambda: recorder._queue.empty())
+
+
+def test_changes_are_kept_whole_with_a_line_of_json_each(tmp_path: Path, clock: Any, toy: Classifier) -> None:
+    recorder = Recorder(RecorderConfig(tmp_path / "new" / "folder", ("change",), keep_free_bytes=0), clock)
+    recorder.model(toy)
+    feed(recorder, clock, [result(n, label) for n, label in enumerate(["cat", "cat", "dog", "dog", "cat"])])
+    recorder.close()
+    lines = records(tmp_path / "new" / "folder")
+    assert [(line["seq"], line["label"], line["reason"]) for line in lines] == [
+        (0, "cat", "change"), (2, "dog", "change"), (4, "cat", "change"),
+    ]  # fmt: skip
+    for line in lines:
+        picture = cv2.imread(str(tmp_path / "new" / "folder" / line["file"]))
+        assert picture_number(picture) == line["seq"]
+        assert (line["size"], line["type"], line["model"]) == ([256, 96], "record", toy.contract.spec.name)
+        assert line["file"].startswith("20231114T")
+    assert oct((tmp_path / "new" / "folder").stat().st_mode & 0o777) == "0o700"
+
+
+def test_uncertain_frames_are_kept_at_most_one_a_second(tmp_path: Path, clock: Any) -> None:
+    recorder = Recorder(RecorderConfig(tmp_path, ("uncertain",), keep_free_bytes=0), clock)
+    sure, unsure = result(0, "cat", 0.9), [result(n, "cat", 0.59) for n in range(1, 9)]
+    feed(recorder, clock, [sure, *unsure, result(20, "unknown", 0.8, unknown=True)], gap_s=0.25)
+    recorder.close()
+    assert [line["seq"] for line in records(tmp_path)] == [1, 5, 20]
+
+
+def test_one_folder_may_serve_both_reasons_and_nothing_else_is_kept(tmp_path: Path, clock: Any) -> None:
+    recorder = Recorder(RecorderConfig(tmp_path, ("uncertain", "change"), keep_free_bytes=0), clock)
+    feed(recorder, clock, [result(0, "cat"), result(1, "cat"), result(2, "cat", 0.3), result(3, "dog")])
+    recorder.frame(frame(4), None)
+    recorder.close()
+    assert [(line["seq"], line["reason"]) for line in records(tmp_path)] == [
+        (0, "change"),
+        (2, "uncertain"),
+        (3, "change"),
+    ]
+
+
+def test_the_oldest_pairs_go_when_the_limit_is_reached_and_foreign_files_stay(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").write_bytes(b"x" * 5000)
+    folder = PictureFolder(tmp_path, 10_000, keep_free_bytes=0)
+    for number in range(50):
+        folder.save(f"20231114T000000.000Z-{number:08d}", b"j" * 900, "{}\n")
+        own = [path for path in tmp_path.iterdir() if path.name != "holiday.jpg"]
+        assert sum(path.stat().st_size for path in own) == folder.num_bytes <= 10_000
+    names = sorted(path.stem[-2:] for path in tmp_path.glob("2023*.jpg"))
+    assert names == [f"{number:02d}" for number in range(39, 50)]
+    assert len(list(tmp_path.glob("2023*.json"))) == 11
+    assert (tmp_path / "holiday.jpg").stat().st_size == 5000
+
+
+def test_a_restart_counts_what_is_there_and_removes_half_written_files(tmp_path: Path) -> None:
+    first = PictureFolder(tmp_path, 10_000, keep_free_bytes=0)
+    first.save("20231114T000000.000Z-00000001", b"j" * 900, "{}\n")
+    (tmp_path / "20231114T000000.000Z-00000002.jpg.part").write_bytes(b"half")
+    again = PictureFolder(tmp_path, 10_000, keep_free_bytes=0)
+    assert again.num_bytes == first.num_bytes == 903
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_room_is_left_for_others_even_below_the_limit(tmp_path: Path) -> None:
+    folder = PictureFolder(tmp_path, 10_000_000, keep_free_bytes=0)
+    folder.save("20231114T000000.000Z-00000001", b"j" * 900, "{}\n")
+    greedy = PictureFolder(tmp_path, 10_000_000, keep_free_bytes=2**62)
+    with pytest.raises(OSError, match="MB are free"):
+        greedy.save("20231114T000000.000Z-00000002", b"j" * 900, "{}\n")
+    assert list(tmp_path.iterdir()) == [] and greedy.num_bytes == 0
+
+
+def test_a_picture_larger_than_the_limit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="2,003 bytes, the limit is 1,000"):
+        PictureFolder(tmp_path, 1000, keep_free_bytes=0).save("20231114T000000.000Z-00000001", b"j" * 2000, "{}\n")
+
+
+def test_a_folder_that_cannot_be_made_is_told_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"Pictures cannot be saved in .* choose a folder that this user may write"):
+        PictureFolder(tmp_path / "file" / "folder", 1000)
+
+
+@pytest.mark.parametrize("limit_mb", [0.5, float("inf"), float("nan")])
+def test_a_limit_below_a_megabyte_or_without_end_is_a_usage_error(tmp_path: Path, limit_mb: float) -> None:
+    with pytest.raises(UsageError, match=rf"--save-limit-mb is {limit_mb:g}, expected a number of at least 1"):
+        RecorderConfig(tmp_path, ("change",), limit_mb=limit_mb)
+
+
+def test_a_full_disk_is_one_event_one_log_line_a_minute_and_no_file_half_written(
+    tmp_path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(RecorderConfig(tmp_path, ("uncertain",), keep_free_bytes=0), clock)
+    is_full = True
+
+    def write(self: PictureFolder, name: str, content: bytes, whole: Any = PictureFolder._write) -> None:
+        if is_full and name.endswith(".jpg"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        whole(self, name, content)
+
+    monkeypatch.setattr(PictureFolder, "_write", write)
+    feed(recorder, clock, [result(n, "cat", 0.2) for n in range(90)])
+    until(lambda: recorder.num_lost == 90)
+    assert [(event.kind, event.state) for event in recorder.take_events()] == [("recorder", "failing")]
+    assert len(caplog.records) == 2  # at the start and after a minute
+    assert "No space left on device" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+    is_full = False
+    clock.now_s += 20
+    feed(recorder, clock, [result(100, "cat", 0.2)])
+    until(lambda: recorder.num_saved == 1)
+    assert [(event.kind, event.state) for event in recorder.take_events()] == [("recorder", "ok")]
+    recorder.close()
+
+
+def test_a_patient_recorder_begins_without_its_disk_and_saves_when_it_comes(tmp_path: Path, clock: Any) -> None:
+    (tmp_path / "disk").write_text("a file where the folder should be")
+    config = RecorderConfig(tmp_path / "disk" / "saved", ("change",), keep_free_bytes=0)
+    recorder = Recorder(config, clock, patient=True)
+    assert [(event.kind, event.state) for event in recorder.take_events()] == [("recorder", "failing")]
+    feed(recorder, clock, [result(1, "cat")])
+    until(lambda: recorder.num_lost == 1)
+    (tmp_path / "disk").unlink()
+    clock.now_s += 20
+    feed(recorder, clock, [result(2, "dog")])
+    until(lambda: recorder.num_saved == 1)
+    assert [event.state for event in recorder.take_events()] == ["ok"]
+    recorder.close()
+
+
+def test_a_picture_that_jpeg_cannot_hold_costs_itself_and_not_the_recorder(tmp_path: Path, clock: Any) -> None:
+    recorder = Recorder(RecorderConfig(tmp_path, ("change",), keep_free_bytes=0), clock)
+    wide = Frame(np.zeros((1, 70_000, 3), np.uint8), 1, 0.0)
+    recorder.frame(wide, result(1, "cat"))
+    until(lambda: recorder.num_lost == 1)
+    (event,) = recorder.take_events()
+    assert "a picture of 70000x1 cannot be coded as JPEG" in event.reason
+    clock.now_s += 20
+    feed(recorder, clock, [result(2, "dog")])
+    until(lambda: recorder.num_saved == 1)
+    recorder.close()
+
+
+def test_a_stuck_disk_costs_pictures_and_never_waits(
+    tmp_path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    go_on = threading.Event()
+    monkeypatch.setattr(PictureFolder, "save", lambda *arguments: go_on.wait(20))
+    recorder = Recorder(RecorderConfig(tmp_path, ("uncertain",), keep_free_bytes=0), clock)
+    for number in range(100):
+        clock.now_s += 2
+        recorder.frame(frame(number), result(number, "cat", 0.2))
+    assert recorder.num_lost >= 100 - 5 - 1
+    go_on.set()
+    recorder.close()
+
+
+def test_the_frame_is_copied_before_the_camera_overwrites_it(tmp_path: Path, clock: Any) -> None:
+    recorder = Recorder(RecorderConfig(tmp_path, ("change",), keep_free_bytes=0), clock)
+    shared = frame(5)
+    recorder.frame(shared, result(5, "cat"))
+    shared.pixels[:] = 0
+    recorder.close()
+    assert picture_number(cv2.imread(str(next(tmp_path.glob("*.jpg"))))) == 5
+
+
+def test_trouble_is_told_once_and_its_end_too(clock: Any, caplog: pytest.LogCaptureFixture) -> None:
+    trouble = OutputTrouble("mqtt", clock)
+    trouble.worked("nothing was wrong")
+    for _ in range(130):
+        trouble.failed("gone")
+        clock.now_s += 1
+    trouble.worked("back")
+    assert [(event.state, event.reason) for event in trouble.take_events()] == [("failing", "gone"), ("ok", "back")]
+    assert trouble.take_events() == []
+    assert len(caplog.records) == 3
+    assert np.all([record.message == "mqtt: gone" for record in caplog.records])

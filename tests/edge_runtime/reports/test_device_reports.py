@@ -1,0 +1,152 @@
+"""What a device is told about itself: doctor against a fake root, memory, timings, and the text that people read."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.errors import UsageError
+from edge_runtime.inference.postprocess import ClassScore, Prediction
+from edge_runtime.live.results import Counts, Event, Percentiles, Result, Status
+from edge_runtime.live.timings import Timings
+from edge_runtime.outputs.formats import open_sink
+from edge_runtime.outputs.stdout import Outlet
+from edge_runtime.outputs.text import TextSink, result_line, status_text
+from edge_runtime.reports.doctor import Finding, examine, finding_line
+from edge_runtime.system.memory import pss_mb
+
+PREDICTION = Prediction(1, "cat", 0.8, (ClassScore("cat", 0.8), ClassScore("dog", 0.15)), False)
+
+
+def findings(root: Path, model: Path) -> dict[str, Finding]:
+    return {finding.what: finding for finding in examine(str(model), None, root)}
+
+
+def fake_pi(root: Path, available_kb: int = 300_000) -> Path:
+    for folder in ("proc/device-tree", "dev", "sys/class/video4linux/video0"):
+        (root / folder).mkdir(parents=True)
+    (root / "proc/device-tree/model").write_text("Raspberry Pi 4 Model B Rev 1.5\0")
+    (root / "proc/meminfo").write_text(f"MemTotal: 900000 kB\nMemAvailable: {available_kb} kB\n")
+    (root / "dev/video0").touch()
+    (root / "sys/class/video4linux/video0/name").write_text("USB Camera\n")
+    return root
+
+
+def test_a_pi_is_recognised_with_its_cameras_and_the_missing_package(
+    tmp_path: Path, toy_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = findings(fake_pi(tmp_path), toy_path)
+    assert found["system"].found.startswith("Raspberry Pi 4 Model B Rev 1.5, ")
+    assert found["/dev/video0"] == Finding("ok", "/dev/video0", "USB Camera")
+    assert "sudo apt install rpicam-apps-lite" in found["Pi camera (csi)"].remedy
+    assert found["memory"].found == "307 MB available"
+
+
+def test_the_pi_camera_program_is_found_on_the_path(
+    tmp_path: Path, toy_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "rpicam-vid"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert findings(tmp_path, toy_path)["Pi camera (csi)"] == Finding(
+        "ok", "Pi camera (csi)", f"{program} is installed"
+    )
+
+
+def test_a_camera_without_permission_is_a_problem_with_its_group(
+    tmp_path: Path, toy_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = fake_pi(tmp_path)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    finding = findings(root, toy_path)["/dev/video0"]
+    assert finding.level == "problem"
+    assert "sudo usermod -aG " in finding.remedy
+
+
+def test_little_memory_no_camera_and_an_unreadable_root_are_said(tmp_path: Path, toy_path: Path) -> None:
+    assert findings(fake_pi(tmp_path / "small", 50_000), toy_path)["memory"].level == "problem"
+    empty = findings(tmp_path / "empty", toy_path)
+    assert empty["USB cameras"].found == "no /dev/video*"
+    assert empty["memory"].found == "unknown"
+
+
+def test_no_interpreter_is_a_problem_with_the_command_that_helps(
+    tmp_path: Path, toy_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_runtime.inference.interpreter.available_backends", lambda: ())
+    found = findings(tmp_path, toy_path)["interpreter"]
+    assert (found.level, found.found) == ("problem", "none found")
+    assert "pip install 'edge-runtime[litert]'" in found.remedy
+    monkeypatch.setattr("edge_runtime.inference.interpreter.available_backends", lambda: ("tflite",))
+    assert findings(tmp_path, toy_path)["interpreter"].level == "note"
+
+
+def test_a_finding_is_one_line() -> None:
+    assert finding_line(Finding("ok", "numpy", "1.26")) == "     ok  numpy: 1.26"
+    assert finding_line(Finding("problem", "numpy", "missing", "install it")) == "problem  numpy: missing; install it"
+
+
+def test_memory_is_the_sum_over_processes_and_gone_ones_count_nothing(tmp_path: Path) -> None:
+    import os
+
+    for pid, kib in ((os.getpid(), 1000), (7, 500)):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "smaps_rollup").write_text(f"55d0-7ffc ---p [rollup]\nRss: 9999 kB\nPss:     {kib} kB\n")
+    assert pss_mb((7, 8), tmp_path) == 1.5
+    assert pss_mb((7,), tmp_path / "nothing") is None
+    assert (pss_mb() or 0) > 5
+
+
+def test_timings_keep_only_the_last_durations_of_each_stage() -> None:
+    timings = Timings(capacity=4)
+    for duration in (1000.0, 1000.0, 1.0, 2.0, 3.0, 4.0):
+        timings.add("invoke", duration)
+    timings.add("write", 7.0)
+    summary = timings.summary()
+    assert list(summary) == ["invoke", "write"]
+    assert summary["invoke"].p50 == pytest.approx(2.5)
+    assert summary["invoke"].p99 < 5
+    assert summary["write"] == Percentiles(7.0, 7.0, 7.0)
+
+
+def test_a_result_is_a_line_with_its_frame_age_and_runners_up() -> None:
+    result = Result(12, 0.0, 8.4, PREDICTION, 3)
+    assert result_line(result) == "frame 12: cat 0.80  (dog 0.15)  8 ms old"
+    named = Result(0, 0.0, 8.4, PREDICTION, 0, "a.jpg", held="")
+    assert result_line(named) == "a.jpg: (undecided) 0.80  (dog 0.15)"
+
+
+def test_the_summary_tells_every_count_and_percentile() -> None:
+    counts = Counts(100, 90, 8, 2, refused=5, too_old=3, bad=4, restarts=1)
+    age = Percentiles(1.0, 2.0, 3.0)
+    status = Status(0.0, "cam", "litert-xnnpack 2.3.0", 10.0, 8.5, counts, age, {"wait": age}, 78.4)
+    text = status_text(status)
+    assert (
+        "cam: 100 frames in 10.0 s (8.5 labels a second): 90 looked at, 5 refused, 8 dropped (3 too old), 2 in flight"
+        in text
+    )
+    assert "4 damaged pictures, 1 camera restarts" in text
+    assert "memory of all processes 78 MB" in text
+    assert [line.split() for line in text.splitlines()[-2:]] == [
+        ["frame", "age", "1.00", "2.00", "3.00"],
+        ["wait", "1.00", "2.00", "3.00"],
+    ]
+
+
+def test_text_goes_to_stdout_for_labels_and_to_people_for_the_rest() -> None:
+    out, people = io.StringIO(), io.StringIO()
+    sink = open_sink("text", Outlet(out), people)
+    assert isinstance(sink, TextSink)
+    sink.result(Result(1, 0.0, 1.0, PREDICTION, 0))
+    sink.event(Event(0.0, "camera", "frozen", "the same picture for 5.0 s"))
+    assert out.getvalue() == "frame 1: cat 0.80  (dog 0.15)  1 ms old\n"
+    assert people.getvalue() == "camera: frozen: the same picture for 5.0 s\n"
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"The format is 'xml', expected one of text, jsonl"):
+        open_sink("xml", Outlet(io.StringIO()), io.StringIO())
