@@ -35,7 +35,7 @@ $(STAMP): requirements/host.txt requirements/pip.txt pyproject.toml
 
 # The two device environments: nothing but what a device has, and the test runner.
 .venv-%/.ready: requirements/%.txt requirements/test.txt $(STAMP)
-	$(BIN)/python -m tests.device_python $* > .venv-$*.python
+	$(BIN)/python -m tests.tools.device_python $* > .venv-$*.python
 	"$$(cat .venv-$*.python)" -m venv .venv-$*
 	rm .venv-$*.python
 	.venv-$*/bin/python -m pip install --quiet --require-hashes -r requirements/pip.txt
@@ -82,7 +82,7 @@ search: $(STAMP) ## the best network for DATA within a budget: SEARCH_FLAGS="--m
 
 # The programs that it is measured against live in an environment of their own.
 .venv-peers/.ready: requirements/peers.txt $(STAMP)
-	$(BIN)/python -m tests.device_python tflite > .venv-peers.python
+	$(BIN)/python -m tests.tools.device_python tflite > .venv-peers.python
 	"$$(cat .venv-peers.python)" -m venv .venv-peers
 	rm .venv-peers.python
 	.venv-peers/bin/python -m pip install --quiet --require-hashes -r requirements/pip.txt
@@ -90,25 +90,25 @@ search: $(STAMP) ## the best network for DATA within a budget: SEARCH_FLAGS="--m
 	@touch $@
 
 bench: $(STAMP) .venv-peers/.ready ## frame to label, against bare invoke() and other programs, to build/bench.md and .svg
-	$(BIN)/python -m tests.bench --peers .venv-peers/bin/python $(BENCH_FLAGS)
+	$(BIN)/python -m tests.tools.bench --peers .venv-peers/bin/python $(BENCH_FLAGS)
 
 demo: $(STAMP) ## the live page on the shipped model and a recorded camera
 	$(BIN)/edge-runtime run --camera demo --web
 
 device-check: $(STAMP) ## the wheel on emulated ARM devices (needs Debian's qemu-user and mmdebstrap): DEVICE_FLAGS="--rows ..."
-	$(BIN)/python -m tests.device.check --json build/device-check.json $(DEVICE_FLAGS)
+	$(BIN)/python -m tests.tools.device.check --json build/device-check.json $(DEVICE_FLAGS)
 
 zoo: $(STAMP) ## a shipped model again from the complete CIFAR-10, into build/zoo (goes on where it stopped): MODEL=micro
 	$(BIN)/python -m train.zoo $(MODEL) --out "runs/zoo-$(MODEL)"
 	$(BIN)/python -m convert "runs/zoo-$(MODEL)" --out "build/zoo/$(MODEL).tflite" --force
-	$(BIN)/python -m convert.card "runs/zoo-$(MODEL)" "build/zoo/$(MODEL).tflite" --force
+	$(BIN)/python -m convert.report.card "runs/zoo-$(MODEL)" "build/zoo/$(MODEL).tflite" --force
 
 keys: $(STAMP) ## a key pair for signing models: keys/maker.key and keys/maker.pub
 	$(BIN)/python -m convert.sign --make-keys keys/maker
 
 ROW ?= bookworm-arm64-litert
 bundle: $(STAMP) ## all that a device needs in one archive: ROW=... MODEL_FILE=... KEY=...
-	$(BIN)/python -m tests.device.bundle --row $(ROW) $(if $(MODEL_FILE),--model "$(MODEL_FILE)") $(if $(KEY),--key "$(KEY)")
+	$(BIN)/python -m tests.tools.device.bundle --row $(ROW) $(if $(MODEL_FILE),--model "$(MODEL_FILE)") $(if $(KEY),--key "$(KEY)")
 
 .PHONY: ansible
 ansible:

@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from convert.config import IO_DTYPES, ConvertConfig, ForeignModel
 from convert.pipeline import ConversionResult, convert
-from convert.report import to_markdown
+from convert.report.conversion import to_markdown
 from edge_runtime.contract import RESIZE_MODES
 from edge_runtime.errors import EdgeRuntimeError, UsageError
 

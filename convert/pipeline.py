@@ -9,23 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from convert import quantize
-from convert.atomic import refuse_to_overwrite, write_atomically
-from convert.audit import AuditReport, audit
-from convert.calibration import Calibration, choose_calibration
 from convert.config import ConvertConfig
-from convert.gallery import gallery
-from convert.golden_frames import choose_goldens
-from convert.keras_file import read_keras_file
-from convert.metadata import with_metadata
-from convert.pack import differences, differing_outputs, pack
-from convert.package import expect_whole_range, finished, provenance, spec_of_file, unverified
-from convert.progress import stage
-from convert.report import ConversionReport, to_html, to_json_text
-from convert.run_directory import read_run_directory
-from convert.source import ImageEntry, Source
-from convert.unknown import metrics_of, preferred, threshold_fit, unknown_report, with_threshold
-from convert.verify import FLOAT, score, verification
+from convert.converter import quantize
+from convert.converter.contract import expect_whole_range, finished, provenance, spec_of_file, unverified
+from convert.converter.golden_frames import choose_goldens
+from convert.inputs.calibration import Calibration, choose_calibration
+from convert.inputs.keras_file import read_keras_file
+from convert.inputs.run_directory import read_run_directory
+from convert.inputs.source import ImageEntry, Source
+from convert.measure.gallery import gallery
+from convert.measure.gate import FLOAT, score, verification
+from convert.measure.unknown import metrics_of, preferred, threshold_fit, unknown_report, with_threshold
+from convert.output.atomic import refuse_to_overwrite, write_atomically
+from convert.output.progress import stage
+from convert.report.conversion import ConversionReport, to_json_text
+from convert.report.conversion_page import to_html
+from convert.tflite.audit import AuditReport, audit
+from convert.tflite.metadata import with_metadata
+from convert.tflite.names import layer_name
+from convert.tflite.packing import differences, differing_outputs, pack
 from edge_runtime.contract import ModelSpec, Score
 from edge_runtime.errors import ConfigurationError, ModelError
 from edge_runtime.inference.classifier import Classifier
@@ -126,7 +128,7 @@ def integer_file(source: Source, spec: ModelSpec, calibration: Calibration, io_d
     expect_whole_range(converted, affine.mean, affine.std)
     normalization = unverified(converted, spec).contract.normalization
     described = with_metadata(converted, spec.name, normalization)
-    packed = pack(described, quantize.layer_name)
+    packed = pack(described, layer_name)
     changed = differences(described, packed, names=False) or differing_outputs(converted, packed)
     if changed:
         raise ModelError(

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from convert.atomic import write_atomically
+from convert.output.atomic import write_atomically
 from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, UsageError
 from edge_runtime.model.model_file import read_model
 from edge_runtime.model.signatures import make_keys, read_public_key, sign, split_signature

@@ -1,1 +1,1 @@
-"""Images in, a run directory out; runs on a workstation and never reaches a device."""
+"""Images in, a run directory out; runs on a workstation and never reaches a device. Never imports `convert`."""

@@ -16,11 +16,11 @@ from typing import Any
 from edge_runtime.contract import RESIZE_MODES, InputSpec
 from edge_runtime.errors import EdgeRuntimeError, UsageError
 from edge_runtime.system.quiet_start import quiet_start
-from train.config import NAMED_DATA, RECIPES, Recipe, TrainConfig, preset
-from train.data_care import lines
+from train.datasets.data_checks import lines
 from train.models import MODELS
-from train.run_place import expect_free, expect_same_data, teacher_run
-from train.transfer_config import SCALES, TransferRecipe, transfer, with_changes
+from train.recipes.config import NAMED_DATA, RECIPES, Recipe, TrainConfig, preset
+from train.recipes.transfer_config import SCALES, TransferRecipe, transfer, with_changes
+from train.runs.places import expect_free, expect_same_data, teacher_run
 
 EXAMPLES = """examples:
   python -m train --out runs/first                                   seed_cnn on the embedded pictures
@@ -150,11 +150,11 @@ def train(args: argparse.Namespace) -> None:
     with quiet_start():
         import tensorflow as tf
 
-        from train.distillation import open_teacher
-        from train.fit import fit
+        from train.scratch.distillation import open_teacher
+        from train.scratch.fit import fit
     from train.progress import Progress
-    from train.run_directory import write_run
-    from train.scores import score, table
+    from train.runs.run_directory import write_run
+    from train.training.scores import score, table
 
     if args.force:
         shutil.rmtree(checkpoints, ignore_errors=True)
@@ -164,7 +164,7 @@ def train(args: argparse.Namespace) -> None:
     sizes = [len(split.labels) for split in (dataset.train, dataset.validation, dataset.test)]
     progress.note(f"{dataset.name}: {len(dataset.labels)} classes, {sizes[0]} + {sizes[1]} + {sizes[2]} pictures")
     if isinstance(recipe, TransferRecipe):
-        from train.transfer import train_transfer
+        from train.transfer.photos import train_transfer
 
         result = train_transfer(
             config, recipe, dataset, checkpoints, resume=args.resume, progress=progress, started_s=started_s

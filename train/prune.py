@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import ConfigurationError, DataError, EdgeRuntimeError, MissingInputError, UsageError
-from train.config import Recipe, TeacherRun, TrainConfig
+from train.recipes.config import Recipe, TeacherRun, TrainConfig
 
 if TYPE_CHECKING:
     from train.datasets.dataset import Dataset
-    from train.fit import TrainResult
+    from train.training.result import TrainResult
 
 EXAMPLES = """examples:
   python -m train.prune runs/resnet8 --sparsity 50 --out runs/resnet8-pruned50
@@ -103,11 +103,11 @@ def fine_tune(run: Path, config: PrunedConfig, dataset: Dataset) -> TrainResult:
     import keras
     import tensorflow as tf
 
-    from train.batches import epoch_batches, num_batches
-    from train.fit import TrainResult
-    from train.predict import compiled, predict
-    from train.schedule import learning_rate
-    from train.training_copy import training_clone
+    from train.recipes.schedule import learning_rate
+    from train.scratch.batches import epoch_batches, num_batches
+    from train.scratch.training_copy import training_clone
+    from train.training.predict import compiled, predict
+    from train.training.result import TrainResult
 
     keras.utils.set_random_seed(config.seed)
     model = keras.models.load_model(run / "model.keras", compile=False)
@@ -192,8 +192,8 @@ def prune(options: argparse.Namespace) -> None:
 
     dataset = open_dataset(config.data, options.data_path, config.input, config.seed)
 
-    from train.run_directory import write_run
-    from train.scores import score
+    from train.runs.run_directory import write_run
+    from train.training.scores import score
 
     result = fine_tune(options.run, config, dataset)
     report = score(result.model, dataset)

@@ -16,7 +16,7 @@ import pytest
 from edge_runtime.contract import InputSpec, ModelSpec, to_json
 from edge_runtime.inference.interpreter import available_backends
 
-available_backends()  # before TensorFlow: see convert/network.py
+available_backends()  # before TensorFlow: see convert/converter/network.py
 
 LABELS = ("red rows", "green columns", "blue rows", "grey columns")
 SIZE = 16

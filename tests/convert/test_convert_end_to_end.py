@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from convert.__main__ import main
-from convert.audit import audit
+from convert.tflite.audit import audit
 from edge_runtime.contract import Normalization
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.selftest import selftest

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import ConfigurationError, DataError, MissingInputError, UsageError
-from train.config import TeacherRun
 from train.prune import magnitude_mask, main, prune, pruned_config, read_config, target_sparsity
+from train.recipes.config import TeacherRun
 
 
 def test_the_mask_keeps_the_largest_magnitudes() -> None:
@@ -75,7 +75,7 @@ def test_an_epoch_that_is_chosen_has_all_its_zeros_however_few_steps_it_has(
         calls.append(1)
         return np.eye(2, dtype=np.float32)[split.labels if len(calls) == 2 else 1 - split.labels]  # type: ignore[attr-defined]
 
-    monkeypatch.setattr("train.predict.predict", second_epoch_is_best)
+    monkeypatch.setattr("train.training.predict.predict", second_epoch_is_best)
     out = tmp_path / "pruned"
     assert main([str(trained), "--sparsity", "75", "--epochs", "5", "--out", str(out)]) == 0
     assert json.loads((out / "metrics.json").read_text())["best_epoch"] == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from train.__main__ import configuration, parser
-from train.config import Recipe
+from train.recipes.config import Recipe
 from train.zoo import ZOO, ZooModel, flags_of, main
 
 

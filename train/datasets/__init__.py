@@ -1,4 +1,4 @@
-"""Data sets by name or folder; `open_dataset` is the one door."""
+"""Data sets by name or folder; `open_dataset` is the one door. All care for images lives here, and never a network."""
 
 from __future__ import annotations
 

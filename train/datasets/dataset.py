@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edge_runtime.contract import InputSpec
 from edge_runtime.pixels.image_file import read_image
 from edge_runtime.pixels.preprocess import Image, preprocess
-from train.data_care import DataCare
+from train.datasets.data_checks import DataCare
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ import numpy as np
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import PICTURE_SUFFIXES, decode_image
-from train.data_care import DataCare, DataWarning, examine, warning
-from train.datasets.cutting import Picture, cut, disjoint, listed
+from train.datasets.data_checks import DataCare, DataWarning, examine, warning
 from train.datasets.dataset import Dataset, FileSplit
+from train.datasets.near_duplicates import facts_of
 from train.datasets.oddities import oddities
-from train.duplicates import facts_of
+from train.datasets.splits import Picture, cut, disjoint, listed
 from train.progress import Stage
 
 SPLIT_NAMES = {

@@ -1,6 +1,7 @@
 """The architectures by name; each lives in a file of its own with one ``build(input_spec, num_classes)``.
 
 Imports an architecture only when it is asked for, so that listing them does not load TensorFlow.
+Never knows how one is trained.
 """
 
 from __future__ import annotations

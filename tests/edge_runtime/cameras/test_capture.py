@@ -482,8 +482,8 @@ def _no_descriptors(*arguments: Any) -> Any:
 
 def test_a_capture_process_says_which_defect_ended_it(read_until: ReadUntil) -> None:
     script = (
-        f"import sys; sys.path[:] = {sys.path!r}\nfrom edge_runtime import capture_child\n"
-        "capture_child.open_source = lambda *arguments: 1 / 0\ncapture_child.main()\n"
+        f"import sys; sys.path[:] = {sys.path!r}\nfrom edge_runtime.cameras.capture import child\n"
+        "child.open_source = lambda *arguments: 1 / 0\nchild.main()\n"
     )
     with Capture(ANY, config=QUICK_ONCE_OPEN, command=(sys.executable, "-c", script)) as capture:
         read_until(capture, lambda frame: capture.trouble != "", 10)

@@ -13,7 +13,7 @@ import pytest
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.model.model_file import default_model, open_model, shipped_models
 from edge_runtime.pixels.image_file import read_image
-from tests.bench.decoding_paths import PATHS, SHRUNK, YUYV, Comparison, compare_paths, frames_of
+from tests.tools.bench.decoding_paths import PATHS, SHRUNK, YUYV, Comparison, compare_paths, frames_of
 
 SHEETS = Path(__file__).parents[3] / "train/datasets/cifar10_mini"
 PER_ROW, SIDE, PER_CLASS = 40, 32, 100

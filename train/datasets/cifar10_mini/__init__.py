@@ -2,7 +2,8 @@
 
 Selection: in the original order, the first 1,000 pictures of each class of the five training batches and the first 200
 of each class of the test batch. Stored without loss, one WebP sheet of pictures a class and split, 40 pictures a row;
-``selection.json`` has each picture's original row and each sheet's checksum. ``make.py`` made it.
+``selection.json`` has each picture's original row and each sheet's checksum. ``make.py`` made it;
+it never changes.
 A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 """
 

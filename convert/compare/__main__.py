@@ -1,0 +1,103 @@
+"""The same trained model in every form, measured: accuracy, size, memory and time; one table, one page, one advice.
+
+Usage: python -m convert.compare RUN
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from convert.compare.comparison import DEFAULT_CALIBRATION, CompareConfig, compare
+from convert.compare.page import render
+from convert.compare.rows import to_json_text, to_markdown
+from convert.inputs.run_directory import read_run_directory
+from convert.output.atomic import refuse_to_overwrite, write_atomically
+from convert.output.progress import stage
+from edge_runtime.errors import EdgeRuntimeError, UsageError
+
+_EXAMPLES = """examples:
+  python -m convert.compare runs/resnet8                      writes build/compare-resnet8.html, .json and .md
+  python -m convert.compare runs/resnet8 --no-pruned          without training pruned copies
+  python -m convert.compare runs/resnet8 --pruned runs/resnet8-pruned50
+  python -m convert.compare runs/resnet8 --calibration-study  how many calibration images are enough?
+  python -m convert.compare runs/resnet8 --mobilenet          also int8 against float32 of a 224x224 network
+"""
+
+
+def parse(arguments: Sequence[str] | None = None) -> tuple[CompareConfig, argparse.Namespace]:
+    """The configuration that the command line means, and the flags that say what to print."""
+    parser = argparse.ArgumentParser(
+        prog="python -m convert.compare",
+        description="Shows what each form of a trained model costs and gains, and recommends one.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", metavar="RUN", type=Path, help="run directory of the trained model")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the page (default: build/compare-RUN.html)")
+    parser.add_argument("--pruned", type=Path, nargs="+", metavar="DIR", help="pruned runs that exist already")
+    parser.add_argument("--no-pruned", action="store_true", help="no pruned copies")
+    parser.add_argument("--others", type=Path, nargs="+", metavar="DIR", help="runs to show beside (default: found)")
+    parser.add_argument("--no-others", action="store_true", help="this model alone")
+    parser.add_argument("--pruning-epochs", type=int, default=5, help="epochs of fine-tuning (default: 5)")
+    parser.add_argument(
+        "--data-path", type=Path, help="where cifar10 lies, for fine-tuning a run that was trained on it"
+    )
+    parser.add_argument("--calibration-images", type=int, default=DEFAULT_CALIBRATION, metavar="N")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="(default: 1 2)")
+    parser.add_argument("--seconds", type=float, default=12.0, help="of timing for each backend and thread count")
+    parser.add_argument("--mobilenet", action="store_true", help="also time a 224x224 network, int8 against float32")
+    parser.add_argument("--calibration-study", action="store_true", help="only: how many calibration images?")
+    parser.add_argument("--force", action="store_true", help="replace the page where it exists")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
+    options = parser.parse_args(arguments)
+    kind = "calibration" if options.calibration_study else "compare"
+    out = options.out or Path("build") / f"{kind}-{options.run.resolve().name}.html"
+    if out.suffix != ".html":
+        raise UsageError(f"The page is {out}, expected a name that ends in .html.")
+    config = CompareConfig(
+        run=options.run,
+        out=out,
+        pruned=() if options.no_pruned else tuple(options.pruned) if options.pruned else None,
+        others=() if options.no_others else tuple(options.others) if options.others else None,
+        pruning_epochs=options.pruning_epochs,
+        data_path=options.data_path,
+        num_calibration_images=options.calibration_images,
+        seed=options.seed,
+        threads=tuple(options.threads),
+        seconds=options.seconds,
+        mobilenet=options.mobilenet,
+        force=options.force,
+    )
+    return config, options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    try:
+        config, options = parse(arguments)
+        refuse_to_overwrite(config.out, force=config.force)
+        if options.calibration_study:
+            from convert.compare.calibration_study import as_json, as_markdown, as_page, study
+
+            found = study(read_run_directory(config.run))
+            texts = {".html": as_page(found), ".json": as_json(found), ".md": as_markdown(found)}
+        else:
+            comparison = compare(config)
+            texts = {".html": render(comparison), ".json": to_json_text(comparison), ".md": to_markdown(comparison)}
+        for suffix, text in texts.items():
+            write_atomically(config.out.with_suffix(suffix), text.encode(), force=True)
+    except EdgeRuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(texts[".json" if options.json else ".md"])
+    stage(f"{config.out} written, with .json and .md beside it")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,237 @@
+"""What a comparison found, as frozen rows; which row it recommends; and both as JSON and Markdown."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from convert.compare.variants import FLOAT32, SAME_MODEL, Failure
+from convert.measure.latency import Timing
+from convert.output.page import markdown_table
+
+SIGNIFICANCE = 0.05
+TIE = 0.05
+REFERENCE_NETWORK = "MobileNetV2 224x224, untrained"
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """One variant on one backend over the test split; rates in [0, 1]; ``drop`` is against the float32 form."""
+
+    backend: str
+    accuracy: float
+    interval: tuple[float, float]
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
+    drop: float
+    drop_interval: tuple[float, float]
+    mcnemar_p: float
+    agreement: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant; sizes in bytes, ``zeros`` the share of weights that are zero, ``float_tensors`` how many are not
+    integer, ``refusals`` the backends that cannot run it and why.
+    """
+
+    name: str
+    how: str
+    group: str
+    file_bytes: int
+    gzip_bytes: int
+    parameters: int
+    zeros: float
+    macs: int
+    arena_bytes: int
+    float_tensors: int
+    accuracies: tuple[Accuracy, ...]
+    timings: tuple[Timing, ...]
+    refusals: dict[str, str]
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """On the preferred backend that runs it."""
+        return self.accuracies[0]
+
+    def timing(self, backend: str, threads: int) -> Timing | None:
+        return next((row for row in self.timings if (row.backend, row.threads) == (backend, threads)), None)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All rows of one run directory, the recommended one and why; ``processor`` names what the times were taken on."""
+
+    run: str
+    num_images: int
+    num_calibration_images: int
+    backends: tuple[str, ...]
+    threads: tuple[int, ...]
+    processor: str
+    rows: tuple[Row, ...]
+    failures: tuple[Failure, ...]
+    reference: tuple[Timing, ...]
+    reference_text: str
+
+    @property
+    def recommended(self) -> Row:
+        return recommend(self)[0]
+
+
+def recommend(comparison: Comparison) -> tuple[Row, str]:
+    """The row to take and one sentence that says why: of the forms and pruned copies of this model that every backend
+    runs and that do not lose accuracy significantly, the one with the least time x bytes.
+    """
+    backend = comparison.backends[0]
+    own = [row for row in comparison.rows if row.group in (SAME_MODEL, "pruned")]
+    able = [row for row in own if not row.refusals]
+    sound = [row for row in able if row.accuracy.drop <= 0 or row.accuracy.mcnemar_p >= SIGNIFICANCE]
+    reference = next(row for row in comparison.rows if row.name == FLOAT32)
+
+    def cost(row: Row) -> float:
+        timing = row.timing(backend, comparison.threads[0])
+        return (timing.ratio if timing else 1e9) * row.file_bytes
+
+    candidates = sound or [reference]
+    least = min(cost(row) for row in candidates)
+    # Within a tie the earlier row: the one that eats raw pixels comes before the one that does not.
+    chosen = next(row for row in candidates if cost(row) <= least * (1 + TIE))
+    timing = chosen.timing(backend, comparison.threads[0])
+    accuracy = chosen.accuracy
+    if chosen is reference:
+        return chosen, (
+            f"Take {FLOAT32}: every smaller form loses accuracy significantly or does not run on all of "
+            f"{', '.join(comparison.backends)}."
+        )
+    lost = [row.name for row in able if row not in sound]
+    return chosen, (
+        f"Take “{chosen.name}”: {accuracy.accuracy:.2%} against {reference.accuracy.accuracy:.2%} in float32 "
+        f"({_points(-accuracy.drop)} points, McNemar p = {accuracy.mcnemar_p:.2g}, so no significant loss), in "
+        f"{chosen.file_bytes / reference.file_bytes:.0%} of the bytes and "
+        f"{timing.ratio if timing else float('nan'):.2f} of the time on {backend}; of the forms of this model that run "
+        f"on {' and '.join(comparison.backends)} and lose nothing significant it has the least time x bytes"
+        + (f" ({', '.join(lost)} {'loses' if len(lost) == 1 else 'lose'} significantly)" if lost else "")
+        + "."
+    )
+
+
+def to_json_text(comparison: Comparison) -> str:
+    return json.dumps(to_data(comparison), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def to_data(comparison: Comparison) -> dict[str, Any]:
+    chosen, why = recommend(comparison)
+    return {**dataclasses.asdict(comparison), "recommended": {"row": chosen.name, "why": why}}
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """The sentence, the tables and the failures, for a terminal or a pull request."""
+    accuracy_head, accuracy_rows = accuracy_table(comparison)
+    size_head, size_rows = size_table(comparison)
+    parts = [
+        f"# {comparison.run}: which form?",
+        recommend(comparison)[1],
+        f"{comparison.num_images:,} held-out test images, {comparison.num_calibration_images} calibration images; "
+        f"times on {comparison.processor}, the models taking turns in one process.",
+        markdown_table(accuracy_head, accuracy_rows),
+        markdown_table(size_head, size_rows),
+        markdown_table(*latency_table(comparison)),
+    ]
+    problems = refusal_lines(comparison)
+    if problems:
+        parts.append("\n".join(f"- {line}" for line in problems))
+    if comparison.reference_text:
+        parts.append(comparison.reference_text)
+    return "\n\n".join(parts) + "\n"
+
+
+def accuracy_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    backends = comparison.backends
+    head = ["form", f"accuracy, {backends[0]}", "95 % interval", "change, points", "McNemar p", "agreement"]
+    head += ["precision", "recall", "F1", *(f"accuracy, {backend}" for backend in backends[1:])]
+    body = []
+    for row in comparison.rows:
+        by_backend = {accuracy.backend: accuracy for accuracy in row.accuracies}
+        first = by_backend.get(backends[0])
+        if first is None:
+            cells = [row.name, "cannot run it", *["–"] * 7]
+        else:
+            cells = [row.name, f"{first.accuracy:.2%}", f"{first.interval[0]:.2%} to {first.interval[1]:.2%}"]
+            cells += [_points(-first.drop), f"{first.mcnemar_p:.2g}", f"{first.agreement:.2%}"]
+            cells += [f"{first.macro_precision:.3f}", f"{first.macro_recall:.3f}", f"{first.macro_f1:.3f}"]
+        rest = [by_backend.get(backend) for backend in backends[1:]]
+        body.append(cells + ["cannot run it" if found is None else f"{found.accuracy:.2%}" for found in rest])
+    return head, body
+
+
+def size_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    head = [
+        "form",
+        "bytes",
+        "gzip bytes",
+        "parameters",
+        "zero weights",
+        "MACs",
+        "arena bytes",
+        "all integer",
+        "loads in",
+    ]
+    body = []
+    for row in comparison.rows:
+        integer = "yes" if row.float_tensors == 0 else f"no, {row.float_tensors} float tensors"
+        loads = [backend for backend in comparison.backends if backend not in row.refusals]
+        cells = [row.name, f"{row.file_bytes:,}", f"{row.gzip_bytes:,}", f"{row.parameters:,}", f"{row.zeros:.0%}"]
+        body.append([*cells, f"{row.macs:,}", f"{row.arena_bytes:,}", integer, ", ".join(loads) or "none"])
+    return head, body
+
+
+def latency_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    pairs = [(backend, threads) for backend in comparison.backends for threads in comparison.threads]
+    head = ["form", *(f"{backend}, {n} thread{'s' if n > 1 else ''}: p50 / p95 ms (x float32)" for backend, n in pairs)]
+    body = []
+    for row in comparison.rows:
+        cells = [row.name]
+        for backend, threads in pairs:
+            timing = row.timing(backend, threads)
+            cells.append("–" if timing is None else f"{timing.p50_ms:.3f} / {timing.p95_ms:.3f} ({timing.ratio:.2f})")
+        body.append(cells)
+    return head, body
+
+
+def order(comparison: Comparison, backend: str, threads: int) -> tuple[str, ...]:
+    """The rows' names from the fastest to the slowest on one backend, by their ratio to float32."""
+    timed = [(row.timing(backend, threads), row.name) for row in comparison.rows]
+    known = [(timing.ratio, name) for timing, name in timed if timing is not None]
+    return tuple(name for _, name in sorted(known))
+
+
+def refusal_lines(comparison: Comparison) -> list[str]:
+    """What could not be made or run, in words."""
+    lines = [f"{failure.name} could not be made: {failure.reason}" for failure in comparison.failures]
+    for row in comparison.rows:
+        lines += [f"{row.name} does not run on {backend}: {reason}" for backend, reason in row.refusals.items()]
+    return lines
+
+
+def reference_sentence(timings: Sequence[Timing], instructions: str) -> str:
+    """The int8 against float32 time of `REFERENCE_NETWORK`, explained when int8 is not faster."""
+    parts = []
+    for timing in timings:
+        if timing.model == FLOAT32:
+            continue
+        words = f"{timing.backend}, {timing.threads} thread(s): {timing.ratio:.2f} ({timing.p50_ms:.2f} ms)"
+        if timing.ratio >= 1 and timing.backend == "litert":
+            words += f" – not below 1, because {instructions}"
+        elif timing.ratio >= 1:
+            words += " – its int8 kernels are not vectorised for this processor, its float32 ones (XNNPACK) are"
+        parts.append(words)
+    return f"{REFERENCE_NETWORK}, int8 time / float32 time: " + "; ".join(parts) + "."
+
+
+def _points(rate: float) -> str:
+    # Adding zero turns -0.0 into 0.0.
+    return f"{100 * rate + 0.0:+.2f}"

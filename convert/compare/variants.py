@@ -1,0 +1,142 @@
+"""Every form of one trained model: float32, float16, int8 ..., pruned copies, and other runs on the same data.
+
+A form that cannot be made is not left out: it comes back as a `Failure` with the reason.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from convert.converter import quantize
+from convert.converter.contract import spec_of_file, unverified
+from convert.inputs.calibration import Calibration, choose_calibration
+from convert.inputs.run_directory import read_run_directory
+from convert.inputs.source import Source
+from convert.output.progress import stage
+from convert.pipeline import integer_file
+from convert.tflite.audit import AuditReport, audit
+from convert.tflite.metadata import with_metadata
+from convert.tflite.names import layer_name
+from convert.tflite.packing import differences, pack
+from edge_runtime.contract import ModelSpec, Normalization
+from edge_runtime.errors import DataError, EdgeRuntimeError, ModelError
+from edge_runtime.model.model_file import ModelFile
+
+FLOAT32 = "float32"
+SAME_MODEL, PRUNED, OTHER = "same weights", "pruned", "other architecture"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """``name`` is short and unique, ``how`` says in words what it is, ``group`` one of the constants above."""
+
+    name: str
+    how: str
+    group: str
+    model: ModelFile
+    audit: AuditReport
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A variant that could not be made."""
+
+    name: str
+    group: str
+    reason: str
+
+
+def forms_of(source: Source, calibration: Calibration) -> list[Variant | Failure]:
+    """The trained model itself in each form; the first is `FLOAT32`."""
+    spec = spec_of_file(source, None)
+    images = calibration.images
+    made: list[tuple[str, str, Callable[[], ModelFile]]] = [
+        (FLOAT32, "float32 throughout", lambda: _described(quantize.to_float(source), spec)),
+        ("float16", "float16 weights, float32 arithmetic", lambda: _described(quantize.to_float16(source), spec)),
+        (
+            "dynamic int8",
+            "int8 weights, activations quantised at each call, float32 between layers",
+            lambda: _described(quantize.to_dynamic_range(source), spec),
+        ),
+        ("int8, uint8 io", "full integer, raw uint8 pixels in", lambda: _integer(source, spec, calibration, "uint8")),
+        ("int8, int8 io", "full integer, pixels - 128 in", lambda: _integer(source, spec, calibration, "int8")),
+        ("int16x8", "int16 activations, int8 weights, float32 in and out", lambda: _int16(source, spec, images)),
+    ]
+    return [_made(name, how, SAME_MODEL, make) for name, how, make in made]
+
+
+def pruned_form(run: Path, sparsity: str, num_calibration: int, seed: int) -> Variant | Failure:
+    """The full-integer form of a pruned run directory."""
+    how = f"{sparsity} of the weights are zero, fine-tuned, then full integer"
+    return _made(f"pruned {sparsity}", how, PRUNED, lambda: _converted(run, num_calibration, seed))
+
+
+def other_form(run: Path, num_calibration: int, seed: int) -> Variant | Failure:
+    """The full-integer form of another run directory, called after its folder."""
+    return _made(
+        run.name, "another run on the same data, full integer", OTHER, lambda: _converted(run, num_calibration, seed)
+    )
+
+
+def runs_on_the_same_data(run: Path, source: Source, candidates: Sequence[Path]) -> list[Path]:
+    """Those of ``candidates`` that are other runs with the same labels and the same test pictures as ``run``."""
+    tested = {entry.sha256 for entry in source.test}
+    found = []
+    for path in candidates:
+        if path.resolve() == run.resolve() or not (path / "contract.json").is_file():
+            continue
+        try:
+            other = read_run_directory(path)
+        except EdgeRuntimeError:
+            continue  # an unfinished or damaged run is none to compare with
+        if other.spec.labels == source.spec.labels and {entry.sha256 for entry in other.test} == tested:
+            found.append(path)
+    return found
+
+
+def expect_same_data(run: Path, source: Source, other: Path) -> None:
+    """Raises DataError unless ``other`` was tested on the same pictures as ``run``."""
+    if not runs_on_the_same_data(run, source, [other]):
+        raise DataError(
+            f"{other} is no other run with the labels and test pictures of {run}, so their accuracies cannot be "
+            "compared; give a run that was trained on the same data."
+        )
+
+
+def _made(name: str, how: str, group: str, make: Callable[[], ModelFile]) -> Variant | Failure:
+    stage(f"Converting: {name}")
+    try:
+        model = make()
+        return Variant(name, how, group, model, audit(model.flatbuffer))
+    except EdgeRuntimeError as error:
+        return Failure(name, group, str(error))
+
+
+def _converted(run: Path, num_calibration: int, seed: int) -> ModelFile:
+    source = read_run_directory(run)
+    calibration = choose_calibration(source, num_calibration, seed)
+    return _integer(source, spec_of_file(source, None), calibration, "uint8")
+
+
+def _integer(source: Source, spec: ModelSpec, calibration: Calibration, io: str) -> ModelFile:
+    return unverified(integer_file(source, spec, calibration, io).flatbuffer, spec)
+
+
+def _int16(source: Source, spec: ModelSpec, images: object) -> ModelFile:
+    affine = quantize.input_affine(source)
+    normalization = Normalization((affine.mean,), (affine.std,))
+    model = _described(quantize.to_int16_activations(source, images), spec, normalization)  # type: ignore[arg-type]
+    return dataclasses.replace(model, contract=dataclasses.replace(model.contract, normalization=normalization))
+
+
+def _described(converted: bytes, spec: ModelSpec, normalization: Normalization | None = None) -> ModelFile:
+    """With the same metadata and packed by the same rule as the full-integer file, so that sizes can be compared."""
+    described = with_metadata(converted, spec.name, normalization or unverified(converted, spec).contract.normalization)
+    packed = pack(described, layer_name)
+    changed = differences(described, packed, names=False)
+    if changed:
+        raise ModelError(f"The packed model differs from the converted one: {changed[0]}. Report this defect.")
+    return unverified(packed, spec)

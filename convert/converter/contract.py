@@ -1,0 +1,112 @@
+"""Puts the verified model, its contract and its goldens into one file: the same arguments always give the same
+bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import PurePath
+from typing import Any
+
+from convert.config import ConvertConfig
+from convert.inputs.calibration import Calibration
+from convert.inputs.source import Source
+from edge_runtime.contract import CONTRACT_VERSION, Contract, ModelSpec, Normalization, Score, TensorSpec
+from edge_runtime.errors import ModelError
+from edge_runtime.inference.interpreter import Interpreter
+from edge_runtime.model.model_file import ModelFile
+
+
+def spec_of_file(source: Source, name: str | None) -> ModelSpec:
+    """The spec of the converted file: the training run's, but the outputs now are probabilities; ``name`` may
+    replace its own.
+    """
+    return dataclasses.replace(source.spec, output="probabilities", name=name or source.spec.name)
+
+
+def unverified(flatbuffer: bytes, spec: ModelSpec, threshold: float = 0.0) -> ModelFile:
+    """A model in memory, ready for `Classifier`, that knows nothing yet of its accuracy.
+
+    Its normalisation is what its input tensor's scale and zero point say, so that raw pixels (int8: - 128) are the
+    input.
+    """
+    interpreter = Interpreter(flatbuffer)
+    contract = Contract(
+        version=CONTRACT_VERSION,
+        spec=spec,
+        normalization=raw_pixel_normalization(interpreter.input),
+        input_tensor=interpreter.input,
+        output_tensor=interpreter.output,
+        threshold=threshold,
+        scores=(),
+        parts={"model": hashlib.sha256(flatbuffer).hexdigest()},
+        provenance={},
+    )
+    return ModelFile(None, flatbuffer, contract, None, ())
+
+
+def raw_pixel_normalization(tensor: TensorSpec) -> Normalization:
+    """The normalisation for which stored = pixel (uint8), pixel - 128 (int8) or the pixel's value (float32)."""
+    if tensor.dtype == "float32":
+        return Normalization((0.0,), (1.0,))
+    lowest = 0 if tensor.dtype == "uint8" else -128
+    return Normalization((float(tensor.zero_point - lowest),), (1.0 / tensor.scale,))
+
+
+def expect_whole_range(flatbuffer: bytes, mean: float, std: float) -> None:
+    """Raises ModelError unless the input tensor's 256 values are the 256 pixel values, normalised by ``mean`` and
+    ``std``.
+    """
+    tensor = Interpreter(flatbuffer).input
+    found = raw_pixel_normalization(tensor)
+    # A tensor's zero point is a whole number, so a mean of 127.5 becomes 127 or 128: half a level, the same for every
+    # pixel.
+    if abs(found.std[0] - std) > 1e-4 * std or abs(found.mean[0] - mean) > 0.5 + 1e-3:
+        raise ModelError(
+            f"The input tensor means mean {found.mean[0]:g} and std {found.std[0]:g}, the model was trained on mean "
+            f"{mean:g} and "
+            f"std {std:g}: raw pixels would be read wrongly. This is a defect of the conversion, report it."
+        )
+
+
+def provenance(
+    config: ConvertConfig, source: Source, calibration: Calibration, sizes: dict[str, int]
+) -> dict[str, Any]:
+    """What made the file, without dates or paths of this machine."""
+    tested = hashlib.sha256("".join(f"{entry.name}\0{entry.sha256}\n" for entry in source.test).encode()).hexdigest()
+    return {
+        "calibration": {
+            "seed": calibration.seed,
+            "images": [
+                {"name": entry.name, "label": entry.label, "sha256": entry.sha256} for entry in calibration.entries
+            ],
+        },
+        "test": {"num_images": len(source.test), "sha256_of_list": tested},
+        "training": published(source.training.get("config", {})),
+        "conversion": {"io": config.io, "max_drop_points": config.max_drop},
+        "flatbuffer_bytes": sizes,
+        "versions": _versions(),
+    }
+
+
+def published(config: dict[str, Any]) -> dict[str, Any]:
+    """A run's configuration as files carry it: of a folder of pictures the last part of its path alone."""
+    return {**config, "data": PurePath(config["data"]).name} if "data" in config else config
+
+
+def finished(model: ModelFile, scores: tuple[Score, ...], made_by: dict[str, Any]) -> Contract:
+    """The contract of ``model`` with its measured scores and its provenance."""
+    return dataclasses.replace(model.contract, scores=scores, provenance=made_by)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in ("tensorflow", "tensorflow-cpu", "keras", "ai-edge-litert", "tflite-runtime", "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,124 @@
+"""A trained Keras model -> .tflite bytes: the only file that touches the TFLite converter.
+
+The leading `Rescaling` is taken off and becomes the integer file's input scale and zero point: left inside, it would
+stay in the file as a multiplication and an addition and throw away a third of the input levels. Must give the same
+bytes for the same model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.converter.network import Affine, fixed_model, leading_rescaling
+from convert.inputs.keras_model import load_model
+from convert.inputs.source import Source
+from edge_runtime.errors import DataError, ModelError
+from edge_runtime.system.quiet_start import quiet_start
+
+
+def to_float(source: Source) -> bytes:
+    """The float32 .tflite of the whole model, normalisation inside: pixels 0..255 float32 in, probabilities out."""
+    return _convert(fixed_model(source, strip=False)[0])
+
+
+def to_float16(source: Source) -> bytes:
+    """As `to_float`, its weights stored as float16; the arithmetic stays float32."""
+
+    def configure(converter: Any) -> None:
+        import tensorflow as tf
+
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+
+    return _convert(fixed_model(source, strip=False)[0], configure)
+
+
+def to_dynamic_range(source: Source) -> bytes:
+    """As `to_float`, its larger weights stored as int8; activations are quantised anew at each call, without
+    calibration.
+    """
+
+    def configure(converter: Any) -> None:
+        import tensorflow as tf
+
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+    return _convert(fixed_model(source, strip=False)[0], configure)
+
+
+def to_integer(source: Source, images: NDArray[np.uint8], io_dtype: str = "uint8") -> bytes:
+    """The full-integer .tflite, calibrated on ``images`` (n, H, W, 3) uint8 RGB; raw pixels (``io_dtype`` int8: - 128)
+    go in.
+
+    Raises:
+        ModelError: the converter refuses the model.
+        DataError: there are no images, or they are of another shape than the model's input.
+    """
+    return _calibrated(source, images, "TFLITE_BUILTINS_INT8", io_dtype)
+
+
+def to_int16_activations(source: Source, images: NDArray[np.uint8]) -> bytes:
+    """int16 activations with int8 weights, calibrated as `to_integer`; normalised float32 pixels go in
+    (`input_affine`), and float32 probabilities come out.
+
+    Raises: as `to_integer`.
+    """
+    operators = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
+    return _calibrated(source, images, operators, "float32")
+
+
+def input_affine(source: Source) -> Affine:
+    """What the integer file's input tensor must do to pixels: the model's own leading normalisation, if a tensor can
+    hold it.
+    """
+    return leading_rescaling(load_model(source.model), Affine(source.input_mean, source.input_std))[1]
+
+
+def _calibrated(source: Source, images: NDArray[np.uint8], operators: str, io_dtype: str) -> bytes:
+    expected = (source.spec.input.height, source.spec.input.width, 3)
+    if len(images) == 0 or images.shape[1:] != expected:
+        raise DataError(f"The calibration images are {images.shape}, expected at least one of {expected}.")
+    model, affine = fixed_model(source, strip=True)
+
+    def representative() -> Iterator[list[NDArray[np.float32]]]:
+        for index, image in enumerate(images):
+            pixels = image[np.newaxis].copy()
+            if index == 0:
+                # Both extremes, so that the input's 256 levels are exactly the 256 pixel values.
+                pixels[0, 0, 0], pixels[0, -1, -1] = 0, 255
+            yield [affine(pixels)]
+
+    def configure(converter: Any) -> None:
+        import tensorflow as tf
+
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = representative
+        converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, operators)]
+        converter.inference_input_type = converter.inference_output_type = getattr(tf, io_dtype)
+
+    return _convert(model, configure)
+
+
+def _convert(model: Any, configure: Callable[[Any], None] = lambda converter: None) -> bytes:
+    import tensorflow as tf
+
+    with quiet_start():
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    configure(converter)
+    try:
+        # Keras prints the endpoints of the model that it exports on the way; stdout is for results.
+        with contextlib.redirect_stdout(io.StringIO()), quiet_start(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return bytes(converter.convert())
+    except (ValueError, RuntimeError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(
+            f"The TFLite converter refuses the model ({reason}); expected layers that have integer kernels."
+        ) from error

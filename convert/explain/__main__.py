@@ -1,0 +1,139 @@
+"""Where did the accuracy go? Compares the integer model with the float model layer by layer on real test pictures.
+
+Usage: python -m convert.explain FILE
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from convert.config import ConvertConfig
+from convert.converter import quantize
+from convert.converter.contract import published, spec_of_file, unverified
+from convert.explain.layer_signals import measure
+from convert.explain.report import Explanation, explain_signals, to_html, to_json_text, to_markdown
+from convert.inputs.calibration import choose_calibration
+from convert.inputs.run_directory import read_run_directory
+from convert.inputs.source import Source
+from convert.output.atomic import refuse_to_overwrite, write_atomically
+from convert.output.progress import stage
+from convert.pipeline import integer_file
+from edge_runtime.contract import Contract
+from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, UsageError
+from edge_runtime.inference.quantization import apply_pixel_table, pixel_table
+from edge_runtime.model.model_file import ModelFile, open_model
+from edge_runtime.pixels.preprocess import preprocess
+
+NUM_IMAGES = 64
+RUNS = Path("runs")
+_EXAMPLES = """examples:
+  python -m convert.explain build/resnet8.tflite                    finds its run under runs/
+  python -m convert.explain build/resnet8.tflite --run elsewhere/resnet8
+  python -m convert.explain runs/resnet8                            converts the run in memory first
+"""
+
+
+def explain(source: Source, model: ModelFile, num_images: int = NUM_IMAGES) -> Explanation:
+    """The Explanation of the integer ``model`` of ``source``, on ``num_images`` spread over its test split.
+
+    Raises:
+        ModelError: the converter refuses the float model, or the two have no layer in common.
+    """
+    stage("Converting the float model")
+    float_model = quantize.to_float(source)
+    entries = source.test or source.calibration
+    chosen = np.unique(np.linspace(0, len(entries) - 1, min(num_images, len(entries))).round().astype(int))
+    contract = model.contract
+    stored_pixels = pixel_table(contract.normalization, contract.input_tensor)
+    pictures = []
+    for index in chosen.tolist():
+        pixels = preprocess(entries[index].read(), contract.spec.input)
+        pictures.append((pixels.astype(np.float32), apply_pixel_table(pixels, stored_pixels)))
+    signals, agreement = measure(float_model, model.flatbuffer, pictures)
+    return explain_signals(contract.spec.name, signals, len(pictures), agreement)
+
+
+def find_run(contract: Contract, folder: Path) -> Path:
+    """The run directory below ``folder`` whose training configuration is the one inside the file.
+
+    Raises:
+        MissingInputError: there is none.
+    """
+    training = contract.provenance.get("training")
+    for path in sorted(folder.glob("*/config.json")):
+        try:
+            if published(json.loads(path.read_text("utf-8"))) == training:
+                return path.parent
+        except (OSError, ValueError):
+            continue
+    raise MissingInputError(
+        f"No run directory under {folder}/ has the training configuration of {contract.spec.name}; give its run with "
+        "--run DIR: the float model and the pictures are there."
+    )
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m convert.explain",
+        description="Shows which layers of an integer model lose accuracy, and what helps.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, help="a .tflite of `python -m convert`, or a run directory")
+    parser.add_argument("--run", type=Path, metavar="DIR", help="the run that FILE was made from (default: found)")
+    parser.add_argument(
+        "--images", type=int, default=NUM_IMAGES, help=f"test pictures to look at (default: {NUM_IMAGES})"
+    )
+    parser.add_argument("--out", type=Path, metavar="PAGE", help="the page (default: build/explain-NAME.html)")
+    parser.add_argument("--force", action="store_true", help="replace the page where it exists")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
+    return parser.parse_args(arguments)
+
+
+def _opened(options: argparse.Namespace) -> tuple[Source, ModelFile]:
+    if options.images < 1:
+        raise UsageError(f"--images is {options.images}, expected at least 1.")
+    if options.file.is_dir():
+        source = read_run_directory(options.file)
+        defaults = ConvertConfig(options.file)
+        calibration = choose_calibration(source, defaults.num_calibration_images, defaults.seed)
+        spec = spec_of_file(source, None)
+        stage(f"Converting {options.file}")
+        return source, unverified(integer_file(source, spec, calibration, defaults.io).flatbuffer, spec)
+    model = open_model(options.file)
+    if model.assumptions:
+        raise DataError(
+            f"{options.file} was not made by `python -m convert`, so there is no float model to compare with."
+        )
+    return read_run_directory(options.run or find_run(model.contract, RUNS)), model
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    try:
+        options = parse(arguments)
+        out = options.out or Path("build") / f"explain-{options.file.resolve().stem}.html"
+        if out.suffix != ".html":
+            raise UsageError(f"The page is {out}, expected a name that ends in .html.")
+        refuse_to_overwrite(out, force=options.force)
+        explanation = explain(*_opened(options), options.images)
+        texts = {".html": to_html(explanation), ".json": to_json_text(explanation), ".md": to_markdown(explanation)}
+        for suffix, text in texts.items():
+            write_atomically(out.with_suffix(suffix), text.encode(), force=True)
+    except EdgeRuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(texts[".json" if options.json else ".md"])
+    stage(f"{out} written, with .json and .md beside it")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

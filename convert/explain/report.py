@@ -1,0 +1,175 @@
+"""What the layers' signals mean: which layer is to blame, and what to do about it; as JSON, Markdown and a page."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from convert.explain.layer_signals import FIXED_SCALE, WITH_WEIGHTS, Signals
+from convert.output.page import document, markdown_table, table
+from convert.output.plot import bars
+
+POOR_DB = 20.0
+INHERITED_DB = 6.0
+UNEVEN = 8.0
+MANY_CLIPPED = 0.002
+LITTLE_USED = 0.5
+LENT_USE = 0.25
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One layer with what is wrong and what helps; ``to_blame`` is False where the noise came from a layer before."""
+
+    signals: Signals
+    unevenness: float
+    largest_channel: int
+    to_blame: bool
+    advice: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All layers in order of execution; ``worst`` names those to blame, the worst first; ``agreement`` in [0, 1]."""
+
+    name: str
+    num_images: int
+    agreement: float
+    layers: tuple[Finding, ...]
+    worst: tuple[str, ...]
+
+
+def explain_signals(name: str, signals: Sequence[Signals], num_images: int, agreement: float) -> Explanation:
+    """The Explanation of measured signals."""
+    by_layer = {row.layer: row for row in signals}
+    lent = {row.layer: scale_owner(row, signals, by_layer) for row in signals}
+    findings = tuple(_finding(row, by_layer, lent[row.layer]) for row in signals)
+    blamed = sorted((item for item in findings if item.to_blame), key=lambda item: item.signals.own_db)
+    worst = tuple(dict.fromkeys(item.signals.layer for item in blamed))
+    return Explanation(name, num_images, agreement, findings, worst)
+
+
+def scale_owner(row: Signals, signals: Sequence[Signals], by_layer: dict[str, Signals]) -> str | None:
+    """The layer whose large values set the scale of ``row``: the converter may give both inputs of an addition one
+    scale. None when the scale is its own.
+    """
+    for reader in signals:
+        if row.layer in reader.reads:
+            for name in reader.reads:
+                other = by_layer.get(name)
+                if (
+                    other
+                    and other is not row
+                    and row.used < LENT_USE * other.used
+                    and 0.5 < row.scale / other.scale < 2
+                ):
+                    return name
+    return None
+
+
+def _finding(row: Signals, by_layer: dict[str, Signals], owner: str | None) -> Finding:
+    alive = [size for size in row.channels if size > 0] or [0.0]
+    middle = statistics.median(alive)
+    unevenness = max(alive) / middle if middle > 0 else 1.0
+    largest = max(range(len(row.channels)), key=lambda index: row.channels[index])
+    # An addition or a pooling hands on the uneven channels that a layer with weights made.
+    before = [by_layer[name].own_db for name in row.reads if name in by_layer]
+    own_fault = row.kind in WITH_WEIGHTS or not before or row.own_db < min(before) - INHERITED_DB
+    to_blame = own_fault and row.kind not in FIXED_SCALE and owner is None
+    advice = _advice(row, unevenness, largest, to_blame=to_blame)
+    if owner is not None:
+        advice = (f"its range fits the values of {owner}, which the same operator reads: mend {owner}",)
+    return Finding(row, unevenness, largest, to_blame, advice)
+
+
+def _advice(row: Signals, unevenness: float, largest: int, *, to_blame: bool) -> tuple[str, ...]:
+    advice = []
+    if row.weights_db is not None and row.weights_db < POOR_DB + 10 and row.per_channel is False:
+        advice.append("one scale for all weights: turn per-channel quantisation of this layer on")
+    if to_blame and unevenness >= UNEVEN and row.own_db < POOR_DB + 10:
+        drowned = f", {row.drowned} others are drowned" if row.drowned else ""
+        advice.append(
+            f"channel {largest} reaches {unevenness:.0f} times the median channel{drowned}: divide its weights, bias "
+            f"too, by {unevenness:.0f} and multiply the next layer's weights for it (equal in float), or clip the "
+            "activation (ReLU6 in training), or give this layer int16 activations"
+        )
+    elif to_blame and row.own_db < POOR_DB:
+        advice.append(
+            "coarse output steps: clip the activation (ReLU6 in training), or int16 activations for this layer"
+        )
+    if row.clipped > MANY_CLIPPED and row.kind not in FIXED_SCALE:
+        advice.append(f"{row.clipped:.1%} of the values are cut off: use more, and more typical, calibration images")
+    if row.used < LITTLE_USED and row.kind not in FIXED_SCALE:
+        advice.append(
+            f"only {row.used:.0%} of the range is used here: a few calibration images have far larger values; look at "
+            "them, or clip the activation"
+        )
+    if row.dead:
+        advice.append(f"{row.dead} of {len(row.channels)} channels never change: train with fewer filters")
+    return tuple(advice)
+
+
+def to_json_text(explanation: Explanation) -> str:
+    return json.dumps(dataclasses.asdict(explanation), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def rows(explanation: Explanation) -> tuple[list[str], list[list[str]]]:
+    """The table: a row a layer in order of execution."""
+    head = ["layer", "operator", "own SQNR, dB", "accumulated, dB", "weights, dB", "output step"]
+    head += ["largest / median channel", "range used", "cut off", "dead", "drowned", "what to do"]
+    body = []
+    for item in explanation.layers:
+        row = item.signals
+        weights = "–" if row.weights_db is None else f"{row.weights_db:.1f}"
+        cells = [row.layer, row.kind, f"{row.own_db:.1f}", f"{row.accumulated_db:.1f}", weights, f"{row.scale:.4g}"]
+        cells += [f"{item.unevenness:.1f}", f"{row.used:.0%}", f"{row.clipped:.2%}", str(row.dead), str(row.drowned)]
+        body.append([*cells, "; ".join(item.advice) or "nothing"])
+    return head, body
+
+
+def summary(explanation: Explanation) -> str:
+    """One sentence: the worst layers."""
+    own = {item.signals.layer: item.signals.own_db for item in reversed(explanation.layers) if item.to_blame}
+    worst = ", ".join(f"{name} ({own[name]:.1f} dB)" for name in explanation.worst[:3])
+    where = f"Worst layers: {worst}." if worst else "No layer is to blame."
+    return f"{where} Float and integer model give the same label on {explanation.agreement:.1%} of the images."
+
+
+def to_markdown(explanation: Explanation) -> str:
+    head, body = rows(explanation)
+    return (
+        f"# {explanation.name}: where did the accuracy go?\n\n{summary(explanation)}\n\n"
+        f"{explanation.num_images} test images.\n\n{markdown_table(head, body)}\n"
+    )
+
+
+def to_html(explanation: Explanation) -> str:
+    """The page with the layers' noise as bars and the table."""
+    head, body = rows(explanation)
+
+    def kind(item: Finding) -> str:
+        if not item.to_blame:
+            return "three"
+        return "bad" if item.signals.own_db < POOR_DB else "one"
+
+    own = [(item.signals.layer, item.signals.own_db, kind(item)) for item in explanation.layers]
+    accumulated = [(item.signals.layer, item.signals.accumulated_db, kind(item)) for item in explanation.layers]
+    parts = [
+        f"<h1>{escape(explanation.name)}: where did the accuracy go?</h1>",
+        f'<p class="answer">{escape(summary(explanation))}</p>',
+        f'<p class="soft">{explanation.num_images} test images through the float and the integer model, all layers '
+        "read. SQNR: signal to quantisation noise, mean over channels; more is better, 6 dB are one bit. "
+        "Own: what this layer's weights and output steps do to a perfect input. "
+        "Accumulated: what the integer model really has there. "
+        f"Red: below {POOR_DB:g} dB. Grey: handed on from a layer before, or a scale that the format lays down.</p>",
+        '<div class="pair">',
+        f'<div class="card"><h2>Own noise</h2>{bars(own, "dB")}</div>',
+        f'<div class="card"><h2>Accumulated noise</h2>{bars(accumulated, "dB")}</div>',
+        "</div><h2>Each layer</h2>",
+        table(head, body, words=(len(head) - 1,)),
+    ]
+    return document(f"{explanation.name}: layers", parts)

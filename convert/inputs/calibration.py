@@ -1,0 +1,63 @@
+"""The representative data set: class-balanced, named, seeded images of the training split, through the device's
+preprocessing.
+
+Never an image of the test split: the accuracy of the file would be measured on what tuned it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.inputs.source import ImageEntry, Source
+from edge_runtime.errors import DataError
+from edge_runtime.pixels.preprocess import preprocess
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """``entries`` say which images; ``images`` is (n, H, W, 3) uint8 RGB, ready for the model; ``counts`` images a
+    class.
+    """
+
+    entries: tuple[ImageEntry, ...]
+    images: NDArray[np.uint8]
+    seed: int
+
+    def counts(self, labels: Sequence[str]) -> dict[str, int]:
+        return {label: sum(entry.label == index for entry in self.entries) for index, label in enumerate(labels)}
+
+
+def choose_calibration(source: Source, num_images: int, seed: int) -> Calibration:
+    """``num_images`` of the source's calibration pool (all of it, if it has fewer), drawn by ``seed``, as even as the
+    pool allows.
+
+    Raises:
+        DataError: one of the chosen images is in the test split, by its SHA-256; or an image cannot be read.
+    """
+    entries = _balanced(source.calibration, num_images, seed)
+    tested = {entry.sha256: entry.name for entry in source.test}
+    shared = [entry for entry in entries if entry.sha256 in tested]
+    if shared:
+        raise DataError(
+            f"{len(shared)} of {len(entries)} calibration images are in the test split, first {shared[0].name} "
+            f"(= {tested[shared[0].sha256]}, SHA-256 {shared[0].sha256}); expected none. Remove identical pictures "
+            f"and train again."
+        )
+    images = np.stack([preprocess(entry.read(), source.spec.input) for entry in entries])
+    return Calibration(entries, images, seed)
+
+
+def _balanced(pool: Sequence[ImageEntry], num_images: int, seed: int) -> tuple[ImageEntry, ...]:
+    """Round after round one image of each class, each class in its own seeded order."""
+    by_label: dict[int, list[ImageEntry]] = {}
+    for entry in sorted(pool, key=lambda entry: entry.name):
+        by_label.setdefault(entry.label, []).append(entry)
+    random = np.random.default_rng(seed)
+    queues = [[group[index] for index in random.permutation(len(group))] for _, group in sorted(by_label.items())]
+    rounds = max(len(queue) for queue in queues)
+    order = [queue[turn] for turn in range(rounds) for queue in queues if turn < len(queue)]
+    return tuple(order[:num_images])

@@ -1,0 +1,78 @@
+"""A `.keras` file that `train` did not make, with labels and folders of pictures, as the same `Source` that a run
+gives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from convert.config import ForeignModel
+from convert.inputs.keras_model import inspect_model
+from convert.inputs.source import ImageEntry, Source
+from edge_runtime.contract import InputSpec, ModelSpec
+from edge_runtime.errors import DataError, MissingInputError
+from edge_runtime.pixels.image_file import PICTURE_SUFFIXES
+
+
+def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) -> Source:
+    """The model at ``path`` with what ``foreign`` says about it; its name is the file's unless told otherwise.
+
+    Raises:
+        MissingInputError: the model, the label file or a folder is not there.
+        ModelError: the model is no picture classifier of stock layers, or the labels do not fit it.
+        DataError: a folder holds no pictures, or a directory in it is no class of the model.
+    """
+    inspection = inspect_model(path)
+    labels = _read_labels(foreign.labels)
+    if len(labels) != inspection.num_classes:
+        raise DataError(
+            f"{path} has {inspection.num_classes} outputs but {foreign.labels} has {len(labels)} labels; "
+            "expected one label a line, in output order."
+        )
+    spec = ModelSpec(
+        name=name or path.stem,
+        labels=labels,
+        input=InputSpec(inspection.height, inspection.width, foreign.resize),
+        output=inspection.output,
+    )
+    calibration = _read_folder(foreign.calibration, labels, may_be_flat=True)
+    test = _read_folder(foreign.test, labels, may_be_flat=False) if foreign.test else ()
+    training = {"config": {"source": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}, "metrics": {}}
+    return Source(path, spec, calibration, test, training, foreign.mean, foreign.std)
+
+
+def _read_labels(path: Path) -> tuple[str, ...]:
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise MissingInputError(
+            f"There is no label file {path}; expected a text file with one label a line."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"The label file {path} cannot be read ({error}); expected UTF-8 text, one label a line."
+        ) from error
+    return tuple(line.strip() for line in text.lstrip("\ufeff").splitlines() if line.strip())
+
+
+def _read_folder(root: Path, labels: Sequence[str], *, may_be_flat: bool) -> tuple[ImageEntry, ...]:
+    if not root.is_dir():
+        raise MissingInputError(f"There is no folder {root}; expected pictures in it.")
+    directories = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    unknown = [path.name for path in directories if path.name not in labels]
+    if unknown:
+        raise DataError(f"{root} has the directories {unknown[:5]}, which are no labels; expected {list(labels)[:10]}.")
+    if not directories and not may_be_flat:
+        raise DataError(f"{root} has no class directories; expected one for each of {list(labels)[:10]}.")
+    folders = [(labels.index(path.name), path) for path in directories] or [(-1, root)]
+    entries = [
+        ImageEntry(str(file.relative_to(root)), label, file, None, hashlib.sha256(file.read_bytes()).hexdigest())
+        for label, folder in folders
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() in PICTURE_SUFFIXES and file.is_file()
+    ]
+    if not entries:
+        raise DataError(f"{root} holds no pictures; expected files that end in {', '.join(PICTURE_SUFFIXES)}.")
+    return tuple(entries)

@@ -1,0 +1,105 @@
+"""A `.keras` file, loaded once and checked: stock layers, one image in, one row of scores out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+from edge_runtime.errors import MissingInputError, ModelError
+from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.system.quiet_start import quiet_start
+
+# tflite-runtime 2.14 reads models wrongly when TensorFlow was loaded into the process before it ("vector::reserve" or
+# out of memory): the interpreters must be imported first.
+available_backends()
+
+_FOREIGN_LAYERS = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a `.keras` file is: the size of its input picture, the number of classes, "logits" or "probabilities"."""
+
+    height: int | None
+    width: int | None
+    num_classes: int
+    output: str
+
+
+def inspect_model(path: Path) -> Inspection:
+    """The Inspection of a `.keras` file.
+
+    Raises: as `load_model`, and ModelError when its input size is open.
+    """
+    model = load_model(path)
+    _, height, width, _ = model.input_shape
+    if height is None or width is None:
+        raise ModelError(f"{path} takes pictures of any size {model.input_shape}, expected a fixed height and width.")
+    return Inspection(
+        height, width, int(model.output_shape[1]), "probabilities" if _ends_in_softmax(model) else "logits"
+    )
+
+
+def load_model(path: Path) -> Any:
+    """The Keras model at ``path``: one colour picture in, one row of class scores out, stock layers only.
+
+    Raises:
+        MissingInputError: there is no such file.
+        ModelError: it is no such model, or holds code (Lambda layers and the like), which is never run.
+    """
+    if not path.is_file():
+        raise MissingInputError(f"There is no Keras model {path}; check the path.")
+    with quiet_start():
+        import keras
+    keras.backend.clear_session()
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises many kinds; all of them mean that this file cannot be used.
+        reason = " ".join(str(error).split())[:200]
+        if "Lambda" in str(error) or "unsafe" in str(error) or "safe_mode" in str(error):
+            raise ModelError(
+                f"{path} holds a Lambda layer, which is code that this program does not run; expected stock Keras "
+                f"layers only. "
+                f"Replace the layer and save the model again. ({reason})"
+            ) from error
+        raise ModelError(
+            f"{path} cannot be loaded by Keras ({reason}); expected a .keras file of stock layers."
+        ) from error
+    for layer in model._flatten_layers(include_self=False, recursive=True):
+        kind = type(layer)
+        if kind.__name__ in _FOREIGN_LAYERS or not kind.__module__.startswith("keras."):
+            raise ModelError(
+                f"{path} has the layer {layer.name} of type {kind.__name__}, expected stock Keras layers only."
+            )
+    shapes = model.input_shape, model.output_shape
+    if (
+        not all(isinstance(shape, tuple) for shape in shapes)
+        or len(shapes[0]) != 4
+        or shapes[0][3] != 3
+        or len(shapes[1]) != 2
+    ):
+        raise ModelError(
+            f"{path} maps {shapes[0]} to {shapes[1]}, expected one picture (n, height, width, 3) to one row of "
+            f"scores (n, classes)."
+        )
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ModelError(
+            f"{path} has weights that are not numbers, expected finite ones: training diverged. Train it again."
+        )
+    return model
+
+
+def _ends_in_softmax(model: Any) -> bool:
+    import keras
+
+    last = model.layers[-1]
+    if isinstance(last, keras.Model):
+        return _ends_in_softmax(last)
+    activation = getattr(getattr(last, "activation", None), "__name__", "")
+    return isinstance(last, keras.layers.Softmax) or activation == "softmax"

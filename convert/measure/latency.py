@@ -1,0 +1,196 @@
+"""Times models against each other in one process: they take turns, so that a slow moment of the machine hits them all.
+
+One call is one picture: input tensor in, output tensor out, without reading or resizing. A .keras file is timed as the
+int8 model that it would become, so that a network's time is known before it is trained. Usage:
+python -m convert.measure.latency FILE...
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import statistics
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convert.output.progress import with_progress
+from edge_runtime.contract import InputSpec, ModelSpec
+from edge_runtime.errors import EdgeRuntimeError, UsageError
+from edge_runtime.inference.interpreter import BACKENDS, Interpreter, available_backends
+from edge_runtime.metrics import percentiles
+from edge_runtime.model.model_file import open_model
+
+MIN_ROUNDS, MAX_ROUNDS = 30, 1000
+_SLOW = 4.0  # a model that takes so many times the typical one's time takes part in fewer rounds
+_WARM_UP = 5
+_SPIN_S = 0.004  # so long do other interpreters' threads keep a core busy; between camera frames they sleep as well
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One model on one backend: milliseconds a call; ``ratio`` to the first model, the median of turns side by side."""
+
+    model: str
+    backend: str
+    kernels: str
+    threads: int
+    runs: int
+    p50_ms: float
+    p95_ms: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A backend that cannot run a model, and why."""
+
+    model: str
+    backend: str
+    reason: str
+
+
+def measure(
+    flatbuffers: Mapping[str, bytes], threads: Sequence[int] = (1, 2), seconds: float = 10.0
+) -> tuple[tuple[Timing, ...], tuple[Refusal, ...]]:
+    """Every model on every installed backend and thread count, about ``seconds`` for each pair of those.
+
+    The first model is what the ratios refer to.
+    """
+    timings: list[Timing] = []
+    refusals: list[Refusal] = []
+    for backend in available_backends():
+        runs = {}
+        for name, flatbuffer in flatbuffers.items():
+            reason = refusal(flatbuffer, backend)
+            if reason is None:
+                runs[name] = flatbuffer
+            else:
+                refusals.append(Refusal(name, backend, reason))
+        for count in threads:
+            timings += _interleaved(runs, backend, count, seconds)
+    return tuple(timings), tuple(refusals)
+
+
+def refusal(flatbuffer: bytes, backend: str) -> str | None:
+    """Why ``backend`` cannot run the model; None when it can."""
+    try:
+        interpreter = Interpreter(flatbuffer, backend)
+        interpreter.invoke(np.zeros(interpreter.input.shape[1:], interpreter.input.dtype))
+    except (EdgeRuntimeError, RuntimeError, ValueError) as error:
+        return " ".join(str(error).split())
+    return None
+
+
+def flatbuffer_of(path: Path) -> bytes:
+    """The model of a .tflite file; of a .keras file the int8 model calibrated on noise, which takes the same time as
+    one calibrated on pictures.
+
+    Raises:
+        MissingInputError, ModelError: there is no such file, or it is no such model.
+    """
+    if path.suffix != ".keras":
+        return open_model(path).flatbuffer
+    from convert.converter.quantize import to_integer
+    from convert.inputs.keras_model import inspect_model
+    from convert.inputs.source import Source
+
+    found = inspect_model(path)
+    labels = tuple(map(str, range(found.num_classes)))
+    size = InputSpec(found.height, found.width)
+    noise = np.random.default_rng(0).integers(0, 256, (2, size.height, size.width, 3), np.uint8)
+    return to_integer(Source(path, ModelSpec(path.stem, labels, size, found.output), (), (), {}), noise)
+
+
+def _interleaved(flatbuffers: Mapping[str, bytes], backend: str, threads: int, seconds: float) -> list[Timing]:
+    if not flatbuffers:
+        return []
+    interpreters = {name: Interpreter(content, backend, threads) for name, content in flatbuffers.items()}
+    random = np.random.default_rng(0)
+    inputs = {name: _random_input(interpreter, random) for name, interpreter in interpreters.items()}
+    first_ms = {
+        name: min(_call_ms(interpreter, inputs[name]) for _ in range(3)) for name, interpreter in interpreters.items()
+    }
+    usual_ms = statistics.median(first_ms.values())
+    names, reference = list(interpreters), next(iter(interpreters))
+    every = {name: max(1, round(ms / (_SLOW * usual_ms))) for name, ms in first_ms.items()}
+    every[reference] = 1  # ratios need it beside every other model, slow or not
+    pause_s = _SPIN_S if threads > 1 else 0.0
+    round_s = sum(
+        (1e-3 * (1 + (_WARM_UP if threads > 1 else 1)) * ms + pause_s) / every[name] for name, ms in first_ms.items()
+    )
+    num_rounds = int(min(MAX_ROUNDS, max(MIN_ROUNDS, seconds / max(round_s, 1e-6))))
+    times: dict[str, dict[int, float]] = {name: {} for name in names}
+    label = f"Timing {backend}, {threads} thread{'s' if threads > 1 else ''}"
+    for number in with_progress(range(num_rounds), label):
+        for index in random.permutation(len(names)):
+            name = names[index]
+            if number % every[name] == 0:
+                if threads > 1:
+                    time.sleep(_SPIN_S)
+                # The turn of another model emptied the caches and its threads sleep: the first calls are not counted.
+                for _ in range(_WARM_UP if threads > 1 else 1):
+                    interpreters[name].invoke(inputs[name])
+                times[name][number] = _call_ms(interpreters[name], inputs[name])
+    result = []
+    for name, taken in times.items():
+        p50, p95 = percentiles(list(taken.values()), (50, 95))
+        ratio = statistics.median(ms / times[reference][number] for number, ms in taken.items())
+        kernels = f"{interpreters[name].kernels} {interpreters[name].version}"
+        result.append(Timing(name, backend, kernels, threads, len(taken), p50, p95, ratio))
+    return result
+
+
+def _random_input(interpreter: Interpreter, random: np.random.Generator) -> np.ndarray:
+    pixels = random.integers(0, 256, interpreter.input.shape[1:], np.uint8)
+    dtype = interpreter.input.dtype
+    return pixels.astype(np.float32) if dtype == "float32" else pixels.view(dtype)
+
+
+def _call_ms(interpreter: Interpreter, image: np.ndarray) -> float:
+    started_ns = time.perf_counter_ns()
+    interpreter.invoke(image)
+    return (time.perf_counter_ns() - started_ns) / 1e6
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m convert.measure.latency",
+        description="Times .tflite files, and .keras files in their int8 form, on every installed interpreter.",
+        epilog="example: python -m convert.measure.latency build/a.tflite build/b.tflite --threads 1",
+    )
+    parser.add_argument("models", metavar="FILE", type=Path, nargs="+", help="the first is what ratios refer to")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--seconds", type=float, default=5.0, help="for each backend and thread count (default: 5)")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
+    options = parser.parse_args(arguments)
+    try:
+        if any(count < 1 for count in options.threads):
+            raise UsageError(f"--threads is {options.threads}, expected numbers of at least 1.")
+        flatbuffers = {str(path): flatbuffer_of(path) for path in options.models}
+        timings, refusals = measure(flatbuffers, options.threads, options.seconds)
+    except EdgeRuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    if options.json:
+        rows = {"timings": timings, "refusals": refusals}
+        data = {name: [dataclasses.asdict(row) for row in found] for name, found in rows.items()}
+        print(json.dumps({**data, "bytes": {name: len(content) for name, content in flatbuffers.items()}}))
+        return 0
+    for row in sorted(timings, key=lambda row: (BACKENDS.index(row.backend), row.threads, row.p50_ms)):
+        print(
+            f"{row.backend:7} {row.threads} thread(s)  p50 {row.p50_ms:8.3f} ms  p95 {row.p95_ms:8.3f} ms  "
+            f"{row.ratio:6.2f} x  {row.model}"
+        )
+    for row in refusals:
+        print(f"{row.backend:7} cannot run {row.model}: {row.reason}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

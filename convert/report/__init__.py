@@ -1,0 +1,1 @@
+"""What a conversion found, as values and as pages. Never measures anything."""

@@ -1,0 +1,168 @@
+"""The text of a model card as Markdown, and its curves as an SVG file; `card` reads what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from convert.output.page import markdown_table
+from convert.output.plot import Curve, alone, curves
+from edge_runtime.metrics import wilson_interval
+
+if TYPE_CHECKING:
+    from convert.report.card_facts import Card
+
+
+def history_svg(metrics: Mapping[str, Any]) -> str:
+    """Training and validation accuracy by epoch, a dot on the epoch whose weights were kept."""
+    history, best = metrics["history"], metrics["best_epoch"]
+    found = [
+        Curve("training", tuple(row["train_accuracy"] for row in history), "two"),
+        Curve("validation", tuple(row["validation_accuracy"] for row in history), "one", best),
+    ]
+    return alone(curves(found, "epoch"))
+
+
+def to_markdown(card: Card, picture: str) -> str:
+    """The whole card; ``picture`` is the file name of its curves."""
+    integer = card.verification["backends"][0]
+    parts = [
+        f"# {card.name}",
+        f"A full-integer image classifier: {card.input_pixels[0]}x{card.input_pixels[1]} RGB pictures, "
+        f"{len(card.labels)} classes ({', '.join(card.labels)}). Written by `python -m convert.report.card` from the "
+        "run's own files; no figure here was typed.",
+        "## Figures",
+        _accuracies(card),
+        _sizes(card),
+        "## Training",
+        _recipe(card),
+        f"![Accuracy by epoch]({picture})",
+        f"The dot is epoch {card.metrics['best_epoch']}, whose weights were kept: the best on the validation split; "
+        "the test split had no part in it.",
+        f"The same again: `make zoo MODEL={card.config['model']}`; it goes on where it was stopped.",
+        "## Each class",
+        f"int8 on {integer['backend']}, {card.verification['num_images']:,} test pictures.",
+        _classes(card),
+        "## Confusion matrix",
+        "Rows are the truth, columns the answers of the same model.",
+        _confusion(card),
+        "## Intended use",
+        f"Says which of the {len(card.labels)} classes one picture shows when its object fills most of it. Made for "
+        "comparing networks and devices, for trying a device before a model of one's own is trained, and as a "
+        "start for one. Not made for decisions about people, health or safety.",
+        "## Limits",
+        _limits(card),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _accuracies(card: Card) -> str:
+    verified = card.verification
+    num, correct = verified["num_images"], verified["float_num_correct"]
+    low, high = wilson_interval(correct, num)
+    rows = [["float32", f"{correct:,}", f"{correct / num:.2%}", f"{low:.2%} to {high:.2%}", "–", "–", "–"]]
+    for row in verified["backends"]:
+        low, high = wilson_interval(row["num_correct"], num)
+        # Adding zero turns -0.0 into 0.0.
+        change = f"{-100 * row['drop'] + 0.0:+.2f}"
+        span = f"{-100 * row['drop_interval'][1]:+.2f} to {-100 * row['drop_interval'][0]:+.2f}"
+        rate = f"{row['num_correct'] / num:.2%}"
+        cells = [f"int8 on {row['backend']}", f"{row['num_correct']:,}", rate, f"{low:.2%} to {high:.2%}"]
+        rows.append([*cells, f"{change} ({span})", f"{row['mcnemar_p']:.2g}", f"{row['agreement']:.2%}"])
+    head = ["model", f"right of {num:,}", "accuracy", "95 % interval (Wilson)", "against float, points (95 %)"]
+    return markdown_table([*head, "McNemar p", "same label as float"], rows)
+
+
+def _sizes(card: Card) -> str:
+    saved = 1 - card.flatbuffer_bytes / card.bytes_before_packing
+    rows = [
+        ["flatbuffer with metadata", f"{card.flatbuffer_bytes:,} bytes"],
+        ["before packing, without metadata", f"{card.bytes_before_packing:,} bytes ({saved:.1%} saved)"],
+        [f"`{card.file}`: with labels, contract and golden frames", f"{card.file_bytes:,} bytes"],
+        ["SHA-256 of that file", f"`{card.file_sha256}`"],
+        ["multiplications a picture (MACs)", f"{card.macs:,}"],
+        ["weights and biases in the file; while training", f"{card.parameters:,}; {card.metrics['parameters']:,}"],
+    ]
+    return markdown_table(["what", "measured"], rows)
+
+
+def _recipe(card: Card) -> str:
+    config, data = card.config, card.config["dataset"]
+    teacher, seconds = config.get("teacher"), card.metrics["training_seconds"]
+    rows = [
+        [
+            "data",
+            f"{data['name']}: {data['train']:,} training, {data['validation']:,} validation, {data['test']:,} test",
+        ],
+        ["source", data["citation"]],
+        ["architecture", config["model"]],
+        ["seed", str(config["seed"])],
+        *([["learnt from the answers of", f"{teacher['name']}, SHA-256 `{teacher['sha256']}`"]] if teacher else []),
+        *([name.replace("_", " "), _plain(value)] for name, value in sorted(config["recipe"].items())),
+        [
+            "training time",
+            f"{seconds:,.0f} s, {seconds / len(card.metrics['history']):.1f} s an epoch",
+        ],
+        ["calibration", f"{card.num_calibration_images} training pictures, the same number of each class"],
+        ["made with", ", ".join(f"{name} {version}" for name, version in sorted(card.versions.items()))],
+    ]
+    return markdown_table(["what", "value"], rows)
+
+
+def _classes(card: Card) -> str:
+    verified = card.verification
+    floats = {row["label"]: row for row in verified["float_report"]["per_class"]}
+    rows = []
+    for row in verified["backends"][0]["report"]["per_class"]:
+        cells = [f"{row[name]:.3f}" for name in ("precision", "recall", "f1")]
+        rows.append([row["label"], *cells, f"{floats[row['label']]['recall']:.3f}", f"{row['support']:,}"])
+    return markdown_table(["class", "precision", "recall", "F1", "recall, float", "pictures"], rows)
+
+
+def _confusion(card: Card) -> str:
+    matrix = card.verification["backends"][0]["report"]["confusion"]
+    rows = [[label, *map(str, row)] for label, row in zip(card.labels, matrix, strict=True)]
+    return markdown_table(["", *card.labels], rows)
+
+
+def _limits(card: Card) -> str:
+    verified = card.verification
+    first = verified["backends"][0]
+    worst = min(first["report"]["per_class"], key=lambda row: row["recall"])
+    count, truth, answer = _commonest(first["report"]["confusion"], card.labels)
+    unknown = (
+        f"An answer below a probability of {card.threshold:g} is given as unknown."
+        if card.threshold
+        else "There is no class for anything else: whatever the picture shows, one of these classes is the answer, "
+        "unless `--threshold` is given."
+    )
+    items = [
+        unknown,
+        f"The weakest class is {worst['label']}: {worst['recall']:.1%} of them are found. The commonest mistake is "
+        f"{answer} for {truth}, {count} times.",
+        f"The accuracy is that of pictures like {card.config['dataset']['name']}'s; a camera's frames differ in light, "
+        "distance and background, and it will be lower there.",
+        f"Frames are resized to {card.input_pixels[0]}x{card.input_pixels[1]} ({card.config['input']['resize']}): what "
+        "is small in the frame is lost.",
+        f"The interpreters do not answer alike: all give the same label on {verified['backend_agreement']:.2%} of the "
+        "test pictures.",
+        "The data set comes without a formal licence; cite its author (above).",
+    ]
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _commonest(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> tuple[int, str, str]:
+    """(how often, the truth, the wrong answer) of the largest entry beside the diagonal."""
+    mistakes = [
+        (count, labels[row], labels[column])
+        for row, counts in enumerate(matrix)
+        for column, count in enumerate(counts)
+        if row != column
+    ]
+    return max(mistakes)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

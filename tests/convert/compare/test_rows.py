@@ -1,0 +1,140 @@
+"""Which form is recommended and how figures are said, on literal rows: no model, no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+
+import pytest
+
+from convert.compare.page import render
+from convert.compare.rows import (
+    Accuracy,
+    Comparison,
+    Row,
+    accuracy_table,
+    order,
+    recommend,
+    reference_sentence,
+    to_json_text,
+    to_markdown,
+)
+from convert.compare.variants import FLOAT32, OTHER, PRUNED, SAME_MODEL, Failure
+from convert.measure.latency import Timing
+from convert.measure.processor import int8_instructions, processor_name
+from convert.output.plot import Point, pareto, scatter
+
+
+def row(
+    name: str,
+    *,
+    group: str = SAME_MODEL,
+    rate: float = 0.80,
+    p: float = 1.0,
+    size: int = 1000,
+    ratio: float = 1.0,
+    refusals: dict[str, str] | None = None,
+) -> Row:
+    accuracy = Accuracy(
+        "litert", rate, (rate - 0.02, rate + 0.02), rate, rate, rate, 0.80 - rate, (-0.01, 0.03), p, 0.97
+    )
+    timing = Timing(name, "litert", "litert-xnnpack 2.3.0", 1, 50, ratio, 1.5 * ratio, ratio)
+    return Row(
+        name, f"how {name}", group, size, size // 2, 900, 0.0, 5000, 4096, 0, (accuracy,), (timing,), refusals or {}
+    )
+
+
+def comparison(*rows: Row, failures: tuple[Failure, ...] = ()) -> Comparison:
+    return Comparison("run", 2000, 200, ("litert",), (1,), "a processor", rows, failures, (), "")
+
+
+def test_the_least_time_times_bytes_is_recommended_among_forms_that_lose_nothing_significant() -> None:
+    found = comparison(
+        row(FLOAT32, size=4000),
+        row("int8", size=1000, ratio=0.5, rate=0.795, p=0.3),
+        row("tiny", size=500, ratio=0.2, rate=0.70, p=1e-6, group=PRUNED),
+        row("other network", size=10, ratio=0.01, group=OTHER),
+    )
+    chosen, why = recommend(found)
+    assert chosen.name == "int8"
+    assert "79.50% against 80.00%" in why and "25% of the bytes" in why and "0.50 of the time" in why
+    assert "tiny loses significantly" in why and "other network" not in why
+
+
+def test_within_a_tie_the_form_that_comes_first_is_recommended() -> None:
+    found = comparison(row(FLOAT32, size=4000), row("uint8", size=1000, ratio=0.52), row("int8", size=1000, ratio=0.5))
+    assert recommend(found)[0].name == "uint8"
+
+
+def test_a_form_that_a_backend_refuses_is_not_recommended_and_its_reason_is_said() -> None:
+    broken = row("int16", size=10, ratio=0.1, refusals={"tflite": "unknown operator"})
+    found = comparison(row(FLOAT32), broken, failures=(Failure("pruned 50 %", PRUNED, "no pictures"),))
+    chosen, why = recommend(found)
+    assert chosen.name == FLOAT32 and "every smaller form loses accuracy" in why
+    text = to_markdown(found)
+    assert "int16 does not run on tflite: unknown operator" in text
+    assert "pruned 50 % could not be made: no pictures" in text
+
+
+def test_a_form_that_only_the_second_backend_runs_shows_its_accuracy_there_alone() -> None:
+    accuracy = dataclasses.replace(row("x", rate=0.61).accuracy, backend="tflite")
+    odd = dataclasses.replace(row("odd", refusals={"litert": "no kernel"}), accuracies=(accuracy,))
+    found = dataclasses.replace(comparison(row(FLOAT32), odd), backends=("litert", "tflite"))
+    head, body = accuracy_table(found)
+    assert dict(zip(head, body[1], strict=True))["accuracy, litert"] == "cannot run it"
+    assert dict(zip(head, body[1], strict=True))["accuracy, tflite"] == "61.00%"
+    assert dict(zip(head, body[0], strict=True))["accuracy, tflite"] == "cannot run it"
+
+
+def test_the_markdown_and_the_json_hold_every_figure_of_a_row() -> None:
+    found = comparison(row(FLOAT32, size=4321), row("int8", size=1234, ratio=0.25, rate=0.79, p=0.4))
+    text, data = to_markdown(found), json.loads(to_json_text(found))
+    for figure in ("4,321", "617", "79.00%", "77.00% to 81.00%", "-1.00", "97.00%", "0.250 / 0.375 (0.25)", "5,000"):
+        assert figure in text
+    assert "+0.00" in text and "-0.00" not in text
+    assert data["recommended"]["row"] == "int8" and len(data["rows"]) == 2
+    assert data["rows"][1]["accuracies"][0]["macro_f1"] == 0.79
+
+
+def test_the_page_stands_alone_has_both_plots_and_marks_the_recommended_row() -> None:
+    page = render(comparison(row(FLOAT32), row("<int8>", size=300, ratio=0.3)))
+    assert page.count("<svg") == 2 and "&lt;int8&gt;" in page and "<int8>" not in page
+    assert "<script" not in page and "http" not in page
+    assert page.count("<tr class=mark>") == 3 and "95 % intervals" in re.sub(r"\s+", " ", page)
+
+
+def test_the_order_of_latency_follows_the_ratio_to_float32() -> None:
+    found = comparison(row(FLOAT32), row("slow", ratio=3.0), row("fast", ratio=0.3))
+    assert order(found, "litert", 1) == ("fast", FLOAT32, "slow")
+
+
+def test_an_int8_time_that_is_not_below_float32_is_explained() -> None:
+    slow = Timing("int8", "litert", "litert-xnnpack", 1, 50, 13.0, 14.0, 1.1)
+    fast = dataclasses.replace(slow, ratio=0.4)
+    assert "1.10 (13.00 ms) – not below 1, because of this" in reference_sentence([slow], "of this")
+    assert "because" not in reference_sentence([fast], "of this")
+    classic = dataclasses.replace(slow, backend="tflite")
+    assert "not vectorised" in reference_sentence([classic], "of this")
+
+
+def test_the_processor_is_named_and_its_8_bit_products_are_looked_up(tmp_path) -> None:
+    plain, modern = tmp_path / "plain", tmp_path / "modern"
+    plain.write_text("processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu avx2\n")
+    modern.write_text("processor\t: 0\nprocessor\t: 1\nmodel name\t: Other CPU\nflags\t\t: avx2 avx512_vnni\n")
+    assert processor_name(modern).startswith("Other CPU (") and "2 threads" in processor_name(modern)
+    assert "no 8-bit dot product" in int8_instructions(plain)
+    assert "avx512_vnni" in int8_instructions(modern)
+
+
+def test_the_pareto_front_holds_what_nothing_beats_in_both() -> None:
+    points = [Point(n, c, r, (r, r)) for n, c, r in (("a", 1, 0.5), ("b", 2, 0.4), ("c", 3, 0.9), ("d", 3, 0.8))]
+    assert [point.name for point in pareto(points)] == ["a", "c"]
+
+
+@pytest.mark.parametrize("costs", [(1.0, 1.0), (1.0, 1000.0), (0.001, 0.0011)])
+def test_a_plot_keeps_every_point_inside_its_frame(costs: tuple[float, float]) -> None:
+    plot = scatter([Point("one", costs[0], 0.5, (0.4, 0.6)), Point("two", costs[1], 0.7, (0.6, 0.8))], "cost")
+    places = [float(x) for x in re.findall(r'cx="([\d.]+)"', plot)]
+    heights = [float(y) for y in re.findall(r'cy="([\d.]+)"', plot)]
+    assert len(places) == 2 and all(50 < x < 640 for x in places) and all(10 < y < 360 for y in heights)

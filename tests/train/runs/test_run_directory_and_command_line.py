@@ -1,0 +1,148 @@
+"""The run directory is whole, says what was done, and is never overwritten unasked; errors have exit codes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime.contract import InputSpec, spec_from_json
+from edge_runtime.errors import ConfigurationError, UsageError
+from train.__main__ import configuration, input_spec, main, parser
+from train.recipes.config import adam
+
+pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation's environment")
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    for label, name in enumerate(("blue", "green")):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for i in range(20):
+            pixels = np.random.default_rng([label, i]).integers(0, 90, (9, 11, 3), np.uint8)
+            pixels[..., label] += 120
+            assert cv2.imwrite(str(tmp_path / "pictures" / name / f"{i:02d}.png"), pixels)
+    return tmp_path / "pictures"
+
+
+def flags(data: Path, out: Path, *more: str) -> list[str]:
+    return ["--data", str(data), "--out", str(out), "--size", "8", "--epochs", "2", "--batch-size", "8", *more]
+
+
+def test_a_run_directory_holds_all_that_conversion_needs(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import keras
+
+    out = tmp_path / "runs" / "first"
+    assert main(flags(pictures, out)) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "config.json",
+        "contract.json",
+        "images.json",
+        "metrics.json",
+        "model.keras",
+    ]
+    spec = spec_from_json((out / "contract.json").read_text())
+    assert (spec.name, spec.labels, spec.input) == ("pictures-seed_cnn", ("blue", "green"), InputSpec(8, 8))
+    model = keras.models.load_model(out / "model.keras", safe_mode=True)
+    assert model.output.shape == (None, 2)
+    images = json.loads((out / "images.json").read_text())
+    assert (len(images["calibration"]), len(images["test"])) == (32, 4)
+    assert [row["label"] for row in images["calibration"][:4]] == [0, 1, 0, 1]
+    for row in images["calibration"] + images["test"]:
+        assert hashlib.sha256(Path(row["file"]).read_bytes()).hexdigest() == row["sha256"]
+        assert row["row"] is None
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert sum(map(sum, metrics["test"]["confusion"])) == 4
+    assert [row["epoch"] for row in metrics["history"]] == [1, 2]
+    printed = capsys.readouterr()
+    assert "test accuracy" in printed.out
+    assert "ETA" in printed.err
+    assert sorted(path.name for path in out.parent.iterdir()) == ["first"]
+
+
+def test_arrays_are_saved_beside_their_list(colours, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    from train.runs.run_directory import _write_images
+
+    lists = _write_images(tmp_path, colours, seed=0)
+    for key in ("calibration", "test"):
+        array = np.load(tmp_path / "images" / f"{key}.npy")
+        assert len(array) == len(lists[key])
+        for row in lists[key]:
+            assert row["file"] == f"images/{key}.npy"
+            assert hashlib.sha256(array[row["row"]].tobytes()).hexdigest() == row["sha256"]
+
+
+def test_a_run_is_neither_overwritten_unasked_nor_repeated_by_resume(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    assert main(flags(pictures, out)) == 2
+    assert "already exists and would be overwritten; choose another --out, or give --force" in capsys.readouterr().err
+    assert main(flags(pictures, out, "--resume")) == 0
+    assert "complete already; nothing to do" in capsys.readouterr().err
+    (out / "config.json").write_text(json.dumps({"data": str(pictures / ".." / pictures.name)}))
+    assert main(flags(pictures, out, "--resume")) == 0
+    (out / "config.json").write_text(json.dumps({"data": "/other/photos"}))
+    capsys.readouterr()
+    assert main(flags(pictures, out, "--resume")) == 2
+    assert f"was trained on /other/photos, not on {pictures}. Give the new run a name" in capsys.readouterr().err
+    (out / "config.json").unlink()
+    assert list(out.iterdir()) == []
+    assert main(flags(pictures, out, "--force")) == 0
+    assert (out / "model.keras").exists()
+
+
+def test_an_unfinished_run_is_not_thrown_away_unasked(tmp_path: Path) -> None:
+    from train.runs.places import expect_free
+
+    (tmp_path / "run.checkpoint").mkdir()
+    with pytest.raises(UsageError, match=r"holds an unfinished run; give --resume to go on with it, or --force"):
+        expect_free(tmp_path / "run", tmp_path / "run.checkpoint")
+
+
+def test_bad_data_ends_with_65_and_leaves_nothing(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pictures / "blue" / "bad.png").write_bytes(b"?")
+    assert main(flags(pictures, tmp_path / "run")) == 65
+    assert "bad.png" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures"]
+
+
+def test_a_missing_folder_ends_with_66(tmp_path: Path) -> None:
+    assert main(flags(tmp_path / "none", tmp_path / "run")) == 66
+
+
+def test_flags_become_the_configuration() -> None:
+    args = parser().parse_args(["--out", "x", "--epochs", "3", "--batch-size", "7", "--seed", "5"])
+    made = configuration(args)
+    assert (made.name, made.seed, made.input) == ("cifar10-mini-seed_cnn", 5, InputSpec(32, 32))
+    assert (made.recipe.batch_size, made.recipe.epochs, made.recipe.name) == (7, 3, adam().name)
+
+
+def test_a_recipe_out_of_range_is_refused_before_any_work() -> None:
+    with pytest.raises(ConfigurationError, match=r"batch size is 0, expected at least 1"):
+        configuration(parser().parse_args(["--out", "x", "--batch-size", "0"]))
+
+
+def test_resume_and_force_contradict_each_other() -> None:
+    with pytest.raises(UsageError, match=r"--resume goes on with a run and --force throws it away; give one"):
+        configuration(parser().parse_args(["--out", "x", "--resume", "--force"]))
+
+
+def test_a_size_is_one_number_or_two() -> None:
+    assert input_spec("48x64", "crop") == InputSpec(48, 64, "crop")
+    with pytest.raises(UsageError, match=r"--size is '3by4', expected a number of pixels like 64, or HEIGHTxWIDTH"):
+        input_spec("3by4", "crop")
+
+
+def test_the_help_shows_examples() -> None:
+    assert "python -m train --model resnet8 --out runs/resnet8" in parser().format_help()

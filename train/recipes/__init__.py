@@ -1,0 +1,1 @@
+"""What a training was asked to do, as frozen values. Never imports TensorFlow."""

@@ -1,0 +1,42 @@
+"""Whether the run directories that a user names are fit for their purpose: asked before any work, so quickly."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from edge_runtime.errors import UsageError
+from train.recipes.config import TeacherRun
+
+
+def expect_free(out: Path, checkpoints: Path) -> None:
+    """Raises UsageError when a finished or an unfinished run is already there."""
+    if out.exists():
+        raise UsageError(f"{out} already exists and would be overwritten; choose another --out, or give --force.")
+    if checkpoints.exists():
+        raise UsageError(
+            f"{checkpoints} holds an unfinished run; give --resume to go on with it, or --force to start again."
+        )
+
+
+def expect_same_data(out: Path, data: str) -> None:
+    """Raises UsageError when the finished run at ``out`` was trained on something else than ``data``."""
+    path = out / "config.json"
+    saved = str(json.loads(path.read_text("utf-8"))["data"]) if path.is_file() else data
+    if saved != data and Path(saved).expanduser().resolve() != Path(data).expanduser().resolve():
+        raise UsageError(
+            f"{out} was trained on {saved}, not on {data}. Give the new run a name of its own (--out, or RUN=... with "
+            "make), or --force to replace it."
+        )
+
+
+def teacher_run(folder: Path) -> TeacherRun:
+    """What identifies the teacher in ``folder``. Raises UsageError when that is no run directory."""
+    model, config = folder / "model.keras", folder / "config.json"
+    if not (model.is_file() and config.is_file()):
+        raise UsageError(
+            f"--teacher {folder} has no model.keras and config.json, expected a run directory of `python -m train`."
+        )
+    name = str(json.loads(config.read_text("utf-8"))["name"])
+    return TeacherRun(name, hashlib.sha256(model.read_bytes()).hexdigest())

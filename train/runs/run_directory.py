@@ -1,0 +1,119 @@
+"""Writes the run directory, the only thing that conversion gets from training; it is whole or it does not exist.
+
+docs/architecture.md says what is in it. Written under a temporary name beside its place and renamed at the end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_runtime.contract import ModelSpec, to_json
+from edge_runtime.metrics import ClassificationReport
+from train.recipes.config import TrainConfig, to_json_object
+from train.datasets.dataset import ArraySplit, Dataset, FileSplit, Split, balanced_order
+from train.training.result import TrainResult
+
+MAX_CALIBRATION = 2_000
+CALIBRATION_STREAM = 20
+
+
+def write_run(
+    out: Path, config: TrainConfig, dataset: Dataset, result: TrainResult, report: ClassificationReport
+) -> None:
+    """Writes everything into ``out``, replacing what is there in one step."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        spec = ModelSpec(config.name, dataset.labels, config.input, "logits")
+        result.model.save(temporary / "model.keras")
+        (temporary / "contract.json").write_text(to_json(spec), encoding="utf-8")
+        _write_json(temporary / "config.json", _configuration(config, dataset))
+        _write_json(temporary / "metrics.json", _metrics(dataset, result, report))
+        _write_json(temporary / "images.json", _write_images(temporary, dataset, config.seed))
+        _replace(temporary, out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def calibration_indices(dataset: Dataset, seed: int) -> list[int]:
+    """At most MAX_CALIBRATION training pictures, seeded, dealt out class by class, none of them a test picture."""
+    tested = {dataset.test.record(index).sha256 for index in range(len(dataset.test.labels))}
+    order = balanced_order(dataset.train.labels, np.random.default_rng([seed, CALIBRATION_STREAM]))
+    picked: list[int] = []
+    for index in order.tolist():
+        if len(picked) == MAX_CALIBRATION:
+            break
+        if dataset.train.record(index).sha256 not in tested:
+            picked.append(index)
+    return picked
+
+
+def _configuration(config: TrainConfig, dataset: Dataset) -> dict[str, Any]:
+    splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    facts = {"name": dataset.name, "citation": dataset.citation, **{key: len(s.labels) for key, s in splits.items()}}
+    return {**to_json_object(config), "dataset": facts}
+
+
+def _metrics(dataset: Dataset, result: TrainResult, report: ClassificationReport) -> dict[str, Any]:
+    return {
+        "labels": list(dataset.labels),
+        "test": dataclasses.asdict(report),
+        "best_epoch": result.best_epoch,
+        "training_seconds": round(result.seconds, 1),
+        "parameters": result.model.count_params(),
+        "history": list(result.history),
+        "data_warnings": [dataclasses.asdict(item) for item in dataset.care.warnings] if dataset.care else [],
+        "class_counts": dataset.care.counts if dataset.care else {},
+        **result.extra,
+    }
+
+
+def _write_images(folder: Path, dataset: Dataset, seed: int) -> dict[str, list[dict[str, Any]]]:
+    chosen: dict[str, tuple[Split, Sequence[int]]] = {
+        "calibration": (dataset.train, calibration_indices(dataset, seed)),
+        "test": (dataset.test, range(len(dataset.test.labels))),
+    }
+    if isinstance(dataset.validation, FileSplit):
+        # Arrays would have to be copied once more; the named data sets of arrays have no use for a threshold.
+        chosen["validation"] = (dataset.validation, range(len(dataset.validation.labels)))
+    return {key: _write_list(folder, key, split, indices) for key, (split, indices) in chosen.items()}
+
+
+def _write_list(folder: Path, key: str, split: Split, indices: Iterable[int]) -> list[dict[str, Any]]:
+    records = [split.record(index) for index in indices]
+    if isinstance(split, ArraySplit):
+        (folder / "images").mkdir(exist_ok=True)
+        np.save(folder / "images" / f"{key}.npy", split.images[list(indices)], allow_pickle=False)
+    return [
+        {
+            "name": record.name,
+            "label": record.label,
+            "file": f"images/{key}.npy" if record.file is None else str(record.file),
+            "row": row if record.file is None else None,
+            "sha256": record.sha256,
+        }
+        for row, record in enumerate(records)
+    ]
+
+
+def _replace(temporary: Path, out: Path) -> None:
+    old = out.with_name(f".{out.name}.{os.getpid()}.old")
+    if out.exists():
+        os.replace(out, old)
+    os.replace(temporary, out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Training from scratch: augmentation, batches, the loop, a teacher. Never knows transfer learning."""

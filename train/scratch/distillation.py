@@ -1,0 +1,132 @@
+"""Learning from a larger network's answers instead of from labels alone.
+
+Hinton et al., "Distilling the Knowledge in a Neural Network" (2015): the answers of a teacher say which classes a
+picture resembles. It must have seen the very pixels that the pupil sees (Beyer et al., "Knowledge distillation: A good
+teacher is patient and consistent", 2022), but asking it at every step costs as much as the pupil's own training. So
+each picture is shifted and mirrored in `VIEWS` ways only, one an epoch in turn, and the teacher is asked once for each
+(as Shen and Xing, "A Fast Knowledge Distillation Framework for Visual Recognition", 2022).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import DataError, UsageError
+from train.datasets.dataset import Dataset, Split
+from train.recipes.config import Recipe, TeacherRun, TrainConfig
+from train.runs.places import teacher_run
+from train.scratch.augment import Shifts, draw_shifts, shifted
+from train.scratch.batches import Lesson
+from train.training.predict import compiled, predict
+from train.training.temperature import softmax
+
+VIEWS = 12
+VIEW_STREAM = 12
+# The pupil learns softmax(logits / temperature) at a temperature of 1: its own logits come out divided by it, which
+# moves no label, and one loss serves with and without a teacher.
+TEMPERATURE = 2.0
+TEACHERS_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained network and the place where its answers are kept while a pupil is trained."""
+
+    run: TeacherRun
+    model: keras.Model
+    answers: Path
+
+    def lesson(self, split: Split, recipe: Recipe, seed: int, epoch: int) -> Lesson:
+        """The shifts of ``epoch`` for all of ``split``, and the teacher's (n, classes) float32 probabilities for them.
+
+        The first epoch of a view asks the teacher, later ones read what it said.
+        """
+        view = epoch % VIEWS
+        rng = np.random.default_rng([seed, VIEW_STREAM, view])
+        shifts = draw_shifts(len(split.labels), recipe.crop_padding, flip=recipe.flip, rng=rng)
+        path = self.answers / f"view-{view}-{self._question(split, shifts)}.npy"
+        logits = _read(path) if path.exists() else self._ask(split, shifts, path)
+        return Lesson(shifts, softened(logits), TEACHERS_SHARE)
+
+    def _question(self, split: Split, shifts: Shifts) -> str:
+        """16 hexadecimal digits that no other teacher, pictures or shifts share."""
+        digest = hashlib.sha256(self.run.sha256.encode())
+        for index in range(len(split.labels)):
+            digest.update(split.record(index).sha256.encode())
+        for values in (np.array(shifts.padding), shifts.tops, shifts.lefts, shifts.flips):
+            digest.update(values.tobytes())
+        return digest.hexdigest()[:16]
+
+    def _ask(self, split: Split, shifts: Shifts, path: Path) -> NDArray[np.float32]:
+        logits = predict(
+            self.model, split, compiled(self.model), lambda images, indices: shifted(images, shifts.pick(indices))
+        )
+        self.answers.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                np.save(file, logits, allow_pickle=False)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return logits
+
+
+def softened(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, classes) logits -> (n, classes) float32 probabilities at `TEMPERATURE`."""
+    return softmax(logits / np.float32(TEMPERATURE)).astype(np.float32)
+
+
+def _read(path: Path) -> NDArray[np.float32]:
+    try:
+        answers: NDArray[np.float32] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"The teacher's answers in {path} cannot be read ({error}); expected what an earlier run wrote. Remove the "
+            "file, and the teacher is asked again."
+        ) from error
+    return answers
+
+
+def open_teacher(folder: Path, config: TrainConfig, dataset: Dataset, answers: Path) -> Teacher:
+    """The network of the run directory ``folder`` for the training that ``config`` describes on ``dataset``.
+
+    ``answers`` is where its answers may be kept. It must have been trained on the same splits: one that learnt the
+    pupil's validation or test pictures would tell them.
+
+    Raises:
+        UsageError: it was trained on other data, splits, classes or another input.
+        DataError: it is no longer the network that the run was configured with.
+    """
+    theirs = json.loads((folder / "config.json").read_text("utf-8"))
+    contract = json.loads((folder / "contract.json").read_text("utf-8"))
+    tested = json.loads((folder / "images.json").read_text("utf-8"))["test"]
+    ours = {dataset.test.record(index).sha256 for index in range(len(dataset.test.labels))}
+    for what, found, expected in (
+        ("data set", theirs["dataset"]["name"], dataset.name),
+        ("number of training pictures", theirs["dataset"]["train"], len(dataset.train.labels)),
+        ("seed, which cuts the splits,", theirs["seed"], config.seed),
+        ("classes", tuple(contract["labels"]), dataset.labels),
+        ("input", theirs["input"], dataclasses.asdict(config.input)),
+        ("number of test pictures in common", len({row["sha256"] for row in tested} & ours), len(ours)),
+    ):
+        if found != expected:
+            raise UsageError(
+                f"The teacher {folder} cannot teach this run: its {what} is {found}, expected {expected}. Train a "
+                "teacher on the same data, seed and size."
+            )
+    found_run = teacher_run(folder)
+    if found_run != config.teacher:
+        raise DataError(
+            f"The teacher {folder} is {found_run} now, expected {config.teacher}; it changed, start again with --force."
+        )
+    return Teacher(found_run, keras.models.load_model(folder / "model.keras", compile=False), answers)

@@ -1,0 +1,181 @@
+"""Trains a model on a data set, epoch by epoch, resumable after any of them, and keeps the weights of the best one.
+
+The best epoch is chosen on the validation split; the test split is not seen here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from edge_runtime.errors import DataError, InternalError
+from train.datasets.dataset import Dataset
+from train.models import build_model
+from train.progress import Progress
+from train.recipes.config import Recipe, TrainConfig, to_json_object
+from train.recipes.schedule import learning_rate
+from train.scratch.batches import epoch_batches, num_batches
+from train.scratch.distillation import Teacher
+from train.scratch.training_copy import training_clone
+from train.training.checkpoint import Checkpoint, expect_same, load_checkpoint, save_checkpoint
+from train.training.predict import Forward, compiled, predict
+from train.training.result import TrainResult
+from train.training.temperature import TemperatureFit, fit_temperature, fold_temperature
+
+SHORTEST_AVERAGE = 25  # the average spans at most 1/25 of all steps
+
+
+def fit(
+    config: TrainConfig,
+    dataset: Dataset,
+    checkpoints: Path,
+    *,
+    resume: bool,
+    progress: Progress,
+    teacher: Teacher | None = None,
+) -> TrainResult:
+    """Trains as ``config`` says, on the answers of ``teacher`` as well, with a checkpoint in ``checkpoints`` an epoch.
+
+    Raises:
+        ConfigurationError: the checkpoint to resume belongs to another configuration.
+        DataError: the loss is no longer a number.
+    """
+    recipe = config.recipe
+    if not isinstance(recipe, Recipe):
+        raise InternalError(
+            f"The recipe {recipe.name} is not for `fit`, which knows the recipes of untrained networks."
+        )
+    keras.utils.set_random_seed(config.seed)
+    model = build_model(config.model, config.input, len(dataset.labels))
+    steps = num_batches(dataset.train, recipe.batch_size)
+    trainer, forward = _Trainer(model, recipe, recipe.epochs * steps), compiled(model)
+    state = load_checkpoint(checkpoints) if resume else None
+    history: list[dict[str, float]] = []
+    best, best_accuracy = model.get_weights(), -1.0
+    if state is not None:
+        expect_same(state.config, to_json_object(config), checkpoints)
+        trainer.restore(state)
+        history, best, best_accuracy = list(state.history), state.best, state.best_accuracy
+        progress.note(f"resumed after epoch {state.epoch} of {recipe.epochs}")
+    for epoch in range(len(history), recipe.epochs):
+        started_s = time.monotonic()
+        lesson = teacher.lesson(dataset.train, recipe, config.seed, epoch) if teacher is not None else None
+        batches = epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, epoch, lesson)
+        losses, hits, seen = [], 0, 0
+        for number, (images, targets) in enumerate(batches):
+            rate = learning_rate(epoch * steps + number, recipe.epochs * steps, recipe)
+            loss, correct = trainer.step(images, targets, rate)
+            losses.append(loss)
+            hits, seen = hits + correct, seen + len(images)
+            progress.step(epoch, number + 1, steps, loss)
+        if not np.isfinite(losses).all():
+            raise DataError(
+                f"The loss is not a number any more in epoch {epoch + 1}, expected a finite one; "
+                f"lower the learning rate ({recipe.learning_rate})."
+            )
+        trainer.finish_epoch()
+        answers = predict(model, dataset.validation, forward).argmax(axis=1)
+        accuracy = float(np.mean(answers == dataset.validation.labels))
+        seconds = time.monotonic() - started_s
+        row = {
+            "epoch": epoch + 1,
+            "loss": float(np.mean(losses)),
+            "train_accuracy": hits / seen,
+            "validation_accuracy": accuracy,
+            "seconds": round(seconds, 2),
+        }
+        history.append(row)
+        if accuracy >= best_accuracy:
+            best, best_accuracy = model.get_weights(), accuracy
+        save_checkpoint(checkpoints, trainer.checkpoint(history, best, best_accuracy, to_json_object(config)))
+        progress.epoch(row, recipe.epochs)
+    model.set_weights(best)
+    extra = {} if teacher is None else {"temperature": dataclasses.asdict(honest_scores(model, dataset, forward))}
+    best_epoch = max(range(len(history)), key=lambda i: (history[i]["validation_accuracy"], i)) + 1
+    return TrainResult(model, tuple(history), best_epoch, sum(row["seconds"] for row in history), extra)
+
+
+def honest_scores(model: keras.Model, dataset: Dataset, forward: Forward) -> TemperatureFit:
+    """Makes the scores of a model that learnt a teacher's softened ones as sure as they are right; no label moves."""
+    fitted = fit_temperature(predict(model, dataset.validation, forward), dataset.validation.labels)
+    fold_temperature(model, fitted.temperature)
+    return fitted
+
+
+class _Trainer:
+    """The training copy of a model, its optimizer, and the stock model that holds the moving average of the weights."""
+
+    def __init__(self, model: keras.Model, recipe: Recipe, total_steps: int) -> None:
+        self.averaged = model
+        self.training = training_clone(model, recipe.precision)
+        self.recipe = recipe
+        # On little data the average must not reach back into the time of high rates.
+        self.decay = max(0.0, min(recipe.average, 1 - SHORTEST_AVERAGE / total_steps))
+        self.optimizer: Any = (
+            keras.optimizers.Adam(recipe.learning_rate)
+            if recipe.optimizer == "adam"
+            else keras.optimizers.SGD(recipe.learning_rate, momentum=0.9, nesterov=True)
+        )
+        self.optimizer.build(self.training.trainable_variables)
+        self.kernels = [v for v in self.training.trainable_variables if v.name == "kernel"]
+        self.num_steps = tf.Variable(0, dtype=tf.int64)
+        self._step: Callable[..., Any] = tf.function(self._train_step, reduce_retracing=True)
+
+    def step(self, images: NDArray[np.uint8], targets: NDArray[np.float32], rate: float) -> tuple[float, int]:
+        """One update; (loss of the batch, how many of its pictures were right)."""
+        loss, correct = self._step(tf.constant(images), tf.constant(targets), tf.constant(rate, tf.float32))
+        return float(loss), int(correct)
+
+    def _train_step(self, images: tf.Tensor, targets: tf.Tensor, rate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            logits = self.training(tf.cast(images, tf.float32), training=True)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+        variables = self.training.trainable_variables
+        gradients = tape.gradient(loss, [v.value for v in variables])
+        self.optimizer.learning_rate.assign(rate)
+        for kernel in self.kernels if self.recipe.weight_decay else []:
+            kernel.assign(kernel * (1 - rate * self.recipe.weight_decay))
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        if self.recipe.average:
+            self.num_steps.assign_add(1)
+            # The average must not remember the random start: it begins short and lengthens to its final decay.
+            num = tf.cast(self.num_steps, tf.float32)
+            decay = tf.minimum(self.decay, (1 + num) / (10 + num))
+            for average, value in zip(self.averaged.variables, self.training.variables, strict=True):
+                average.assign(average * decay + value * (1 - decay))
+        right = tf.equal(tf.argmax(logits, axis=1), tf.argmax(targets, axis=1))
+        return loss, tf.reduce_sum(tf.cast(right, tf.int32))
+
+    def finish_epoch(self) -> None:
+        if not self.recipe.average:
+            self.averaged.set_weights(self.training.get_weights())
+
+    def checkpoint(
+        self, history: list[dict[str, float]], best: list[Any], best_accuracy: float, config: dict[str, Any]
+    ) -> Checkpoint:
+        optimizer = [v.numpy() for v in self.optimizer.variables] + [self.num_steps.numpy()]
+        return Checkpoint(
+            epoch=len(history),
+            weights=self.training.get_weights(),
+            optimizer=optimizer,
+            average=self.averaged.get_weights(),
+            best=best,
+            best_accuracy=best_accuracy,
+            history=history,
+            config=config,
+        )
+
+    def restore(self, state: Checkpoint) -> None:
+        self.training.set_weights(state.weights)
+        self.averaged.set_weights(state.average)
+        for variable, value in zip(self.optimizer.variables, state.optimizer[:-1], strict=True):
+            variable.assign(value)
+        self.num_steps.assign(state.optimizer[-1])

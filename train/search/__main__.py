@@ -1,0 +1,236 @@
+"""Finds the best network for a data set within a budget: `python -m train.search --data D --max-kb 100`.
+
+Each trial is a whole train -> convert -> verify of the int8 file. The winner is chosen by validation accuracy among
+what keeps the budget; test accuracies are only reported. The same command goes on where it stopped, and run on another
+machine with the same folder and --join it helps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, UsageError
+from train.recipes.config import NAMED_DATA
+from train.search.space import Budget, epochs_for, sizes_for
+from train.search.trial import ROOT, TrialConfig, time_files
+
+EXAMPLES = """examples:
+  python -m train.search --max-kb 100 --max-macs 12500000 --minutes 20 --workers 2
+  python -m train.search --data photos/ --max-latency-ms 5 --trials 60 --minutes 240
+  python -m train.search --like build/seed.tflite --minutes 20       no larger and no slower than a file
+  python -m train.search --out /shared/search --join ...             help a search from another machine
+"""
+FINAL_TIMING_S = 10.0
+INTERRUPTED = 130
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    flags = argparse.ArgumentParser(
+        prog="python -m train.search", description=__doc__, epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    flags.add_argument("--data", default="cifar10-mini", help="cifar10-mini (default), cifar10 or a folder of pictures")
+    flags.add_argument("--data-path", type=Path, help="where cifar10 lies")
+    flags.add_argument("--out", type=Path, help="folder of the search (default: runs/search-DATA)")
+    flags.add_argument("--max-kb", type=float, help="kilobytes (1000) of the int8 model")
+    flags.add_argument("--max-macs", type=int, help="multiplications a picture")
+    flags.add_argument("--max-latency-ms", type=float, help="milliseconds a picture on this machine, one thread")
+    flags.add_argument("--like", type=Path, metavar="FILE", help="no larger and no slower than this .tflite file")
+    flags.add_argument("--sizes", type=int, nargs="+", help="input sizes to choose from")
+    flags.add_argument("--epochs", type=int, help="of each trial (default: 12 to 60, fewer for more pictures)")
+    flags.add_argument("--trials", type=int, default=200, help="at most so many trainings (default: 200)")
+    flags.add_argument("--minutes", type=float, default=60.0, help="of this start (default: 60)")
+    flags.add_argument("--workers", type=int, default=2, help="trials at a time (default: 2)")
+    flags.add_argument("--seed", type=int, default=0, help="of each training")
+    flags.add_argument("--join", action="store_true", help="only work for a search that was started elsewhere")
+    flags.add_argument("--json", action="store_true", help="print the result as JSON")
+    return flags.parse_args(arguments)
+
+
+def configuration(options: argparse.Namespace) -> Any:
+    """The SearchConfig of parsed flags.
+
+    Raises:
+        UsageError: a flag is out of range.
+        MissingInputError: the file to be like is not there.
+    """
+    from train.datasets import open_dataset
+    from train.search.worker import SearchConfig
+
+    for name in ("epochs", "trials", "minutes", "workers"):
+        if getattr(options, name) is not None and getattr(options, name) <= 0:
+            raise UsageError(f"--{name} is {getattr(options, name)}, expected a number above 0.")
+    if options.like is not None and not options.like.is_file():
+        raise MissingInputError(f"There is no file {options.like} to be like; check --like.")
+    data = options.data if options.data in NAMED_DATA else str(Path(options.data).resolve())
+    data_path = None if options.data_path is None else options.data_path.resolve()
+    sizes = tuple(options.sizes or sizes_for(options.data))
+    # What is wrong with the data is said here, before any worker starts.
+    dataset = open_dataset(data, data_path, InputSpec(sizes[0], sizes[0]), options.seed)
+    trial = TrialConfig(
+        data=data,
+        data_path=data_path,
+        epochs=options.epochs or epochs_for(len(dataset.train.labels)),
+        seed=options.seed,
+        like=None if options.like is None else options.like.resolve(),
+        cores=max(1, (os.cpu_count() or 1) // options.workers),
+    )
+    max_bytes = None if options.max_kb is None else round(1000 * options.max_kb)
+    ratio = None
+    if trial.like is not None:
+        like_bytes = int(time_files([trial.like], trial)[str(trial.like)]["bytes"])
+        max_bytes, ratio = min(like_bytes, max_bytes or like_bytes), 1.0
+    out = options.out or Path("runs") / f"search-{Path(trial.data).name}"
+    return SearchConfig(
+        out=out.resolve(),
+        trial=trial,
+        budget=Budget(max_bytes, options.max_macs, options.max_latency_ms, ratio),
+        sizes=sizes,
+        num_classes=len(dataset.labels),
+        trials=options.trials,
+        minutes=options.minutes,
+        workers=options.workers,
+    )
+
+
+def search(config: Any, *, join: bool) -> int:
+    """Runs the workers to the end; the exit code of the first that failed, or 0."""
+    from optuna.trial import TrialState
+
+    from train.search.worker import begin, main_of_worker
+
+    study = begin(config)
+    if not join:
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            study.tell(trial.number, state=TrialState.FAIL)  # an earlier start was stopped in the middle of it
+    deadline_s = time.time() + 60 * config.minutes
+    context = multiprocessing.get_context("spawn")
+    processes = [
+        context.Process(target=_exit_with, args=(main_of_worker, config, number, deadline_s))
+        for number in range(config.workers)
+    ]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for process in processes:
+        process.start()
+    try:
+        for process in processes:
+            process.join()
+    except KeyboardInterrupt:
+        print("stopping; the same command goes on with this search", file=sys.stderr)
+        for process in processes:
+            process.terminate()
+            process.join()
+        raise
+    return next((process.exitcode or 0 for process in processes if process.exitcode), 0)
+
+
+def _exit_with(function: Any, *arguments: Any) -> None:
+    sys.exit(function(*arguments))
+
+
+def finish(config: Any) -> dict[str, Any]:
+    """Times the front again, alone and side by side; copies the winner; writes front.json and its page.
+
+    Raises:
+        DataError: nothing that was tried keeps the budget.
+    """
+    from train.search.worker import front, num_run, num_too_slow, open_study, results
+
+    study = open_study(config)
+    found = results(study)
+    numbers = [number for number in front(found) if (config.out / "trials" / f"{number:04}" / "run").is_dir()]
+    if not numbers:
+        raise DataError(
+            f"None of {len(found)} finished trials keeps the budget {config.budget}. Give more --minutes, or raise it."
+        )
+    files = {number: config.out / "trials" / f"{number:04}" / "model.tflite" for number in numbers}
+    like = [config.trial.like] if config.trial.like is not None else []
+    timed = time_files([*like, *files.values()], config.trial, FINAL_TIMING_S)
+    rows = []
+    for number, path in files.items():
+        row = {"trial": number, **found[number], **timed[str(path)]}
+        rows.append({**row, "excess": config.budget.excess(row), "accuracy": row["correct"] / row["num_images"]})
+    inside = [row for row in rows if row["excess"] <= 0]
+    if not inside:
+        raise DataError(
+            f"Timed again alone, none of {len(rows)} networks keeps the budget {config.budget}. Give more --minutes."
+        )
+    best = max(inside, key=lambda row: (row["validation_accuracy"], -row["bytes"]))
+    source = config.out / "trials" / f"{best['trial']:04}"
+    shutil.rmtree(config.out / "winner", ignore_errors=True)
+    shutil.copytree(source / "run", config.out / "winner")
+    shutil.copy2(source / "model.tflite", config.out / "winner.tflite")
+    others = [{"trial": key, **row, "accuracy": row["correct"] / row["num_images"]} for key, row in found.items()]
+    result = {
+        "search": config.out.name,
+        "data": config.trial.data,
+        "budget": vars(config.budget),
+        "like": None if config.trial.like is None else config.trial.like.name,
+        "num_trials": len(found),
+        "num_ended_early": num_run(study) - len(found),
+        "num_too_slow": num_too_slow(study),
+        "winner": best["trial"],
+        "front": sorted(rows, key=lambda row: row["bytes"]),
+        "all": others,
+    }
+    (config.out / "front.json").write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    subprocess.run(
+        [sys.executable, "-m", "convert.report.search_page", str(config.out / "front.json")], cwd=ROOT, check=False
+    )
+    return result
+
+
+def table(result: dict[str, Any]) -> str:
+    """The front for a terminal; the winner is marked."""
+    head = f"  {'network':32} size  validation  int8 test    bytes   M MACs      ms"
+    lines = [head + (f"  x {result['like']}" if result["like"] else "")]
+    for row in result["front"]:
+        mark = "*" if row["trial"] == result["winner"] else " "
+        lines.append(
+            f"{mark} {row['model']:32} {row['size']:4}  {row['validation_accuracy']:10.2%}  {row['accuracy']:9.2%}  "
+            f"{row['bytes']:7,}  {row['macs'] / 1e6:7.2f}  {row['latency_ms']:6.3f}"
+            + (f"  {row['time_ratio']:.2f}" if result["like"] else "")
+        )
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; the exit code."""
+    try:
+        options = parse(arguments)
+        config = configuration(options)
+        failed = search(config, join=options.join)
+        if options.join:
+            return failed
+        try:
+            result = finish(config)  # what the others finished is not lost with a worker that died
+        except DataError:
+            if failed:
+                return failed
+            raise
+        if failed:
+            print(f"a worker ended with exit code {failed}; the others' trials are below", file=sys.stderr)
+    except EdgeRuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    print(json.dumps(result) if options.json else table(result))
+    print(f"winner: {config.out / 'winner'} and {config.out / 'winner.tflite'}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

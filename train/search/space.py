@@ -1,0 +1,135 @@
+"""What the search may choose from, and what it may cost: known by counting before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import UsageError
+from train.models.scaled import KINDS, STEMS, Architecture, costs
+from train.recipes.config import NAMED_DATA
+
+WIDTHS = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
+DEPTHS = (1, 2, 3)
+SMALL_WIDTHS = 5  # the first so many are small
+SMALL_SIZES, LARGE_SIZES = (16, 20, 24, 28, 32), (48, 64, 80, 96, 128)
+# The count of a file's bytes is this exact; only what is over by more is refused without training.
+BYTES_TOLERANCE = 0.03
+# Time grows with the width to the power of 1.3 to 1.5 (measured from 16 to 64 channels), so the width by this of time.
+WIDTH_BY_TIME = 0.7
+# One trial looks at about so many pictures: enough epochs for 9,000 of them to tell networks apart.
+PICTURES_A_TRIAL, MIN_EPOCHS, MAX_EPOCHS = 270_000, 12, 60
+
+
+class Suggests(Protocol):
+    """The part of an Optuna trial that is used here."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Upper limits, None where there is none: bytes of the int8 flatbuffer, MACs, milliseconds a picture (LiteRT, one
+    thread), and ``time_ratio``, the time against the file that the search must not be slower than.
+    """
+
+    max_bytes: int | None = None
+    max_macs: int | None = None
+    max_latency_ms: float | None = None
+    max_time_ratio: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value is not None and value <= 0:
+                raise UsageError(f"The budget's {name.replace('_', ' ')} is {value}, expected a number above 0.")
+
+    def excess(self, figures: dict[str, float]) -> float:
+        """By how much the worst of ``figures`` (bytes, macs, latency_ms, time_ratio) is over, relative; <= 0 is
+        within.
+        """
+        limits = {name.removeprefix("max_"): limit for name, limit in vars(self).items() if limit is not None}
+        return max((figures[name] / limit - 1 for name, limit in limits.items() if name in figures), default=-1.0)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One choice: the network and the side of its square input in pixels."""
+
+    architecture: Architecture
+    size: int
+
+    def figures(self, num_classes: int) -> dict[str, float]:
+        """The expected ``bytes`` and ``macs``."""
+        found = costs(self.architecture, InputSpec(self.size, self.size), num_classes)
+        return {"bytes": found.file_bytes, "macs": found.macs}
+
+
+def sizes_for(data: str) -> tuple[int, ...]:
+    """The input sizes worth trying for a data set."""
+    return SMALL_SIZES if data in NAMED_DATA else LARGE_SIZES
+
+
+def epochs_for(num_pictures: int) -> int:
+    """How many epochs a trial trains on ``num_pictures`` training pictures, unless told otherwise."""
+    return max(MIN_EPOCHS, min(MAX_EPOCHS, round(PICTURES_A_TRIAL / num_pictures)))
+
+
+def suggest(trial: Suggests, sizes: Sequence[int]) -> Candidate:
+    """The candidate that the engine proposes."""
+    kind = trial.suggest_categorical("kind", KINDS)
+    width = trial.suggest_categorical("width", WIDTHS)
+    depth = trial.suggest_categorical("depth", DEPTHS)
+    stem = trial.suggest_categorical("stem", STEMS)
+    return Candidate(Architecture(kind, width, depth, stem), trial.suggest_categorical("size", tuple(sizes)))
+
+
+def excess_before_training(candidate: Candidate, budget: Budget, num_classes: int) -> float:
+    """How far the candidate is certainly over the budget, <= 0 when it may be within."""
+    figures = candidate.figures(num_classes)
+    return budget.excess({**figures, "bytes": figures["bytes"] * (1 - BYTES_TOLERANCE)})
+
+
+def first_candidates(sizes: Sequence[int], budget: Budget, num_classes: int) -> tuple[dict[str, Any], ...]:
+    """What is tried first: of each kind and stem the widest shallow network within what can be counted; small ones
+    where nothing limits the work of a picture.
+    """
+    limited = budget.max_macs or budget.max_latency_ms or budget.max_time_ratio
+    found = []
+    for stem in reversed(STEMS):
+        for kind in KINDS:
+            candidates = [
+                Candidate(Architecture(kind, width, DEPTHS[0], stem), max(sizes))
+                for width in (WIDTHS if limited else WIDTHS[:SMALL_WIDTHS])
+            ]
+            allowed = [one for one in candidates if excess_before_training(one, budget, num_classes) <= 0]
+            found.append(parameters(allowed[-1] if allowed else candidates[0]))
+    return tuple(found)
+
+
+def parameters(candidate: Candidate) -> dict[str, Any]:
+    """What the engine must suggest to get ``candidate``."""
+    return {**vars(candidate.architecture), "size": candidate.size}
+
+
+def narrower(candidate: Candidate, excess: float) -> Candidate | None:
+    """The widest network of the same shape that may keep the time that ``candidate`` is over by ``excess``; None if
+    there is none.
+    """
+    old = candidate.architecture
+    allowed = [width for width in WIDTHS if width < old.width and width <= old.width / (1 + excess) ** WIDTH_BY_TIME]
+    return replace(candidate, architecture=replace(old, width=allowed[-1])) if allowed else None
+
+
+def any_within(sizes: Sequence[int], budget: Budget, num_classes: int) -> bool:
+    """If some candidate may keep the budget, by counting."""
+    smallest = [Candidate(Architecture(kind, WIDTHS[0], DEPTHS[0], max(STEMS)), min(sizes)) for kind in KINDS]
+    return any(excess_before_training(candidate, budget, num_classes) <= 0 for candidate in smallest)
+
+
+def larger_everywhere(candidate: Candidate, other: Candidate) -> bool:
+    """If ``candidate`` is ``other`` with nothing smaller: then it cannot be faster."""
+    a, b = candidate.architecture, other.architecture
+    wider = a.width >= b.width and a.depth >= b.depth and a.stem <= b.stem
+    return a.kind == b.kind and wider and candidate.size >= other.size

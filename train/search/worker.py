@@ -1,0 +1,296 @@
+"""Works on a search until its time or its trials are used up: asks the engine, rejects what is too dear by counting or
+by timing the untrained network, runs the rest.
+
+Any number of workers, on one machine or many, share nothing but the search's folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import signal
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from edge_runtime.errors import ConfigurationError, DataError, EdgeRuntimeError, MissingInputError
+from train.models.scaled import parse
+from train.search.pruner import COSTS, AmongNoDearer
+from train.search.space import (
+    Budget,
+    Candidate,
+    any_within,
+    excess_before_training,
+    first_candidates,
+    larger_everywhere,
+    narrower,
+    parameters,
+    suggest,
+)
+from train.search.trial import Hopeless, OutOfTime, TrialConfig, convert_trial, time_untrained, train_trial
+
+STUDY, BUDGET = "search", "budget"
+INTERRUPTED = 130
+MAX_REJECTED_IN_A_ROW = 200
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """``out`` is the search's folder; paths in ``trial`` are absolute; ``minutes`` count from each start."""
+
+    out: Path
+    trial: TrialConfig
+    budget: Budget
+    sizes: tuple[int, ...]
+    num_classes: int
+    trials: int
+    minutes: float
+    workers: int
+
+
+def begin(config: SearchConfig) -> optuna.Study:
+    """Writes what the search is about; its study, with the first trials waiting if it is new.
+
+    Raises:
+        ConfigurationError: the folder holds a search about something else, or nothing can keep the budget.
+    """
+    if not any_within(config.sizes, config.budget, config.num_classes):
+        raise ConfigurationError(
+            f"No network of the family keeps the budget {config.budget}. Raise it, or give smaller --sizes."
+        )
+    path = config.out / "search.json"
+    content = _identity(config)
+    if path.exists() and json.loads(path.read_text("utf-8")) != content:
+        found = json.loads(path.read_text("utf-8"))
+        keys = sorted(key for key in content if found.get(key) != content[key])
+        raise ConfigurationError(
+            f"{config.out} holds a search with another {', '.join(keys)}: {[found.get(key) for key in keys]} there, "
+            f"{[content[key] for key in keys]} now. Go on with the same settings, or choose another --out."
+        )
+    config.out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    study = open_study(config)
+    for first in first_candidates(config.sizes, config.budget, config.num_classes):
+        study.enqueue_trial(first, skip_if_exists=True)
+    return study
+
+
+def _identity(config: SearchConfig) -> dict[str, Any]:
+    trial = dataclasses.asdict(config.trial)
+    shared = {name: trial[name] for name in ("data", "epochs", "seed")}
+    like = None if config.trial.like is None else str(config.trial.like)
+    return {**shared, "like": like, "sizes": list(config.sizes), "budget": dataclasses.asdict(config.budget)}
+
+
+def open_study(config: SearchConfig, seed: int = 0) -> optuna.Study:
+    """The search's study in the file that all workers share; made if there is none."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(config.out / "study.log")))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+    quarter = max(1, config.trial.epochs // 4)
+    pruner = AmongNoDearer((quarter, 2 * quarter))
+    return optuna.create_study(
+        storage=storage, sampler=sampler, pruner=pruner, study_name=STUDY, direction="maximize", load_if_exists=True
+    )
+
+
+def work(config: SearchConfig, worker: int, deadline_s: float) -> None:
+    """Runs trials until the deadline (seconds of `time.time`) or until there are enough.
+
+    Raises:
+        MissingInputError, DataError: the trials cannot run at all (the first one failed).
+    """
+    study = open_study(config, seed=1000 * worker + int(time.time()) % 1000)
+    rejected = 0
+    while time.time() + _shortest_duration_s(study) < deadline_s and num_run(study) < config.trials:
+        trial = study.ask()
+        candidate = suggest(trial, config.sizes)
+        excess = _certain_excess(study, candidate, config)
+        if excess > 0:
+            _reject(study, trial, excess)
+            rejected += 1
+            if rejected == MAX_REJECTED_IN_A_ROW:
+                print(f"{rejected} proposals in a row were known or over the budget: ending early.", file=sys.stderr)
+                return
+            continue
+        rejected = 0
+        try:
+            _run(study, trial, candidate, config, deadline_s)
+        except (Hopeless, OutOfTime) as end:
+            ended = isinstance(end, OutOfTime)
+            study.tell(trial, state=TrialState.FAIL if ended else TrialState.PRUNED)
+            _say(study, config, deadline_s, trial.number, candidate, "out of time" if ended else "ended early")
+        except (DataError, MissingInputError) as error:
+            study.tell(trial, state=TrialState.FAIL)
+            _say(study, config, deadline_s, trial.number, candidate, str(error))
+            if not any(other.state is TrialState.COMPLETE for other in study.get_trials(deepcopy=False)):
+                raise
+        except BaseException:  # also a Ctrl-C: the others must not wait for a trial that nobody works on
+            study.tell(trial, state=TrialState.FAIL)
+            raise
+
+
+def _run(
+    study: optuna.Study, trial: optuna.Trial, candidate: Candidate, config: SearchConfig, deadline_s: float
+) -> None:
+    started_s = time.time()
+    name = candidate.architecture.name
+    folder = config.out / "trials" / f"{trial.number:04}"
+    folder.mkdir(parents=True, exist_ok=True)
+    trial.set_user_attr("model", name)
+    figures = time_untrained(folder, name, candidate.size, config.num_classes, config.trial)
+    excess = config.budget.excess(figures)
+    if excess > 0:
+        trial.set_user_attr("slow", True)
+        _reject(study, trial, excess)
+        shape = narrower(candidate, excess)
+        if shape is not None:
+            study.enqueue_trial(parameters(shape), skip_if_exists=True)
+        words = f"{figures['latency_ms']:.3f} ms, {excess:.0%} over the budget, not trained"
+        _say(study, config, deadline_s, trial.number, candidate, words)
+        return
+    time_cost = figures["latency_ms" if config.trial.like is None else "time_ratio"]
+    trial.set_user_attr(COSTS, (candidate.figures(config.num_classes)["bytes"], time_cost))
+    trial.set_user_attr("ran", True)
+
+    def report(epoch: int, accuracy: float) -> bool:
+        trial.report(accuracy, epoch)
+        return not trial.should_prune()
+
+    run = train_trial(folder, name, candidate.size, config.trial, report, deadline_s)
+    history = json.loads((run / "metrics.json").read_text("utf-8"))["history"]
+    accuracy = max(row["validation_accuracy"] for row in history)
+    converted = convert_trial(run, folder / "model.tflite", config.trial)
+    figures |= {"bytes": converted["bytes"], "macs": converted["macs"]}
+    excess = config.budget.excess(figures)
+    correct = next(iter(converted["correct"].values()))
+    result = {
+        **figures,
+        "parameters": converted["parameters"],
+        "validation_accuracy": accuracy,
+        "correct": correct,
+        "num_images": converted["num_images"],
+        "passed": converted["passed"],
+        "seconds": round(time.time() - started_s, 1),
+    }
+    trial.set_user_attr("result", result)
+    # What the gate refused is no solution, whatever it costs.
+    trial.set_constraint(BUDGET, excess if converted["passed"] else max(1.0, excess))
+    study.tell(trial, accuracy)
+    words = (
+        f"{accuracy:.2%} validation, int8 {correct / converted['num_images']:.2%} test, {figures['bytes']:,} bytes, "
+        f"{figures['macs'] / 1e6:.2f} M MACs, {figures['latency_ms']:.3f} ms"
+    )
+    _say(study, config, deadline_s, trial.number, candidate, words + (" – over the budget" if excess > 0 else ""))
+    _tidy(study, config)
+
+
+def _reject(study: optuna.Study, trial: optuna.Trial, excess: float) -> None:
+    trial.set_constraint(BUDGET, excess)
+    study.tell(trial, state=TrialState.PRUNED)
+
+
+def results(study: optuna.Study) -> dict[int, dict[str, Any]]:
+    """The figures of all finished trials by their number, with ``model``, ``size`` and ``excess``."""
+    return {
+        trial.number: {
+            **trial.user_attrs["result"],
+            "model": trial.user_attrs["model"],
+            "size": trial.params["size"],
+            "excess": trial.constraints.get(BUDGET, 0.0),
+        }
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    }
+
+
+def front(found: dict[int, dict[str, Any]]) -> tuple[int, ...]:
+    """The numbers of those within the budget that no other one beats or equals in accuracy, bytes and time at once."""
+    inside = {number: row for number, row in found.items() if row["excess"] <= 0 and row["passed"]}
+
+    def beaten(number: int) -> bool:
+        mine = _costs(inside[number])
+        return any(
+            all(a <= b for a, b in zip(_costs(other), mine, strict=True)) and (_costs(other) != mine or key < number)
+            for key, other in inside.items()
+            if key != number
+        )
+
+    return tuple(sorted(number for number in inside if not beaten(number)))
+
+
+def num_run(study: optuna.Study) -> int:
+    """Trials that were trained, or are being."""
+    return sum(bool(trial.user_attrs.get("ran")) for trial in study.get_trials(deepcopy=False))
+
+
+def num_too_slow(study: optuna.Study) -> int:
+    """Networks that were only timed."""
+    return sum(bool(trial.user_attrs.get("slow")) for trial in study.get_trials(deepcopy=False))
+
+
+def _costs(row: dict[str, Any]) -> tuple[float, ...]:
+    return -row["validation_accuracy"], row["bytes"], row["latency_ms"]
+
+
+def _certain_excess(study: optuna.Study, candidate: Candidate, config: SearchConfig) -> float:
+    """Over the budget by counting, or larger in everything than what was too slow, or tried already."""
+    excess = excess_before_training(candidate, config.budget, config.num_classes)
+    if excess > 0:
+        return excess
+    for trial in study.get_trials(deepcopy=False):
+        if "model" not in trial.user_attrs or trial.state is TrialState.FAIL:
+            continue
+        other = Candidate(parse(trial.user_attrs["model"]), trial.params["size"])
+        too_dear = trial.constraints.get(BUDGET, 0.0)
+        if other == candidate:
+            return max(too_dear, 1e-3)
+        if trial.user_attrs.get("slow") and larger_everywhere(candidate, other):
+            return too_dear
+    return 0.0
+
+
+def _shortest_duration_s(study: optuna.Study) -> float:
+    return min((float(row["seconds"]) for row in results(study).values()), default=0.0)
+
+
+def _tidy(study: optuna.Study, config: SearchConfig) -> None:
+    """Removes the run directories that are not on the front any more; their figures and files stay."""
+    found = results(study)
+    kept = set(front(found))
+    for number in found.keys() - kept:
+        shutil.rmtree(config.out / "trials" / f"{number:04}" / "run", ignore_errors=True)
+
+
+def _say(
+    study: optuna.Study, config: SearchConfig, deadline_s: float, number: int, candidate: Candidate, words: str
+) -> None:
+    left = max(0.0, deadline_s - time.time()) / 60
+    print(
+        f"trial {number} ({num_run(study)} of {config.trials} run, {left:.0f} min left): "
+        f"{candidate.architecture.name} at {candidate.size}: {words}",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def main_of_worker(config: SearchConfig, worker: int, deadline_s: float) -> int:
+    """`work` with errors in words; the exit code. A terminated worker ends its training too."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        work(config, worker, deadline_s)
+    except EdgeRuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0

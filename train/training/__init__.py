@@ -1,0 +1,3 @@
+"""What both ways of training share: targets, checkpoints, predictions, scores. Never knows which of the two it
+serves.
+"""

@@ -1,0 +1,1 @@
+"""Transfer learning on own photos, on top of a backbone. Never knows training from scratch."""

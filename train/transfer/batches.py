@@ -1,0 +1,52 @@
+"""Endless batches of varied photos for tuning, prepared in a thread while the previous step computes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.recipes.transfer_config import TransferRecipe
+from train.training.prefetch import ahead
+from train.training.targets import AUGMENT_STREAM, ORDER_STREAM, smoothed_targets
+from train.transfer.augment import vary
+from train.transfer.features.image_store import PictureStore
+
+TrainingBatch = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Photos:
+    """What tuning reads: training pictures (larger than the input), validation pictures (the input itself)."""
+
+    train: PictureStore
+    train_labels: NDArray[np.int64]
+    validation: PictureStore
+    validation_labels: NDArray[np.int64]
+    class_weights: NDArray[np.float32]
+
+
+def photo_batches(
+    photos: Photos, recipe: TransferRecipe, seed: int, start: int, size: tuple[int, int]
+) -> Generator[TrainingBatch, None, None]:
+    """Endless (pictures (n, *size, 3) uint8, targets, weights (n,)) from step ``start`` on, by (seed, step)."""
+    num, num_classes = len(photos.train_labels), len(photos.class_weights)
+    a_pass = max(1, num // recipe.batch_size)
+
+    def batch(step: int) -> TrainingBatch:
+        order = np.random.default_rng([seed, ORDER_STREAM, step // a_pass]).permutation(num)
+        indices = order[step % a_pass * recipe.batch_size :][: recipe.batch_size]
+        rng = np.random.default_rng([seed, AUGMENT_STREAM, step])
+        images = np.stack([vary(photos.train.read(int(index)), *size, recipe, rng) for index in indices])
+        labels = photos.train_labels[indices]
+        return images, smoothed_targets(labels, num_classes, recipe.label_smoothing), photos.class_weights[labels]
+
+    def endless() -> Iterator[TrainingBatch]:
+        step = start
+        while True:
+            yield batch(step)
+            step += 1
+
+    return ahead(endless())

@@ -1,0 +1,169 @@
+"""Tunes the pretrained network and its new head on the photos themselves, as long as that pays and the time lasts.
+
+The rate falls with the share of the steps, or of the time, that is used up, whichever is more: on a fast machine a run
+repeats exactly, on a slow one it ends in time with the rate where it should be.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import DataError
+from train.progress import Progress
+from train.recipes.transfer_config import TransferRecipe
+from train.training.checkpoint import Checkpoint, save_checkpoint
+from train.training.temperature import cross_entropy, fit_temperature
+from train.transfer.batches import Photos, photo_batches
+from train.transfer.tuner import Tuner
+
+LEAST_WARMUP = 50
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The best weights, one history row a round, and which of them was best (0: the head alone)."""
+
+    weights: list[NDArray[Any]]
+    history: list[dict[str, float]]
+    best_round: int
+
+
+@dataclass(frozen=True)
+class Clock:
+    """``now`` in seconds; tuning has from ``started_s`` to ``deadline_s``."""
+
+    now: Callable[[], float]
+    started_s: float
+    deadline_s: float
+
+    def used(self) -> float:
+        """The share of the time that is gone, in [0, 1]."""
+        if self.deadline_s <= self.started_s:
+            return 1.0
+        return min(1.0, max(0.0, (self.now() - self.started_s) / (self.deadline_s - self.started_s)))
+
+
+def num_steps(num_pictures: int, recipe: TransferRecipe) -> int:
+    """Steps of the whole tuning when time allows."""
+    if recipe.epochs == 0:
+        return 0
+    return max(recipe.min_steps, recipe.epochs * max(1, num_pictures // recipe.batch_size))
+
+
+def rate_at(used: float, step: int, recipe: TransferRecipe) -> float:
+    """The learning rate when this share of the tuning is done: a linear warm-up, then half a cosine to zero.
+
+    However fast the time goes by, the first LEAST_WARMUP steps rise: Adam's first steps are long ones, and a network
+    without batch norms does not survive them at the full rate.
+    """
+    if used < recipe.warmup:
+        share = max(used / recipe.warmup, 0.02)
+        return recipe.learning_rate * min(share, (step + 1) / LEAST_WARMUP)
+    falling = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (used - recipe.warmup) / (1 - recipe.warmup)))
+    return falling * min(1.0, (step + 1) / LEAST_WARMUP)
+
+
+def tune(
+    tuner: Tuner, photos: Photos, seed: int, clock: Clock, progress: Progress, keep: tuple[Path, dict[str, Any]],
+    state: Checkpoint | None = None,
+) -> Tuning:  # fmt: skip
+    """Tunes round by round; a checkpoint is written into ``keep`` = (folder, configuration) after each.
+
+    Raises:
+        DataError: the loss is no longer a number.
+    """
+    recipe, model = tuner.recipe, tuner.model
+    total = num_steps(len(photos.train_labels), recipe)
+    a_round = max(1, math.ceil(total / max(1, recipe.rounds)))
+    history = list(state.history) if state else [_judged(tuner, photos, 0, 0, float("nan"), 0.0)]
+    best = state.best if state else model.get_weights()
+    if state:
+        model.set_weights(state.weights)
+        tuner.optimizer.restore(state.optimizer, state.average)
+    else:
+        progress.note(f"the head alone: {history[0]['validation_accuracy']:.2%} of the validation pictures")
+    step = int(history[-1]["steps"])
+    batches = photo_batches(photos, recipe, seed, step, tuple(model.input_shape[1:3]))
+    while step < total and clock.used() < 1 and not _stuck(history, recipe.patience):
+        began_s, losses, first = clock.now(), [], step
+        while step < min(total, first + a_round):
+            used = max(step / total, clock.used())
+            if used >= 1:
+                break
+            losses.append(tuner.step(next(batches), rate_at(used, step, recipe)))
+            step += 1
+            progress.step(len(history) - 1, step - first, a_round, losses[-1])
+        if not np.isfinite(losses).all():
+            raise DataError(
+                f"The loss is not a number any more after {step} steps, expected a finite one; lower the learning rate "
+                f"({recipe.learning_rate})."
+            )
+        tuner.exchange()
+        row = _judged(tuner, photos, len(history), step, float(np.mean(losses)), clock.now() - began_s)
+        history.append(row)
+        if _best(history) == len(history) - 1:
+            best = model.get_weights()
+        tuner.exchange()
+        save_checkpoint(keep[0], _checkpoint(tuner, history, best, keep[1]))
+        progress.note(_line(history, recipe))
+    batches.close()
+    model.set_weights(best)
+    return Tuning(best, history, _best(history))
+
+
+def _judged(tuner: Tuner, photos: Photos, number: int, steps: int, loss: float, seconds: float) -> dict[str, float]:
+    logits = tuner.logits(photos.validation)
+    # Scores are calibrated at the end, so that rounds must be compared as if they were already.
+    fit = fit_temperature(logits, photos.validation_labels)
+    row = {
+        "round": number,
+        "steps": steps,
+        "validation_accuracy": float(np.mean(logits.argmax(axis=1) == photos.validation_labels)),
+        "validation_loss": cross_entropy(logits / fit.temperature, photos.validation_labels),
+        "seconds": round(seconds, 2),
+    }
+    return row if math.isnan(loss) else {**row, "loss": loss}
+
+
+def _line(history: list[dict[str, float]], recipe: TransferRecipe) -> str:
+    row, best = history[-1], history[_best(history)]
+    return (
+        f"round {row['round']}/{recipe.rounds}  loss {row['loss']:.4f}  validation {row['validation_accuracy']:.2%} "
+        f"(cross-entropy {row['validation_loss']:.4f})  "
+        f"{row['seconds']:.1f} s  best so far: round {best['round']}"
+    )
+
+
+def _best(history: list[dict[str, float]]) -> int:
+    """The round with the lowest cross-entropy: on few pictures it tells more than how many answers are right."""
+    return min(range(len(history)), key=lambda i: history[i]["validation_loss"])
+
+
+def _stuck(history: list[dict[str, float]], patience: int) -> bool:
+    """Whether neither accuracy nor cross-entropy has had a new best for ``patience`` rounds."""
+    if len(history) <= patience:
+        return False
+    before, since = history[:-patience], history[-patience:]
+    return max(row["validation_accuracy"] for row in since) <= max(
+        row["validation_accuracy"] for row in before
+    ) and min(row["validation_loss"] for row in since) >= min(row["validation_loss"] for row in before)
+
+
+def _checkpoint(tuner: Tuner, history: list[dict[str, float]], best: list[Any], config: dict[str, Any]) -> Checkpoint:
+    return Checkpoint(
+        epoch=len(history) - 1,
+        weights=tuner.model.get_weights(),
+        optimizer=tuner.optimizer.state(),
+        average=[variable.numpy() for variable in tuner.optimizer.averaged],
+        best=best,
+        best_accuracy=history[_best(history)]["validation_accuracy"],
+        history=history,
+        config=config,
+    )

@@ -1,0 +1,172 @@
+"""Own photos in, a calibrated model out: features, head, tuning, temperature, within a given time.
+
+The order matters: what is cheap comes first, so that whenever the time is up there is a whole model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import InternalError
+from train.datasets.dataset import Dataset
+from train.models.normalization import normalized_input
+from train.progress import Progress, Stage, duration
+from train.recipes.config import TrainConfig, to_json_object
+from train.recipes.transfer_config import Scale, TransferRecipe
+from train.training.checkpoint import expect_same, load_checkpoint
+from train.training.result import TrainResult
+from train.training.targets import ORDER_STREAM, smoothed_targets
+from train.training.temperature import TemperatureFit, fit_temperature, fold_temperature
+from train.transfer.backbone import efficientnet_lite0 as backbone
+from train.transfer.batches import Photos
+from train.transfer.features.feature_cache import FeatureCache, cache_folder
+from train.transfer.features.features import SplitFeatures, larger, read_features
+from train.transfer.features.image_store import PictureStore
+from train.transfer.fine_tune import Clock, num_steps, tune
+from train.transfer.head import Batch, Head, fit_head
+from train.transfer.tuner import Tuner
+
+HEAD_BATCH = 256
+# From this ratio of the largest class to the smallest on, pictures of small classes count for more.
+UNBALANCED = 3.0
+# Writing the run takes this long, besides scoring the test split.
+WRITING_S = 4.0
+
+
+def build(input_spec: InputSpec, scale: Scale, num_classes: int) -> keras.Model:
+    """The network of ``scale`` with ImageNet weights and an untrained head; pixels 0..255 -> logits."""
+    pixels, x = normalized_input(input_spec)
+    features = keras.layers.GlobalAveragePooling2D(name="pool")(backbone.extend(x, 0, scale.cut))
+    head = keras.layers.Dense(num_classes, kernel_initializer="zeros", name="logits")
+    return keras.Model(pixels, head(features), name=f"transfer_{scale.name}")
+
+
+def train_transfer(
+    config: TrainConfig,
+    recipe: TransferRecipe,
+    dataset: Dataset,
+    checkpoints: Path,
+    *,
+    resume: bool,
+    progress: Progress,
+    started_s: float | None = None,
+    now: Callable[[], float] = time.monotonic,
+) -> TrainResult:
+    """Trains as ``config`` says; ``started_s`` is when the minutes began to count, in seconds of ``now``.
+
+    Raises:
+        ConfigurationError: the checkpoint to resume belongs to another configuration.
+        DataError, MissingInputError: a picture or the ImageNet weights cannot be read.
+    """
+    began_s = now()
+    started_s = began_s if started_s is None else started_s
+    keras.utils.set_random_seed(config.seed)
+    state = load_checkpoint(checkpoints) if resume else None
+    if state is not None:
+        expect_same(state.config, to_json_object(config), checkpoints)
+    weights = backbone.pretrained()
+    model = build(config.input, recipe.scale, len(dataset.labels))
+    backbone.set_weights(model, weights)
+    with contextlib.ExitStack() as stack:
+        training, validation = _read(stack, model, config, recipe, dataset, checkpoints, progress)
+        picture_s = (now() - began_s) / (len(training.labels) + len(validation.labels))
+        class_weights = weights_of_classes(training.labels, len(dataset.labels))
+        if state is None:
+            head = _head(training, validation, class_weights, config.seed, recipe)
+            model.layers[-1].set_weights([head.kernel, head.bias])
+        photos = Photos(training.pictures, training.labels, validation.pictures, validation.labels, class_weights)
+        reserve_s = picture_s * len(dataset.test.labels) + WRITING_S
+        clock = Clock(now, now(), started_s + 60 * recipe.minutes - reserve_s)
+        total = num_steps(len(training.labels), recipe)
+        progress.note(
+            f"tuning: up to {total} steps of {recipe.batch_size} pictures, at most "
+            f"{duration(max(0.0, clock.deadline_s - clock.started_s))}"
+        )
+        scales = {name: folded.scale for name, folded in weights.items()}
+        tuner = Tuner(model, scales, recipe)
+        tuned = tune(tuner, photos, config.seed, clock, progress, (checkpoints, to_json_object(config)), state)
+        fit = fit_temperature(tuner.logits(validation.pictures), validation.labels)
+    fold_temperature(model, fit.temperature)
+    progress.note(_calibration_line(fit))
+    extra = {"temperature": dataclasses.asdict(fit), "class_weights": class_weights.round(4).tolist()}
+    return TrainResult(model, tuple(tuned.history), tuned.best_round, now() - began_s, extra)
+
+
+def weights_of_classes(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.float32]:
+    """(classes,) float32 with mean 1 over the pictures; all 1 unless the largest class is more than three times the
+    smallest. Half-way (square root) between counting pictures alike and counting classes alike.
+    """
+    counts = np.bincount(labels, minlength=num_classes).astype(np.float64)
+    if counts.min() == 0:
+        raise InternalError("A class has no training picture, which reading the data set refuses.")
+    if counts.max() <= UNBALANCED * counts.min():
+        return np.ones(num_classes, np.float32)
+    weights = 1 / np.sqrt(counts)
+    result: NDArray[np.float32] = (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
+    return result
+
+
+def _read(
+    stack: contextlib.ExitStack,
+    model: keras.Model,
+    config: TrainConfig,
+    recipe: TransferRecipe,
+    dataset: Dataset,
+    checkpoints: Path,
+    progress: Progress,
+) -> tuple[SplitFeatures, SplitFeatures]:
+    """Training and validation features; the files behind them live as long as ``stack``."""
+    features = keras.Model(model.input, model.layers[-1].input)
+    network = f"{backbone.WEIGHTS_SHA256}/{recipe.scale.cut}/{config.input}"
+    cache = FeatureCache(cache_folder(), network, 2 * int(features.output_shape[1]))
+    stack.callback(cache.close)
+    forward = tf.function(lambda images: features(tf.cast(images, tf.float32), training=False), reduce_retracing=True)
+    read = []
+    for name, split, encoding in (
+        ("training", dataset.train, "small"),
+        ("validation", dataset.validation, "lossless"),
+    ):
+        pictures = stack.enter_context(PictureStore(checkpoints, encoding))
+        stored = larger(config.input) if encoding == "small" else config.input
+        stage = Stage(progress.stream, f"reading {name} pictures", len(split.labels))
+        read.append(read_features(split, pictures, stored, cache, forward, stage))
+    return read[0], read[1]
+
+
+def _head(
+    training: SplitFeatures,
+    validation: SplitFeatures,
+    class_weights: NDArray[np.float32],
+    seed: int,
+    recipe: TransferRecipe,
+) -> Head:
+    num, num_classes = len(training.labels), len(class_weights)
+
+    def batches(count: int) -> Iterator[Batch]:
+        rng = np.random.default_rng([seed, ORDER_STREAM])
+        for _ in range(count):
+            indices = rng.choice(num, min(HEAD_BATCH, num), replace=False)
+            rows = training.rows(indices)
+            views = rows[np.arange(len(rows)), rng.integers(0, rows.shape[1], len(rows))]
+            labels = training.labels[indices]
+            yield views, smoothed_targets(labels, num_classes, recipe.label_smoothing), class_weights[labels]
+
+    plain = validation.rows(np.arange(len(validation.labels)))[:, 0]
+    return fit_head(batches, (plain, validation.labels), num_classes)
+
+
+def _calibration_line(fit: TemperatureFit) -> str:
+    return (
+        f"temperature {fit.temperature:.2f}: calibration error {fit.error_before:.1%} -> {fit.error_after:.1%} on "
+        f"{fit.num_images} validation pictures"
+    )
