@@ -10,9 +10,11 @@ lock() {
 lock pip.txt --group pip
 lock host.txt --group host --group dev
 lock test.txt --group test
-lock litert.txt pyproject.toml --extra litert
-lock tflite.txt pyproject.toml --extra tflite
-lock sign.txt pyproject.toml --extra sign
+lock docs.txt --group docs
+lock fuzz.txt --group fuzz
+lock litert.txt --group device-litert
+lock tflite.txt --group device-tflite
+lock sign.txt --group device-sign
 # One Python only: these programs pin NumPy 1 and tflite-runtime.
 printf "mediapipe==0.10.21\nteachable-machine-lite==1.2.0.2\n" |
   uv pip compile --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet - --output-file requirements/peers.txt
