@@ -75,3 +75,23 @@ def test_the_wheel_classifies_a_picture_from_the_root_folder_of_a_fresh_environm
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert '"type":"prediction"' in done.stdout.replace(" ", "")
+
+
+def test_pip_install_of_the_wheel_alone_is_enough_to_classify(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env" / "bin" / "python"
+    installed = subprocess.run([python, "-m", "pip", "install", "--quiet", wheel], capture_output=True, text=True)
+    if "No matching distribution" in installed.stderr or "Temporary failure" in installed.stderr:
+        pytest.skip(f"no package registry: {installed.stderr.strip().splitlines()[-1]}")
+    assert installed.returncode == 0, installed.stderr
+    import cv2
+    import numpy as np
+
+    image = tmp_path / "photo.png"
+    cv2.imwrite(str(image), np.full((48, 64, 3), 90, np.uint8))
+    done = subprocess.run(
+        [tmp_path / "env" / "bin" / "edge-runtime", "classify", image],
+        cwd="/", capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "photo.png" in done.stdout
