@@ -14,7 +14,6 @@ from pathlib import Path
 from convert.compare.comparison import DEFAULT_CALIBRATION, CompareConfig, compare
 from convert.compare.page import render
 from convert.compare.rows import to_json_text, to_markdown
-from convert.inputs.run_directory import read_run_directory
 from convert.output.atomic import refuse_to_overwrite, write_atomically
 from convert.output.progress import stage
 from edge_runtime.errors import EdgeRuntimeError, UsageError
@@ -23,8 +22,6 @@ _EXAMPLES = """examples:
   python -m convert.compare runs/resnet8                      writes build/compare-resnet8.html, .json and .md
   python -m convert.compare runs/resnet8 --no-pruned          without training pruned copies
   python -m convert.compare runs/resnet8 --pruned runs/resnet8-pruned50
-  python -m convert.compare runs/resnet8 --calibration-study  how many calibration images are enough?
-  python -m convert.compare runs/resnet8 --mobilenet          also int8 against float32 of a 224x224 network
 """
 
 
@@ -50,13 +47,10 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[CompareConfig, argpar
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="(default: 1 2)")
     parser.add_argument("--seconds", type=float, default=12.0, help="of timing for each backend and thread count")
-    parser.add_argument("--mobilenet", action="store_true", help="also time a 224x224 network, int8 against float32")
-    parser.add_argument("--calibration-study", action="store_true", help="only: how many calibration images?")
     parser.add_argument("--force", action="store_true", help="replace the page where it exists")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     options = parser.parse_args(arguments)
-    kind = "calibration" if options.calibration_study else "compare"
-    out = options.out or Path("build") / f"{kind}-{options.run.resolve().name}.html"
+    out = options.out or Path("build") / f"compare-{options.run.resolve().name}.html"
     if out.suffix != ".html":
         raise UsageError(f"The page is {out}, expected a name that ends in .html.")
     config = CompareConfig(
@@ -70,7 +64,6 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[CompareConfig, argpar
         seed=options.seed,
         threads=tuple(options.threads),
         seconds=options.seconds,
-        mobilenet=options.mobilenet,
         force=options.force,
     )
     return config, options
@@ -81,14 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config, options = parse(arguments)
         refuse_to_overwrite(config.out, force=config.force)
-        if options.calibration_study:
-            from convert.compare.calibration_study import as_json, as_markdown, as_page, study
-
-            found = study(read_run_directory(config.run))
-            texts = {".html": as_page(found), ".json": as_json(found), ".md": as_markdown(found)}
-        else:
-            comparison = compare(config)
-            texts = {".html": render(comparison), ".json": to_json_text(comparison), ".md": to_markdown(comparison)}
+        comparison = compare(config)
+        texts = {".html": render(comparison), ".json": to_json_text(comparison), ".md": to_markdown(comparison)}
         for suffix, text in texts.items():
             write_atomically(config.out.with_suffix(suffix), text.encode(), force=True)
     except EdgeRuntimeError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from convert.compare.pruned_runs import Pruning
-from convert.compare.rows import Accuracy, Comparison, Row, reference_sentence
+from convert.compare.rows import Accuracy, Comparison, Row
 from convert.compare.variants import (
     FLOAT32,
     PRUNED,
@@ -30,10 +30,8 @@ from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import ImageEntry, Source
 from convert.measure.gate import Probabilities, compare_with_float, score
 from convert.measure.latency import Refusal, Timing, measure, refusal
-from convert.measure.processor import int8_instructions, processor_name
-from convert.output.progress import stage
+from convert.measure.processor import processor_name
 from convert.tflite import schema
-from convert.tflite.arena import peak_arena_bytes
 from edge_runtime.errors import ConfigurationError, ModelError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import available_backends
@@ -56,7 +54,6 @@ class CompareConfig:
     seed: int = 0
     threads: tuple[int, ...] = (1, 2)
     seconds: float = 12.0
-    mobilenet: bool = False
     force: bool = False
 
     def __post_init__(self) -> None:
@@ -92,7 +89,6 @@ def compare(config: CompareConfig) -> Comparison:
         )
     refusals = _refusals(variants)
     scores = _scores(variants, refusals, source.test)
-    reference = _mobilenet(config) if config.mobilenet else ()
     timings, _ = measure({v.name: v.model.flatbuffer for v in variants}, config.threads, config.seconds)
     rows = [_row(variant, scores, timings, refusals, source) for variant in variants]
     return Comparison(
@@ -105,8 +101,6 @@ def compare(config: CompareConfig) -> Comparison:
         rows=tuple(row for row in rows if row.accuracies),
         # What no interpreter runs has no figures to compare, only reasons.
         failures=(*failures, *(Failure(row.name, row.group, _reasons(row)) for row in rows if not row.accuracies)),
-        reference=reference,
-        reference_text=reference_sentence(reference, int8_instructions()) if reference else "",
     )
 
 
@@ -216,7 +210,6 @@ def _row(
         parameters=audit.parameters,
         zeros=_zeros(content),
         macs=audit.macs,
-        arena_bytes=peak_arena_bytes(content),
         float_tensors=sum(count for dtype, count in audit.tensor_dtypes.items() if "float" in dtype),
         accuracies=tuple(accuracies),
         timings=tuple(row for row in timings if row.model == variant.name),
@@ -235,10 +228,3 @@ def _zeros(flatbuffer: bytes) -> float:
             values = np.frombuffer(content, dtype)
             zeros, total = zeros + int((values == 0).sum()), total + values.size
     return zeros / max(1, total)
-
-
-def _mobilenet(config: CompareConfig) -> tuple[Timing, ...]:
-    from convert.compare.reference_network import mobilenet_files
-
-    stage("Converting MobileNetV2 224x224 twice, untrained, to time it")
-    return measure(mobilenet_files(), (1,), config.seconds)[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,6 @@ from convert.output.page import markdown_table
 
 SIGNIFICANCE = 0.05
 TIE = 0.05
-REFERENCE_NETWORK = "MobileNetV2 224x224, untrained"
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,6 @@ class Row:
     parameters: int
     zeros: float
     macs: int
-    arena_bytes: int
     float_tensors: int
     accuracies: tuple[Accuracy, ...]
     timings: tuple[Timing, ...]
@@ -74,8 +71,6 @@ class Comparison:
     processor: str
     rows: tuple[Row, ...]
     failures: tuple[Failure, ...]
-    reference: tuple[Timing, ...]
-    reference_text: str
 
     @property
     def recommended(self) -> Row:
@@ -144,8 +139,6 @@ def to_markdown(comparison: Comparison) -> str:
     problems = refusal_lines(comparison)
     if problems:
         parts.append("\n".join(f"- {line}" for line in problems))
-    if comparison.reference_text:
-        parts.append(comparison.reference_text)
     return "\n\n".join(parts) + "\n"
 
 
@@ -176,7 +169,6 @@ def size_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
         "parameters",
         "zero weights",
         "MACs",
-        "arena bytes",
         "all integer",
         "loads in",
     ]
@@ -185,7 +177,7 @@ def size_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
         integer = "yes" if row.float_tensors == 0 else f"no, {row.float_tensors} float tensors"
         loads = [backend for backend in comparison.backends if backend not in row.refusals]
         cells = [row.name, f"{row.file_bytes:,}", f"{row.gzip_bytes:,}", f"{row.parameters:,}", f"{row.zeros:.0%}"]
-        body.append([*cells, f"{row.macs:,}", f"{row.arena_bytes:,}", integer, ", ".join(loads) or "none"])
+        body.append([*cells, f"{row.macs:,}", integer, ", ".join(loads) or "none"])
     return head, body
 
 
@@ -202,34 +194,12 @@ def latency_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     return head, body
 
 
-def order(comparison: Comparison, backend: str, threads: int) -> tuple[str, ...]:
-    """The rows' names from the fastest to the slowest on one backend, by their ratio to float32."""
-    timed = [(row.timing(backend, threads), row.name) for row in comparison.rows]
-    known = [(timing.ratio, name) for timing, name in timed if timing is not None]
-    return tuple(name for _, name in sorted(known))
-
-
 def refusal_lines(comparison: Comparison) -> list[str]:
     """What could not be made or run, in words."""
     lines = [f"{failure.name} could not be made: {failure.reason}" for failure in comparison.failures]
     for row in comparison.rows:
         lines += [f"{row.name} does not run on {backend}: {reason}" for backend, reason in row.refusals.items()]
     return lines
-
-
-def reference_sentence(timings: Sequence[Timing], instructions: str) -> str:
-    """The int8 against float32 time of `REFERENCE_NETWORK`, explained when int8 is not faster."""
-    parts = []
-    for timing in timings:
-        if timing.model == FLOAT32:
-            continue
-        words = f"{timing.backend}, {timing.threads} thread(s): {timing.ratio:.2f} ({timing.p50_ms:.2f} ms)"
-        if timing.ratio >= 1 and timing.backend == "litert":
-            words += f" – not below 1, because {instructions}"
-        elif timing.ratio >= 1:
-            words += " – its int8 kernels are not vectorised for this processor, its float32 ones (XNNPACK) are"
-        parts.append(words)
-    return f"{REFERENCE_NETWORK}, int8 time / float32 time: " + "; ".join(parts) + "."
 
 
 def _points(rate: float) -> str:

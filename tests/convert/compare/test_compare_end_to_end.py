@@ -37,7 +37,6 @@ def test_all_forms_are_scored_and_timed_and_runs_on_the_same_data_stand_beside_t
     assert rows["beside"]["group"] == OTHER and rows["pruned mine-pruned50"]["group"] == PRUNED
     assert [rows[name]["float_tensors"] == 0 for name in forms] == [False, False, False, True, True, False]
     assert rows["float16"]["file_bytes"] < rows["float32"]["file_bytes"]
-    assert rows["int8, uint8 io"]["arena_bytes"] < rows["float32"]["arena_bytes"] / 2
     for row in rows.values():
         assert row["gzip_bytes"] < row["file_bytes"] and row["macs"] == rows["float32"]["macs"]
         if row["name"] == "dynamic int8" and "tflite" in data["backends"]:

@@ -1,4 +1,4 @@
-"""Arena and latency, measured on toy models: what can be checked without timing anything."""
+"""Latency, measured on toy models: what can be checked without timing anything."""
 
 from __future__ import annotations
 
@@ -9,32 +9,9 @@ import pytest
 
 from convert.measure.latency import flatbuffer_of, main, measure, refusal
 from convert.tflite import schema
-from convert.tflite.arena import peak_arena_bytes
 from edge_runtime.inference.interpreter import Interpreter, available_backends
 
 TOYS = Path(__file__).parents[2] / "edge_runtime" / "toys"
-
-
-def test_the_arena_holds_at_least_every_operator_with_its_inputs_and_no_more_than_all_tensors(toy: bytes) -> None:
-    tree = schema.read_tree(toy)
-    subgraph = tree.subgraphs[0]
-    sizes = {}
-    for index, tensor in enumerate(subgraph.tensors):
-        if not schema.buffer_bytes(tree, tensor.buffer):
-            count = 1
-            for size in tensor.shape:
-                count *= int(size)
-            sizes[index] = -(-count // 64) * 64
-    needed = max(
-        sum(sizes.get(int(index), 0) for index in {*operator.inputs, *operator.outputs})
-        for operator in subgraph.operators
-    )
-    assert needed <= peak_arena_bytes(toy) < sum(sizes.values())
-
-
-def test_a_float_model_needs_about_four_times_the_arena_of_its_integer_form(toy: bytes) -> None:
-    ratio = peak_arena_bytes((TOYS / "float32.tflite").read_bytes()) / peak_arena_bytes(toy)
-    assert 2 <= ratio <= 5
 
 
 def test_every_model_is_timed_on_every_backend_and_thread_count_against_the_first(toy: bytes) -> None:
