@@ -17,7 +17,7 @@ from pathlib import Path
 
 from convert.output.atomic import write_atomically
 from convert.tflite.attached_zip import split_attached
-from convert.tflite.packing import differing_outputs, pack, short_name
+from convert.tflite.packing import compare_outputs, open_interpreters, pack, short_name
 from edge_runtime.errors import EdgeRuntimeError, MissingInputError, ModelError
 from edge_runtime.inference.interpreter import available_backends
 from edge_runtime.model.model_file import read_model, write_model
@@ -46,7 +46,7 @@ def pack_file(content: bytes, name: str, *, short_names: bool = False) -> tuple[
     """
     flatbuffer, attach = _parts(content, name)
     packed = pack(flatbuffer, short_name if short_names else None)
-    differing = differing_outputs(flatbuffer, packed)
+    differing = compare_outputs(open_interpreters(flatbuffer), open_interpreters(packed))
     if differing:
         raise ModelError(f"{name} gives other outputs on {', '.join(differing)} when packed; keep the file as it is.")
     return attach(packed), PackReport(len(flatbuffer), len(packed), available_backends())

@@ -1,39 +1,37 @@
-"""The stages of one conversion in their order: read, calibrate, convert, pack, audit, verify, choose goldens, write.
+"""The stages of one conversion in their order: read, calibrate, convert, verify, choose goldens, write.
 
-Nothing is written before everything was checked; a refused model leaves its report, but no file.
+One value walks through them: what a stage found is part of what the next one gets, so nothing is loaded, parsed or
+opened twice. Nothing is written before everything was checked; a refused model leaves its report, but no file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from convert.config import ConvertConfig
-from convert.converter import quantize
-from convert.converter.contract import expect_whole_range, finished, provenance, spec_of_file, unverified
+from convert.converter.contract import complete_contract, provenance, spec_of_file
 from convert.converter.golden_frames import choose_goldens
+from convert.converter.opened import FloatModel, IntegerModel, open_float, open_integer
 from convert.inputs.calibration import Calibration, choose_calibration
 from convert.inputs.keras_file import read_keras_file
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import ImageEntry, Source
 from convert.measure.gallery import gallery
-from convert.measure.gate import FLOAT, score, verification
+from convert.measure.gate import FLOAT, Probabilities, VerificationReport, score, verification
+from convert.measure.threshold import ThresholdFit
 from convert.measure.unknown import metrics_of, preferred, threshold_fit, unknown_report, with_threshold
 from convert.output.atomic import refuse_to_overwrite, write_atomically
 from convert.output.progress import stage
 from convert.report.conversion import ConversionReport, to_json_text
 from convert.report.conversion_page import to_html
-from convert.tflite.audit import AuditReport, audit
-from convert.tflite.metadata import with_metadata
-from convert.tflite.names import layer_name
-from convert.tflite.packing import differences, differing_outputs, pack
 from edge_runtime.contract import ModelSpec, Score
-from edge_runtime.errors import ConfigurationError, ModelError
+from edge_runtime.errors import ConfigurationError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import available_backends
-from edge_runtime.model.model_file import ModelFile, write_model
-from edge_runtime.system.quiet_start import quiet_start
+from edge_runtime.model.model_file import write_model
+from edge_runtime.pixels.preprocess import Image
 
 
 @dataclass(frozen=True)
@@ -46,13 +44,37 @@ class ConversionResult:
     report_html: Path
 
 
-@dataclass(frozen=True)
-class IntegerFile:
-    """The packed flatbuffer with its metadata; ``bytes_before`` is its size before packing."""
+@dataclass(frozen=True, eq=False)
+class Conversion:
+    """What is converted, both models of it, open, and the images that they are measured on."""
 
-    flatbuffer: bytes
-    bytes_before: int
-    audit: AuditReport
+    config: ConvertConfig
+    source: Source
+    spec: ModelSpec
+    calibration: Calibration
+    floating: FloatModel
+    integer: IntegerModel
+
+    @property
+    def classifiers(self) -> Mapping[str, Classifier]:
+        """The float model as `FLOAT`, and the integer model by the name of each backend."""
+        return {FLOAT: self.floating.classifier, **self.integer.classifiers}
+
+    @property
+    def entries(self) -> Sequence[ImageEntry]:
+        """The held-out images, or what the model was calibrated on where there are none."""
+        return self.source.test or self.source.calibration
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A conversion with its (n, classes) probabilities by classifier, its threshold and the gate's decision."""
+
+    conversion: Conversion
+    fit: ThresholdFit | None
+    threshold: float
+    scores: Mapping[str, Probabilities]
+    verified: VerificationReport
 
 
 def convert(config: ConvertConfig) -> ConversionResult:
@@ -69,104 +91,90 @@ def convert(config: ConvertConfig) -> ConversionResult:
     spec = spec_of_file(source, config.name)
     out = config.out or Path("build") / f"{spec.name}.tflite"
     refuse_to_overwrite(out, force=config.force)
-    calibration = choose_calibration(source, config.num_calibration_images, config.seed)
-    stage(f"Calibrating on {len(calibration.entries)} images")
-    integer = integer_file(source, spec, calibration, config.io)
-    float_file = quantize.to_float(source)
-    models = {FLOAT: unverified(float_file, spec), "integer": unverified(integer.flatbuffer, spec)}
-    classifiers = open_classifiers(models[FLOAT], models["integer"])
-    fit = threshold_fit(config, source, classifiers)
-    threshold = fit.threshold if fit else config.threshold or 0.0
-    models["integer"] = with_threshold(models["integer"], threshold)
-    entries = source.test or source.calibration
-    scores = score(classifiers, entries, f"Verifying {spec.name}")
-    verified = verification(scores, classifiers, entries, integer.audit, config.max_drop, held_out=bool(source.test))
-    report = ConversionReport(
-        name=spec.name,
-        labels=spec.labels,
-        io=config.io,
-        max_drop=config.max_drop,
-        float_bytes=len(float_file),
-        bytes_before_packing=integer.bytes_before,
-        bytes_after_packing=len(integer.flatbuffer),
-        input_tensor=models["integer"].contract.input_tensor,
-        calibration_counts=calibration.counts(spec.labels),
-        calibration_seed=config.seed,
-        num_calibration_images=len(calibration.entries),
-        audit=integer.audit,
-        verification=verified,
-        unknown=unknown_report(config, fit, threshold, classifiers, (entries, scores)) if verified.tested else None,
-        gallery=gallery(scores[preferred(classifiers)], entries, spec.labels) if verified.tested else None,
-        training=metrics_of(source),
-    )
+    measured = _measure(_convert(config, source, spec))
+    report = _report(measured)
+    passed = measured.verified.passed
+    content = _file_content(measured, report) if passed else b""
     page, data = out.with_suffix(".report.html"), out.with_suffix(".report.json")
-    if verified.passed:
-        content = _file_content(config, source, calibration, models["integer"], report, (classifiers, entries, scores))
     write_atomically(data, to_json_text(report).encode(), force=True)
-    write_atomically(page, to_html(report, _thumbnails(report, entries)).encode(), force=True)
-    if verified.passed:
+    write_atomically(page, to_html(report, _thumbnails(report, measured.conversion.entries)).encode(), force=True)
+    if passed:
         write_atomically(out, content, force=config.force)
-    return ConversionResult(out if verified.passed else None, report, data, page)
+    return ConversionResult(out if passed else None, report, data, page)
 
 
 def read_source(config: ConvertConfig) -> Source:
-    """The trained model that ``config`` names, from a run directory or a `.keras` file."""
+    """The trained model that ``config`` names, from a run directory or a `.keras` file.
+
+    Raises: as `read_keras_file` and `read_run_directory`.
+    """
     if config.foreign is not None:
         return read_keras_file(config.source, config.foreign, config.name)
     return read_run_directory(config.source)
 
 
-def integer_file(source: Source, spec: ModelSpec, calibration: Calibration, io_dtype: str) -> IntegerFile:
-    """The full-integer flatbuffer with its metadata, packed; that packing changed nothing was checked tensor by tensor
-    and by running both.
-
-    Raises:
-        ModelError: the converter or the packer failed, or the input tensor is not the normalisation that training used.
-    """
-    converted = quantize.to_integer(source, calibration.images, io_dtype)
-    affine = quantize.input_affine(source)
-    expect_whole_range(converted, affine.mean, affine.std)
-    normalization = unverified(converted, spec).contract.normalization
-    described = with_metadata(converted, spec.name, normalization)
-    packed = pack(described, layer_name)
-    changed = differences(described, packed, names=False) or differing_outputs(converted, packed)
-    if changed:
-        raise ModelError(
-            f"The packed model differs from the converted one: {changed[0]}. This is a defect of the packer."
-        )
-    return IntegerFile(packed, len(converted), audit(packed))
+def _convert(config: ConvertConfig, source: Source, spec: ModelSpec) -> Conversion:
+    calibration = choose_calibration(source, config.num_calibration_images, config.seed)
+    stage(f"Calibrating on {len(calibration.entries)} images")
+    integer = open_integer(source, spec, calibration, config.io)
+    return Conversion(config, source, spec, calibration, open_float(source, spec), integer)
 
 
-def open_classifiers(float_model: ModelFile, integer_model: ModelFile) -> dict[str, Classifier]:
-    """The float model on the preferred interpreter, and the integer model on each that is installed, by name."""
-    with quiet_start():
-        integer = {backend: Classifier(integer_model, backend=backend) for backend in available_backends()}
-        return {FLOAT: Classifier(float_model), **integer}
+def _measure(conversion: Conversion) -> Measured:
+    config, source, entries = conversion.config, conversion.source, conversion.entries
+    classifiers, audited = conversion.classifiers, conversion.integer.audit
+    fit = threshold_fit(config, source, classifiers)
+    scores = score(classifiers, entries, f"Verifying {conversion.spec.name}")
+    verified = verification(scores, classifiers, entries, audited, config.max_drop, held_out=bool(source.test))
+    return Measured(conversion, fit, fit.threshold if fit else config.threshold or 0.0, scores, verified)
 
 
-def _file_content(
-    config: ConvertConfig,
-    source: Source,
-    calibration: Calibration,
-    model: ModelFile,
-    report: ConversionReport,
-    scored: tuple[dict[str, Classifier], Sequence[ImageEntry], dict[str, object]],
-) -> bytes:
-    classifiers, entries, scores = scored
-    integer = {name: classifier for name, classifier in classifiers.items() if name != FLOAT}
+def _report(measured: Measured) -> ConversionReport:
+    conversion, scores = measured.conversion, measured.scores
+    config, spec, integer = conversion.config, conversion.spec, conversion.integer
+    classifiers, entries, tested = conversion.classifiers, conversion.entries, measured.verified.tested
+    unknown = gallery_shown = None
+    if tested:
+        unknown = unknown_report(config, measured.fit, measured.threshold, classifiers, (entries, scores))
+        gallery_shown = gallery(scores[preferred(classifiers)], entries, spec.labels)
+    return ConversionReport(
+        name=spec.name,
+        labels=spec.labels,
+        io=config.io,
+        max_drop=config.max_drop,
+        float_bytes=len(conversion.floating.model.flatbuffer),
+        bytes_before_packing=integer.bytes_before_packing,
+        bytes_after_packing=len(integer.model.flatbuffer),
+        input_tensor=integer.model.contract.input_tensor,
+        calibration_counts=conversion.calibration.counts(spec.labels),
+        calibration_seed=config.seed,
+        num_calibration_images=len(conversion.calibration.entries),
+        audit=integer.audit,
+        verification=measured.verified,
+        unknown=unknown,
+        gallery=gallery_shown,
+        training=metrics_of(conversion.source),
+    )
+
+
+def _file_content(measured: Measured, report: ConversionReport) -> bytes:
+    """The bytes of the file for devices: flatbuffer, contract with what was measured, and goldens."""
+    conversion, verified = measured.conversion, measured.verified
+    integer, calibration = conversion.integer, conversion.calibration
     stage("Choosing golden frames")
-    goldens = choose_goldens(integer, entries, {name: scores[name] for name in integer}, calibration.entries)
-    verified = report.verification
+    scores = {name: measured.scores[name] for name in integer.classifiers}
+    goldens = choose_goldens(integer.classifiers, conversion.entries, scores, calibration.entries)
     figures = [Score(FLOAT, verified.float_num_correct, verified.num_images)]
     figures += [Score(backend.backend, backend.num_correct, verified.num_images) for backend in verified.backends]
     sizes = {"before_packing": report.bytes_before_packing, "after_packing": report.bytes_after_packing}
-    made_by = provenance(config, source, calibration, sizes)
-    contract = finished(model, tuple(figures) if verified.tested else (), made_by)
+    made_by = provenance(conversion.config, conversion.source, calibration, sizes)
+    model = with_threshold(integer.model, measured.threshold)
+    contract = complete_contract(model, tuple(figures) if verified.tested else (), made_by)
     return write_model(model.flatbuffer, contract, goldens)
 
 
-def _thumbnails(report: ConversionReport, entries: Sequence[ImageEntry]) -> dict[str, object]:
-    """The pictures that the page shows by name, (h, w, 3) uint8 BGR."""
+def _thumbnails(report: ConversionReport, entries: Sequence[ImageEntry]) -> dict[str, Image]:
+    """The images that the page shows by name, (h, w, 3) uint8 BGR."""
     wanted = {flip.image for backend in report.verification.backends for flip in backend.flips}
     if report.gallery is not None:
         wanted |= {item.image for item in (*report.gallery.mistakes, *report.gallery.least_sure)}

@@ -10,19 +10,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from convert.converter import quantize
-from convert.converter.contract import spec_of_file, unverified
+from convert.converter.contract import spec_of_file
+from convert.converter.opened import PackedModel, open_integer, pack_model
 from convert.inputs.calibration import Calibration, choose_calibration
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import Source
 from convert.output.progress import stage
-from convert.pipeline import integer_file
-from convert.tflite.audit import AuditReport, audit
-from convert.tflite.metadata import with_metadata
-from convert.tflite.names import layer_name
-from convert.tflite.packing import differences, pack
+from convert.tflite.audit import AuditReport
 from edge_runtime.contract import ModelSpec, Normalization
-from edge_runtime.errors import DataError, EdgeRuntimeError, ModelError
+from edge_runtime.errors import DataError, EdgeRuntimeError
 from edge_runtime.model.model_file import ModelFile
 
 FLOAT32 = "float32"
@@ -53,16 +53,20 @@ def forms_of(source: Source, calibration: Calibration) -> list[Variant | Failure
     """The trained model itself in each form; the first is `FLOAT32`."""
     spec = spec_of_file(source, None)
     images = calibration.images
-    made: list[tuple[str, str, Callable[[], ModelFile]]] = [
-        (FLOAT32, "float32 throughout", lambda: _described(quantize.to_float(source), spec)),
-        ("float16", "float16 weights, float32 arithmetic", lambda: _described(quantize.to_float16(source), spec)),
+    made: list[tuple[str, str, Callable[[], PackedModel]]] = [
+        (FLOAT32, "float32 throughout", lambda: pack_model(quantize.to_float(source), spec)),
+        ("float16", "float16 weights, float32 arithmetic", lambda: pack_model(quantize.to_float16(source), spec)),
         (
             "dynamic int8",
             "int8 weights, activations quantised at each call, float32 between layers",
-            lambda: _described(quantize.to_dynamic_range(source), spec),
+            lambda: pack_model(quantize.to_dynamic_range(source), spec),
         ),
-        ("int8, uint8 io", "full integer, raw uint8 pixels in", lambda: _integer(source, spec, calibration, "uint8")),
-        ("int8, int8 io", "full integer, pixels - 128 in", lambda: _integer(source, spec, calibration, "int8")),
+        (
+            "int8, uint8 io",
+            "full integer, raw uint8 pixels in",
+            lambda: open_integer(source, spec, calibration, "uint8"),
+        ),
+        ("int8, int8 io", "full integer, pixels - 128 in", lambda: open_integer(source, spec, calibration, "int8")),
         ("int16x8", "int16 activations, int8 weights, float32 in and out", lambda: _int16(source, spec, images)),
     ]
     return [_made(name, how, SAME_MODEL, make) for name, how, make in made]
@@ -106,37 +110,24 @@ def expect_same_data(run: Path, source: Source, other: Path) -> None:
         )
 
 
-def _made(name: str, how: str, group: str, make: Callable[[], ModelFile]) -> Variant | Failure:
+def _made(name: str, how: str, group: str, make: Callable[[], PackedModel]) -> Variant | Failure:
     stage(f"Converting: {name}")
     try:
-        model = make()
-        return Variant(name, how, group, model, audit(model.flatbuffer))
+        packed = make()
     except EdgeRuntimeError as error:
         return Failure(name, group, str(error))
+    return Variant(name, how, group, packed.model, packed.audit)
 
 
-def _converted(run: Path, num_calibration: int, seed: int) -> ModelFile:
+def _converted(run: Path, num_calibration: int, seed: int) -> PackedModel:
     source = read_run_directory(run)
     calibration = choose_calibration(source, num_calibration, seed)
-    return _integer(source, spec_of_file(source, None), calibration, "uint8")
+    return open_integer(source, spec_of_file(source, None), calibration, "uint8")
 
 
-def _integer(source: Source, spec: ModelSpec, calibration: Calibration, io: str) -> ModelFile:
-    return unverified(integer_file(source, spec, calibration, io).flatbuffer, spec)
-
-
-def _int16(source: Source, spec: ModelSpec, images: object) -> ModelFile:
+def _int16(source: Source, spec: ModelSpec, images: NDArray[np.uint8]) -> PackedModel:
     affine = quantize.input_affine(source)
     normalization = Normalization((affine.mean,), (affine.std,))
-    model = _described(quantize.to_int16_activations(source, images), spec, normalization)  # type: ignore[arg-type]
-    return dataclasses.replace(model, contract=dataclasses.replace(model.contract, normalization=normalization))
-
-
-def _described(converted: bytes, spec: ModelSpec, normalization: Normalization | None = None) -> ModelFile:
-    """With the same metadata and packed by the same rule as the full-integer file, so that sizes can be compared."""
-    described = with_metadata(converted, spec.name, normalization or unverified(converted, spec).contract.normalization)
-    packed = pack(described, layer_name)
-    changed = differences(described, packed, names=False)
-    if changed:
-        raise ModelError(f"The packed model differs from the converted one: {changed[0]}. Report this defect.")
-    return unverified(packed, spec)
+    packed = pack_model(quantize.to_int16_activations(source, images), spec, normalization)
+    contract = dataclasses.replace(packed.model.contract, normalization=normalization)
+    return dataclasses.replace(packed, model=dataclasses.replace(packed.model, contract=contract))

@@ -14,7 +14,6 @@ from convert.inputs.calibration import Calibration
 from convert.inputs.source import Source
 from edge_runtime.contract import CONTRACT_VERSION, Contract, ModelSpec, Normalization, Score, TensorSpec
 from edge_runtime.errors import ModelError
-from edge_runtime.inference.interpreter import Interpreter
 from edge_runtime.model.model_file import ModelFile
 
 
@@ -25,19 +24,21 @@ def spec_of_file(source: Source, name: str | None) -> ModelSpec:
     return dataclasses.replace(source.spec, output="probabilities", name=name or source.spec.name)
 
 
-def unverified(flatbuffer: bytes, spec: ModelSpec, threshold: float = 0.0) -> ModelFile:
-    """A model in memory, ready for `Classifier`, that knows nothing yet of its accuracy.
+def attach_contract(
+    flatbuffer: bytes, spec: ModelSpec, tensors: tuple[TensorSpec, TensorSpec], threshold: float = 0.0
+) -> ModelFile:
+    """A model in memory, ready for `Classifier`, that knows nothing yet of its accuracy; ``tensors`` are its input and
+    output (`tflite.ends`).
 
     Its normalisation is what its input tensor's scale and zero point say, so that raw pixels (int8: - 128) are the
     input.
     """
-    interpreter = Interpreter(flatbuffer)
     contract = Contract(
         version=CONTRACT_VERSION,
         spec=spec,
-        normalization=raw_pixel_normalization(interpreter.input),
-        input_tensor=interpreter.input,
-        output_tensor=interpreter.output,
+        normalization=raw_pixel_normalization(tensors[0]),
+        input_tensor=tensors[0],
+        output_tensor=tensors[1],
         threshold=threshold,
         scores=(),
         parts={"model": hashlib.sha256(flatbuffer).hexdigest()},
@@ -54,11 +55,10 @@ def raw_pixel_normalization(tensor: TensorSpec) -> Normalization:
     return Normalization((float(tensor.zero_point - lowest),), (1.0 / tensor.scale,))
 
 
-def expect_whole_range(flatbuffer: bytes, mean: float, std: float) -> None:
-    """Raises ModelError unless the input tensor's 256 values are the 256 pixel values, normalised by ``mean`` and
-    ``std``.
+def expect_whole_range(tensor: TensorSpec, mean: float, std: float) -> None:
+    """Raises ModelError unless the 256 values of the input ``tensor`` are the 256 pixel values, normalised by ``mean``
+    and ``std``.
     """
-    tensor = Interpreter(flatbuffer).input
     found = raw_pixel_normalization(tensor)
     # A tensor's zero point is a whole number, so a mean of 127.5 becomes 127 or 128: half a level, the same for every
     # pixel.
@@ -95,7 +95,7 @@ def published(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, "data": PurePath(config["data"]).name} if "data" in config else config
 
 
-def finished(model: ModelFile, scores: tuple[Score, ...], made_by: dict[str, Any]) -> Contract:
+def complete_contract(model: ModelFile, scores: tuple[Score, ...], made_by: dict[str, Any]) -> Contract:
     """The contract of ``model`` with its measured scores and its provenance."""
     return dataclasses.replace(model.contract, scores=scores, provenance=made_by)
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.inputs.keras_model import load_model
 from convert.inputs.source import Source
 from convert.tflite.names import MARK
 from edge_runtime.errors import ModelError
@@ -33,8 +32,10 @@ def fixed_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
     """A clone for batch size 1 that ends in a softmax; if ``strip`` without its leading Rescaling, which comes back
     as the Affine.
     """
-    model = load_model(source.model)  # first, because it loads Keras quietly
+    model = source.model.network  # first, because it loads Keras quietly
     import keras
+
+    keras.backend.clear_session()  # layers without a name are numbered, and the numbers go into the file
 
     outside = Affine(source.input_mean, source.input_std)
     rescaling, affine = leading_rescaling(model, outside) if strip else (None, outside)

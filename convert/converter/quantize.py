@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.converter.network import Affine, fixed_model, leading_rescaling
-from convert.inputs.keras_model import load_model
 from convert.inputs.source import Source
 from edge_runtime.errors import DataError, ModelError
 from edge_runtime.system.quiet_start import quiet_start
@@ -78,7 +77,7 @@ def input_affine(source: Source) -> Affine:
     """What the integer file's input tensor must do to pixels: the model's own leading normalisation, if a tensor can
     hold it.
     """
-    return leading_rescaling(load_model(source.model), Affine(source.input_mean, source.input_std))[1]
+    return leading_rescaling(source.model.network, Affine(source.input_mean, source.input_std))[1]
 
 
 def _calibrated(source: Source, images: NDArray[np.uint8], operators: str, io_dtype: str) -> bytes:

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from convert.config import ConvertConfig
-from convert.converter import quantize
-from convert.converter.contract import published, spec_of_file, unverified
+from convert.converter.contract import published, spec_of_file
+from convert.converter.opened import open_integer
+from convert.converter.quantize import to_float
 from convert.explain.layer_signals import measure
 from convert.explain.report import Explanation, explain_signals, to_html, to_json_text, to_markdown
 from convert.inputs.calibration import choose_calibration
@@ -24,7 +25,6 @@ from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import Source
 from convert.output.atomic import refuse_to_overwrite, write_atomically
 from convert.output.progress import stage
-from convert.pipeline import integer_file
 from edge_runtime.contract import Contract
 from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, UsageError
 from edge_runtime.inference.quantization import apply_pixel_table, pixel_table
@@ -47,7 +47,7 @@ def explain(source: Source, model: ModelFile, num_images: int = NUM_IMAGES) -> E
         ModelError: the converter refuses the float model, or the two have no layer in common.
     """
     stage("Converting the float model")
-    float_model = quantize.to_float(source)
+    float_model = to_float(source)
     entries = source.test or source.calibration
     chosen = np.unique(np.linspace(0, len(entries) - 1, min(num_images, len(entries))).round().astype(int))
     contract = model.contract
@@ -106,7 +106,7 @@ def _opened(options: argparse.Namespace) -> tuple[Source, ModelFile]:
         calibration = choose_calibration(source, defaults.num_calibration_images, defaults.seed)
         spec = spec_of_file(source, None)
         stage(f"Converting {options.file}")
-        return source, unverified(integer_file(source, spec, calibration, defaults.io).flatbuffer, spec)
+        return source, open_integer(source, spec, calibration, defaults.io).model
     model = open_model(options.file)
     if model.assumptions:
         raise DataError(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convert.config import ForeignModel
-from convert.inputs.keras_model import inspect_model
+from convert.inputs.keras_model import KerasFile, inspect_file
 from convert.inputs.source import ImageEntry, Source
 from edge_runtime.contract import InputSpec, ModelSpec
 from edge_runtime.errors import DataError, MissingInputError
@@ -24,7 +24,8 @@ def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) 
         ModelError: the model is no picture classifier of stock layers, or the labels do not fit it.
         DataError: a folder holds no pictures, or a directory in it is no class of the model.
     """
-    inspection = inspect_model(path)
+    file = KerasFile(path)
+    inspection = inspect_file(file)
     labels = _read_labels(foreign.labels)
     if len(labels) != inspection.num_classes:
         raise DataError(
@@ -40,7 +41,7 @@ def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) 
     calibration = _read_folder(foreign.calibration, labels, may_be_flat=True)
     test = _read_folder(foreign.test, labels, may_be_flat=False) if foreign.test else ()
     training = {"config": {"source": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}, "metrics": {}}
-    return Source(path, spec, calibration, test, training, foreign.mean, foreign.std)
+    return Source(file, spec, calibration, test, training, foreign.mean, foreign.std)
 
 
 def _read_labels(path: Path) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,31 +24,49 @@ _FOREIGN_LAYERS = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "Fla
 
 
 @dataclass(frozen=True)
-class Inspection:
-    """What a `.keras` file is: the size of its input picture, the number of classes, "logits" or "probabilities"."""
+class KerasFile:
+    """The `.keras` file at ``path``; ``network`` is its Keras model, loaded when first asked for and never again.
 
-    height: int | None
-    width: int | None
+    Whoever changes a copy of the model leaves this one as it is: every conversion of the file starts from it.
+    """
+
+    path: Path
+
+    @cached_property
+    def network(self) -> Any:
+        """The Keras model. Raises: as `load_network`."""
+        return load_network(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a `.keras` file is: the size of its input in pixels, the number of classes, "logits" or "probabilities"."""
+
+    height: int
+    width: int
     num_classes: int
     output: str
 
 
-def inspect_model(path: Path) -> Inspection:
+def inspect_file(file: KerasFile) -> Inspection:
     """The Inspection of a `.keras` file.
 
-    Raises: as `load_model`, and ModelError when its input size is open.
+    Raises: as `load_network`, and ModelError when its input size is open.
     """
-    model = load_model(path)
-    _, height, width, _ = model.input_shape
+    network = file.network
+    _, height, width, _ = network.input_shape
     if height is None or width is None:
-        raise ModelError(f"{path} takes pictures of any size {model.input_shape}, expected a fixed height and width.")
+        raise ModelError(f"{file} takes images of any size {network.input_shape}, expected a fixed height and width.")
     return Inspection(
-        height, width, int(model.output_shape[1]), "probabilities" if _ends_in_softmax(model) else "logits"
+        height, width, int(network.output_shape[1]), "probabilities" if _ends_in_softmax(network) else "logits"
     )
 
 
-def load_model(path: Path) -> Any:
-    """The Keras model at ``path``: one colour picture in, one row of class scores out, stock layers only.
+def load_network(path: Path) -> Any:
+    """The Keras model at ``path``: one colour image in, one row of class scores out, stock layers only.
 
     Raises:
         MissingInputError: there is no such file.
@@ -85,7 +104,7 @@ def load_model(path: Path) -> Any:
         or len(shapes[1]) != 2
     ):
         raise ModelError(
-            f"{path} maps {shapes[0]} to {shapes[1]}, expected one picture (n, height, width, 3) to one row of "
+            f"{path} maps {shapes[0]} to {shapes[1]}, expected one image (n, height, width, 3) to one row of "
             f"scores (n, classes)."
         )
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):

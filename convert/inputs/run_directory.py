@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from convert.inputs.keras_model import KerasFile
 from convert.inputs.source import ImageEntry, Source
 from edge_runtime.contract import spec_from_json
 from edge_runtime.errors import DataError, MissingInputError
@@ -44,7 +45,7 @@ def read_run_directory(path: Path) -> Source:
     training = {"config": _json(path / "config.json"), "metrics": _json(path / "metrics.json")}
     # Runs of older versions, and of arrays, kept no validation pictures.
     validation = _entries(path, "validation", lists["validation"], num_classes) if "validation" in lists else ()
-    return Source(path / "model.keras", spec, calibration, test, training, validation=validation)
+    return Source(KerasFile(path / "model.keras"), spec, calibration, test, training, validation=validation)
 
 
 def _entries(root: Path, which: str, items: Any, num_classes: int) -> tuple[ImageEntry, ...]:

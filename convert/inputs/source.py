@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from convert.inputs.keras_model import KerasFile
 from edge_runtime.contract import ModelSpec
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import decode_image
@@ -77,11 +78,11 @@ class ImageEntry:
 
 @dataclass(frozen=True)
 class Source:
-    """``model`` is a `.keras` file; ``input_mean`` and ``input_std`` are what it wants done to pixels *outside* of
-    it. ``validation`` is what a threshold may be fitted on, empty when the run kept none.
+    """``model`` is its `.keras` file, loaded once; ``input_mean`` and ``input_std`` are what it wants done to pixels
+    *outside* of it. ``validation`` is what a threshold may be fitted on, empty when the run kept none.
     """
 
-    model: Path
+    model: KerasFile
     spec: ModelSpec
     calibration: tuple[ImageEntry, ...]
     test: tuple[ImageEntry, ...]

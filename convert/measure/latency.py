@@ -97,14 +97,15 @@ def flatbuffer_of(path: Path) -> bytes:
     if path.suffix != ".keras":
         return open_model(path).flatbuffer
     from convert.converter.quantize import to_integer
-    from convert.inputs.keras_model import inspect_model
+    from convert.inputs.keras_model import KerasFile, inspect_file
     from convert.inputs.source import Source
 
-    found = inspect_model(path)
+    file = KerasFile(path)
+    found = inspect_file(file)
     labels = tuple(map(str, range(found.num_classes)))
     size = InputSpec(found.height, found.width)
     noise = np.random.default_rng(0).integers(0, 256, (2, size.height, size.width, 3), np.uint8)
-    return to_integer(Source(path, ModelSpec(path.stem, labels, size, found.output), (), (), {}), noise)
+    return to_integer(Source(file, ModelSpec(path.stem, labels, size, found.output), (), (), {}), noise)
 
 
 def _interleaved(flatbuffers: Mapping[str, bytes], backend: str, threads: int, seconds: float) -> list[Timing]:

@@ -77,7 +77,11 @@ def audit(flatbuffer: bytes) -> AuditReport:
     Raises:
         ModelError: it is no readable .tflite flatbuffer.
     """
-    tree = schema.read_tree(flatbuffer)
+    return audit_tree(schema.read_tree(flatbuffer), len(flatbuffer))
+
+
+def audit_tree(tree: Any, num_bytes: int) -> AuditReport:
+    """As `audit`, of a flatbuffer of ``num_bytes`` that was read already."""
     problems: list[str] = []
     degenerate: list[str] = []
     operators: list[OperatorReport] = []
@@ -92,7 +96,7 @@ def audit(flatbuffer: bytes) -> AuditReport:
             operators.append(_audit_operator(tree, subgraph, operator, problems))
     parameters, weight_bytes = _count_parameters(tree)
     return AuditReport(
-        num_bytes=len(flatbuffer),
+        num_bytes=num_bytes,
         parameters=parameters,
         weight_bytes=weight_bytes,
         macs=sum(operator.macs for operator in operators),

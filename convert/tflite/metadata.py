@@ -8,6 +8,7 @@ The fields and their numbers are those of metadata_schema.fbs ("M001"); its read
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import flatbuffers
 import numpy as np
@@ -23,16 +24,14 @@ _FEATURE_PROPERTIES, _IMAGE_PROPERTIES, _RGB = 1, 2, 1
 _NORMALIZATION_OPTIONS, _TENSOR_AXIS_LABELS = 1, 2
 
 
-def with_metadata(flatbuffer: bytes, name: str, normalization: Normalization) -> bytes:
-    """``flatbuffer`` with TFLite Metadata in place of what it had; ``normalization`` in pixel units, one value or R,
-    G, B.
+def set_metadata(tree: Any, name: str, normalization: Normalization) -> None:
+    """Gives a ``ModelT`` tree TFLite Metadata in place of what it had; ``normalization`` in pixel units, one value or
+    R, G, B.
     """
-    tree = schema.read_tree(flatbuffer, name)
     tree.metadata = [entry for entry in tree.metadata or [] if schema.text(entry.name) != METADATA_NAME]
     content = np.frombuffer(_metadata(name, normalization), np.uint8)
     tree.metadata.append(schema.metadata_entry(METADATA_NAME, len(tree.buffers)))
     tree.buffers.append(schema.AlignedBuffer(data=content))
-    return schema.write_tree(tree)
 
 
 def _metadata(name: str, normalization: Normalization) -> bytes:

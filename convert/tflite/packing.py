@@ -4,7 +4,8 @@ reads left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,23 +15,41 @@ from edge_runtime.errors import ModelError
 from edge_runtime.inference.interpreter import Interpreter, available_backends
 
 
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """A packed flatbuffer and the ``ModelT`` tree that it was read back as, for those who look into it; nobody changes
+    the tree.
+    """
+
+    flatbuffer: bytes
+    tree: Any
+
+
 def pack(flatbuffer: bytes, rename: Callable[[str], str] | None = None) -> bytes:
     """``flatbuffer`` written anew, never larger; ``rename`` may give tensors shorter names.
 
-    Raises:
-        ModelError: it is no flatbuffer of ours to rewrite, or the result would differ in more than what nothing reads.
+    Raises: as `schema.read_tree` and `write_packed`.
     """
-    tree = schema.read_tree(flatbuffer)
+    packed = write_packed(schema.read_tree(flatbuffer), rename).flatbuffer
+    return packed if len(packed) < len(flatbuffer) else flatbuffer
+
+
+def write_packed(tree: Any, rename: Callable[[str], str] | None = None) -> Packed:
+    """``tree``, which is used up by this, as a packed flatbuffer, read back and compared part by part.
+
+    Raises:
+        ModelError: the result would differ in more than what nothing reads.
+    """
+    before = _describe(tree, names=rename is None)
     for subgraph in tree.subgraphs:
         for tensor in subgraph.tensors or ():
             _drop_unread(tensor)
             if rename:
                 tensor.name = rename(schema.text(tensor.name))
     _merge_buffers(tree)
-    packed = schema.write_tree(tree)
-    if len(packed) >= len(flatbuffer):
-        return flatbuffer
-    found = differences(flatbuffer, packed, names=rename is None)
+    flatbuffer = schema.write_tree(tree)
+    packed = Packed(flatbuffer, schema.read_tree(flatbuffer))
+    found = _list_differences(before, _describe(packed.tree, names=rename is None))
     if found:
         raise ModelError(f"Packing would change the model ({found[0]}); keep the file as it is and report this.")
     return packed
@@ -48,41 +67,35 @@ def differences(original: bytes, packed: bytes, *, names: bool = True) -> tuple[
     """What differs between two models apart from fields that no interpreter reads; empty when they are the same
     model.
     """
-    left, right = schema.read_tree(original), schema.read_tree(packed)
-    found: list[str] = []
-    _compare("the operator kinds", _plain(left.operatorCodes), _plain(right.operatorCodes), found)
-    _compare("the signatures", _plain(left.signatureDefs), _plain(right.signatureDefs), found)
-    _compare("the metadata", _metadata(left), _metadata(right), found)
-    _compare("the number of subgraphs", len(left.subgraphs), len(right.subgraphs), found)
-    for number, (one, two) in enumerate(zip(left.subgraphs, right.subgraphs, strict=False)):
-        where = f"of subgraph {number}"
-        _compare(f"the inputs and outputs {where}", _ends(one), _ends(two), found)
-        _compare(f"the number of tensors {where}", len(one.tensors), len(two.tensors), found)
-        _compare(f"the number of operators {where}", len(one.operators), len(two.operators), found)
-        for index, (a, b) in enumerate(zip(one.tensors, two.tensors, strict=False)):
-            _compare(f"tensor {index} {where}", _tensor(left, a, names), _tensor(right, b, names), found)
-        for index, (a, b) in enumerate(zip(one.operators, two.operators, strict=False)):
-            _compare(f"operator {index} {where}", _plain(a), _plain(b), found)
-    return tuple(found)
+    left, right = (_describe(schema.read_tree(content), names=names) for content in (original, packed))
+    return _list_differences(left, right)
 
 
-def differing_outputs(original: bytes, packed: bytes, num_inputs: int = 8) -> tuple[str, ...]:
-    """The interpreters on which the two models do not give the same bytes for ``num_inputs`` random inputs.
-
-    Raises:
-        ModelError: an interpreter loads only one of the two.
+def compare_outputs(
+    original: Mapping[str, Interpreter], packed: Mapping[str, Interpreter], num_inputs: int = 8
+) -> tuple[str, ...]:
+    """The backends on which the two models, both open on the same ones, do not give the same bytes for ``num_inputs``
+    random inputs.
     """
     differing = []
-    for backend in available_backends():
-        one, two = Interpreter(original, backend), Interpreter(packed, backend)
+    for backend, one in original.items():
         random = np.random.default_rng(20240229)
         for _ in range(num_inputs):
             stored = random.integers(0, 256, one.input.shape[1:], np.uint8)
             image = stored.astype(np.float32) if one.input.dtype == "float32" else stored.view(one.input.dtype)
-            if one.invoke(image).tobytes() != two.invoke(image).tobytes():
+            if one.invoke(image).tobytes() != packed[backend].invoke(image).tobytes():
                 differing.append(backend)
                 break
     return tuple(differing)
+
+
+def open_interpreters(flatbuffer: bytes) -> dict[str, Interpreter]:
+    """The model on each installed backend, by its name.
+
+    Raises:
+        ModelError: one of them refuses it.
+    """
+    return {backend: Interpreter(flatbuffer, backend) for backend in available_backends()}
 
 
 def _drop_unread(tensor: Any) -> None:
@@ -121,9 +134,32 @@ def _merge_buffers(tree: Any) -> None:
     tree.buffers = kept
 
 
-def _compare(what: str, one: Any, two: Any, found: list[str]) -> None:
-    if one != two:
-        found.append(f"{what}: {str(one)[:120]} became {str(two)[:120]}")
+def _describe(tree: Any, *, names: bool) -> dict[str, Any]:
+    """All that an interpreter reads of a model, part by part, in a form that can be compared."""
+    parts = {
+        "the operator kinds": _plain(tree.operatorCodes),
+        "the signatures": _plain(tree.signatureDefs),
+        "the metadata": _metadata(tree),
+        "the number of subgraphs": len(tree.subgraphs),
+    }
+    for number, subgraph in enumerate(tree.subgraphs):
+        where = f"of subgraph {number}"
+        parts[f"the inputs and outputs {where}"] = _ends(subgraph)
+        parts[f"the number of tensors {where}"] = len(subgraph.tensors)
+        parts[f"the number of operators {where}"] = len(subgraph.operators)
+        for index, tensor in enumerate(subgraph.tensors):
+            parts[f"tensor {index} {where}"] = _tensor(tree, tensor, names)
+        for index, operator in enumerate(subgraph.operators):
+            parts[f"operator {index} {where}"] = _plain(operator)
+    return parts
+
+
+def _list_differences(one: dict[str, Any], two: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        f"{what}: {str(one.get(what))[:120]} became {str(two.get(what))[:120]}"
+        for what in dict.fromkeys((*one, *two))
+        if one.get(what) != two.get(what)
+    )
 
 
 def _plain(value: Any) -> Any:

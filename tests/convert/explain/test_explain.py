@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from convert.__main__ import main as convert
-from convert.converter.contract import spec_of_file, unverified
+from convert.converter.contract import spec_of_file
+from convert.converter.opened import open_integer
 from convert.explain.__main__ import explain, find_run, main
 from convert.explain.layer_signals import Signals, measure
 from convert.explain.report import explain_signals, summary, to_html, to_markdown
 from convert.inputs.calibration import choose_calibration
 from convert.inputs.run_directory import read_run_directory
-from convert.pipeline import integer_file
 from edge_runtime.errors import MissingInputError, ModelError
 from edge_runtime.inference.interpreter import Interpreter
 
@@ -129,8 +129,8 @@ def test_a_layer_with_one_channel_a_hundred_times_too_large_is_named_first_ten_o
         layer.set_weights([kernel, *rest])
         source = read_run_directory(make_run(model, name=f"run{seed}"))
         spec = spec_of_file(source, None)
-        integer = integer_file(source, spec, choose_calibration(source, 40, 0), "uint8")
-        found = explain(source, unverified(integer.flatbuffer, spec), 16)
+        integer = open_integer(source, spec, choose_calibration(source, 40, 0), "uint8")
+        found = explain(source, integer.model, 16)
         named.append(found.worst[0])
         spoiled.append(layer.name)
     assert named == spoiled
@@ -160,7 +160,8 @@ def test_a_file_finds_its_run_and_the_page_and_json_are_written(
 
 
 def test_a_file_without_a_run_says_what_to_give(tmp_path: Path) -> None:
-    from edge_runtime.model.model_file import default_model, open_model
+    from edge_runtime.model.model_file import open_model
+    from edge_runtime.store.shipped import default_model
 
     with pytest.raises(
         MissingInputError, match=r"No run directory under .* has the training configuration .*--run DIR"

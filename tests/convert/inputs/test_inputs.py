@@ -12,6 +12,7 @@ import pytest
 
 from convert.config import ConvertConfig, ForeignModel
 from convert.inputs.calibration import choose_calibration
+from convert.inputs.keras_model import KerasFile
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import ImageEntry, Source
 from convert.output.atomic import write_atomically
@@ -33,7 +34,7 @@ def entries(folder: Path, labels: list[int], prefix: str, value: int = 0) -> tup
 
 def source(folder: Path, calibration: list[int], test_value: int = 200) -> Source:
     pool = entries(folder, calibration, "train")
-    return Source(folder / "model.keras", SPEC, pool, entries(folder, [0, 1], "test", test_value), {})
+    return Source(KerasFile(folder / "model.keras"), SPEC, pool, entries(folder, [0, 1], "test", test_value), {})
 
 
 def test_calibration_is_balanced_named_and_depends_on_the_seed_alone(tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""The models that a conversion measures against each other, made and opened: each flatbuffer is parsed once, each
+interpreter built once, and all later stages use these values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from convert.converter import quantize
+from convert.converter.contract import attach_contract, expect_whole_range
+from convert.inputs.calibration import Calibration
+from convert.inputs.source import Source
+from convert.tflite import schema
+from convert.tflite.audit import AuditReport, audit_tree
+from convert.tflite.ends import read_ends
+from convert.tflite.metadata import set_metadata
+from convert.tflite.names import layer_name
+from convert.tflite.packing import compare_outputs, open_interpreters, write_packed
+from edge_runtime.contract import ModelSpec, Normalization
+from edge_runtime.errors import ModelError
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.model.model_file import ModelFile
+from edge_runtime.system.quiet_start import quiet_start
+
+
+@dataclass(frozen=True, eq=False)
+class FloatModel:
+    """The float32 model, as the converter wrote it, on the backend that devices prefer."""
+
+    model: ModelFile
+    classifier: Classifier
+
+
+@dataclass(frozen=True, eq=False)
+class PackedModel:
+    """A model that was packed and given its metadata; ``bytes_before_packing`` is what the converter wrote."""
+
+    model: ModelFile
+    audit: AuditReport
+    bytes_before_packing: int
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerModel(PackedModel):
+    """The full-integer model; ``classifiers`` has it on each installed backend, by the backend's name."""
+
+    classifiers: Mapping[str, Classifier]
+
+
+def open_float(source: Source, spec: ModelSpec) -> FloatModel:
+    """Converts ``source`` to float32 and opens it.
+
+    Raises:
+        ModelError: the converter or the interpreter refuses the model.
+    """
+    flatbuffer = quantize.to_float(source)
+    model = attach_contract(flatbuffer, spec, read_ends(schema.read_tree(flatbuffer)))
+    with quiet_start():
+        return FloatModel(model, Classifier(model))
+
+
+def open_integer(source: Source, spec: ModelSpec, calibration: Calibration, io_dtype: str) -> IntegerModel:
+    """Converts ``source`` to full integers, calibrated on ``calibration``, with ``io_dtype`` "uint8" or "int8" for
+    input and output, and opens it; that packing changed nothing was checked part by part and by running both.
+
+    Raises:
+        ModelError: the converter or the packer failed, or the input tensor is not the normalisation that training used.
+    """
+    converted = quantize.to_integer(source, calibration.images, io_dtype)
+    affine = quantize.input_affine(source)
+    packed = pack_model(converted, spec)
+    expect_whole_range(packed.model.contract.input_tensor, affine.mean, affine.std)
+    with quiet_start():
+        classifiers = {backend: Classifier(packed.model, backend=backend) for backend in available_backends()}
+        as_converted = open_interpreters(converted)
+    differing = compare_outputs(as_converted, {name: item.interpreter for name, item in classifiers.items()})
+    if differing:
+        raise ModelError(
+            f"The packed model gives other outputs than the converted one on {', '.join(differing)}, expected the same "
+            "bytes. This is a defect of the packer, report it."
+        )
+    return IntegerModel(packed.model, packed.audit, packed.bytes_before_packing, classifiers)
+
+
+def pack_model(converted: bytes, spec: ModelSpec, normalization: Normalization | None = None) -> PackedModel:
+    """A converter's flatbuffer with metadata and layer names, packed; ``normalization`` in pixel units is what its
+    input tensor says unless given.
+
+    Raises:
+        ModelError: it has not one input and one output, or packing would change it.
+    """
+    tree = schema.read_tree(converted)
+    found = attach_contract(converted, spec, read_ends(tree)).contract
+    set_metadata(tree, spec.name, normalization or found.normalization)
+    packed = write_packed(tree, layer_name)
+    model = attach_contract(packed.flatbuffer, spec, read_ends(packed.tree))
+    return PackedModel(model, audit_tree(packed.tree, len(packed.flatbuffer)), len(converted))
