@@ -14,10 +14,11 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from convert.config import IO_DTYPES, ConvertConfig, ForeignModel
+from convert.output.command import run_command
 from convert.pipeline import ConversionResult, convert
 from convert.report.conversion import to_markdown
 from edge_runtime.contract import RESIZE_MODES
-from edge_runtime.errors import EdgeRuntimeError, UsageError
+from edge_runtime.errors import UsageError
 
 _EXAMPLES = """examples:
   python -m convert runs/resnet8                                    writes build/resnet8.tflite
@@ -106,13 +107,14 @@ def _config(options: argparse.Namespace) -> ConvertConfig:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    try:
-        config, as_json = parse(arguments)
-        result = convert(config)
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    config, as_json = parse(arguments)
+    result = convert(config)
     print(_as_json(result) if as_json else _as_text(result))
     if result.path is None:
         for refusal in result.report.verification.refusals:

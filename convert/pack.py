@@ -16,9 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from convert.output.atomic import write_atomically
+from convert.output.command import run_command
 from convert.tflite.attached_zip import split_attached
 from convert.tflite.packing import compare_outputs, open_interpreters, pack, short_name
-from edge_runtime.errors import EdgeRuntimeError, MissingInputError, ModelError
+from edge_runtime.errors import MissingInputError, ModelError
 from edge_runtime.inference.interpreter import available_backends
 from edge_runtime.model.model_file import read_model, write_model
 
@@ -61,6 +62,11 @@ def _parts(content: bytes, name: str) -> tuple[bytes, Callable[[bytes], bytes]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m convert.pack",
         description="Writes a smaller .tflite file that computes the same to the byte.",
@@ -72,14 +78,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="replace OUT where it exists")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
     options = parser.parse_args(arguments)
-    try:
-        if not options.model.is_file():
-            raise MissingInputError(f"There is no model {options.model}; check the path.")
-        content, report = pack_file(options.model.read_bytes(), options.model.name, short_names=options.short_names)
-        write_atomically(options.out, content, force=options.force)
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    if not options.model.is_file():
+        raise MissingInputError(f"There is no model {options.model}; check the path.")
+    content, report = pack_file(options.model.read_bytes(), options.model.name, short_names=options.short_names)
+    write_atomically(options.out, content, force=options.force)
     if options.json:
         print(json.dumps({"out": str(options.out), **asdict(report), "saved": report.saved}))
     else:

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convert.output.atomic import write_atomically
-from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, UsageError
+from convert.output.command import run_command
+from edge_runtime.errors import DataError, MissingInputError, UsageError
 from edge_runtime.model.model_file import read_model
 from edge_runtime.model.signatures import make_keys, read_public_key, sign, split_signature
 
@@ -27,7 +28,11 @@ _EXAMPLES = """examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; the exit code."""
+    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m convert.sign",
         description="Signs a model file, so that devices which trust the key take it and no other.",
@@ -43,17 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--make-keys", type=Path, metavar="NAME", help="write NAME.key and NAME.pub, never over others")
     parser.add_argument("--force", action="store_true", help="replace --out where it exists")
     flags = parser.parse_args(arguments)
-    try:
-        if flags.make_keys:
-            result = make_key_files(flags.make_keys)
-        elif flags.model and flags.key:
-            version = int(time.time()) if flags.version is None else flags.version
-            result = sign_file(flags.model, flags.key, version, flags.out, force=flags.force)
-        else:
-            raise UsageError("There is nothing to do: give a model and --key, or --make-keys; see --help.")
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    if flags.make_keys:
+        result = make_key_files(flags.make_keys)
+    elif flags.model and flags.key:
+        version = int(time.time()) if flags.version is None else flags.version
+        result = sign_file(flags.model, flags.key, version, flags.out, force=flags.force)
+    else:
+        raise UsageError("There is nothing to do: give a model and --key, or --make-keys; see --help.")
     print(json.dumps(result))
     return 0
 

@@ -15,8 +15,9 @@ from convert.compare.comparison import DEFAULT_CALIBRATION, CompareConfig, compa
 from convert.compare.page import render
 from convert.compare.rows import to_json_text, to_markdown
 from convert.output.atomic import refuse_to_overwrite, write_atomically
+from convert.output.command import run_command
 from convert.output.progress import stage
-from edge_runtime.errors import EdgeRuntimeError, UsageError
+from edge_runtime.errors import UsageError
 
 _EXAMPLES = """examples:
   python -m convert.compare runs/resnet8                      writes build/compare-resnet8.html, .json and .md
@@ -70,17 +71,18 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[CompareConfig, argpar
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    try:
-        config, options = parse(arguments)
-        refuse_to_overwrite(config.out, force=config.force)
-        comparison = compare(config)
-        texts = {".html": render(comparison), ".json": to_json_text(comparison), ".md": to_markdown(comparison)}
-        for suffix, text in texts.items():
-            write_atomically(config.out.with_suffix(suffix), text.encode(), force=True)
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    config, options = parse(arguments)
+    refuse_to_overwrite(config.out, force=config.force)
+    comparison = compare(config)
+    texts = {".html": render(comparison), ".json": to_json_text(comparison), ".md": to_markdown(comparison)}
+    for suffix, text in texts.items():
+        write_atomically(config.out.with_suffix(suffix), text.encode(), force=True)
     print(texts[".json" if options.json else ".md"])
     stage(f"{config.out} written, with .json and .md beside it")
     return 0

@@ -24,9 +24,10 @@ from convert.inputs.calibration import choose_calibration
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import Source
 from convert.output.atomic import refuse_to_overwrite, write_atomically
+from convert.output.command import run_command
 from convert.output.progress import stage
 from edge_runtime.contract import Contract
-from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, UsageError
+from edge_runtime.errors import DataError, MissingInputError, UsageError
 from edge_runtime.inference.quantization import apply_pixel_table, pixel_table
 from edge_runtime.model.model_file import ModelFile, open_model
 from edge_runtime.pixels.preprocess import preprocess
@@ -116,20 +117,21 @@ def _opened(options: argparse.Namespace) -> tuple[Source, ModelFile]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    try:
-        options = parse(arguments)
-        out = options.out or Path("build") / f"explain-{options.file.resolve().stem}.html"
-        if out.suffix != ".html":
-            raise UsageError(f"The page is {out}, expected a name that ends in .html.")
-        refuse_to_overwrite(out, force=options.force)
-        explanation = explain(*_opened(options), options.images)
-        texts = {".html": to_html(explanation), ".json": to_json_text(explanation), ".md": to_markdown(explanation)}
-        for suffix, text in texts.items():
-            write_atomically(out.with_suffix(suffix), text.encode(), force=True)
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    options = parse(arguments)
+    out = options.out or Path("build") / f"explain-{options.file.resolve().stem}.html"
+    if out.suffix != ".html":
+        raise UsageError(f"The page is {out}, expected a name that ends in .html.")
+    refuse_to_overwrite(out, force=options.force)
+    explanation = explain(*_opened(options), options.images)
+    texts = {".html": to_html(explanation), ".json": to_json_text(explanation), ".md": to_markdown(explanation)}
+    for suffix, text in texts.items():
+        write_atomically(out.with_suffix(suffix), text.encode(), force=True)
     print(texts[".json" if options.json else ".md"])
     stage(f"{out} written, with .json and .md beside it")
     return 0

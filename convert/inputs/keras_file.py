@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convert.config import ForeignModel
+from convert.inputs.image_folder import list_images, make_entry
 from convert.inputs.keras_model import KerasFile, inspect_file
 from convert.inputs.source import ImageEntry, Source
 from edge_runtime.contract import InputSpec, ModelSpec
@@ -68,12 +69,7 @@ def _read_folder(root: Path, labels: Sequence[str], *, may_be_flat: bool) -> tup
     if not directories and not may_be_flat:
         raise DataError(f"{root} has no class directories; expected one for each of {list(labels)[:10]}.")
     folders = [(labels.index(path.name), path) for path in directories] or [(-1, root)]
-    entries = [
-        ImageEntry(str(file.relative_to(root)), label, file, None, hashlib.sha256(file.read_bytes()).hexdigest())
-        for label, folder in folders
-        for file in sorted(folder.iterdir())
-        if file.suffix.lower() in PICTURE_SUFFIXES and file.is_file()
-    ]
+    entries = [make_entry(file, root, label) for label, folder in folders for file in list_images(folder, deep=False)]
     if not entries:
         raise DataError(f"{root} holds no pictures; expected files that end in {', '.join(PICTURE_SUFFIXES)}.")
     return tuple(entries)

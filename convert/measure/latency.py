@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from convert.output.command import run_command
 from convert.output.progress import with_progress
 from edge_runtime.contract import InputSpec, ModelSpec
 from edge_runtime.errors import EdgeRuntimeError, UsageError
@@ -160,6 +161,11 @@ def _call_ms(interpreter: Interpreter, image: np.ndarray) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m convert.measure.latency",
         description="Times .tflite files, and .keras files in their int8 form, on every installed interpreter.",
@@ -170,14 +176,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=5.0, help="for each backend and thread count (default: 5)")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     options = parser.parse_args(arguments)
-    try:
-        if any(count < 1 for count in options.threads):
-            raise UsageError(f"--threads is {options.threads}, expected numbers of at least 1.")
-        flatbuffers = {str(path): flatbuffer_of(path) for path in options.models}
-        timings, refusals = measure(flatbuffers, options.threads, options.seconds)
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    if any(count < 1 for count in options.threads):
+        raise UsageError(f"--threads is {options.threads}, expected numbers of at least 1.")
+    flatbuffers = {str(path): flatbuffer_of(path) for path in options.models}
+    timings, refusals = measure(flatbuffers, options.threads, options.seconds)
     if options.json:
         rows = {"timings": timings, "refusals": refusals}
         data = {name: [dataclasses.asdict(row) for row in found] for name, found in rows.items()}

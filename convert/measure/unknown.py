@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.config import ConvertConfig
+from convert.inputs.image_folder import list_images, make_entry
 from convert.inputs.source import ImageEntry, Source
 from convert.measure.gate import FLOAT, score
 from convert.measure.threshold import Acceptance, ThresholdFit, UnknownReport, accepted, coverage_curve, fit_threshold
@@ -20,7 +20,6 @@ from edge_runtime.errors import MissingInputError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.metrics import calibration_error
 from edge_runtime.model.model_file import ModelFile
-from edge_runtime.pixels.image_file import PICTURE_SUFFIXES
 
 # Below this many validation pictures the threshold is little more than a guess, and people are told.
 FEW_IMAGES = 100
@@ -83,9 +82,8 @@ def metrics_of(source: Source) -> dict[str, Any]:
 
 
 def _strangers(folder: Path, threshold: float, name: str, classifier: Classifier) -> Acceptance:
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
-    if not files:
+    entries = [make_entry(path, folder, -1) for path in list_images(folder, deep=True)]
+    if not entries:
         raise MissingInputError(f"There is no picture in {folder}; expected pictures of none of the classes.")
-    entries = [ImageEntry(path.name, -1, path, None, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
     scores = score({name: classifier}, entries, "Looking at strangers")[name]
     return accepted(scores, [-1] * len(entries), threshold)

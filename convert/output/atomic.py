@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
-from edge_runtime.errors import DataError, UsageError
+from edge_runtime.errors import DataError, EdgeRuntimeError, UsageError
+from edge_runtime.system.durable import write_durably
 
 
 def refuse_to_overwrite(path: Path, *, force: bool) -> None:
@@ -16,7 +15,7 @@ def refuse_to_overwrite(path: Path, *, force: bool) -> None:
 
 
 def write_atomically(path: Path, content: bytes, *, force: bool) -> None:
-    """Writes ``content`` to a temporary file beside ``path``, then renames it.
+    """Writes ``content`` to ``path``, whole or not at all; makes the folders that it needs.
 
     Raises:
         UsageError: ``path`` exists and ``force`` is not set.
@@ -25,20 +24,11 @@ def write_atomically(path: Path, content: bytes, *, force: bool) -> None:
     refuse_to_overwrite(path, force=force)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
         raise DataError(
             f"{path} cannot be written ({error.strerror}); expected a folder that files can be made in."
         ) from error
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise DataError(
-            f"{path} cannot be written ({error.strerror}); expected free space and a file name there."
-        ) from error
+        write_durably(path, content)
+    except EdgeRuntimeError as error:
+        raise DataError(str(error)) from error

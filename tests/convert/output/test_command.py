@@ -1,0 +1,50 @@
+"""Each command ends in one line and an exit code that says which kind of end it was."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from convert.output.command import run_command
+from edge_runtime.errors import DataError
+
+CONVERT = Path(__file__).parents[3] / "convert"
+
+
+def interrupt() -> int:
+    raise KeyboardInterrupt
+
+
+def fail() -> int:
+    raise DataError("The folder x holds nothing.")
+
+
+def test_an_error_is_one_line_and_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(fail) == 65
+    assert capsys.readouterr().err == "error: The folder x holds nothing.\n"
+
+
+def test_an_interrupt_is_one_line_and_130(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(interrupt) == 130
+    assert capsys.readouterr().err.strip() == "interrupted"
+
+
+def test_what_is_returned_is_the_exit_code_and_a_bug_stays_a_traceback() -> None:
+    assert run_command(lambda: 1) == 1
+    with pytest.raises(ZeroDivisionError):
+        run_command(lambda: 1 // 0)
+
+
+COMMANDS = sorted(path for path in CONVERT.rglob("*.py") if 'if __name__ == "__main__"' in path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: str(path.relative_to(CONVERT)))
+def test_every_command_ends_this_way(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = importlib.import_module(".".join(path.relative_to(CONVERT.parent).with_suffix("").parts))
+    monkeypatch.setattr(module.argparse.ArgumentParser, "parse_args", lambda self, arguments=None: interrupt())
+    assert module.main([]) == 130
+    assert capsys.readouterr().err.strip() == "interrupted"
