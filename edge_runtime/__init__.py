@@ -1,6 +1,7 @@
 """Classifies camera frames on a small device with one verified TFLite file; never imports TensorFlow.
 
-The public names load on first use, so that `import edge_runtime.contract` stays free of OpenCV and the interpreter.
+What a program needs is here: `Classifier` and `open_camera`, the values that they give, and every error that they
+raise. A name loads on first use, so that `import edge_runtime` stays free of OpenCV and the interpreter.
 """
 
 from __future__ import annotations
@@ -11,15 +12,52 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.version import __version__
 
 if TYPE_CHECKING:
+    from edge_runtime.cameras.frame import Frame, FrameSource
     from edge_runtime.cameras.opening import open_camera
+    from edge_runtime.errors import (
+        AlreadyRunningError,
+        CameraError,
+        ConfigurationError,
+        DataError,
+        EdgeRuntimeError,
+        InternalError,
+        MissingInputError,
+        ModelError,
+        OutputError,
+        SignatureError,
+        UsageError,
+    )
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.inference.postprocess import Prediction
-    from edge_runtime.model.model_file import open_model
+    from edge_runtime.model.model_file import ModelFile, open_model
 
-__all__ = ["Classifier", "Prediction", "__version__", "open_camera", "open_model"]
+__all__ = [
+    "AlreadyRunningError",
+    "CameraError",
+    "Classifier",
+    "ConfigurationError",
+    "DataError",
+    "EdgeRuntimeError",
+    "Frame",
+    "FrameSource",
+    "InternalError",
+    "MissingInputError",
+    "ModelError",
+    "ModelFile",
+    "OutputError",
+    "Prediction",
+    "SignatureError",
+    "UsageError",
+    "__version__",
+    "open_camera",
+    "open_model",
+]
 
 _HOMES = {
     "Classifier": "edge_runtime.inference.classifier",
+    "Frame": "edge_runtime.cameras.frame",
+    "FrameSource": "edge_runtime.cameras.frame",
+    "ModelFile": "edge_runtime.model.model_file",
     "Prediction": "edge_runtime.inference.postprocess",
     "open_camera": "edge_runtime.cameras.opening",
     "open_model": "edge_runtime.model.model_file",
@@ -27,6 +65,12 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'edge_runtime' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    value = getattr(importlib.import_module(_HOMES.get(name, "edge_runtime.errors")), name)
+    globals()[name] = value  # asked for once
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

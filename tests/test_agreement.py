@@ -13,7 +13,7 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import available_backends
 from edge_runtime.metrics import wilson_interval
-from edge_runtime.model.model_file import default_model
+from edge_runtime.store.shipped import default_model
 from train.datasets.cifar10_mini import read_mini
 
 pytestmark = pytest.mark.slow

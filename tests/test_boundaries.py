@@ -29,22 +29,23 @@ ARROWS = {
     "edge_runtime/metrics": "errors",
     "edge_runtime/system": GROUND,
     "edge_runtime/pixels": GROUND,
-    "edge_runtime/model": f"{GROUND} pixels system",
+    "edge_runtime/store": f"{GROUND} system",
+    "edge_runtime/model": f"{GROUND} pixels system store",
     "edge_runtime/inference": f"{GROUND} pixels model system",
     "edge_runtime/cameras": f"{GROUND} pixels model system cameras/sources cameras/capture",
-    "edge_runtime/cameras/sources": f"{GROUND} pixels model system cameras",
+    "edge_runtime/cameras/sources": f"{GROUND} pixels model system store cameras",
     "edge_runtime/cameras/capture": f"{GROUND} pixels model system cameras cameras/sources",
-    "edge_runtime/installed": f"{GROUND} pixels model system inference",
+    "edge_runtime/installed": f"{GROUND} pixels model system store inference",
     "edge_runtime/live": f"{GROUND} pixels model system inference cameras",
-    "edge_runtime/reports": f"{GROUND} pixels model system inference cameras cameras/sources installed live",
+    "edge_runtime/reports": f"{GROUND} pixels model system store inference cameras cameras/sources installed live",
     "edge_runtime/outputs": f"{GROUND} pixels system inference cameras live",
     "edge_runtime/outputs/mqtt": f"{GROUND} system live outputs",
     "edge_runtime/outputs/web": f"{GROUND} pixels system inference cameras live outputs",
-    "edge_runtime/cli": f"{GROUND} pixels model system inference cameras installed live reports outputs",
-    "edge_runtime/cli/run": f"{GROUND} pixels model system inference cameras installed live outputs outputs/mqtt outputs/web cli",
-    "edge_runtime/cli/store": f"{GROUND} model system installed cli",
+    "edge_runtime/cli": f"{GROUND} pixels model system store inference cameras installed live reports outputs",
+    "edge_runtime/cli/run": f"{GROUND} pixels model system store inference cameras installed live outputs outputs/mqtt outputs/web cli",
+    "edge_runtime/cli/store": f"{GROUND} model system store installed cli",
     "edge_runtime/__main__": "cli",
-    "edge_runtime/__init__": "version cameras inference model",
+    "edge_runtime/__init__": "errors version cameras inference model",
     # convert: run directory or .keras -> one verified file. Any folder may use the device's own code (`DEVICE`).
     "convert/__init__": "",
     "convert/config": "",
@@ -81,7 +82,7 @@ ARROWS = {
 # What the host packages may use of the device: all of it for convert, which measures through it; for train the doors to
 # pixels, the contract and the ground.
 DEVICE = {
-    "convert": f"{GROUND} model inference pixels system live reports installed",
+    "convert": f"{GROUND} model inference pixels system store live reports installed",
     "train": f"{GROUND} pixels system",
 }
 

@@ -1,4 +1,4 @@
-"""What ``--camera`` may say, read once into a value; also the one place that hides passwords in addresses."""
+"""What the name of a camera may say, read once into a value; also the one place that hides passwords in addresses."""
 
 from __future__ import annotations
 

@@ -12,16 +12,17 @@ from edge_runtime.system.secrets_file import read_password
 PASSWORD_VARIABLE = "EDGE_RUNTIME_CAMERA_PASSWORD"
 
 
-def with_password(camera: str, password_file: str | None) -> str:
-    """``camera`` with the password of ``password_file``, else of EDGE_RUNTIME_CAMERA_PASSWORD, behind its user's name.
+def with_password(camera: str, camera_password_file: str | None) -> str:
+    """``camera`` with the password of ``camera_password_file``, else of EDGE_RUNTIME_CAMERA_PASSWORD, behind
+    its user's name.
 
     Raises:
         ConfigurationError: there is no user that it could belong to, or a password already, or the file is unreadable.
         MissingInputError: there is no such file.
     """
-    password = read_password(password_file, "--camera-password-file", PASSWORD_VARIABLE)
+    password = read_password(camera_password_file, "camera_password_file", PASSWORD_VARIABLE)
     is_network = parse_camera(camera).kind in ("http", "rtsp")
-    if password is None or (not is_network and password_file is None):
+    if password is None or (not is_network and camera_password_file is None):
         return camera
     parts = urlsplit(camera)
     if not is_network or not parts.username or parts.password is not None:

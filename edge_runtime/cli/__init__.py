@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from edge_runtime.cli.flag_names import name_flags
 from edge_runtime.errors import EdgeRuntimeError, UsageError
 
 # In the order of the help; each is a module of this folder unless `MODULES` says where it is.
@@ -69,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(arguments)
     except EdgeRuntimeError as error:
-        print(f"edge-runtime: {error}", file=sys.stderr)
+        print(f"edge-runtime: {name_flags(error)}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # The reader of our results left (for example `| head`); point stdout elsewhere so that Python's last flush is

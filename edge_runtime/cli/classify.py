@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from edge_runtime.cli.flag_names import name_flags
 from edge_runtime.cli.flags import (
     add_classifier_flags,
     add_format_flag,
@@ -46,7 +47,7 @@ def main(arguments: list[str]) -> int:
             try:
                 prediction = classifier.classify(read_shrunk(name, spec))
             except EdgeRuntimeError as error:
-                print(f"edge-runtime: {error}", file=sys.stderr)
+                print(f"edge-runtime: {name_flags(error)}", file=sys.stderr)
                 exit_code = exit_code or error.exit_code
                 continue
             sink.result(Result(seq, wall_time_s(), (monotonic_s() - started_s) * 1e3, prediction, 0, name))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import select
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_runtime.cli.flag_names import name_flags
 from edge_runtime.cli.flags import add_camera_flags, add_format_flag, print_result, verb_parser
-from edge_runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from edge_runtime.live.collect import Kept
@@ -52,14 +51,12 @@ def main(arguments: list[str]) -> int:
     from edge_runtime.cameras.password import with_password
     from edge_runtime.live.collect import CollectConfig, Collector, collect
 
-    if not math.isfinite(flags.max_mb):
-        raise UsageError(f"--max-mb is {flags.max_mb:g}, expected a number above 0.")
     config = CollectConfig(
         folder=Path(flags.out),
         label=flags.label,
         every_s=None if flags.on_enter else flags.every,
-        max_pictures=flags.count,
-        max_bytes=round(flags.max_mb * 1e6),
+        max_images=flags.count,
+        max_mb=flags.max_mb,
         min_sharpness=flags.min_sharpness,
         min_change=flags.min_change,
     )
@@ -71,6 +68,7 @@ def main(arguments: list[str]) -> int:
         print(f"{source.name} -> {collector.folder}; {how}, Ctrl-C ends.", file=sys.stderr)
         teller = _Teller(flags.format)
         summary = collect(collector, source, teller, enter.is_pressed, lambda: stop() or enter.ended)
+    summary = dataclasses.replace(summary, reason=name_flags(summary.reason))
     print_result(
         flags.format,
         lambda: f"{summary.num_kept} kept, {summary.num_blurred} blurred, {summary.num_alike} alike; {summary.reason}",
@@ -89,7 +87,7 @@ class _Teller:
         if isinstance(told, str):
             kind = told.split(":")[0]
             if kind != self.last:
-                print(f"edge-runtime: left out, {told}", file=sys.stderr)
+                print(f"edge-runtime: left out, {name_flags(told)}", file=sys.stderr)
             self.last = kind
             return
         self.last = ""

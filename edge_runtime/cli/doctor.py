@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from edge_runtime.cli.flag_names import name_flags
 from edge_runtime.cli.flags import add_format_flag, add_model_flags, print_result, verb_parser
 
 
@@ -25,6 +26,7 @@ def main(arguments: list[str]) -> int:
 
     findings = examine(flags.model, flags.labels)
     for finding in findings:
+        finding = dataclasses.replace(finding, found=name_flags(finding.found))
         value = {"v": 1, "type": "finding", **dataclasses.asdict(finding)}
         print_result(flags.format, partial(finding_line, finding), partial(dict, value))
     return 1 if any(finding.level == "problem" for finding in findings) else 0

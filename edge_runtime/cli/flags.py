@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.errors import DataError, MissingInputError, UsageError
+from edge_runtime.errors import DataError, MissingInputError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -48,22 +48,11 @@ def verb_parser(verb: str, description: str, *examples: str) -> ArgumentParser:
 def add_model_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--model",
-        type=model_path,
-        metavar="FILE",
+        metavar="MODEL",
         help="a .tflite file, or the name of one of the package's own, see info --models (default: the installed one, "
         "else the package's default)",
     )
     parser.add_argument("--labels", metavar="FILE", help="one label a line, for models that carry none")
-
-
-def model_path(text: str) -> str:
-    """``text`` as it is when it looks like a path or is one, else the path of the shipped model of that name."""
-    path = Path(text)
-    if path.suffix or len(path.parts) != 1 or path.exists():
-        return text
-    from edge_runtime.model.model_file import shipped_models
-
-    return str(shipped_models().get(text, text))
 
 
 def add_classifier_flags(parser: ArgumentParser) -> None:
@@ -95,10 +84,9 @@ def add_format_flag(parser: ArgumentParser) -> None:
 
 
 def open_flagged_model(flags: Namespace) -> ModelFile:
-    from edge_runtime.installed.store import Store
     from edge_runtime.model.model_file import open_model
 
-    model = open_model(flags.model or Store().current_path(), Path(flags.labels) if flags.labels else None)
+    model = open_model(flags.model, flags.labels)
     for assumption in model.assumptions:
         print(f"edge-runtime: assumed: {assumption}", file=sys.stderr)
     return model
@@ -109,10 +97,11 @@ def open_flagged_classifier(flags: Namespace, model: ModelFile) -> Classifier:
 
     from edge_runtime.inference.classifier import Classifier
 
-    if not 1 <= flags.threads <= 64:
-        raise UsageError(f"--threads is {flags.threads}, expected 1 to 64.")
+    classifier = Classifier(
+        model, threads=flags.threads, backend=flags.backend, threshold=flags.threshold, top_k=flags.top_k
+    )
     cv2.setNumThreads(flags.threads)
-    return Classifier(model, threads=flags.threads, backend=flags.backend, threshold=flags.threshold, top_k=flags.top_k)
+    return classifier
 
 
 def read_picture(name: str) -> bytes:

@@ -20,8 +20,9 @@ def main(arguments: list[str]) -> int:
     flags = parser.parse_args(arguments)
 
     if flags.models:
-        from edge_runtime.model.model_file import open_model, shipped_models
+        from edge_runtime.model.model_file import open_model
         from edge_runtime.reports.shipped_models import list_object, list_text
+        from edge_runtime.store.shipped import shipped_models
 
         models = {name: open_model(path) for name, path in shipped_models().items()}
         print_result(flags.format, lambda: list_text(models), lambda: list_object(models))

@@ -5,6 +5,7 @@ Loading fails closed: everything that can be checked is checked once, here, and 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -18,7 +19,10 @@ from edge_runtime.inference.interpreter import Interpreter
 from edge_runtime.inference.postprocess import Prediction, predict, softmax
 from edge_runtime.inference.quantization import apply_pixel_table, pixel_table, real_table
 from edge_runtime.model.model_file import ModelFile, open_model
-from edge_runtime.pixels.preprocess import Image, can_be_written, preprocess
+from edge_runtime.pixels.preprocess import Image, can_be_written, preprocess, rgb_to_bgr
+from edge_runtime.pixels.shrink import read_shrunk
+
+CHANNELS = ("bgr", "rgb")
 
 
 class HasPixels(Protocol):
@@ -29,34 +33,49 @@ class HasPixels(Protocol):
 
 
 class Classifier:
-    """``Classifier(path).classify(frame)`` gives a `Prediction`; also a context manager. Not for two threads at once.
+    """``Classifier("model.tflite").classify(frame)`` gives a `Prediction`; also a context manager. Not for two threads
+    at once.
 
     ``contract`` is what the file says, ``model`` the verified file, ``interpreter`` what runs it.
     """
 
     def __init__(
         self,
-        model: str | Path | ModelFile,
+        model: str | Path | ModelFile | None = None,
+        *,
         threads: int = 1,
         backend: str = "auto",
-        labels: str | Path | None = None,
-        threshold: float | None = None,
         top_k: int = 3,
+        threshold: float | None = None,
+        labels: str | Path | None = None,
     ) -> None:
-        """Loads and checks ``model``; ``labels`` is for foreign files, ``threshold`` replaces the contract's.
+        """Loads and checks ``model``.
 
-        Raises: what `open_model` and `Interpreter` raise, and
-            ModelError: the contract and the interpreter's real tensors differ.
-            UsageError: ``threshold`` is no probability, ``top_k`` is below 1, or ``labels`` came with a ModelFile.
+        Args:
+            model: a path, the name of a shipped model such as "resnet8", an open `ModelFile`, or None for the installed
+                model, else the package's default.
+            threads: of the interpreter, 1 to 64. OpenCV's own are set by ``cv2.setNumThreads``.
+            backend: "litert", "tflite", or "auto" for the first of them that is installed.
+            top_k: how many classes a Prediction lists, at least 1.
+            threshold: a probability in [0, 1] below which the answer is "unknown"; None takes the model's own.
+            labels: a text file with one label a line, only for models of others that carry none.
+
+        Raises:
+            MissingInputError: there is no such model or label file.
+            ModelError: the file is damaged or contradicts itself, the interpreter refuses it, or its contract differs
+                from the interpreter's real tensors.
+            SignatureError: this device trusts a key and the file is not signed with it.
+            ConfigurationError: no interpreter is installed, or the installed model may not be read by this user.
+            UsageError: an argument is none of the above, or ``labels`` came with a ModelFile.
         """
         if isinstance(model, ModelFile) and labels is not None:
             raise UsageError(
                 f"The model is already open, so the labels {labels} cannot be used; give them to open_model."
             )
         if threshold is not None and not 0.0 <= threshold <= 1.0:
-            raise UsageError(f"The threshold is {threshold}, expected a probability in [0, 1].")
+            raise UsageError(f"`threshold` is {threshold}, expected a probability in [0, 1].")
         if top_k < 1:
-            raise UsageError(f"top_k is {top_k}, expected at least 1.")
+            raise UsageError(f"`top_k` is {top_k}, expected at least 1.")
         self.model = model if isinstance(model, ModelFile) else open_model(model, labels)
         self.contract: Contract = self.model.contract
         self.interpreter = Interpreter(self.model.flatbuffer, backend, threads)
@@ -71,22 +90,60 @@ class Classifier:
         self._real_table = real_table(self.contract.output_tensor)
         self._logits = self.contract.spec.output == "logits"
 
-    def classify(self, frame: Image | HasPixels) -> Prediction:
-        """The Prediction for a (h, w, 3) uint8 BGR frame of any size.
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the classes, in output order."""
+        return self._labels
+
+    def classify(self, frame: Image | HasPixels | str | Path, *, channels: str = "bgr") -> Prediction:
+        """The Prediction for one image: a (h, w, 3) uint8 array of any size, a camera's `Frame`, or the path of an
+        image file.
+
+        ``channels`` is the colour order of an array, "bgr" as OpenCV has it or "rgb"; frames and files know theirs. A
+        JPEG file is decoded no larger than the model needs.
+
+        Raises:
+            DataError: the array is something else, or the file is no image that OpenCV can decode.
+            MissingInputError: there is no such file.
+            UsageError: ``channels`` is neither "bgr" nor "rgb", "rgb" came with a frame or a file, or the classifier is
+                closed.
+            ModelError: the model's output is not a number.
+        """
+        if channels != "bgr" or isinstance(frame, (str, Path)):
+            frame = self._bgr_pixels(frame, channels)
+        return predict(self.probabilities(frame), self._labels, self.threshold, self.top_k)
+
+    def classify_many(
+        self, frames: Iterable[Image | HasPixels | str | Path], *, channels: str = "bgr"
+    ) -> list[Prediction]:
+        """The Prediction of each of ``frames``, in their order, as `classify` gives it; raises what that raises."""
+        return [self.classify(frame, channels=channels) for frame in frames]
+
+    def close(self) -> None:
+        """Gives the interpreter's memory back; allowed more than once. A closed classifier classifies nothing more."""
+        self.interpreter.close()
+
+    def _bgr_pixels(self, frame: Image | HasPixels | str | Path, channels: str) -> Image | HasPixels:
+        if channels not in CHANNELS:
+            raise UsageError(f"`channels` is {channels!r}, expected {' or '.join(map(repr, CHANNELS))}.")
+        if channels == "rgb" and (isinstance(frame, (str, Path)) or hasattr(frame, "pixels")):
+            raise UsageError("`channels` is 'rgb', which is for arrays; a frame or a file knows its own colour order.")
+        if isinstance(frame, (str, Path)):
+            return read_shrunk(frame, self._input_spec)
+        return rgb_to_bgr(frame) if channels == "rgb" else frame  # type: ignore[arg-type]
+
+    def probabilities(self, frame: Image | HasPixels) -> NDArray[np.float32]:
+        """(classes,) float32 probabilities in [0, 1], in output order, of a (h, w, 3) uint8 BGR array or a frame.
 
         Raises:
             DataError: the frame is something else.
         """
-        return predict(self.probabilities(frame), self._labels, self.threshold, self.top_k)
-
-    def probabilities(self, frame: Image | HasPixels) -> NDArray[np.float32]:
-        """(classes,) float32 probabilities in output order."""
         stored = self.raw_output(frame)
         real: NDArray[np.float32] = stored if self._real_table is None else self._real_table.take(stored.view(np.uint8))
         return softmax(real) if self._logits else real
 
     def raw_output(self, frame: Image | HasPixels) -> NDArray[Any]:
-        """(classes,) output in its stored dtype."""
+        """(classes,) output in its stored dtype, of the same; raises what `probabilities` raises."""
         if not self._fills_tensor:
             return self.interpreter.invoke(self.input_tensor(frame))
         pixels: Image = getattr(frame, "pixels", frame)  # type: ignore[arg-type]
@@ -94,7 +151,7 @@ class Classifier:
         return self.interpreter.run()
 
     def input_tensor(self, frame: Image | HasPixels) -> NDArray[Any]:
-        """(H, W, 3) input in its stored dtype, RGB."""
+        """(H, W, 3) input in its stored dtype, RGB, of the same; raises what `probabilities` raises."""
         pixels: Image = getattr(frame, "pixels", frame)  # type: ignore[arg-type]
         return apply_pixel_table(preprocess(pixels, self._input_spec), self._pixel_table)
 
@@ -104,7 +161,7 @@ class Classifier:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Nothing to release: the interpreter's memory goes with this object."""
+        self.close()
 
 
 def _expect_same(which: str, real: TensorSpec, promised: TensorSpec) -> None:

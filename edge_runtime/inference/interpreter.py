@@ -19,6 +19,7 @@ from edge_runtime.errors import ConfigurationError, DataError, ModelError, Usage
 # In order of preference; LiteRT is two to five times as fast on integer models.
 BACKENDS = ("litert", "tflite")
 KERNELS = ("default", "reference")
+MAX_THREADS = 64
 _PACKAGES = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}
 _INSTALL = {"litert": "edge-runtime[litert]", "tflite": "edge-runtime[tflite]"}
 _DEFAULT_KERNELS = {"litert": "litert-xnnpack", "tflite": "tflite-builtin"}
@@ -43,7 +44,7 @@ def available_backends() -> tuple[str, ...]:
 
 def _choose(backend: str) -> tuple[str, Any, str]:
     if backend not in ("auto", *BACKENDS):
-        raise UsageError(f"The backend is {backend!r}, expected auto, {' or '.join(BACKENDS)}.")
+        raise UsageError(f"`backend` is {backend!r}, expected auto, {' or '.join(BACKENDS)}.")
     reasons: list[str] = []
     for name in BACKENDS if backend == "auto" else (backend,):
         found = _load(name)
@@ -80,10 +81,10 @@ class Interpreter:
             UsageError: ``backend``, ``threads`` or ``kernels`` is none of the allowed values.
             ConfigurationError: the wanted interpreter is not installed.
         """
-        if threads < 1:
-            raise UsageError(f"There are {threads} threads, expected at least 1.")
+        if not 1 <= threads <= MAX_THREADS:
+            raise UsageError(f"`threads` is {threads}, expected 1 to {MAX_THREADS}.")
         if kernels not in KERNELS:
-            raise UsageError(f"The kernels are {kernels!r}, expected {' or '.join(KERNELS)}.")
+            raise UsageError(f"`kernels` is {kernels!r}, expected {' or '.join(KERNELS)}.")
         self.backend, module, self.version = _choose(backend)
         self.kernels = _DEFAULT_KERNELS[self.backend] if kernels == "default" else kernels
         resolvers = module.OpResolverType
@@ -135,10 +136,19 @@ class Interpreter:
         output: NDArray[Any] = self._output_view()[0].copy()
         return output
 
+    def close(self) -> None:
+        """Gives the memory back; every later `invoke` and `input_view` raises UsageError."""
+        self._native = None
+        self._input_view = self._output_view = _refuse_closed
+
     def tensor(self, index: int) -> NDArray[Any]:
         """A copy of tensor ``index`` of the flatbuffer after the last `invoke`; needs ``keep_tensors``."""
         values: NDArray[Any] = self._native.get_tensor(index)
         return values
+
+
+def _refuse_closed() -> NDArray[Any]:
+    raise UsageError("The classifier is closed, expected an open one; make another.")
 
 
 def _spec(details: dict[str, Any]) -> TensorSpec:

@@ -18,7 +18,7 @@ from edge_runtime.errors import MissingInputError, ModelError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.installed.health_check import Trial
 from edge_runtime.installed.rollback import BRIEF_WAIT_S, Succession, Successor
-from edge_runtime.installed.store import SHIPPED, Store
+from edge_runtime.store.store import SHIPPED, Store
 from edge_runtime.system.clock import monotonic_s
 
 CHECK_EVERY_S = 0.1

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
 from edge_runtime.installed.probe import Probe, probe
-from edge_runtime.installed.store import Store
 from edge_runtime.model.model_file import MAX_MODEL_BYTES, read_model
 from edge_runtime.model.signatures import require_trusted, split_signature, trusted_keys
+from edge_runtime.store.store import Store
 from edge_runtime.system.redact import redact
 
 FETCH_TIMEOUT_S = 30.0

@@ -93,7 +93,7 @@ def expect_fast(found: Probe, max_latency_ms: float | None) -> None:
         against = "" if found.current_ms is None else f"; the model in use takes {found.current_ms:.2f} ms"
         raise ModelError(
             f"The model takes {found.latency_ms:.2f} ms a frame, expected at most {limit:.2f}{against}. If that "
-            "is meant: install --max-latency-ms N."
+            "is meant, set `max_latency_ms`."
         )
 
 

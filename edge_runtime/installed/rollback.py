@@ -18,8 +18,8 @@ import numpy as np
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.installed.health_check import PROBATION_S
-from edge_runtime.installed.store import LOCK_WAIT_S, SHIPPED, Store, StoreState
 from edge_runtime.model.signatures import split_signature, trusted_keys
+from edge_runtime.store.store import LOCK_WAIT_S, SHIPPED, Store, StoreState
 from edge_runtime.system.clock import monotonic_s
 
 MAX_FAILED_STARTS = 3

@@ -31,17 +31,18 @@ NUM_REMEMBERED = 200
 
 @dataclass(frozen=True)
 class CollectConfig:
-    """``every_s`` seconds between two pictures of a live camera, None: when asked. ``max_pictures`` None means no end.
+    """``every_s`` seconds between two pictures of a live camera, None: when asked. ``max_images`` None means no end.
 
-    ``max_bytes`` caps what the class's folder holds. ``min_sharpness`` is the variance of the Laplacian at 320 pixels'
-    length, ``min_change`` the mean difference of 16x16 grey thumbnails (0..255) from every picture kept lately.
+    ``max_mb`` caps what the class's folder holds, in 10^6 bytes. ``min_sharpness`` is the variance of the Laplacian
+    at 320 pixels' length, ``min_change`` the mean difference of 16x16 grey thumbnails (0..255) from
+    every image kept lately.
     """
 
     folder: Path
     label: str
     every_s: float | None = 1.0
-    max_pictures: int | None = None
-    max_bytes: int = 500_000_000
+    max_images: int | None = None
+    max_mb: float = 500.0
     min_sharpness: float = 20.0
     min_change: float = 4.0
     give_up_s: float = 30.0
@@ -50,18 +51,18 @@ class CollectConfig:
         plain = self.label.strip() == self.label and self.label.isprintable() and not self.label.startswith(".")
         if not self.label or not plain or "/" in self.label or "\\" in self.label:
             raise UsageError(
-                f"--label is {self.label!r}, expected a name that can be a directory's: no slashes, no dot in front, "
+                f"`label` is {self.label!r}, expected a name that can be a directory's: no slashes, no dot in front, "
                 "no blanks at its ends."
             )
         if self.every_s is not None and not 0 <= self.every_s < math.inf:
-            raise UsageError(f"--every is {self.every_s:g}, expected seconds of at least 0.")
-        if self.max_pictures is not None and self.max_pictures < 1:
-            raise UsageError(f"--count is {self.max_pictures}, expected at least 1.")
-        for flag, value in (("--min-sharpness", self.min_sharpness), ("--min-change", self.min_change)):
+            raise UsageError(f"`every_s` is {self.every_s:g}, expected seconds of at least 0.")
+        if self.max_images is not None and self.max_images < 1:
+            raise UsageError(f"`max_images` is {self.max_images}, expected at least 1.")
+        for name, value in (("min_sharpness", self.min_sharpness), ("min_change", self.min_change)):
             if not math.isfinite(value):
-                raise UsageError(f"{flag} is {value:g}, expected a number such as 4.")
-        if self.max_bytes < 1:
-            raise UsageError(f"--max-mb is {self.max_bytes / 1e6:g}, expected above 0.")
+                raise UsageError(f"`{name}` is {value:g}, expected a number such as 4.")
+        if not 0 < self.max_mb < math.inf:
+            raise UsageError(f"`max_mb` is {self.max_mb:g}, expected a number above 0.")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Collector:
             sizes = [entry.stat().st_size for entry in os.scandir(self.folder) if entry.is_file()]
         except OSError as error:
             raise ConfigurationError(
-                f"Pictures cannot be saved in {self.folder} ({error.strerror}); choose a writable --out."
+                f"Pictures cannot be saved in {self.folder} ({error.strerror}); choose a writable `folder`."
             ) from error
         self._num_bytes = sum(sizes)
         self._number = 0
@@ -110,7 +111,7 @@ class Collector:
     @property
     def full(self) -> bool:
         """Whether the folder has reached its limit."""
-        return self._num_bytes >= self.config.max_bytes
+        return self._num_bytes >= self.config.max_mb * 1e6
 
     def offer(self, pixels: Image) -> Kept | None:
         """Writes the (h, w, 3) uint8 BGR frame, or says in ``refusal`` why not.
@@ -123,14 +124,14 @@ class Collector:
             self.num_blurred += 1
             self.refusal = (
                 f"blurred, or nothing to see: sharpness {sharp:.0f}, expected {self.config.min_sharpness:g} "
-                "(--min-sharpness)"
+                "(`min_sharpness`)"
             )
             return None
         change = min((float(np.abs(thumbnail - known).mean()) for known in self._thumbnails), default=np.inf)
         if change < self.config.min_change:
             self.num_alike += 1
             self.refusal = (
-                f"like one that was kept: change {change:.1f}, expected {self.config.min_change:g} (--min-change); "
+                f"like one that was kept: change {change:.1f}, expected {self.config.min_change:g} (`min_change`); "
                 "move it"
             )
             return None
@@ -156,7 +157,7 @@ class Collector:
                 break
         except OSError as error:
             raise ConfigurationError(
-                f"Pictures cannot be saved in {self.folder} ({error.strerror}); free space, or choose another --out."
+                f"Pictures cannot be saved in {self.folder} ({error.strerror}); free space, or choose another `folder`."
             ) from error
         finally:
             temporary.unlink(missing_ok=True)
@@ -183,11 +184,11 @@ def collect(
     last_s, seen_s = -np.inf, clock()
     reason = "stopped"
     while not should_stop():
-        if config.max_pictures is not None and collector.num_kept >= config.max_pictures:
-            reason = f"{config.max_pictures} pictures are kept"
+        if config.max_images is not None and collector.num_kept >= config.max_images:
+            reason = f"{config.max_images} pictures are kept"
             break
         if collector.full:
-            reason = f"{collector.folder} holds {config.max_bytes / 1e6:g} MB, its limit (--max-mb)"
+            reason = f"{collector.folder} holds {config.max_mb:g} MB, its limit (`max_mb`)"
             break
         frame = source.read(POLL_S)
         now_s = clock()

@@ -39,11 +39,11 @@ class LoopConfig:
 
     def __post_init__(self) -> None:
         if not self.max_age_ms > 0:
-            raise UsageError(f"--max-age-ms is {self.max_age_ms:g}, expected a number of milliseconds above 0.")
+            raise UsageError(f"`max_age_ms` is {self.max_age_ms:g}, expected a number of milliseconds above 0.")
         if self.max_frames is not None and self.max_frames < 1:
-            raise UsageError(f"--frames is {self.max_frames}, expected at least 1.")
+            raise UsageError(f"`max_frames` is {self.max_frames}, expected at least 1.")
         if not self.give_up_s > 0:
-            raise UsageError(f"--give-up-s is {self.give_up_s:g}, expected seconds above 0, or inf for never.")
+            raise UsageError(f"`give_up_s` is {self.give_up_s:g}, expected seconds above 0, or inf for never.")
 
 
 class Loop:

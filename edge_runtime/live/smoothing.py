@@ -18,7 +18,7 @@ class Hold:
     def __post_init__(self) -> None:
         if not 1 <= self.votes <= self.window <= 1000:
             raise UsageError(
-                f"--hold is {self.votes}/{self.window}, expected K/N with 1 <= K <= N <= 1000, such as 3/5."
+                f"`hold` is {self.votes}/{self.window}, expected K/N with 1 <= K <= N <= 1000, such as 3/5."
             )
 
 
@@ -26,7 +26,7 @@ def parse_hold(text: str) -> Hold:
     """The `Hold` that ``K/N`` says; UsageError when it is something else."""
     votes, separator, window = text.partition("/")
     if not separator or not votes.strip().isdecimal() or not window.strip().isdecimal():
-        raise UsageError(f"--hold is {text!r}, expected K/N such as 3/5: K equal labels among the last N frames.")
+        raise UsageError(f"`hold` is {text!r}, expected K/N such as 3/5: K equal labels among the last N frames.")
     return Hold(int(votes), int(window))
 
 

@@ -35,7 +35,7 @@ def assume_contract(content: bytes, name: str, label_text: str | None) -> tuple[
         raise ModelError(
             f"{name} has neither a contract nor TFLite Metadata with labels, so its "
             f"{description.output_tensor.shape[1]} outputs have no names. "
-            "Give a text file with one label a line: --labels FILE."
+            "Give a text file with one label a line as `labels`."
         )
     assumptions = ["It has no contract of ours: its accuracy was not measured and no golden frames can be replayed."]
     labels = _labels(text, description.output_tensor.shape[1], name, assumptions)

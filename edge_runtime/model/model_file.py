@@ -16,12 +16,11 @@ from edge_runtime.errors import MissingInputError, ModelError, UsageError
 from edge_runtime.model.appended_zip import split_zip, write_zip
 from edge_runtime.model.goldens import Goldens, goldens_from_npz, goldens_to_npz
 from edge_runtime.model.signatures import Signature, require_trusted, split_signature
-
-__all__ = ["Goldens", "ModelFile", "default_model", "open_model", "read_model", "shipped_models", "write_model"]
+from edge_runtime.store.naming import find_model
+from edge_runtime.store.shipped import is_shipped
 
 MAX_MODEL_BYTES = 512 * 1024 * 1024
 MODEL, LABELS, GOLDENS, CONTRACT = "model", "labels.txt", "golden.npz", "contract.json"
-_DEFAULT_MODEL = Path(__file__).parents[1] / "models" / "default.tflite"
 
 
 @dataclass(frozen=True)
@@ -46,27 +45,11 @@ class ModelFile:
         return None if self.golden_npz is None else goldens_from_npz(self.golden_npz, self.contract)
 
 
-def default_model() -> Path:
-    """The path of the small model that comes with this package.
+def open_model(model: str | Path | None = None, labels: str | Path | None = None) -> ModelFile:
+    """The verified model file that ``model`` names: a path, a shipped model such as "resnet8", or None for the
+    installed one, else the package's default.
 
-    Raises:
-        MissingInputError: the installation lacks it.
-    """
-    if not _DEFAULT_MODEL.is_file():
-        raise MissingInputError(
-            f"There is no {_DEFAULT_MODEL}: the installation is incomplete. Name a model: --model FILE."
-        )
-    return _DEFAULT_MODEL
-
-
-def shipped_models() -> dict[str, Path]:
-    """The paths of all models that come with this package by name, the default one first."""
-    paths = sorted(_DEFAULT_MODEL.parent.glob("*.tflite"), key=lambda path: (path != _DEFAULT_MODEL, path.name))
-    return {path.stem: path for path in paths}
-
-
-def open_model(path: str | Path, labels: str | Path | None = None) -> ModelFile:
-    """The verified model at ``path``; ``labels``, a text file with one label a line, is for models without a contract.
+    ``labels``, a text file with one label a line, is for models without a contract.
 
     Raises:
         MissingInputError: there is no such model or label file.
@@ -74,8 +57,9 @@ def open_model(path: str | Path, labels: str | Path | None = None) -> ModelFile:
         UsageError: ``labels`` was given for a model that has a contract.
         SignatureError: a key is trusted on this device and the file is not signed with it; the models that come with
             this package are as trusted as the package.
+        ConfigurationError: ``model`` is None and this user may not read what is installed.
     """
-    path = Path(path)
+    path = find_model(model)
     label_text = None
     if labels is not None:
         try:
@@ -85,9 +69,9 @@ def open_model(path: str | Path, labels: str | Path | None = None) -> ModelFile:
                 f"The label file {labels} is not UTF-8 text ({error}); expected one label a line."
             ) from error
     content = _read(path, "model")
-    verified = require_trusted(content, path.name) if path.parent != _DEFAULT_MODEL.parent else None
-    model = read_model(content, path.name, label_text, path)
-    return dataclasses.replace(model, is_trusted=verified is not None)
+    verified = require_trusted(content, path.name) if not is_shipped(path) else None
+    opened = read_model(content, path.name, label_text, path)
+    return dataclasses.replace(opened, is_trusted=verified is not None)
 
 
 def read_model(content: bytes, name: str, label_text: str | None = None, path: Path | None = None) -> ModelFile:
@@ -98,7 +82,7 @@ def read_model(content: bytes, name: str, label_text: str | None = None, path: P
     content, signature = split_signature(content, name)
     if CONTRACT.encode() in content or GOLDENS.encode() in content:
         if label_text is not None:
-            raise UsageError(f"{name} carries its own labels in its contract; leave out --labels.")
+            raise UsageError(f"{name} carries its own labels in its contract; leave out `labels`.")
         return dataclasses.replace(_read_ours(content, name, path), signature=signature)
     from edge_runtime.model.foreign_model import assume_contract
 

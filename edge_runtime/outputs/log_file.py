@@ -78,19 +78,19 @@ class LogFileSink:
 
     Raises:
         OutputError: the file cannot be written, and it is not patient.
-        UsageError: ``limit_mb`` is below 0.1 or not finite.
+        UsageError: ``log_limit_mb`` is below 0.1 or not finite.
     """
 
-    def __init__(self, path: Path, limit_mb: float = 20.0, *, patient: bool = False) -> None:
-        if not 0.1 <= limit_mb < math.inf:
-            raise UsageError(f"--log-limit-mb is {limit_mb:g}, expected a number of at least 0.1.")
-        self._file, self._path, self._trouble = RotatingFile(path, int(limit_mb * 1e6)), path, OutputTrouble("log")
+    def __init__(self, path: Path, log_limit_mb: float = 20.0, *, patient: bool = False) -> None:
+        if not 0.1 <= log_limit_mb < math.inf:
+            raise UsageError(f"`log_limit_mb` is {log_limit_mb:g}, expected a number of at least 0.1.")
+        self._file, self._path, self._trouble = RotatingFile(path, int(log_limit_mb * 1e6)), path, OutputTrouble("log")
         try:
             self._file.open()
         except OSError as error:
             if not patient:
                 raise OutputError(
-                    f"The log file {path} cannot be written ({error.strerror}); choose another with --log-file."
+                    f"The log file {path} cannot be written ({error.strerror}); choose another `log_file`."
                 ) from error
             self._failed(error)
         self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue(QUEUE_LENGTH)

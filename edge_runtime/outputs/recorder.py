@@ -42,12 +42,12 @@ class RecorderConfig:
 
     folder: Path
     reasons: tuple[str, ...]
-    limit_mb: float = 500.0
+    save_limit_mb: float = 500.0
     keep_free_bytes: int = KEEP_FREE_BYTES
 
     def __post_init__(self) -> None:
-        if not 1 <= self.limit_mb < math.inf:
-            raise UsageError(f"--save-limit-mb is {self.limit_mb:g}, expected a number of at least 1.")
+        if not 1 <= self.save_limit_mb < math.inf:
+            raise UsageError(f"`save_limit_mb` is {self.save_limit_mb:g}, expected a number of at least 1.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +148,7 @@ class Recorder:
                 self._trouble.worked(f"pictures are saved in {self._config.folder} again")
 
     def _open(self) -> PictureFolder:
-        return PictureFolder(self._config.folder, int(self._config.limit_mb * 1e6), self._config.keep_free_bytes)
+        return PictureFolder(self._config.folder, int(self._config.save_limit_mb * 1e6), self._config.keep_free_bytes)
 
     def _save(self, record: _Record) -> None:
         result = record.result

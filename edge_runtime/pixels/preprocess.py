@@ -53,9 +53,20 @@ def can_be_written(out: Image) -> bool:
 
 def check_frame(frame: Image) -> None:
     """Raises DataError unless ``frame`` is (h, w, 3) uint8 and not empty."""
-    shape, dtype = getattr(frame, "shape", None), getattr(frame, "dtype", type(frame).__name__)
-    if shape is None or len(shape) != 3 or shape[2] != 3 or 0 in shape or dtype != np.uint8:
+    shape, dtype = getattr(frame, "shape", None), getattr(frame, "dtype", None)
+    if shape is None or dtype is None:
+        raise DataError(
+            f"The frame is a {type(frame).__name__}, expected an array of (h, w, 3) uint8 in BGR order. A PIL image "
+            "becomes one by numpy.asarray(image.convert('RGB')), with channels='rgb'."
+        )
+    if len(shape) != 3 or shape[2] != 3 or 0 in shape or dtype != np.uint8:
         raise DataError(f"The frame is {shape} {dtype}, expected (h, w, 3) uint8 in BGR order.")
+
+
+def rgb_to_bgr(frame: Image) -> Image:
+    """A new (h, w, 3) uint8 BGR array of an RGB one; raises what `check_frame` raises."""
+    check_frame(frame)
+    return cast(Image, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
 
 def crop_box(frame_height: int, frame_width: int, spec: InputSpec) -> tuple[int, int, int, int]:

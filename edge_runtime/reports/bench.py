@@ -39,9 +39,9 @@ class BenchConfig:
 
     def __post_init__(self) -> None:
         if not self.threads or any(not 1 <= count <= 64 for count in self.threads):
-            raise UsageError(f"--threads is {self.threads}, expected numbers from 1 to 64 such as 1,2,4.")
+            raise UsageError(f"`threads` is {self.threads}, expected numbers from 1 to 64 such as 1,2,4.")
         if self.runs < 1:
-            raise UsageError(f"--runs is {self.runs}, expected at least 1.")
+            raise UsageError(f"`runs` is {self.runs}, expected at least 1.")
 
 
 @dataclass(frozen=True)

@@ -80,12 +80,10 @@ def _interpreters() -> list[Finding]:
 def _model(model: str | None, labels: str | None) -> list[Finding]:
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.inference.selftest import selftest
-    from edge_runtime.installed.store import Store
 
     try:
-        path = Path(model) if model else Store().current_path()
-        with Classifier(path, labels=Path(labels) if labels else None) as classifier:
-            found = f"{path} with {classifier.interpreter.kernels} {classifier.interpreter.version}"
+        with Classifier(model, labels=labels) as classifier:
+            found = f"{classifier.model.path} with {classifier.interpreter.kernels} {classifier.interpreter.version}"
             if classifier.model.goldens is None:
                 return [Finding("note", "model", found, "the file has no golden frames, so no self-test is possible")]
             report = selftest(classifier)

@@ -10,7 +10,7 @@ from edge_runtime.model.model_file import ModelFile
 
 
 def list_object(models: Mapping[str, ModelFile]) -> dict[str, Any]:
-    """The ``models``, by the name that --model takes, as a JSON object."""
+    """The ``models``, by name, as a JSON object."""
     return {
         "v": 1,
         "type": "models",

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
-from edge_runtime.installed.store_lock import only_change_in
+from edge_runtime.store.lock import only_change_in
+from edge_runtime.store.shipped import default_model
 from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
 
 VERSION = 1
@@ -76,7 +77,7 @@ def default_store() -> Path:
     except PermissionError as error:  # systemd keeps the state of a service with DynamicUser where only root may go
         raise ConfigurationError(
             f"The installed models in {SYSTEM_STORE} belong to the service, and this user may not read them "
-            f"({error.strerror}). Use sudo; or name a file with --model, or your own store with EDGE_RUNTIME_STORE."
+            f"({error.strerror}). Use sudo; or name a file with `model`, or your own store with EDGE_RUNTIME_STORE."
         ) from error
     return Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "edge-runtime"
 
@@ -105,8 +106,6 @@ class Store:
     def path_of(self, model: str) -> Path:
         """The file of a model in `StoreState.history`."""
         if model == SHIPPED:
-            from edge_runtime.model.model_file import default_model
-
             return default_model()
         return self.folder / "models" / f"{model}.tflite"
 
@@ -142,7 +141,7 @@ class Store:
         if model in state.refused and not again:
             raise ModelError(
                 f"The model {model[:12]} was tried before and refused: {state.refused[model]} Convert a better one, or "
-                "install --again."
+                "install it with `again`."
             )
         if version < state.floor and model not in state.history:
             raise SignatureError(

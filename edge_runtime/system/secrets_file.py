@@ -8,8 +8,8 @@ from pathlib import Path
 from edge_runtime.errors import ConfigurationError, MissingInputError
 
 
-def read_password(path: str | None, flag: str, variable: str) -> str | None:
-    """The one line of ``path``, which ``flag`` named, else the value of ``variable``; None when there is neither.
+def read_password(path: str | None, argument: str, variable: str) -> str | None:
+    """The one line of ``path``, which ``argument`` named, else the value of ``variable``; None when there is neither.
 
     Raises:
         MissingInputError: there is no such file.
@@ -20,6 +20,6 @@ def read_password(path: str | None, flag: str, variable: str) -> str | None:
     try:
         return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
     except FileNotFoundError as error:
-        raise MissingInputError(f"There is no password file {path}; check {flag}.") from error
+        raise MissingInputError(f"There is no password file {path}; check `{argument}`.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"The password file {path} cannot be read ({error}); expected one line.") from error

@@ -95,14 +95,14 @@ class ServiceConfig:
     def __post_init__(self) -> None:
         path = self.program[0]
         if not path.startswith("/"):
-            raise ConfigurationError(f"The program is {path}, expected an absolute path, as systemd wants it.")
+            raise ConfigurationError(f"`program` is {path}, expected an absolute path, as systemd wants it.")
         if path.startswith(("/home/", "/root/")):
             raise ConfigurationError(
                 f"The program {path} is in a home folder, which the service may not read. Install edge-runtime in "
-                "/opt/edge-runtime instead (python3 -m venv /opt/edge-runtime), or name another with --program."
+                "/opt/edge-runtime instead (python3 -m venv /opt/edge-runtime), or name another as `program`."
             )
         if self.memory_mb < 150:
-            raise ConfigurationError(f"The memory limit is {self.memory_mb} MB, expected at least 150.")
+            raise ConfigurationError(f"`memory_mb` is {self.memory_mb}, expected at least 150.")
 
 
 def unit_text(config: ServiceConfig) -> str:

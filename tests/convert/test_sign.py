@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from convert.sign import main
-from edge_runtime.model.model_file import default_model, open_model
+from edge_runtime.model.model_file import open_model
 from edge_runtime.model.signatures import read_public_key, split_signature, verify
+from edge_runtime.store.shipped import default_model
 
 pytest.importorskip("cryptography", reason="needs the extra [sign]")
 

@@ -32,11 +32,12 @@ class DemoCamera(FrameSource):
     live = True
 
     def __init__(self) -> None:
-        from edge_runtime.model.model_file import default_model, open_model
+        from edge_runtime.model.model_file import open_model
+        from edge_runtime.store.shipped import default_model
 
         goldens = open_model(default_model()).goldens
         if goldens is None:
-            raise CameraError("The default model carries no pictures to show; use --camera synthetic.")
+            raise CameraError("The default model carries no pictures to show; use the camera synthetic.")
         size_wh = round(WIDTH * (1 + 2 * BORDER)), round(HEIGHT * (1 + 2 * BORDER))
         self._pictures = [cv2.resize(picture, size_wh, interpolation=cv2.INTER_CUBIC) for picture in goldens.pictures]
         self.name = f"demo of {len(self._pictures)} pictures"

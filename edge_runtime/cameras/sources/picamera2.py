@@ -35,7 +35,7 @@ class Picamera2Camera(FrameSource):
         except ImportError as error:
             raise CameraError(
                 f"Picamera2 cannot be imported ({error}); expected Debian's python3-picamera2 in an environment that "
-                "was made with --system-site-packages. Use --camera csi, which needs neither."
+                "was made with --system-site-packages. Use the camera csi, which needs neither."
             ) from error
         try:
             self._camera = library.Picamera2()

@@ -94,5 +94,5 @@ def main(arguments: list[str]) -> int:
         loop = Loop(
             used.classifier, source, outputs.sink, config, between_frames=between_frames, observer=outputs.observer
         )
-        loop.run(lambda: stop() or outputs.closed_by_viewer())
+        loop.run(stop)
     return 0

@@ -11,8 +11,8 @@ from edge_runtime.cli.flags import open_flagged_classifier, open_flagged_model
 from edge_runtime.errors import EdgeRuntimeError, MissingInputError, ModelError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.installed.candidate import Probation
-from edge_runtime.installed.store import Store
 from edge_runtime.model.model_file import ModelFile, open_model
+from edge_runtime.store.store import Store
 from edge_runtime.system.watchdog import Watchdog
 
 

@@ -29,10 +29,6 @@ class Outputs:
 
     sink: Sink
     observer: Observer | None = None
-    windows: tuple[Any, ...] = ()
-
-    def closed_by_viewer(self) -> bool:
-        return any(window.closed for window in self.windows)
 
 
 def add_output_flags(parser: ArgumentParser) -> None:
@@ -50,7 +46,7 @@ def add_output_flags(parser: ArgumentParser) -> None:
     mqtt.add_argument("--mqtt", metavar="URL", help="publish to mqtts://[USER@]HOST[:PORT][/PREFIX]")
     mqtt.add_argument("--mqtt-password-file", metavar="FILE", help="or the variable EDGE_RUNTIME_MQTT_PASSWORD")
     mqtt.add_argument("--mqtt-ca", metavar="FILE", help="the authority of the broker's certificate (default: system's)")
-    files = parser.add_argument_group("files and window")
+    files = parser.add_argument_group("files")
     files.add_argument("--save-uncertain", metavar="DIR", help="save frames that the model is unsure of")
     files.add_argument("--save-changes", metavar="DIR", help="save the frame at each change of the label")
     files.add_argument(
@@ -60,12 +56,11 @@ def add_output_flags(parser: ArgumentParser) -> None:
     files.add_argument(
         "--log-limit-mb", type=float, default=20.0, metavar="MB", help="both log files together (default 20)"
     )
-    files.add_argument("--window", action="store_true", help="show the picture in a window")
 
 
 def smallest_picture(flags: Namespace, spec: InputSpec) -> InputSpec | None:
     """Down to which size a camera may shrink its pictures while decoding; None when whole frames are wanted."""
-    if flags.save_uncertain or flags.save_changes or flags.window:
+    if flags.save_uncertain or flags.save_changes:
         return None
     if flags.web is not None:
         return replace(spec, height=max(spec.height, PAGE_HEIGHT), width=max(spec.width, PAGE_WIDTH))
@@ -90,13 +85,7 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
     sinks: list[Sink] = [printed]
     observers: list[Observer] = []
     talkers: list[Any] = [printer]
-    windows: list[Any] = []
     with contextlib.ExitStack() as stack:
-        if flags.window:
-            from edge_runtime.outputs.window import Window, check_window
-
-            check_window()
-            windows.append(stack.enter_context(contextlib.closing(Window())))
         for config in _recorders(flags):
             from edge_runtime.outputs.recorder import Recorder
 
@@ -127,14 +116,13 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
                 page = stack.enter_context(live_page(page_config, live, lambda: watch.state))
                 observers.extend(page.observers)
                 print(f"live page: {page.url}", file=sys.stderr, flush=True)
-        observers.extend(windows)
         if len(sinks) == 1 and not observers and len(talkers) == 1:
             yield Outputs(printed)
             return
         from edge_runtime.outputs.fan_out import FanOut
 
         every = FanOut(sinks, observers, talkers)
-        yield Outputs(every, every, tuple(windows))
+        yield Outputs(every, every)
 
 
 def signature_words(model: ModelFile) -> str:

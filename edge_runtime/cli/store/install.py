@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     import dataclasses
 
     from edge_runtime.installed.install import InstallConfig, Installed, install
-    from edge_runtime.installed.store import Store
+    from edge_runtime.store.store import Store
 
     config = InstallConfig(flags.backend, flags.max_latency_ms, flags.again)
     installed: Installed = install(flags.source, Store(flags.store), config)

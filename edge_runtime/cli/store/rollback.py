@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
     add_format_flag(parser)
     flags = parser.parse_args(arguments)
 
-    from edge_runtime.installed.store import Store
+    from edge_runtime.store.store import Store
 
     state = Store(flags.store).rollback(flags.refuse)
     print_result(

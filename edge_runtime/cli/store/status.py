@@ -21,8 +21,8 @@ def main(arguments: list[str]) -> int:
     import dataclasses
     from functools import partial
 
-    from edge_runtime.installed.store import Store
     from edge_runtime.model.model_file import open_model
+    from edge_runtime.store.store import Store
 
     store = Store(flags.store)
     state = store.state()

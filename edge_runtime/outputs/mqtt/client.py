@@ -35,7 +35,7 @@ try:
     from paho.mqtt.client import Client
     from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 except ImportError as missing:
-    raise ConfigurationError(f"--mqtt needs paho-mqtt ({missing}): pip install 'edge-runtime[mqtt]'.") from missing
+    raise ConfigurationError(f"MQTT needs paho-mqtt ({missing}): pip install 'edge-runtime[mqtt]'.") from missing
 
 POLL_S = 0.1
 CONNECT_S = 3.0
@@ -82,8 +82,8 @@ class MqttOutput:
                 client.connect(self._config.host, self._config.port, KEEPALIVE_S)
             except ssl.SSLCertVerificationError as error:
                 self._trouble.failed(
-                    f"the certificate of {self._config.shown} is not accepted ({error.verify_message}); name its "
-                    "authority with --mqtt-ca and use the host name that it was made for"
+                    f"the certificate of {self._config.shown} is not accepted ({error.verify_message}); "
+                    "give the file of its authority, and use the host name that it was made for"
                 )
             except (OSError, ValueError) as error:
                 self._trouble.failed(

@@ -1,4 +1,4 @@
-"""Where ``--mqtt`` publishes, read once into a value; standard library only."""
+"""Which broker an address such as mqtts://pi@broker.lan means, read once into a value; standard library only."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class MqttConfig:
         return f"{self.prefix}/{name}"
 
 
-def mqtt_config(address: str, password_file: str | None = None, ca_file: str | None = None) -> MqttConfig:
-    """The configuration that ``--mqtt`` and its companions describe; the password comes from the file, else from
-    EDGE_RUNTIME_MQTT_PASSWORD.
+def mqtt_config(mqtt: str, mqtt_password_file: str | None = None, mqtt_ca: str | None = None) -> MqttConfig:
+    """The broker at the address ``mqtt``; ``mqtt_ca`` is the file of its authority, and the password comes from the
+    file, else from EDGE_RUNTIME_MQTT_PASSWORD.
 
     Raises:
         UsageError: the address is malformed.
@@ -54,32 +54,32 @@ def mqtt_config(address: str, password_file: str | None = None, ca_file: str | N
         ConfigurationError: settings that cannot work together, or a password where others can read it.
     """
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(mqtt)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"--mqtt has a port that is no number from 0 to 65535, expected {FORMS}.") from error
+        raise UsageError(f"`mqtt` has a port that is no number from 0 to 65535, expected {FORMS}.") from error
     if parts.password is not None:
         raise ConfigurationError(
-            "The password stands in the --mqtt address, where every process list shows it; put it into a file for "
-            f"--mqtt-password-file, or into {PASSWORD_VARIABLE}."
+            "The password stands in `mqtt`, where every process list shows it; put it into a file for "
+            f"`mqtt_password_file`, or into {PASSWORD_VARIABLE}."
         )
     if parts.scheme not in PORTS or not parts.hostname or parts.query or parts.fragment:
-        raise UsageError(f"--mqtt is {address!r}, expected {FORMS}.")
+        raise UsageError(f"`mqtt` is {mqtt!r}, expected {FORMS}.")
     prefix = unquote(parts.path).strip("/") or f"edge-runtime/{socket.gethostname()}"
     if re.search(r"[+#\0]|//", prefix) or len(prefix.encode()) > 200:
         raise UsageError(f"The MQTT prefix is {prefix!r}, expected topic levels without + and #, such as home/door.")
-    if ca_file is not None and parts.scheme != "mqtts":
-        raise ConfigurationError("--mqtt-ca is for mqtts://, but the address says mqtt://, which checks nothing.")
-    if ca_file is not None and not Path(ca_file).is_file():
-        raise MissingInputError(f"There is no certificate file {ca_file}; check --mqtt-ca.")
+    if mqtt_ca is not None and parts.scheme != "mqtts":
+        raise ConfigurationError("`mqtt_ca` is for mqtts://, but the address says mqtt://, which checks nothing.")
+    if mqtt_ca is not None and not Path(mqtt_ca).is_file():
+        raise MissingInputError(f"There is no certificate file {mqtt_ca}; check `mqtt_ca`.")
     user = unquote(parts.username) if parts.username else None
-    password = read_password(password_file, "--mqtt-password-file", PASSWORD_VARIABLE)
+    password = read_password(mqtt_password_file, "mqtt_password_file", PASSWORD_VARIABLE)
     if password is not None and user is None:
         raise ConfigurationError(f"There is an MQTT password but no user; write the user into the address: {FORMS}.")
     if password is not None and parts.scheme == "mqtt" and not _is_loopback(parts.hostname):
         log.warning("mqtt:// sends the password readable over the network to %s; use mqtts://.", parts.hostname)
     return MqttConfig(
-        parts.hostname, port or PORTS[parts.scheme], parts.scheme == "mqtts", prefix, user, password, ca_file
+        parts.hostname, port or PORTS[parts.scheme], parts.scheme == "mqtts", prefix, user, password, mqtt_ca
     )
 
 

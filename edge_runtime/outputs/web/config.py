@@ -39,7 +39,7 @@ class WebConfig:
         if self.token is None and not self.is_loopback:
             raise ConfigurationError(
                 f"The live page would listen on {self.host}, where other machines can reach it, without a token. Write "
-                f"one with {NEW_TOKEN} and add --web-token-file token, or keep the default address 127.0.0.1."
+                f"one with {NEW_TOKEN} and give it as `web_token_file`, or keep the default address 127.0.0.1."
             )
 
     @property
@@ -86,9 +86,9 @@ def parse_web_address(text: str) -> tuple[str, int]:
     else:
         host, _, port = text.rpartition(":") if ":" in text else (text, "", "")
     if not re.fullmatch(r"\[[0-9a-fA-F:.]+\]|[0-9a-fA-F:.]+|[A-Za-z0-9._-]*", host) or not re.fullmatch(r"\d*", port):
-        raise UsageError(f"--web is {text!r}, expected HOST, PORT or HOST:PORT such as 127.0.0.1:8080.")
+        raise UsageError(f"`web` is {text!r}, expected HOST, PORT or HOST:PORT such as 127.0.0.1:8080.")
     if port and int(port) > 65535:
-        raise UsageError(f"--web has the port {port}, expected 0 to 65535.")
+        raise UsageError(f"`web` has the port {port}, expected 0 to 65535.")
     return host.strip("[]") or "127.0.0.1", int(port or DEFAULT_PORT)
 
 
@@ -118,10 +118,12 @@ def read_token(path: str) -> str:
     return token
 
 
-def web_config(address: str, token_file: str | None, extra_hosts: Sequence[str]) -> WebConfig:
-    """The configuration that ``--web``, ``--web-token-file`` and ``--allow-host`` describe."""
-    host, port = parse_web_address(address)
-    return WebConfig(host, port, read_token(token_file) if token_file else None, tuple(extra_hosts))
+def web_config(web: str, web_token_file: str | None, allow_host: Sequence[str]) -> WebConfig:
+    """The live page at the address ``web``, for whoever has the token of the file ``web_token_file``; ``allow_host``
+    are other names of this machine. Raises what `parse_web_address`, `read_token` and `WebConfig` raise.
+    """
+    host, port = parse_web_address(web)
+    return WebConfig(host, port, read_token(web_token_file) if web_token_file else None, tuple(allow_host))
 
 
 def _ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -120,8 +120,8 @@ def _listen(config: WebConfig) -> socket.socket:
     except OSError as error:
         listener.close()
         raise OutputError(
-            f"The live page cannot listen on {config.host}:{config.port}: {error.strerror}; choose another with "
-            "--web HOST:PORT."
+            f"The live page cannot listen on {config.host}:{config.port}: {error.strerror}; choose another port "
+            "in `web`."
         ) from error
     return listener
 

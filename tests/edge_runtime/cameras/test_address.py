@@ -121,7 +121,7 @@ def test_a_password_that_belongs_to_nobody_is_refused(camera: str, words: str, t
 
 
 def test_a_password_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match=r"There is no password file .*none; check --camera-password-file"):
+    with pytest.raises(MissingInputError, match=r"There is no password file .*none; check `camera_password_file`"):
         with_password("rtsp://a@cam/", str(tmp_path / "none"))
     (tmp_path / "binary").write_bytes(b"\xff")
     with pytest.raises(ConfigurationError, match=r"password file .*binary cannot be read .*expected one line"):

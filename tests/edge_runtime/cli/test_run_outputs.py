@@ -1,4 +1,4 @@
-"""The flags of ``run`` for page, broker, files and window: what they refuse, what they start, and that all of it ends."""
+"""The flags of ``run`` for page, broker and files: what they refuse, what they start, and that all of it ends."""
 
 from __future__ import annotations
 
@@ -56,7 +56,6 @@ def flags(*arguments: str) -> Namespace:
         (("--save-changes", "/dev/null/x"), 73, "Pictures cannot be saved in /dev/null/x"),
         (("--save-changes", "x", "--save-limit-mb", "0"), 2, "--save-limit-mb is 0"),
         (("--log-file", "/dev/null/x"), 73, "The log file /dev/null/x cannot be written"),
-        (("--window",), 78, "--web and a browser"),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_camera_opens(
@@ -94,7 +93,6 @@ def test_without_flags_the_loop_has_no_observer_and_the_sink_is_the_printed_one(
     printed = open_sink("text", outlet, sys.stderr)
     with open_outputs(flags(), printed, outlet) as outputs:
         assert outputs.sink is printed and outputs.observer is None
-        assert not outputs.closed_by_viewer()
 
 
 def test_cameras_decode_no_larger_than_somebody_wants() -> None:
@@ -102,7 +100,7 @@ def test_cameras_decode_no_larger_than_somebody_wants() -> None:
     assert smallest_picture(flags(), spec) == spec
     assert smallest_picture(flags("--web"), spec) == InputSpec(360, 480, "crop")
     assert smallest_picture(flags("--web"), InputSpec(512, 512)) == InputSpec(512, 512)
-    for arguments in (("--save-changes", "x"), ("--save-uncertain", "x"), ("--window",)):
+    for arguments in (("--save-changes", "x"), ("--save-uncertain", "x")):
         assert smallest_picture(flags(*arguments), spec) is None
 
 
@@ -122,7 +120,7 @@ def test_files_get_what_was_asked_for(tmp_path: Path, toy_path: Path, capsys: py
 
 def test_the_demo_camera_moves_and_shows_what_the_default_model_knows() -> None:
     from edge_runtime.inference.classifier import Classifier
-    from edge_runtime.model.model_file import default_model
+    from edge_runtime.store.shipped import default_model
 
     address = parse_camera("demo")
     assert (address.kind, address.live, address.shown) == ("demo", True, "demo")
@@ -181,8 +179,9 @@ def test_the_page_stays_up_while_the_camera_is_missing_and_sigterm_ends_all_in_t
 def test_the_state_of_the_signature_is_put_into_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("cryptography")
     from edge_runtime.cli.run.outputs import signature_words
-    from edge_runtime.model.model_file import default_model, open_model
+    from edge_runtime.model.model_file import open_model
     from edge_runtime.model.signatures import make_keys, sign
+    from edge_runtime.store.shipped import default_model
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("EDGE_RUNTIME_KEYS", str(tmp_path / "keys"))

@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
+from edge_runtime.cameras.frame import Frame
 from edge_runtime.contract import InputSpec, Normalization, TensorSpec
-from edge_runtime.errors import DataError, ModelError, UsageError
+from edge_runtime.errors import DataError, MissingInputError, ModelError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import available_backends
 from edge_runtime.inference.postprocess import probabilities
 from edge_runtime.model.model_file import read_model
+from edge_runtime.store.shipped import default_model, shipped_models
 
 LABEL_TEXT = "red\ngreen\nblue\n"
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}
@@ -108,9 +111,9 @@ def test_a_path_and_a_label_file_are_opened(toy_bytes, tmp_path):
 
 def test_arguments_that_cannot_be_are_refused(toy_file):
     model = read_model(toy_file, "toy")
-    with pytest.raises(UsageError, match=r"The threshold is 1.5, expected a probability in \[0, 1\]"):
+    with pytest.raises(UsageError, match=r"`threshold` is 1.5, expected a probability in \[0, 1\]"):
         Classifier(model, threshold=1.5)
-    with pytest.raises(UsageError, match="top_k is 0, expected at least 1"):
+    with pytest.raises(UsageError, match="`top_k` is 0, expected at least 1"):
         Classifier(model, top_k=0)
     with pytest.raises(UsageError, match=r"already open, so the labels x\.txt cannot be used; give them to open_model"):
         Classifier(model, labels="x.txt")
@@ -152,3 +155,81 @@ def test_a_normalisation_by_channel_reaches_the_input(toy_bytes):
     contract = dataclasses.replace(model.contract, normalization=Normalization((1.0, 2.0, 3.0), (1.0, 2.0, 4.0)))
     stored = Classifier(dataclasses.replace(model, contract=contract)).input_tensor(picture("red"))
     assert stored[0, 0].tolist() == [254.0, -1.0, -0.75]
+
+
+@pytest.fixture
+def classifier(toy_file):
+    with Classifier(read_model(toy_file, "toy")) as opened:
+        yield opened
+
+
+def test_an_array_a_frame_and_an_image_file_get_the_same_answer(classifier, tmp_path):
+    pixels = picture("green")
+    cv2.imwrite(str(tmp_path / "green.png"), pixels)
+    answer = classifier.classify(pixels)
+    assert answer.label == "green"
+    assert classifier.classify(Frame(pixels, 0, 0.0)) == answer
+    assert classifier.classify(tmp_path / "green.png") == answer
+    assert classifier.classify(str(tmp_path / "green.png")) == answer
+
+
+def test_an_rgb_array_is_taken_as_one(classifier):
+    rgb = np.ascontiguousarray(picture("red")[..., ::-1])
+    assert classifier.classify(rgb).label == "blue"
+    assert classifier.classify(rgb, channels="rgb") == classifier.classify(picture("red"))
+    assert classifier.classify(rgb[:, ::-1], channels="rgb").label == "red"
+
+
+def test_many_are_classified_in_their_order(classifier, tmp_path):
+    cv2.imwrite(str(tmp_path / "red.png"), picture("red"))
+    frames = [picture("blue"), tmp_path / "red.png", Frame(picture("green"), 0, 0.0)]
+    assert [answer.label for answer in classifier.classify_many(frames)] == ["blue", "red", "green"]
+    rgb = (picture(name)[..., ::-1] for name in COLOURS)
+    assert [answer.label for answer in classifier.classify_many(rgb, channels="rgb")] == list(COLOURS)
+    assert classifier.classify_many([]) == []
+
+
+def test_channels_are_those_of_arrays_only(classifier):
+    with pytest.raises(UsageError, match="`channels` is 'gbr', expected 'bgr' or 'rgb'"):
+        classifier.classify(picture("red"), channels="gbr")
+    for frame in ("photo.jpg", Frame(picture("red"), 0, 0.0)):
+        with pytest.raises(UsageError, match="`channels` is 'rgb', which is for arrays"):
+            classifier.classify(frame, channels="rgb")
+
+
+def test_what_is_no_array_is_told_how_to_become_one(classifier):
+    with pytest.raises(DataError, match=r"The frame is a list, expected an array.*numpy\.asarray\(image\.convert"):
+        classifier.classify([[[0, 0, 0]]])
+    with pytest.raises(DataError, match="The frame is a list"):
+        classifier.classify([[[0, 0, 0]]], channels="rgb")
+
+
+def test_an_image_file_that_is_none_or_not_there_is_an_error(classifier, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"no")
+    with pytest.raises(DataError, match=r"bad\.jpg \(2 bytes\) is not"):
+        classifier.classify(tmp_path / "bad.jpg")
+    with pytest.raises(MissingInputError, match="check the path"):
+        classifier.classify(tmp_path / "none.jpg")
+
+
+def test_the_labels_are_those_of_the_model(classifier):
+    assert classifier.labels == ("red", "green", "blue")
+
+
+def test_a_closed_classifier_says_so(classifier, toy_bytes):
+    copying = Classifier(read_model(toy_bytes("int8"), "toy", LABEL_TEXT))
+    for closed in (classifier, copying):
+        closed.close()
+        closed.close()
+        with pytest.raises(UsageError, match="The classifier is closed, expected an open one; make another"):
+            closed.classify(picture("red"))
+
+
+def test_options_go_by_their_names_only(toy_file):
+    with pytest.raises(TypeError, match="positional argument"):
+        Classifier(read_model(toy_file, "toy"), 2)
+
+
+def test_a_model_goes_by_the_name_of_a_shipped_one_or_by_none(lonely):
+    assert Classifier("resnet8").model.path == shipped_models()["resnet8"]
+    assert Classifier().model.path == default_model()

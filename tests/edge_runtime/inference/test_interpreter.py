@@ -59,11 +59,11 @@ def test_a_schema_that_is_too_new_is_refused_with_the_interpreters_name(backend,
 
 
 def test_unknown_settings_are_refused(toy_bytes):
-    with pytest.raises(UsageError, match="The backend is 'onnx', expected auto, litert or tflite"):
+    with pytest.raises(UsageError, match="`backend` is 'onnx', expected auto, litert or tflite"):
         Interpreter(toy_bytes("uint8"), "onnx")
-    with pytest.raises(UsageError, match="There are 0 threads, expected at least 1"):
+    with pytest.raises(UsageError, match="`threads` is 0, expected 1 to 64"):
         Interpreter(toy_bytes("uint8"), threads=0)
-    with pytest.raises(UsageError, match="The kernels are 'fast', expected default or reference"):
+    with pytest.raises(UsageError, match="`kernels` is 'fast', expected default or reference"):
         Interpreter(toy_bytes("uint8"), kernels="fast")
 
 

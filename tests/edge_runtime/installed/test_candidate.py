@@ -23,8 +23,8 @@ from edge_runtime.inference.classifier import Classifier
 from edge_runtime.installed.candidate import LAST_WAIT_S, Probation
 from edge_runtime.installed.health_check import PATIENCE_S, PROBATION_S
 from edge_runtime.installed.rollback import BRIEF_WAIT_S
-from edge_runtime.installed.store import SHIPPED, Store
 from edge_runtime.model.model_file import open_model
+from edge_runtime.store.store import SHIPPED, Store
 
 
 def until_changed(probation: Any, clock: Any) -> Classifier | None:
@@ -292,7 +292,7 @@ def locked(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def refuse(path: Path, content: bytes) -> None:
         raise EdgeRuntimeError(f"{path} cannot be written (Permission denied).")
 
-    return lambda: monkeypatch.setattr("edge_runtime.installed.store.write_durably", refuse)
+    return lambda: monkeypatch.setattr("edge_runtime.store.store.write_durably", refuse)
 
 
 def test_a_store_that_cannot_be_written_is_followed_without_judging(

@@ -24,7 +24,7 @@ from edge_runtime.installed import install as installation
 from edge_runtime.installed import probe
 from edge_runtime.installed.install import InstallConfig, fetch, install
 from edge_runtime.installed.probe import Probe
-from edge_runtime.installed.store import SHIPPED, Store
+from edge_runtime.store.store import SHIPPED, Store
 
 FREE = InstallConfig(max_latency_ms=1e6)  # a shared machine is no place to compare speeds
 
@@ -146,7 +146,7 @@ def test_root_who_cannot_become_somebody_else_tries_no_model(
 def test_a_much_slower_model_is_refused_and_the_limit_can_be_set(
     store: Store, make_model: Callable[..., bytes], save: Callable[..., str]
 ) -> None:
-    with pytest.raises(ModelError, match=r"takes .* ms a frame, expected at most 0.00; .* install --max-latency-ms N"):
+    with pytest.raises(ModelError, match=r"takes .* ms a frame, expected at most 0.00; .* set `max_latency_ms`"):
         install(save(make_model(1)), store, InstallConfig(max_latency_ms=1e-6))
     assert store.state().current == SHIPPED
 

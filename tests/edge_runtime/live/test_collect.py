@@ -102,20 +102,20 @@ def test_earlier_pictures_are_never_overwritten(tmp_path: Path) -> None:
 
 
 def test_it_ends_at_the_wanted_number(tmp_path: Path) -> None:
-    _, summary, _ = run(tmp_path, [sharp(seed) for seed in range(5)], max_pictures=2)
+    _, summary, _ = run(tmp_path, [sharp(seed) for seed in range(5)], max_images=2)
     assert (summary.num_kept, summary.reason) == (2, "2 pictures are kept")
 
 
 def test_it_ends_at_the_folder_s_limit_which_counts_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "mug").mkdir()
     (tmp_path / "mug" / "old.jpg").write_bytes(bytes(2_000_000))
-    _, summary, _ = run(tmp_path, [sharp(1)], max_bytes=2_000_000)
+    _, summary, _ = run(tmp_path, [sharp(1)], max_mb=2)
     assert summary.num_kept == 0
-    assert summary.reason == f"{tmp_path / 'mug'} holds 2 MB, its limit (--max-mb)"
+    assert summary.reason == f"{tmp_path / 'mug'} holds 2 MB, its limit (`max_mb`)"
 
 
 def test_a_live_camera_gives_a_picture_every_so_many_seconds(tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
-    collector = Collector(CollectConfig(tmp_path, "mug", every_s=1.0, max_pictures=2))
+    collector = Collector(CollectConfig(tmp_path, "mug", every_s=1.0, max_images=2))
     camera = ListCamera([sharp(seed) for seed in range(30)], live=True, clock=clock)
     collect(collector, camera, lambda told: None, clock=clock)
     assert camera.num_captured in (11, 12)  # the first, and the next after ten reads of 0.1 s
@@ -141,28 +141,28 @@ def test_a_silent_camera_is_an_error(tmp_path: Path, clock) -> None:  # type: ig
 
 @pytest.mark.parametrize("label", ["", "a/b", ".hidden", " mug", "a\\b", "a\nb"])
 def test_a_label_that_is_no_directory_s_name_is_refused(tmp_path: Path, label: str) -> None:
-    with pytest.raises(UsageError, match=r"--label is .*, expected a name that can be a directory's"):
+    with pytest.raises(UsageError, match=r"`label` is .*, expected a name that can be a directory's"):
         CollectConfig(tmp_path, label)
 
 
 def test_numbers_out_of_range_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--every is -1, expected seconds of at least 0"):
+    with pytest.raises(UsageError, match=r"`every_s` is -1, expected seconds of at least 0"):
         CollectConfig(tmp_path, "mug", every_s=-1)
-    with pytest.raises(UsageError, match=r"--count is 0, expected at least 1"):
-        CollectConfig(tmp_path, "mug", max_pictures=0)
-    with pytest.raises(UsageError, match=r"--max-mb is 0, expected above 0"):
-        CollectConfig(tmp_path, "mug", max_bytes=0)
+    with pytest.raises(UsageError, match=r"`max_images` is 0, expected at least 1"):
+        CollectConfig(tmp_path, "mug", max_images=0)
+    with pytest.raises(UsageError, match=r"`max_mb` is 0, expected a number above 0"):
+        CollectConfig(tmp_path, "mug", max_mb=0)
 
 
 @pytest.mark.parametrize("value", ["inf", "nan"])
 def test_numbers_without_end_are_refused(tmp_path: Path, value: str) -> None:
-    with pytest.raises(UsageError, match=rf"--every is {value}, expected seconds of at least 0"):
+    with pytest.raises(UsageError, match=rf"`every_s` is {value}, expected seconds of at least 0"):
         CollectConfig(tmp_path, "mug", every_s=float(value))
-    with pytest.raises(UsageError, match=rf"--min-sharpness is {value}, expected a number such as 4"):
+    with pytest.raises(UsageError, match=rf"`min_sharpness` is {value}, expected a number such as 4"):
         CollectConfig(tmp_path, "mug", min_sharpness=float(value))
-    with pytest.raises(UsageError, match=rf"--min-change is {value}, expected a number such as 4"):
+    with pytest.raises(UsageError, match=rf"`min_change` is {value}, expected a number such as 4"):
         CollectConfig(tmp_path, "mug", min_change=float(value))
-    with pytest.raises(UsageError, match=rf"--max-mb is {value}, expected a number above 0"):
+    with pytest.raises(UsageError, match=rf"`max_mb` is {value}, expected a number above 0"):
         main(["--label", "mug", "--out", str(tmp_path / "out"), "--max-mb", value])
     assert not (tmp_path / "out").exists()
 

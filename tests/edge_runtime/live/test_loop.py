@@ -275,10 +275,10 @@ def test_files_are_labelled_whatever_they_show_and_however_long_it_takes(toy: Cl
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"max_age_ms": 0}, "--max-age-ms is 0, expected a number of milliseconds above 0"),
-        ({"max_age_ms": float("nan")}, "--max-age-ms is nan"),
-        ({"max_frames": 0}, "--frames is 0, expected at least 1"),
-        ({"give_up_s": -1}, "--give-up-s is -1, expected seconds above 0, or inf for never"),
+        ({"max_age_ms": 0}, "`max_age_ms` is 0, expected a number of milliseconds above 0"),
+        ({"max_age_ms": float("nan")}, "`max_age_ms` is nan"),
+        ({"max_frames": 0}, "`max_frames` is 0, expected at least 1"),
+        ({"give_up_s": -1}, "`give_up_s` is -1, expected seconds above 0, or inf for never"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(values: dict[str, Any], message: str) -> None:

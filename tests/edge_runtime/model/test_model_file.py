@@ -15,7 +15,7 @@ from edge_runtime.contract import to_json
 from edge_runtime.errors import MissingInputError, ModelError, UsageError
 from edge_runtime.model import model_file
 from edge_runtime.model.appended_zip import split_zip, write_zip
-from edge_runtime.model.model_file import default_model, open_model, read_model, shipped_models, write_model
+from edge_runtime.model.model_file import open_model, read_model, write_model
 
 LABEL_TEXT = "red\ngreen\nblue\n"
 
@@ -169,7 +169,7 @@ def test_goldens_that_contradict_the_contract_are_refused(toy_file, toy_goldens)
 
 
 def test_a_label_file_for_a_model_with_a_contract_is_refused(toy_file):
-    with pytest.raises(UsageError, match="toy carries its own labels in its contract; leave out --labels"):
+    with pytest.raises(UsageError, match="toy carries its own labels in its contract; leave out `labels`"):
         read_model(toy_file, "toy", LABEL_TEXT)
 
 
@@ -188,19 +188,3 @@ def test_a_file_beyond_the_limit_is_not_read(tmp_path, toy_file, monkeypatch):
     (tmp_path / "toy.tflite").write_bytes(toy_file)
     with pytest.raises(ModelError, match="has more than 100 bytes, the most that is read"):
         open_model(tmp_path / "toy.tflite")
-
-
-def test_a_missing_default_model_says_how_to_name_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(model_file, "_DEFAULT_MODEL", tmp_path / "default.tflite")
-    with pytest.raises(MissingInputError, match=r"the installation is incomplete. Name a model: --model FILE"):
-        default_model()
-    (tmp_path / "default.tflite").touch()
-    assert default_model() == tmp_path / "default.tflite"
-
-
-def test_shipped_models_go_by_their_file_names_the_default_one_first(monkeypatch, tmp_path):
-    monkeypatch.setattr(model_file, "_DEFAULT_MODEL", tmp_path / "default.tflite")
-    for name in ("alpha.tflite", "default.tflite", "zeta.tflite", "notes.txt"):
-        (tmp_path / name).touch()
-    assert list(shipped_models()) == ["default", "alpha", "zeta"]
-    assert shipped_models()["zeta"] == tmp_path / "zeta.tflite"

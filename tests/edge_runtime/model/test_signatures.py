@@ -20,10 +20,11 @@ from edge_runtime.errors import (
     ModelError,
     SignatureError,
 )
-from edge_runtime.installed.store import Store
 from edge_runtime.model import model_file, signatures
 from edge_runtime.model.model_file import open_model, read_model
 from edge_runtime.model.signatures import make_keys, read_public_key, sign, split_signature, trusted_keys, verify
+from edge_runtime.store.shipped import default_model, shipped_models
+from edge_runtime.store.store import Store
 
 pytest.importorskip("cryptography", reason="needs the extra [sign]")
 
@@ -123,9 +124,9 @@ def test_no_parser_sees_a_file_that_is_not_trusted(
 def test_the_shipped_models_are_as_trusted_as_the_package(
     trusted: tuple[signatures.TrustedKey, ...], tmp_path: Path
 ) -> None:
-    assert all(open_model(path).contract.spec.labels for path in model_file.shipped_models().values())
+    assert all(open_model(path).contract.spec.labels for path in shipped_models().values())
     copy = tmp_path / "default.tflite"
-    copy.write_bytes(model_file.default_model().read_bytes())
+    copy.write_bytes(default_model().read_bytes())
     with pytest.raises(SignatureError, match=r"default\.tflite is not signed"):
         open_model(copy)
 

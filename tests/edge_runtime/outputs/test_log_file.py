@@ -85,7 +85,7 @@ def test_a_file_that_cannot_be_opened_and_a_tiny_or_endless_limit_are_told_at_th
     with pytest.raises(OutputError, match=r"The log file .* cannot be written \(No such file or directory\)"):
         LogFileSink(tmp_path / "none" / "log")
     for limit_mb in (0.01, float("inf"), float("nan")):
-        with pytest.raises(UsageError, match=rf"--log-limit-mb is {limit_mb:g}, expected a number of at least 0.1"):
+        with pytest.raises(UsageError, match=rf"`log_limit_mb` is {limit_mb:g}, expected a number of at least 0.1"):
             LogFileSink(tmp_path / "log", limit_mb)
 
 

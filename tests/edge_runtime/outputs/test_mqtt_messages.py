@@ -46,7 +46,7 @@ def test_addresses_are_read_with_their_defaults(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", ["broker.lan", "http://broker.lan", "mqtt://", "mqtts://host/x?y=1"])
 def test_other_addresses_are_usage_errors(address: str) -> None:
-    with pytest.raises(UsageError, match=r"--mqtt is .*, expected mqtts://"):
+    with pytest.raises(UsageError, match=r"`mqtt` is .*, expected mqtts://"):
         mqtt_config(address)
 
 
@@ -61,7 +61,7 @@ def test_the_password_comes_from_a_file_or_the_environment_never_from_the_addres
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"--mqtt address, where every process list shows it.*--mqtt-password-file"
+        ConfigurationError, match=r"in `mqtt`, where every process list shows it.*`mqtt_password_file`"
     ) as caught:
         mqtt_config("mqtts://pi:hunter2@host")
     assert "hunter2" not in str(caught.value)
@@ -79,10 +79,10 @@ def test_settings_that_cannot_work_are_told_before_anything_connects(tmp_path: P
         mqtt_config("mqtts://pi@host", str(tmp_path))
     with pytest.raises(ConfigurationError, match="There is an MQTT password but no user"):
         mqtt_config("mqtts://host", str(tmp_path / "password"))
-    with pytest.raises(ConfigurationError, match="--mqtt-ca is for mqtts://"):
-        mqtt_config("mqtt://host", ca_file=str(tmp_path / "password"))
+    with pytest.raises(ConfigurationError, match="`mqtt_ca` is for mqtts://"):
+        mqtt_config("mqtt://host", mqtt_ca=str(tmp_path / "password"))
     with pytest.raises(MissingInputError, match="There is no certificate file"):
-        mqtt_config("mqtts://host", ca_file=str(tmp_path / "none"))
+        mqtt_config("mqtts://host", mqtt_ca=str(tmp_path / "none"))
 
 
 def test_a_password_over_a_plain_connection_is_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -136,8 +136,8 @@ def test_a_folder_that_cannot_be_made_is_told_at_the_start(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("limit_mb", [0.5, float("inf"), float("nan")])
 def test_a_limit_below_a_megabyte_or_without_end_is_a_usage_error(tmp_path: Path, limit_mb: float) -> None:
-    with pytest.raises(UsageError, match=rf"--save-limit-mb is {limit_mb:g}, expected a number of at least 1"):
-        RecorderConfig(tmp_path, ("change",), limit_mb=limit_mb)
+    with pytest.raises(UsageError, match=rf"`save_limit_mb` is {limit_mb:g}, expected a number of at least 1"):
+        RecorderConfig(tmp_path, ("change",), save_limit_mb=limit_mb)
 
 
 def test_a_full_disk_is_one_event_one_log_line_a_minute_and_no_file_half_written(

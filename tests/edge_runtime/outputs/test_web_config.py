@@ -38,13 +38,13 @@ def test_malformed_addresses_are_usage_errors(text: str) -> None:
 
 
 def test_a_port_out_of_range_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="--web has the port 70000, expected 0 to 65535"):
+    with pytest.raises(UsageError, match="`web` has the port 70000, expected 0 to 65535"):
         parse_web_address("70000")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.9", "door.local"])
 def test_an_address_that_others_can_reach_needs_a_token(host: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"without a token.*--web-token-file") as caught:
+    with pytest.raises(ConfigurationError, match=r"without a token.*`web_token_file`") as caught:
         WebConfig(host)
     assert caught.value.exit_code == 78
     assert WebConfig(host, token=TOKEN).token == TOKEN

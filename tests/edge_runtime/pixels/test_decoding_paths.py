@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.model.model_file import default_model, open_model, shipped_models
+from edge_runtime.model.model_file import open_model
 from edge_runtime.pixels.image_file import read_image
+from edge_runtime.store.shipped import default_model, shipped_models
 from tests.tools.bench.decoding_paths import PATHS, SHRUNK, YUYV, Comparison, compare_paths, frames_of
 
 SHEETS = Path(__file__).parents[3] / "train/datasets/cifar10_mini"

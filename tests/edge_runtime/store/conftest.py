@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.installed.store import Store
+from edge_runtime.store.store import Store
 
 
 @pytest.fixture(autouse=True)

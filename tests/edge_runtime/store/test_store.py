@@ -21,9 +21,9 @@ import pytest
 
 from edge_runtime import cli
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
-from edge_runtime.installed.store import SHIPPED, Store, StoreState, default_store
-from edge_runtime.installed.store_lock import LOCK
-from edge_runtime.model.model_file import default_model
+from edge_runtime.store.lock import LOCK
+from edge_runtime.store.shipped import default_model
+from edge_runtime.store.store import SHIPPED, Store, StoreState, default_store
 
 ROOT = Path(__file__).parents[3]
 
@@ -142,7 +142,7 @@ def test_a_model_that_came_into_use_meanwhile_is_not_rolled_back(
 def test_a_refused_model_is_remembered_with_its_reason(store: Store, make_model: Callable[..., bytes]) -> None:
     store.add(make_model(1))
     store.rollback("It saw ghosts.")
-    with pytest.raises(ModelError, match=r"was tried before and refused: It saw ghosts\..*install --again"):
+    with pytest.raises(ModelError, match=r"was tried before and refused: It saw ghosts\..*install it with `again`"):
         store.add(make_model(1))
     model = store.add(make_model(1), again=True)
     assert store.state().current == model
@@ -215,7 +215,7 @@ def test_a_user_has_a_store_of_his_own_where_the_system_has_none(
 ) -> None:
     monkeypatch.delenv("EDGE_RUNTIME_STORE")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr("edge_runtime.installed.store.SYSTEM_STORE", tmp_path / "system")
+    monkeypatch.setattr("edge_runtime.store.store.SYSTEM_STORE", tmp_path / "system")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert default_store() == tmp_path / "edge-runtime"
     (tmp_path / "system").mkdir()
@@ -228,7 +228,7 @@ import json, os, signal, sys
 sys.path[:] = json.loads(sys.argv[1])
 from pathlib import Path
 import edge_runtime.model.model_file
-from edge_runtime.installed.store import Store
+from edge_runtime.store.store import Store
 content = Path(sys.argv[3]).read_bytes()
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 while os.read(0, 1):
@@ -381,7 +381,7 @@ sys.path[:] = json.loads(sys.argv[1])
 from pathlib import Path
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.model.model_file import open_model
-from edge_runtime.installed.store import Store
+from edge_runtime.store.store import Store
 disk = Path({str(tmp_path / "disk")!r})
 store = Store(disk / "store")
 store.add(Path({str(tmp_path / "old.tflite")!r}).read_bytes())

@@ -55,7 +55,7 @@ def test_arguments_are_quoted_as_systemd_reads_them() -> None:
     [
         (dict(program=("edge-runtime",)), "expected an absolute path"),
         (dict(program=("/home/pi/venv/bin/edge-runtime",)), "is in a home folder, which the service may not read"),
-        (dict(program=("/opt/e",), memory_mb=10), "The memory limit is 10 MB, expected at least 150"),
+        (dict(program=("/opt/e",), memory_mb=10), "`memory_mb` is 10, expected at least 150"),
     ],
 )
 def test_a_unit_that_could_not_work_is_refused(config: dict[str, object], message: str) -> None:
@@ -158,7 +158,7 @@ sys.path[:] = json.loads(sys.argv[1])
 from edge_runtime.cameras.opening import open_camera
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.live.loop import Loop, LoopConfig
-from edge_runtime.model.model_file import default_model
+from edge_runtime.store.shipped import default_model
 from edge_runtime.outputs.formats import open_sink
 from edge_runtime.outputs.stdout import Outlet
 from edge_runtime.cli.service import lasting_program

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from edge_runtime.cameras.sources.synthetic import wave_picture
-from edge_runtime.model.model_file import open_model, shipped_models
+from edge_runtime.model.model_file import open_model
+from edge_runtime.store.shipped import shipped_models
 from tests.tools.bench import live
 from tests.tools.bench.page import to_markdown, to_svg
 from tests.tools.bench.race import ROOT, Contender, Timing, race

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from edge_runtime.contract import InputSpec
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.metrics import paired_difference_interval
-from edge_runtime.model.model_file import shipped_models
 from edge_runtime.pixels.image_file import decode_image
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.pixels.shrink import decode_shrunk
 from edge_runtime.pixels.yuyv import yuyv_to_bgr
+from edge_runtime.store.shipped import shipped_models
 
 PLAIN, SHRUNK, YUYV = "plain", "shrunk JPEG", "reduced YUYV"
 PATHS = (SHRUNK, YUYV)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.cameras.sources.synthetic import numbered_picture, wave_picture
 from edge_runtime.contract import InputSpec
-from edge_runtime.model.model_file import default_model
+from edge_runtime.store.shipped import default_model
 from train.datasets.cifar10_mini import read_mini
 
 NUM_PICTURES, NUM_LABELS = 300, 12

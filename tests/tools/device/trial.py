@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.metrics import wilson_interval
-from edge_runtime.model.model_file import default_model
+from edge_runtime.store.shipped import default_model
 from tests.tools.device.emulator import Device, Done
 from tests.tools.device.material import NUM_LABELS, NUM_PICTURES, Material
 

@@ -18,7 +18,8 @@ from convert.pack import pack_file
 from convert.tflite.audit import audit
 from edge_runtime.contract import InputSpec
 from edge_runtime.inference.interpreter import Interpreter, available_backends
-from edge_runtime.model.model_file import ModelFile, open_model, shipped_models
+from edge_runtime.model.model_file import ModelFile, open_model
+from edge_runtime.store.shipped import shipped_models
 
 ROOT = Path(__file__).parents[3]
 # MLPerf Tiny's own files for image classification: what the zoo is measured against.

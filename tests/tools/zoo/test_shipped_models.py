@@ -15,7 +15,8 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import available_backends
 from edge_runtime.inference.selftest import selftest
-from edge_runtime.model.model_file import open_model, shipped_models
+from edge_runtime.model.model_file import open_model
+from edge_runtime.store.shipped import shipped_models
 from tests.tools.zoo.__main__ import with_table
 from train.datasets import open_dataset
 from train.datasets.cifar10_mini import read_mini

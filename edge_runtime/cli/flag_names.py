@@ -1,0 +1,47 @@
+"""The flag of each argument that a message of the library names: `max_age_ms` there is --max-age-ms here."""
+
+from __future__ import annotations
+
+import re
+
+# Errors below name their arguments in backticks; a name that is missing here is told as it is.
+FLAGS = {
+    "again": "--again",
+    "allow_host": "--allow-host",
+    "backend": "--backend",
+    "camera_password_file": "--camera-password-file",
+    "every_s": "--every",
+    "folder": "--out",
+    "give_up_s": "--give-up-s",
+    "hold": "--hold",
+    "label": "--label",
+    "labels": "--labels",
+    "log_file": "--log-file",
+    "log_limit_mb": "--log-limit-mb",
+    "max_age_ms": "--max-age-ms",
+    "max_frames": "--frames",
+    "max_images": "--count",
+    "max_latency_ms": "--max-latency-ms",
+    "max_mb": "--max-mb",
+    "memory_mb": "--memory-mb",
+    "min_change": "--min-change",
+    "min_sharpness": "--min-sharpness",
+    "model": "--model",
+    "mqtt": "--mqtt",
+    "mqtt_ca": "--mqtt-ca",
+    "mqtt_password_file": "--mqtt-password-file",
+    "program": "--program",
+    "runs": "--runs",
+    "save_limit_mb": "--save-limit-mb",
+    "threads": "--threads",
+    "threshold": "--threshold",
+    "top_k": "--top-k",
+    "web": "--web",
+    "web_token_file": "--web-token-file",
+}
+_NAMED = re.compile(r"`([a-z_]+)`")
+
+
+def name_flags(message: object) -> str:
+    """``message`` with the flag in the place of each `argument` that it names."""
+    return _NAMED.sub(lambda found: FLAGS.get(found.group(1), found.group(0)), str(message))

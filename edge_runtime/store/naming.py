@@ -1,0 +1,32 @@
+"""What a model's name means, for the library and the command line alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_runtime.errors import MissingInputError
+from edge_runtime.store.shipped import shipped_models
+
+
+def find_model(model: str | Path | None = None) -> Path:
+    """The file of ``model``: a path, or the name of a shipped model such as "resnet8"; None means the installed one,
+    else the package's default. Whether a path exists is for its reader to find out.
+
+    Raises:
+        MissingInputError: there is neither a file nor a shipped model of that name.
+        ModelError: None, and the record of what is installed is damaged.
+        ConfigurationError: None, and the installed models may not be read by this user.
+    """
+    if model is None:
+        from edge_runtime.store.store import Store
+
+        return Store().current_path()
+    path = Path(model)
+    if isinstance(model, Path) or path.suffix or len(path.parts) != 1 or path.exists():
+        return path
+    shipped = shipped_models()
+    if model not in shipped:
+        raise MissingInputError(
+            f"There is no model {model}, expected the path of a .tflite file or one of {', '.join(shipped)}."
+        )
+    return shipped[model]

@@ -1,0 +1,35 @@
+"""The model files that come with this package: they are as trusted as the package itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_runtime.errors import MissingInputError
+
+_FOLDER = Path(__file__).parents[1] / "models"
+_DEFAULT = "default.tflite"
+
+
+def default_model() -> Path:
+    """The path of the small model that is used when none is named and none is installed.
+
+    Raises:
+        MissingInputError: the installation lacks it.
+    """
+    path = _FOLDER / _DEFAULT
+    if not path.is_file():
+        raise MissingInputError(
+            f"There is no {path}: the installation is incomplete. Name a file of yours with `model`."
+        )
+    return path
+
+
+def shipped_models() -> dict[str, Path]:
+    """The paths of all models that come with this package by name, the default one first."""
+    paths = sorted(_FOLDER.glob("*.tflite"), key=lambda path: (path.name != _DEFAULT, path.name))
+    return {path.stem: path for path in paths}
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether ``path`` lies where this package keeps its own models."""
+    return path.parent == _FOLDER
