@@ -1,1 +1,29 @@
-"""Images in, a run directory out; runs on a workstation and never reaches a device. Never imports `convert`."""
+"""Images in, a run directory out; runs on a workstation and never reaches a device. Never imports `convert`.
+
+How each of its commands ends is said here, once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from edge_runtime.errors import EdgeRuntimeError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+def run_command(work: Callable[[], int | None], interrupted: str = "interrupted") -> int:
+    """Runs ``work``; the exit code: what it returns (None: 0), that of its error, or 130 after Ctrl-C.
+
+    An error on purpose and a Ctrl-C are one line on stderr, ``error: ...`` and ``interrupted``; all others are bugs and
+    keep their traceback.
+    """
+    try:
+        return work() or 0
+    except EdgeRuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"\n{interrupted}", file=sys.stderr)
+        return INTERRUPTED

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.contract import RESIZE_MODES, InputSpec
-from edge_runtime.errors import EdgeRuntimeError, UsageError
+from edge_runtime.errors import UsageError
 from edge_runtime.system.quiet_start import quiet_start
+from train import run_command
 from train.datasets.data_checks import lines
 from train.models import MODELS
 from train.recipes.config import NAMED_DATA, RECIPES, Recipe, TrainConfig, preset
@@ -31,7 +32,6 @@ EXAMPLES = """examples:
   python -m train --data cifar10 --model micro --epochs 45 --out runs/micro
   python -m train --data cifar10 --model micro --epochs 45 --out runs/micro --resume   go on after an interruption
 """
-INTERRUPTED = 130
 TRANSFER = "transfer"
 
 
@@ -187,15 +187,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code."""
     args = parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    try:
-        train(args)
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("\nstopped; the same command with --resume goes on after the last finished epoch", file=sys.stderr)
-        return INTERRUPTED
-    return 0
+    return run_command(
+        lambda: train(args), "interrupted; the same command with --resume goes on after the last finished epoch"
+    )
 
 
 if __name__ == "__main__":

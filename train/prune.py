@@ -12,17 +12,14 @@ import hashlib
 import json
 import os
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from edge_runtime.contract import InputSpec
-from edge_runtime.errors import ConfigurationError, DataError, EdgeRuntimeError, MissingInputError, UsageError
+from edge_runtime.errors import ConfigurationError, DataError, MissingInputError, UsageError
+from train import run_command
 from train.recipes.config import Recipe, TeacherRun, TrainConfig
 
 if TYPE_CHECKING:
@@ -34,7 +31,6 @@ EXAMPLES = """examples:
   python -m train.prune runs/resnet8 --sparsity 75 --epochs 10 --out runs/resnet8-pruned75
 """
 RATE = 2e-3
-MASK_EVERY = 20  # steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,89 +80,60 @@ def pruned_config(run: Path, sparsity: float, epochs: int) -> PrunedConfig:
     return PrunedConfig(**values, sparsity=sparsity, pruning_epochs=epochs, pruned_from=digest)
 
 
-def target_sparsity(step: int, num_steps: int, final: float) -> float:
-    """The share of zeros after ``step``: a cubic rise from 0 to ``final`` in the first third of all steps."""
-    share = min(1.0, (step + 1) / max(1, num_steps // 3))
-    return final * (1 - (1 - share) ** 3)
-
-
-def magnitude_mask(kernel: NDArray[np.float32], sparsity: float) -> NDArray[np.float32]:
-    """1 where a weight stays and 0 for the share ``sparsity`` of smallest magnitude; the kernel's shape, float32."""
-    num = round(kernel.size * sparsity)
-    mask = np.ones(kernel.size, np.float32)
-    mask[np.argsort(np.abs(kernel).ravel(), kind="stable")[:num]] = 0
-    return mask.reshape(kernel.shape)
-
-
 def fine_tune(run: Path, config: PrunedConfig, dataset: Dataset) -> TrainResult:
-    """Prunes while training on; the best epoch of those that have all their zeros counts."""
+    """Prunes while training on; the best epoch of those that have all their zeros counts.
+
+    Raises:
+        DataError: the loss is no longer a number.
+    """
     import keras
-    import tensorflow as tf
 
     from train.recipes.schedule import learning_rate
     from train.scratch.batches import epoch_batches, num_batches
-    from train.scratch.training_copy import training_clone
-    from train.training.predict import compiled, predict
+    from train.scratch.epoch import train_epoch
+    from train.scratch.pruning import PruningLearner, target_sparsity
     from train.training.result import TrainResult
 
     keras.utils.set_random_seed(config.seed)
     model = keras.models.load_model(run / "model.keras", compile=False)
-    training, forward = training_clone(model), compiled(model)
-    # A depthwise kernel is called otherwise in some versions and holds few weights; it stays whole.
-    layers = [layer for layer in training.layers if type(layer).__name__ in ("Conv2D", "Dense")]
-    kernels = [layer.kernel for layer in layers]
-    masks = [tf.Variable(tf.ones(kernel.shape), trainable=False) for kernel in kernels]
-    recipe = dataclasses.replace(config.recipe, learning_rate=RATE, schedule="cosine", warmup=0.0)
-    optimizer = keras.optimizers.Adam(RATE)
-    optimizer.build(training.trainable_variables)
-
-    @tf.function(reduce_retracing=True)
-    def step(images: Any, targets: Any, rate: Any) -> Any:
-        with tf.GradientTape() as tape:
-            logits = training(tf.cast(images, tf.float32), training=True)
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
-        optimizer.learning_rate.assign(rate)
-        variables = training.trainable_variables
-        optimizer.apply_gradients(zip(tape.gradient(loss, [v.value for v in variables]), variables, strict=True))
-        for kernel, mask in zip(kernels, masks, strict=True):
-            kernel.assign(kernel * mask)
-        return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == tf.argmax(targets, 1), tf.int32))
-
+    recipe = dataclasses.replace(trained_recipe(config), learning_rate=RATE, schedule="cosine", warmup=0.0)
     steps = num_batches(dataset.train, recipe.batch_size)
-    total, history = config.pruning_epochs * steps, []
+    total = config.pruning_epochs * steps
+    learner = PruningLearner(model, config.sparsity, steps, total, RATE)
+    history: list[dict[str, float]] = []
     best, best_epoch, best_accuracy = model.get_weights(), config.pruning_epochs, -1.0
     for epoch in range(config.pruning_epochs):
-        started_s, losses, hits, seen = time.monotonic(), [], 0, 0
-        for number, (images, targets) in enumerate(
-            epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, config.recipe.epochs + epoch)
-        ):
-            done = epoch * steps + number
-            # At an epoch's last step too: it is chosen by the zeros that the schedule gives it there.
-            if done % MASK_EVERY == 0 or number == steps - 1:
-                wanted = target_sparsity(done, total, config.sparsity)
-                for kernel, mask in zip(kernels, masks, strict=True):
-                    mask.assign(magnitude_mask(kernel.numpy(), wanted))
-            rate = tf.constant(learning_rate(done, total, recipe), tf.float32)
-            loss, right = step(tf.constant(images), tf.constant(targets), rate)
-            losses.append(float(loss))
-            hits, seen = hits + int(right), seen + len(images)
-        model.set_weights(training.get_weights())
-        answers = predict(model, dataset.validation, forward).argmax(axis=1)
-        accuracy = float(np.mean(answers == dataset.validation.labels))
-        seconds = time.monotonic() - started_s
-        row = {"epoch": epoch + 1, "loss": float(np.mean(losses)), "train_accuracy": hits / seen}
-        history.append({**row, "validation_accuracy": accuracy, "seconds": round(seconds, 2)})
+        # The seed's batches go on behind those of the training.
+        number = recipe.epochs + epoch
+        row = train_epoch(
+            learner,
+            dataset,
+            epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, number),
+            lambda step: learning_rate(step, total, recipe),
+            lambda *_: None,
+            epoch=epoch,
+            num_steps=steps,
+            peak_rate=RATE,
+        )
+        history.append(row)
         full = target_sparsity(epoch * steps + steps - 1, total, config.sparsity) >= config.sparsity
-        if full and accuracy >= best_accuracy:
-            best, best_epoch, best_accuracy = model.get_weights(), epoch + 1, accuracy
-        left = round(seconds * (config.pruning_epochs - epoch - 1))
+        if full and row["validation_accuracy"] >= best_accuracy:
+            best, best_epoch, best_accuracy = model.get_weights(), epoch + 1, row["validation_accuracy"]
+        left = round(row["seconds"] * (config.pruning_epochs - epoch - 1))
         print(
-            f"pruning {config.sparsity:.0%}: epoch {epoch + 1}/{config.pruning_epochs}  validation {accuracy:.2%}  "
-            f"{left} s left",
+            f"pruning {config.sparsity:.0%}: epoch {epoch + 1}/{config.pruning_epochs}  "
+            f"validation {row['validation_accuracy']:.2%}  {left} s left",
             file=sys.stderr, flush=True,
         )  # fmt: skip
     model.set_weights(best)
     return TrainResult(model, tuple(history), best_epoch, sum(row["seconds"] for row in history))
+
+
+def trained_recipe(config: TrainConfig) -> Recipe:
+    """The recipe of a training from scratch. Raises UsageError for one by transfer learning."""
+    if not isinstance(config.recipe, Recipe):
+        raise UsageError("The run was made by transfer learning; only networks trained from scratch can be pruned.")
+    return config.recipe
 
 
 def is_current(out: Path, config: PrunedConfig) -> bool:
@@ -215,12 +182,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags.add_argument("--data-path", type=Path, help="where cifar10 lies, if the run was trained on it")
     flags.add_argument("--reuse", action="store_true", help="do nothing where OUT is this pruning already")
     flags.add_argument("--force", action="store_true", help="replace OUT where it exists")
-    try:
-        prune(flags.parse_args(arguments))
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    options = flags.parse_args(arguments)
+    return run_command(lambda: prune(options), "interrupted; nothing was written, the same command starts again")
 
 
 if __name__ == "__main__":

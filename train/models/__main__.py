@@ -11,9 +11,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_runtime.contract import InputSpec
-from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.system.quiet_start import quiet_start
+from train import run_command
 from train.models import build_model
+
+
+def write_untrained(name: str, size: int, num_classes: int, out: Path) -> None:
+    """Writes the network ``name`` for (size, size, 3) inputs as a .keras file.
+
+    Raises:
+        UsageError: there is no such architecture, or the input is too small for it.
+    """
+    with quiet_start():
+        importlib.import_module("tensorflow")
+    build_model(name, InputSpec(size, size), num_classes).save(out)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,15 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags.add_argument("--classes", type=int, required=True)
     flags.add_argument("--out", type=Path, required=True, help="the .keras file")
     options = flags.parse_args(arguments)
-    try:
-        with quiet_start():
-            importlib.import_module("tensorflow")
-        spec = InputSpec(options.size, options.size)
-        build_model(options.name, spec, options.classes).save(options.out)
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run_command(lambda: write_untrained(options.name, options.size, options.classes, options.out))
 
 
 if __name__ == "__main__":

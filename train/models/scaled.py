@@ -46,12 +46,13 @@ class Architecture:
 
     @property
     def name(self) -> str:
+        """As ``--model`` takes it: scaled-KIND-wWIDTH-dDEPTH, with -s2 behind it for a stem of stride 2."""
         return f"scaled-{self.kind}-w{self.width}-d{self.depth}" + (f"-s{self.stem}" if self.stem != 1 else "")
 
     @property
     def min_size(self) -> int:
-        """The side in pixels that leaves one pixel to the last stage."""
-        return self.stem * 2 ** (STAGES - 1)
+        """The side in pixels that leaves one pixel to the last stage, which is halved once a stage but the first."""
+        return self.stem << (STAGES - 1)
 
 
 @dataclass(frozen=True)

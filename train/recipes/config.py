@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_runtime.contract import InputSpec, expect_name
-from edge_runtime.errors import ConfigurationError, UsageError
+from edge_runtime.errors import UsageError
+from train.recipes.checks import expect
 from train.recipes.transfer_config import TransferRecipe
 
 NAMED_DATA = ("cifar10-mini", "cifar10")  # every other data set is a folder
@@ -47,16 +48,16 @@ class Recipe:
     precision: str = "float32"
 
     def __post_init__(self) -> None:
-        _expect(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, f"one of {', '.join(OPTIMIZERS)}")
-        _expect(self.schedule in SCHEDULES, "schedule", self.schedule, f"one of {', '.join(SCHEDULES)}")
-        _expect(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
-        _expect(self.epochs >= 1, "number of epochs", self.epochs, "at least 1")
-        _expect(self.batch_size >= 1, "batch size", self.batch_size, "at least 1")
-        _expect(0 < self.learning_rate <= 10, "learning rate", self.learning_rate, "above 0, at most 10")
+        expect(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, f"one of {', '.join(OPTIMIZERS)}")
+        expect(self.schedule in SCHEDULES, "schedule", self.schedule, f"one of {', '.join(SCHEDULES)}")
+        expect(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
+        expect(self.epochs >= 1, "number of epochs", self.epochs, "at least 1")
+        expect(self.batch_size >= 1, "batch size", self.batch_size, "at least 1")
+        expect(0 < self.learning_rate <= 10, "learning rate", self.learning_rate, "above 0, at most 10")
         for name in ("crop_padding", "cutout", "mixup", "cutmix", "weight_decay"):
-            _expect(getattr(self, name) >= 0, name.replace("_", " "), getattr(self, name), "at least 0")
+            expect(getattr(self, name) >= 0, name.replace("_", " "), getattr(self, name), "at least 0")
         for name in ("warmup", "label_smoothing", "average"):
-            _expect(0 <= getattr(self, name) < 1, name.replace("_", " "), getattr(self, name), "at least 0, below 1")
+            expect(0 <= getattr(self, name) < 1, name.replace("_", " "), getattr(self, name), "at least 0, below 1")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         expect_name(self.name)
-        _expect(0 <= self.seed < 2**32, "seed", self.seed, "from 0 to 4294967295")
+        expect(0 <= self.seed < 2**32, "seed", self.seed, "from 0 to 4294967295")
 
 
 def adam(epochs: int = 10) -> Recipe:
@@ -131,8 +132,3 @@ def preset(model: str, recipe: str | None = None, epochs: int | None = None) -> 
 def to_json_object(config: TrainConfig) -> dict[str, Any]:
     """The configuration as plain JSON values."""
     return dataclasses.asdict(config)
-
-
-def _expect(holds: bool, what: str, value: object, expected: str) -> None:
-    if not holds:
-        raise ConfigurationError(f"The {what} is {value!r}, expected {expected}.")

@@ -9,7 +9,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from edge_runtime.errors import ConfigurationError, UsageError
+from edge_runtime.errors import UsageError
+from train.recipes.checks import expect
 
 MAX_MINUTES = 24 * 60.0
 
@@ -56,13 +57,13 @@ class TransferRecipe:
     average: float
 
     def __post_init__(self) -> None:
-        _expect(self.epochs >= 0, "number of epochs", self.epochs, "at least 0 (the head alone)")
-        _expect(self.batch_size >= 1, "batch size", self.batch_size, "at least 1")
-        _expect(0 < self.learning_rate <= 1, "learning rate", self.learning_rate, "above 0, at most 1")
-        _expect(0 < self.minutes <= MAX_MINUTES, "number of minutes", self.minutes, f"above 0, at most {MAX_MINUTES:g}")
-        _expect(0 < self.crop_area <= 1, "crop area", self.crop_area, "above 0, at most 1")
+        expect(self.epochs >= 0, "number of epochs", self.epochs, "at least 0 (the head alone)")
+        expect(self.batch_size >= 1, "batch size", self.batch_size, "at least 1")
+        expect(0 < self.learning_rate <= 1, "learning rate", self.learning_rate, "above 0, at most 1")
+        expect(0 < self.minutes <= MAX_MINUTES, "number of minutes", self.minutes, f"above 0, at most {MAX_MINUTES:g}")
+        expect(0 < self.crop_area <= 1, "crop area", self.crop_area, "above 0, at most 1")
         for name in ("warmup", "label_smoothing", "jitter", "average"):
-            _expect(0 <= getattr(self, name) < 1, name.replace("_", " "), getattr(self, name), "at least 0, below 1")
+            expect(0 <= getattr(self, name) < 1, name.replace("_", " "), getattr(self, name), "at least 0, below 1")
 
 
 # What each scale is tuned with: passes over the pictures, minutes of the whole run, first block that is tuned (the
@@ -99,8 +100,3 @@ def with_changes(recipe: TransferRecipe, changes: dict[str, Any]) -> TransferRec
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in unknown)
         raise UsageError(f"{flags} is no part of the recipe transfer; leave it out.")
     return dataclasses.replace(recipe, **changes)
-
-
-def _expect(holds: bool, what: str, value: object, expected: str) -> None:
-    if not holds:
-        raise ConfigurationError(f"The {what} is {value!r}, expected {expected}.")

@@ -17,8 +17,9 @@ import numpy as np
 
 from edge_runtime.contract import ModelSpec, to_json
 from edge_runtime.metrics import ClassificationReport
-from train.recipes.config import TrainConfig, to_json_object
+from edge_runtime.system.durable import sync_folder
 from train.datasets.dataset import ArraySplit, Dataset, FileSplit, Split, balanced_order
+from train.recipes.config import TrainConfig, to_json_object
 from train.training.result import TrainResult
 
 MAX_CALIBRATION = 2_000
@@ -40,6 +41,7 @@ def write_run(
         _write_json(temporary / "config.json", _configuration(config, dataset))
         _write_json(temporary / "metrics.json", _metrics(dataset, result, report))
         _write_json(temporary / "images.json", _write_images(temporary, dataset, config.seed))
+        _sync_tree(temporary)
         _replace(temporary, out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -111,7 +113,19 @@ def _replace(temporary: Path, out: Path) -> None:
     if out.exists():
         os.replace(out, old)
     os.replace(temporary, out)
+    sync_folder(out.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Brings every file below ``folder`` to the disk: the rename must not be there before them."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    for path in (folder, *sorted(folder.rglob("*"))):
+        if path.is_dir():
+            sync_folder(path)
 
 
 def _write_json(path: Path, value: Any) -> None:

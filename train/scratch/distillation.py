@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import DataError, UsageError
+from edge_runtime.system.durable import write_durably
 from train.datasets.dataset import Dataset, Split
 from train.recipes.config import Recipe, TeacherRun, TrainConfig
 from train.runs.places import teacher_run
@@ -71,13 +72,9 @@ class Teacher:
             self.model, split, compiled(self.model), lambda images, indices: shifted(images, shifts.pick(indices))
         )
         self.answers.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                np.save(file, logits, allow_pickle=False)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        content = io.BytesIO()
+        np.save(content, logits, allow_pickle=False)
+        write_durably(path, content.getvalue())
         return logits
 
 

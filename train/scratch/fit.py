@@ -6,8 +6,7 @@ The best epoch is chosen on the validation split; the test split is not seen her
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edge_runtime.errors import DataError, InternalError
+from edge_runtime.errors import InternalError
 from train.datasets.dataset import Dataset
 from train.models import build_model
 from train.progress import Progress
@@ -24,10 +23,12 @@ from train.recipes.config import Recipe, TrainConfig, to_json_object
 from train.recipes.schedule import learning_rate
 from train.scratch.batches import epoch_batches, num_batches
 from train.scratch.distillation import Teacher
+from train.scratch.epoch import train_epoch
 from train.scratch.training_copy import training_clone
 from train.training.checkpoint import Checkpoint, expect_same, load_checkpoint, save_checkpoint
 from train.training.predict import Forward, compiled, predict
 from train.training.result import TrainResult
+from train.training.targets import Batch, Targets
 from train.training.temperature import TemperatureFit, fit_temperature, fold_temperature
 
 SHORTEST_AVERAGE = 25  # the average spans at most 1/25 of all steps
@@ -56,49 +57,41 @@ def fit(
     keras.utils.set_random_seed(config.seed)
     model = build_model(config.model, config.input, len(dataset.labels))
     steps = num_batches(dataset.train, recipe.batch_size)
-    trainer, forward = _Trainer(model, recipe, recipe.epochs * steps), compiled(model)
+    total = recipe.epochs * steps
+    learner = _Learner(model, recipe, total)
     state = load_checkpoint(checkpoints) if resume else None
     history: list[dict[str, float]] = []
     best, best_accuracy = model.get_weights(), -1.0
     if state is not None:
         expect_same(state.config, to_json_object(config), checkpoints)
-        trainer.restore(state)
+        learner.restore(state)
         history, best, best_accuracy = list(state.history), state.best, state.best_accuracy
         progress.note(f"resumed after epoch {state.epoch} of {recipe.epochs}")
-    for epoch in range(len(history), recipe.epochs):
-        started_s = time.monotonic()
+
+    def batches(epoch: int) -> Iterator[tuple[Batch, Targets]]:
         lesson = teacher.lesson(dataset.train, recipe, config.seed, epoch) if teacher is not None else None
-        batches = epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, epoch, lesson)
-        losses, hits, seen = [], 0, 0
-        for number, (images, targets) in enumerate(batches):
-            rate = learning_rate(epoch * steps + number, recipe.epochs * steps, recipe)
-            loss, correct = trainer.step(images, targets, rate)
-            losses.append(loss)
-            hits, seen = hits + correct, seen + len(images)
-            progress.step(epoch, number + 1, steps, loss)
-        if not np.isfinite(losses).all():
-            raise DataError(
-                f"The loss is not a number any more in epoch {epoch + 1}, expected a finite one; "
-                f"lower the learning rate ({recipe.learning_rate})."
-            )
-        trainer.finish_epoch()
-        answers = predict(model, dataset.validation, forward).argmax(axis=1)
-        accuracy = float(np.mean(answers == dataset.validation.labels))
-        seconds = time.monotonic() - started_s
-        row = {
-            "epoch": epoch + 1,
-            "loss": float(np.mean(losses)),
-            "train_accuracy": hits / seen,
-            "validation_accuracy": accuracy,
-            "seconds": round(seconds, 2),
-        }
+        yield from epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, epoch, lesson)
+
+    for epoch in range(len(history), recipe.epochs):
+        row = train_epoch(
+            learner,
+            dataset,
+            batches(epoch),
+            lambda step: learning_rate(step, total, recipe),
+            progress.step,
+            epoch=epoch,
+            num_steps=steps,
+            peak_rate=recipe.learning_rate,
+        )
         history.append(row)
-        if accuracy >= best_accuracy:
-            best, best_accuracy = model.get_weights(), accuracy
-        save_checkpoint(checkpoints, trainer.checkpoint(history, best, best_accuracy, to_json_object(config)))
+        if row["validation_accuracy"] >= best_accuracy:
+            best, best_accuracy = model.get_weights(), row["validation_accuracy"]
+        save_checkpoint(checkpoints, learner.checkpoint(history, best, best_accuracy, to_json_object(config)))
         progress.epoch(row, recipe.epochs)
     model.set_weights(best)
-    extra = {} if teacher is None else {"temperature": dataclasses.asdict(honest_scores(model, dataset, forward))}
+    extra = {}
+    if teacher is not None:
+        extra["temperature"] = dataclasses.asdict(honest_scores(model, dataset, learner.forward))
     best_epoch = max(range(len(history)), key=lambda i: (history[i]["validation_accuracy"], i)) + 1
     return TrainResult(model, tuple(history), best_epoch, sum(row["seconds"] for row in history), extra)
 
@@ -110,11 +103,11 @@ def honest_scores(model: keras.Model, dataset: Dataset, forward: Forward) -> Tem
     return fitted
 
 
-class _Trainer:
+class _Learner:
     """The training copy of a model, its optimizer, and the stock model that holds the moving average of the weights."""
 
     def __init__(self, model: keras.Model, recipe: Recipe, total_steps: int) -> None:
-        self.averaged = model
+        self.model, self.forward = model, compiled(model)
         self.training = training_clone(model, recipe.precision)
         self.recipe = recipe
         # On little data the average must not reach back into the time of high rates.
@@ -149,14 +142,14 @@ class _Trainer:
             # The average must not remember the random start: it begins short and lengthens to its final decay.
             num = tf.cast(self.num_steps, tf.float32)
             decay = tf.minimum(self.decay, (1 + num) / (10 + num))
-            for average, value in zip(self.averaged.variables, self.training.variables, strict=True):
+            for average, value in zip(self.model.variables, self.training.variables, strict=True):
                 average.assign(average * decay + value * (1 - decay))
         right = tf.equal(tf.argmax(logits, axis=1), tf.argmax(targets, axis=1))
         return loss, tf.reduce_sum(tf.cast(right, tf.int32))
 
     def finish_epoch(self) -> None:
         if not self.recipe.average:
-            self.averaged.set_weights(self.training.get_weights())
+            self.model.set_weights(self.training.get_weights())
 
     def checkpoint(
         self, history: list[dict[str, float]], best: list[Any], best_accuracy: float, config: dict[str, Any]
@@ -166,7 +159,7 @@ class _Trainer:
             epoch=len(history),
             weights=self.training.get_weights(),
             optimizer=optimizer,
-            average=self.averaged.get_weights(),
+            average=self.model.get_weights(),
             best=best,
             best_accuracy=best_accuracy,
             history=history,
@@ -175,7 +168,7 @@ class _Trainer:
 
     def restore(self, state: Checkpoint) -> None:
         self.training.set_weights(state.weights)
-        self.averaged.set_weights(state.average)
+        self.model.set_weights(state.average)
         for variable, value in zip(self.optimizer.variables, state.optimizer[:-1], strict=True):
             variable.assign(value)
         self.num_steps.assign(state.optimizer[-1])

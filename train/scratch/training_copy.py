@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 
-class FusedBatchNormalization(keras.layers.BatchNormalization):
+class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras has no types
     """The stock layer, with batch statistics by ``FusedBatchNormV3`` while training on (n, h, w, channels) inputs."""
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

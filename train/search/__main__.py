@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.contract import InputSpec
-from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, UsageError
+from edge_runtime.errors import DataError, MissingInputError, UsageError
+from edge_runtime.system.durable import write_durably
+from train import run_command
 from train.recipes.config import NAMED_DATA
 from train.search.space import Budget, epochs_for, sizes_for
 from train.search.trial import ROOT, TrialConfig, time_files
@@ -33,7 +35,6 @@ EXAMPLES = """examples:
   python -m train.search --out /shared/search --join ...             help a search from another machine
 """
 FINAL_TIMING_S = 10.0
-INTERRUPTED = 130
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -128,7 +129,6 @@ def search(config: Any, *, join: bool) -> int:
         for process in processes:
             process.join()
     except KeyboardInterrupt:
-        print("stopping; the same command goes on with this search", file=sys.stderr)
         for process in processes:
             process.terminate()
             process.join()
@@ -185,7 +185,7 @@ def finish(config: Any) -> dict[str, Any]:
         "front": sorted(rows, key=lambda row: row["bytes"]),
         "all": others,
     }
-    (config.out / "front.json").write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_durably(config.out / "front.json", f"{json.dumps(result, indent=2, sort_keys=True)}\n".encode())
     subprocess.run(
         [sys.executable, "-m", "convert.report.search_page", str(config.out / "front.json")], cwd=ROOT, check=False
     )
@@ -206,30 +206,29 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; the exit code."""
+def run(options: argparse.Namespace) -> int:
+    """Searches, times the best again and prints them; the exit code of a worker that failed before any result."""
+    config = configuration(options)
+    failed = search(config, join=options.join)
+    if options.join:
+        return failed
     try:
-        options = parse(arguments)
-        config = configuration(options)
-        failed = search(config, join=options.join)
-        if options.join:
-            return failed
-        try:
-            result = finish(config)  # what the others finished is not lost with a worker that died
-        except DataError:
-            if failed:
-                return failed
-            raise
+        result = finish(config)  # what the others finished is not lost with a worker that died
+    except DataError:
         if failed:
-            print(f"a worker ended with exit code {failed}; the others' trials are below", file=sys.stderr)
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
+            return failed
+        raise
+    if failed:
+        print(f"a worker ended with exit code {failed}; the others' trials are below", file=sys.stderr)
     print(json.dumps(result) if options.json else table(result))
     print(f"winner: {config.out / 'winner'} and {config.out / 'winner.tflite'}", file=sys.stderr)
     return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; the exit code."""
+    options = parse(arguments)
+    return run_command(lambda: run(options), "interrupted; the same command goes on with this search")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ import optuna
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from edge_runtime.errors import ConfigurationError, DataError, EdgeRuntimeError, MissingInputError
+from edge_runtime.errors import ConfigurationError, DataError, MissingInputError
+from edge_runtime.system.durable import write_durably
+from train import run_command
 from train.models.scaled import parse
 from train.search.pruner import COSTS, AmongNoDearer
 from train.search.space import (
@@ -38,7 +40,6 @@ from train.search.space import (
 from train.search.trial import Hopeless, OutOfTime, TrialConfig, convert_trial, time_untrained, train_trial
 
 STUDY, BUDGET = "search", "budget"
-INTERRUPTED = 130
 MAX_REJECTED_IN_A_ROW = 200
 
 
@@ -76,7 +77,7 @@ def begin(config: SearchConfig) -> optuna.Study:
             f"{[content[key] for key in keys]} now. Go on with the same settings, or choose another --out."
         )
     config.out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_durably(path, f"{json.dumps(content, indent=2, sort_keys=True)}\n".encode())
     study = open_study(config)
     for first in first_candidates(config.sizes, config.budget, config.num_classes):
         study.enqueue_trial(first, skip_if_exists=True)
@@ -286,11 +287,4 @@ def _say(
 def main_of_worker(config: SearchConfig, worker: int, deadline_s: float) -> int:
     """`work` with errors in words; the exit code. A terminated worker ends its training too."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        work(config, worker, deadline_s)
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return 0
+    return run_command(lambda: work(config, worker, deadline_s), f"worker {worker} stopped")

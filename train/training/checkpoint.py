@@ -6,8 +6,8 @@ Plain arrays in an .npz and a JSON text; never a pickle. Random numbers need no 
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ConfigurationError, DataError
+from edge_runtime.system.durable import write_durably
 
 FILE_NAME = "checkpoint.npz"
 GROUPS = ("weights", "optimizer", "average", "best")
@@ -41,7 +42,11 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, state: Checkpoint) -> None:
-    """Writes ``folder``/checkpoint.npz atomically: temporary file, flushed to disk, renamed."""
+    """Writes ``folder``/checkpoint.npz; after a crash it is the old one or the new one, whole.
+
+    Raises:
+        EdgeRuntimeError: the file system is full or forbidden.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {f"{group}/{i:04d}": array for group in GROUPS for i, array in enumerate(getattr(state, group))}
     facts = {
@@ -51,15 +56,9 @@ def save_checkpoint(folder: Path, state: Checkpoint) -> None:
         "config": state.config,
         "random": {"rule": "numpy default_rng([seed, stream, epoch, batch])", "next_epoch": state.epoch},
     }
-    temporary = folder / f".{FILE_NAME}.{os.getpid()}.tmp"
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, facts=np.array(json.dumps(facts, sort_keys=True)), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, folder / FILE_NAME)
-    finally:
-        temporary.unlink(missing_ok=True)
+    content = io.BytesIO()
+    np.savez(content, facts=np.array(json.dumps(facts, sort_keys=True)), **arrays)
+    write_durably(folder / FILE_NAME, content.getvalue())
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:

@@ -7,7 +7,7 @@ repeats exactly, on a slow one it ends in time with the rate where it should be.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import DataError
 from train.progress import Progress
 from train.recipes.transfer_config import TransferRecipe
 from train.training.checkpoint import Checkpoint, save_checkpoint
+from train.training.steps import take_steps
 from train.training.temperature import cross_entropy, fit_temperature
-from train.transfer.batches import Photos, photo_batches
+from train.transfer.batches import Photos, TrainingBatch, photo_batches
 from train.transfer.tuner import Tuner
 
 LEAST_WARMUP = 50
@@ -92,21 +92,14 @@ def tune(
     step = int(history[-1]["steps"])
     batches = photo_batches(photos, recipe, seed, step, tuple(model.input_shape[1:3]))
     while step < total and clock.used() < 1 and not _stuck(history, recipe.patience):
-        began_s, losses, first = clock.now(), [], step
-        while step < min(total, first + a_round):
-            used = max(step / total, clock.used())
-            if used >= 1:
-                break
-            losses.append(tuner.step(next(batches), rate_at(used, step, recipe)))
-            step += 1
-            progress.step(len(history) - 1, step - first, a_round, losses[-1])
-        if not np.isfinite(losses).all():
-            raise DataError(
-                f"The loss is not a number any more after {step} steps, expected a finite one; lower the learning rate "
-                f"({recipe.learning_rate})."
-            )
+        began_s, number, first = clock.now(), len(history), step
+        step, loss = _tune_round(
+            tuner, batches, range(step, min(total, step + a_round)), total, clock, number, progress
+        )
+        if step == first:
+            break  # the time ended just now
         tuner.exchange()
-        row = _judged(tuner, photos, len(history), step, float(np.mean(losses)), clock.now() - began_s)
+        row = _judged(tuner, photos, number, step, loss, clock.now() - began_s)
         history.append(row)
         if _best(history) == len(history) - 1:
             best = model.get_weights()
@@ -116,6 +109,32 @@ def tune(
     batches.close()
     model.set_weights(best)
     return Tuning(best, history, _best(history))
+
+
+def _tune_round(
+    tuner: Tuner, batches: Iterator[TrainingBatch], steps: range, total: int, clock: Clock, number: int,
+    progress: Progress,
+) -> tuple[int, float]:  # fmt: skip
+    """Takes ``steps`` of ``total`` as long as there is time; (the step after the last taken one, their mean loss)."""
+    recipe, reached = tuner.recipe, steps.start
+
+    def items() -> Iterator[tuple[TrainingBatch, float]]:
+        nonlocal reached
+        for step in steps:
+            used = max(step / total, clock.used())
+            if used >= 1:
+                return
+            yield next(batches), rate_at(used, step, recipe)
+            reached = step + 1
+
+    loss = take_steps(
+        items(),
+        lambda _, item: tuner.step(*item),
+        lambda done, loss: progress.step(number - 1, done, len(steps), loss),
+        place=f"in round {number}",
+        peak_rate=recipe.learning_rate,
+    )
+    return reached, loss
 
 
 def _judged(tuner: Tuner, photos: Photos, number: int, steps: int, loss: float, seconds: float) -> dict[str, float]:

@@ -65,7 +65,7 @@ def _fit_all(batches: Iterator[Batch], mean: Array, deviation: Array, num_classe
     optimizer = keras.optimizers.Adam(RATE)
     optimizer.build([kernels, biases])
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def step(features: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, rate: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
             logits = tf.einsum("nf,pfc->pnc", (features - mean) / deviation, kernels) + biases

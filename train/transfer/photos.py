@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import InternalError
+from train.datasets.cache import cache_folder
 from train.datasets.dataset import Dataset
 from train.models.normalization import normalized_input
 from train.progress import Progress, Stage, duration
@@ -29,7 +30,7 @@ from train.training.targets import ORDER_STREAM, smoothed_targets
 from train.training.temperature import TemperatureFit, fit_temperature, fold_temperature
 from train.transfer.backbone import efficientnet_lite0 as backbone
 from train.transfer.batches import Photos
-from train.transfer.features.feature_cache import FeatureCache, cache_folder
+from train.transfer.features.feature_cache import FeatureCache
 from train.transfer.features.features import SplitFeatures, larger, read_features
 from train.transfer.features.image_store import PictureStore
 from train.transfer.fine_tune import Clock, num_steps, tune

@@ -17,7 +17,7 @@ import tensorflow as tf
 LINEAR = ("_project", "_add")
 
 
-class Rounded(keras.layers.Layer):
+class Rounded(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     """(n, ...) float32 -> the same values on the nearest of 256 steps from the smallest (at most 0) to the largest."""
 
     def call(self, x: Any) -> Any:

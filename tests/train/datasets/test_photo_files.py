@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import InternalError
+from train.datasets.cache import cache_folder
 from train.recipes.transfer_config import transfer, with_changes
 from train.transfer.augment import vary
 from train.transfer.features import feature_cache
-from train.transfer.features.feature_cache import FeatureCache, cache_folder
+from train.transfer.features.feature_cache import FeatureCache
 from train.transfer.features.image_store import PictureStore
 
 

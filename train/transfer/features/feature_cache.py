@@ -73,10 +73,5 @@ class FeatureCache:
         return np.frombuffer(record[DIGEST_BYTES:-CHECKSUM_BYTES], np.float16)
 
 
-def cache_folder() -> Path:
-    """Where features are kept between runs."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-runtime"
-
-
 def _sealed(content: bytes) -> bytes:
     return content + zlib.crc32(content).to_bytes(CHECKSUM_BYTES, "little")

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
 from edge_runtime.pixels.preprocess import Image, preprocess
+from train.datasets.cache import cache_folder
 from train.datasets.dataset import Split
 from train.progress import Stage
 from train.training.prefetch import ahead
-from train.transfer.features.feature_cache import FeatureCache, cache_folder
+from train.transfer.features.feature_cache import FeatureCache
 from train.transfer.features.image_store import PictureStore
 
 BATCH_SIZE = 32

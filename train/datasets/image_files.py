@@ -1,0 +1,60 @@
+"""Which files of a folder are images, and what each of them holds: the one walk and the one reading of own photos."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_runtime.errors import DataError
+from edge_runtime.pixels.image_file import PICTURE_SUFFIXES, decode_image
+from train.datasets.near_duplicates import PictureFacts, facts_of
+from train.datasets.oddities import oddities
+
+IGNORED = ("thumbs.db", "desktop.ini", "__macosx")
+
+
+@dataclass(frozen=True)
+class FileContent:
+    """What was found in an image file: the SHA-256 of its bytes in hex, and how the image looks."""
+
+    sha256: str
+    facts: PictureFacts
+
+
+def list_folders(folder: Path) -> list[Path]:
+    """The visible folders in ``folder``, sorted."""
+    return [path for path in _list_visible(folder) if path.is_dir()]
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The visible image files in ``folder`` itself, sorted."""
+    return [path for path in _list_visible(folder) if path.is_file() and _has_image_suffix(path)]
+
+
+def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The visible files in ``folder`` and all below it, sorted: those that end like images, and the others."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and _is_visible(path))
+    return [path for path in found if _has_image_suffix(path)], [path for path in found if not _has_image_suffix(path)]
+
+
+def read_content(path: Path) -> FileContent | None:
+    """What the file at ``path`` holds; None when it cannot be read or decoded, so that all such files can be named."""
+    try:
+        content = path.read_bytes()
+        frame = decode_image(content, str(path))
+    except (OSError, DataError):
+        return None
+    return FileContent(hashlib.sha256(content).hexdigest(), facts_of(frame, oddities(content)))
+
+
+def _list_visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if _is_visible(path))
+
+
+def _is_visible(path: Path) -> bool:
+    return not path.name.startswith(".") and path.name.lower() not in IGNORED
+
+
+def _has_image_suffix(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_SUFFIXES
