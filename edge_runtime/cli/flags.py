@@ -93,9 +93,8 @@ def open_flagged_model(flags: Namespace) -> ModelFile:
 
 
 def open_flagged_classifier(flags: Namespace, model: ModelFile) -> Classifier:
-    import cv2
-
     from edge_runtime.inference.classifier import Classifier
+    from edge_runtime.pixels.opencv import cv2
 
     classifier = Classifier(
         model, threads=flags.threads, backend=flags.backend, threshold=flags.threshold, top_k=flags.top_k

@@ -21,7 +21,7 @@ BACKENDS = ("litert", "tflite")
 KERNELS = ("default", "reference")
 MAX_THREADS = 64
 _PACKAGES = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}
-_INSTALL = {"litert": "edge-runtime[litert]", "tflite": "edge-runtime[tflite]"}
+_INSTALL = {"litert": "'edge-runtime[litert]'", "tflite": "'edge-runtime[tflite]'"}
 _DEFAULT_KERNELS = {"litert": "litert-xnnpack", "tflite": "tflite-builtin"}
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def _choose(backend: str) -> tuple[str, Any, str]:
             return name, *found
         reasons.append(found)
     names = " or ".join(_INSTALL[name] for name in (BACKENDS if backend == "auto" else (backend,)))
-    raise ConfigurationError(f"No interpreter can be loaded ({'; '.join(reasons)}). Install {names}.")
+    raise ConfigurationError(f"No backend can be loaded ({'; '.join(reasons)}). Install one: pip install {names}.")
 
 
 class Interpreter:
@@ -79,7 +79,7 @@ class Interpreter:
         Raises:
             ModelError: the interpreter refuses the flatbuffer, or it has no single input and output of a known type.
             UsageError: ``backend``, ``threads`` or ``kernels`` is none of the allowed values.
-            ConfigurationError: the wanted interpreter is not installed.
+            ConfigurationError: the wanted backend is not installed.
         """
         if not 1 <= threads <= MAX_THREADS:
             raise UsageError(f"`threads` is {threads}, expected 1 to {MAX_THREADS}.")

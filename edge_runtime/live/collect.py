@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.cameras.frame import FrameSource
 from edge_runtime.errors import CameraError, ConfigurationError, UsageError
+from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.system.clock import monotonic_s
 

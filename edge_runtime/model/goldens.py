@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.format import read_array, write_array
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from edge_runtime.contract import Contract
 from edge_runtime.errors import ModelError
 from edge_runtime.model.appended_zip import split_zip, write_zip
-from edge_runtime.pixels.preprocess import Image
+
+if TYPE_CHECKING:  # what only describes a model needs no OpenCV
+    from edge_runtime.pixels.preprocess import Image
 
 # A file cannot make the device fill its memory by asking for many repeats.
 MAX_SIDE = 4096

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-import cv2
-
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.inference.classifier import Classifier
@@ -26,6 +24,7 @@ from edge_runtime.live.results import Event, Pulse, Result
 from edge_runtime.outputs.image_folder import KEEP_FREE_BYTES, PictureFolder
 from edge_runtime.outputs.jsonl import result_object
 from edge_runtime.outputs.trouble import OutputTrouble
+from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.system.clock import monotonic_s
 

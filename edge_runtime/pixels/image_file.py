@@ -5,24 +5,19 @@ Refuses what could exhaust memory before decoding it; never returns a made-up pi
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import cast
 
-# OpenCV reads its limit once, at import; JPEG bombs of 65,500 x 65,500 pixels are refused by it, before any allocation.
-MAX_PIXELS = 100_000_000
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+import numpy as np
+
+from edge_runtime.errors import DataError, MissingInputError
+from edge_runtime.pixels.jpeg import JpegHeader, jpeg_header
+from edge_runtime.pixels.opencv import MAX_PIXELS, cv2
+from edge_runtime.pixels.preprocess import Image
+
 # A progressive JPEG is held whole before its first line is there: 150 MB are 25 million pixels with colours at full
 # resolution, and 50 million at the usual half.
 MAX_COEFFICIENT_BYTES = 150_000_000
-
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-
-from edge_runtime.errors import DataError, MissingInputError  # noqa: E402
-from edge_runtime.pixels.jpeg import JpegHeader, jpeg_header  # noqa: E402
-from edge_runtime.pixels.preprocess import Image  # noqa: E402
-
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif")
 
 

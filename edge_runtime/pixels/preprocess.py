@@ -9,12 +9,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
+from edge_runtime.pixels.opencv import cv2
 
 LETTERBOX_VALUE = 127
 # From this reduction on, the frame is sampled at twice the size and each 2x2 block is averaged: faster than bilinear

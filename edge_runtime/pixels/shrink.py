@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import check_header, decode_image
 from edge_runtime.pixels.jpeg import JpegHeader, jpeg_header
+from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image, crop_box
-
-import cv2  # isort: skip  # after image_file, which sets OpenCV's pixel limit
-import numpy as np  # isort: skip
 
 # What decoding one picture of a camera may take. For a model, 8 million pixels at full size and far more where they are
 # reduced; whole pictures up to what fits between the processes (see shared_frames), twice, because OpenCV copies it.

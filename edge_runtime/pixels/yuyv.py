@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
+from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.pixels.shrink import reduction
 

@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
 from edge_runtime.cameras.sources.synthetic import wave_picture
@@ -17,6 +16,7 @@ from edge_runtime.inference.postprocess import predict, probabilities
 from edge_runtime.live.results import Percentiles
 from edge_runtime.live.timings import Timings
 from edge_runtime.model.model_file import ModelFile
+from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.pixels.shrink import decode_shrunk
 from edge_runtime.system.clock import monotonic_s
@@ -73,7 +73,7 @@ def bench(model: ModelFile, config: BenchConfig) -> BenchReport:
     try:
         rows = tuple(
             _row(model, backend, threads, config)
-            for backend in config.backends or available_backends()
+            for backend in config.backends or available_backends() or ("auto",)  # which says what to install
             for threads in config.threads
         )
     finally:

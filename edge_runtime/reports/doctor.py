@@ -78,10 +78,10 @@ def _interpreters() -> list[Finding]:
 
 
 def _model(model: str | None, labels: str | None) -> list[Finding]:
-    from edge_runtime.inference.classifier import Classifier
-    from edge_runtime.inference.selftest import selftest
-
     try:
+        from edge_runtime.inference.classifier import Classifier
+        from edge_runtime.inference.selftest import selftest
+
         with Classifier(model, labels=labels) as classifier:
             found = f"{classifier.model.path} with {classifier.interpreter.kernels} {classifier.interpreter.version}"
             if classifier.model.goldens is None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_runtime.contract import TensorSpec
-from edge_runtime.inference.selftest import SelftestReport
 from edge_runtime.model.model_file import ModelFile
+
+if TYPE_CHECKING:  # what a file says needs no OpenCV
+    from edge_runtime.inference.selftest import SelftestReport
 
 
 def info_object(model: ModelFile) -> dict[str, Any]:

@@ -16,7 +16,6 @@ import time
 import zlib
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 
 from edge_runtime.cameras.capture.orders import Order
@@ -25,6 +24,7 @@ from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.pixels.opencv import cv2
 from edge_runtime.system.backoff import Backoff
 from edge_runtime.system.parent_death import die_with
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import time
 
-import cv2
 import numpy as np
 
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.errors import CameraError
+from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.system.clock import monotonic_s
 

@@ -27,8 +27,9 @@ from edge_runtime.system.redact import redact
 # FFmpeg reads this when its first stream is opened: no chatter on stderr.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
-import cv2
 import numpy as np
+
+from edge_runtime.pixels.opencv import cv2
 
 NETWORK_TIMEOUT_MS = 5000
 # A driver's time stamp that is older than this, or in the future, is of another clock than ours.

@@ -12,13 +12,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
-
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.contract import InputSpec
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.live.live_state import NUM_CHANGES, LiveState
 from edge_runtime.live.results import Pulse, Result
+from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image, crop_box
 from edge_runtime.system.clock import monotonic_s
 

@@ -88,10 +88,11 @@ def test_without_any_interpreter_the_error_says_what_to_install(toy_bytes, monke
     module._load.cache_clear()
     try:
         with pytest.raises(
-            ConfigurationError, match=r"No module named 'no_such_litert'.*Install edge-runtime\[litert\] or"
+            ConfigurationError,
+            match=r"No module named 'no_such_litert'.*Install one: pip install 'edge-runtime\[litert\]' or",
         ):
             Interpreter(toy_bytes("uint8"))
-        with pytest.raises(ConfigurationError, match=r"no_such_tflite.*Install edge-runtime\[tflite\]\."):
+        with pytest.raises(ConfigurationError, match=r"no_such_tflite.*pip install 'edge-runtime\[tflite\]'\."):
             Interpreter(toy_bytes("uint8"), "tflite")
         assert available_backends() == ()
     finally:
