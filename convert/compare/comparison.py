@@ -29,12 +29,13 @@ from convert.inputs.calibration import choose_calibration
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import ImageEntry, Source
 from convert.measure.gate import Probabilities, compare_with_float, score
-from convert.measure.latency import Refusal, Timing, measure, refusal
+from convert.measure.latency import Refusal, Timing, explain_refusal, measure
 from convert.measure.processor import processor_name
 from convert.tflite import schema
 from edge_runtime.errors import ConfigurationError, ModelError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.pixels.preprocess import Image
 
 DEFAULT_CALIBRATION = ConvertConfig(Path("run")).num_calibration_images
 
@@ -128,7 +129,7 @@ def _refusals(variants: Sequence[Variant]) -> tuple[Refusal, ...]:
     found = []
     for variant in variants:
         for backend in available_backends():
-            reason = refusal(variant.model.flatbuffer, backend)
+            reason = explain_refusal(variant.model.flatbuffer, backend)
             if reason is not None:
                 found.append(Refusal(variant.name, backend, reason))
     return tuple(found)
@@ -161,7 +162,7 @@ def _scores(
     return {(name, backend): value for key, value in found.items() for name, backend in [key.split("\0")]}
 
 
-def _call_cost(classifier: Classifier, frame: np.ndarray) -> float:
+def _call_cost(classifier: Classifier, frame: Image) -> float:
     classifier.probabilities(frame)
     started_s = time.perf_counter()
     classifier.probabilities(frame)

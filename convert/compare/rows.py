@@ -56,6 +56,7 @@ class Row:
         return self.accuracies[0]
 
     def timing(self, backend: str, threads: int) -> Timing | None:
+        """What it took on ``backend`` with so many threads, None where it does not run."""
         return next((row for row in self.timings if (row.backend, row.threads) == (backend, threads)), None)
 
 
@@ -74,6 +75,7 @@ class Comparison:
 
     @property
     def recommended(self) -> Row:
+        """The row that `recommend` chooses."""
         return recommend(self)[0]
 
 
@@ -115,10 +117,12 @@ def recommend(comparison: Comparison) -> tuple[Row, str]:
 
 
 def to_json_text(comparison: Comparison) -> str:
+    """`to_data` as indented JSON, its keys sorted."""
     return json.dumps(to_data(comparison), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def to_data(comparison: Comparison) -> dict[str, Any]:
+    """All rows, and the recommended one with the reason, as plain JSON values."""
     chosen, why = recommend(comparison)
     return {**dataclasses.asdict(comparison), "recommended": {"row": chosen.name, "why": why}}
 
@@ -143,6 +147,7 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def accuracy_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Head and rows, one a variant: its figures on the preferred backend, and the accuracy on each other one."""
     backends = comparison.backends
     head = ["form", f"accuracy, {backends[0]}", "95 % interval", "change, points", "McNemar p", "agreement"]
     head += ["precision", "recall", "F1", *(f"accuracy, {backend}" for backend in backends[1:])]
@@ -162,6 +167,7 @@ def accuracy_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
 
 
 def size_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Head and rows, one a variant: bytes, weights, MACs, and the backends that load it."""
     head = [
         "form",
         "bytes",
@@ -182,6 +188,7 @@ def size_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
 
 
 def latency_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Head and rows, one a variant: milliseconds for each backend and thread count, and the ratio to float32."""
     pairs = [(backend, threads) for backend in comparison.backends for threads in comparison.threads]
     head = ["form", *(f"{backend}, {n} thread{'s' if n > 1 else ''}: p50 / p95 ms (x float32)" for backend, n in pairs)]
     body = []

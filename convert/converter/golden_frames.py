@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import cv2
 import numpy as np
@@ -113,7 +114,8 @@ def _odd_sized(frame: Image, turn: int, spec: InputSpec) -> tuple[Image, int]:
     base_height, base_width = min(spec.height, _LARGEST_BASE), min(spec.width, _LARGEST_BASE)
     size_wh = int(width * base_width) | 1, int(height * base_height) | 1
     shrinks = size_wh[0] < frame.shape[1]
-    picture = cv2.resize(frame, size_wh, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    picture = cast(Image, cv2.resize(frame, size_wh, interpolation=interpolation))
     if turn < NUM_FRAMES - _NUM_REPEATED:
         return picture, 1
     growth = SAMPLED_REDUCTION * max(spec.height / size_wh[1], spec.width / size_wh[0])

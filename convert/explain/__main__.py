@@ -81,6 +81,7 @@ def find_run(contract: Contract, folder: Path) -> Path:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The flags."""
     parser = argparse.ArgumentParser(
         prog="python -m convert.explain",
         description="Shows which layers of an integer model lose accuracy, and what helps.",

@@ -19,7 +19,6 @@ from convert.tflite import schema
 from convert.tflite.names import layer_name
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.interpreter import Interpreter
-from edge_runtime.pixels.preprocess import Image
 
 WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 # Their output scale is laid down by the format, so it is nobody's mistake.
@@ -98,7 +97,7 @@ def nodes(tree: Any) -> list[Node]:
 
 
 def measure(
-    float_model: bytes, integer_model: bytes, pictures: Sequence[tuple[Image, Image]]
+    float_model: bytes, integer_model: bytes, pictures: Sequence[tuple[NDArray[np.float32], NDArray[Any]]]
 ) -> tuple[tuple[Signals, ...], float]:
     """The Signals of every layer that both models have, in order, and the share of pictures with the same label.
 
@@ -208,12 +207,11 @@ def _scale(tensor: Any) -> tuple[float, int]:
 
 def _dequantized(tree: Any, tensor: Any) -> NDArray[np.float64]:
     content = np.frombuffer(schema.buffer_bytes(tree, tensor.buffer), schema.dtype_name(tensor))
-    values = content.reshape([int(size) for size in tensor.shape]).astype(np.float64)
+    values: NDArray[np.float64] = content.reshape([int(size) for size in tensor.shape]).astype(np.float64)
     if schema.is_float(tensor):
         return values
     scales = np.asarray(tensor.quantization.scale, np.float64)
-    if len(scales) == 1:
-        return values * scales[0]
     shape = [1] * values.ndim
-    shape[tensor.quantization.quantizedDimension] = len(scales)
-    return values * scales.reshape(shape)
+    if len(scales) > 1:
+        shape[tensor.quantization.quantizedDimension] = len(scales)
+    return np.multiply(values, scales.reshape(shape))

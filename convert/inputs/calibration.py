@@ -28,6 +28,7 @@ class Calibration:
     seed: int
 
     def counts(self, labels: Sequence[str]) -> dict[str, int]:
+        """How many images there are of each label."""
         return {label: sum(entry.label == index for entry in self.entries) for index, label in enumerate(labels)}
 
 

@@ -91,6 +91,7 @@ class VerificationReport:
 
     @property
     def passed(self) -> bool:
+        """Whether the file may be written."""
         return not self.refusals
 
 
@@ -220,7 +221,8 @@ def gate(
 
 
 def _answers(probabilities: Probabilities) -> NDArray[np.int64]:
-    return np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1)
+    answers: NDArray[np.int64] = np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1)
+    return answers
 
 
 def _classification(

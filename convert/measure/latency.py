@@ -16,8 +16,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convert.output.command import run_command
 from convert.output.progress import with_progress
@@ -68,7 +70,7 @@ def measure(
     for backend in available_backends():
         runs = {}
         for name, flatbuffer in flatbuffers.items():
-            reason = refusal(flatbuffer, backend)
+            reason = explain_refusal(flatbuffer, backend)
             if reason is None:
                 runs[name] = flatbuffer
             else:
@@ -78,7 +80,7 @@ def measure(
     return tuple(timings), tuple(refusals)
 
 
-def refusal(flatbuffer: bytes, backend: str) -> str | None:
+def explain_refusal(flatbuffer: bytes, backend: str) -> str | None:
     """Why ``backend`` cannot run the model; None when it can."""
     try:
         interpreter = Interpreter(flatbuffer, backend)
@@ -148,13 +150,13 @@ def _interleaved(flatbuffers: Mapping[str, bytes], backend: str, threads: int, s
     return result
 
 
-def _random_input(interpreter: Interpreter, random: np.random.Generator) -> np.ndarray:
+def _random_input(interpreter: Interpreter, random: np.random.Generator) -> NDArray[Any]:
     pixels = random.integers(0, 256, interpreter.input.shape[1:], np.uint8)
     dtype = interpreter.input.dtype
     return pixels.astype(np.float32) if dtype == "float32" else pixels.view(dtype)
 
 
-def _call_ms(interpreter: Interpreter, image: np.ndarray) -> float:
+def _call_ms(interpreter: Interpreter, image: NDArray[Any]) -> float:
     started_ns = time.perf_counter_ns()
     interpreter.invoke(image)
     return (time.perf_counter_ns() - started_ns) / 1e6
@@ -181,17 +183,20 @@ def _run(arguments: Sequence[str] | None) -> int:
     flatbuffers = {str(path): flatbuffer_of(path) for path in options.models}
     timings, refusals = measure(flatbuffers, options.threads, options.seconds)
     if options.json:
-        rows = {"timings": timings, "refusals": refusals}
-        data = {name: [dataclasses.asdict(row) for row in found] for name, found in rows.items()}
-        print(json.dumps({**data, "bytes": {name: len(content) for name, content in flatbuffers.items()}}))
+        data = {
+            "timings": [dataclasses.asdict(timing) for timing in timings],
+            "refusals": [dataclasses.asdict(refusal) for refusal in refusals],
+            "bytes": {name: len(content) for name, content in flatbuffers.items()},
+        }
+        print(json.dumps(data))
         return 0
     for row in sorted(timings, key=lambda row: (BACKENDS.index(row.backend), row.threads, row.p50_ms)):
         print(
             f"{row.backend:7} {row.threads} thread(s)  p50 {row.p50_ms:8.3f} ms  p95 {row.p95_ms:8.3f} ms  "
             f"{row.ratio:6.2f} x  {row.model}"
         )
-    for row in refusals:
-        print(f"{row.backend:7} cannot run {row.model}: {row.reason}")
+    for refusal in refusals:
+        print(f"{refusal.backend:7} cannot run {refusal.model}: {refusal.reason}")
     return 0
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Protocol, TypeVar
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", covariant=True)
 
 
 class SizedIterable(Sized, Iterable[Item], Protocol[Item]):

@@ -64,6 +64,7 @@ class AuditReport:
 
     @property
     def full_integer(self) -> bool:
+        """Whether every tensor is integer and every operator one that tflite-runtime 2.14 has."""
         return not self.problems
 
 

@@ -48,10 +48,11 @@ def read_tree(flatbuffer: bytes, name: str = "The model") -> Any:
 
 def dtype_name(tensor: Any) -> str:
     """ "int8", "float32", ... of a ``TensorT``."""
-    return _DTYPES.get(tensor.type, f"type {tensor.type}")
+    return str(_DTYPES.get(tensor.type, f"type {tensor.type}"))
 
 
 def is_float(tensor: Any) -> bool:
+    """Whether a ``TensorT`` holds floating-point numbers."""
     return dtype_name(tensor) in _FLOATS
 
 
@@ -60,7 +61,7 @@ def operator_name(code: Any) -> str:
     # Files from before 2020 have only the one-byte code.
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     name = _OPERATORS.get(number, f"operator {number}")
-    return f"CUSTOM {text(code.customCode)}" if name == "CUSTOM" else name
+    return f"CUSTOM {text(code.customCode)}" if name == "CUSTOM" else str(name)
 
 
 def buffer_bytes(tree: Any, index: int) -> bytes:
@@ -70,6 +71,7 @@ def buffer_bytes(tree: Any, index: int) -> bytes:
 
 
 def text(name: bytes | str | None) -> str:
+    """A name of the schema, which is bytes where it was read and text where it was set; empty where there is none."""
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else name or ""
 
 
@@ -82,6 +84,7 @@ class AlignedBuffer(generated.BufferT):  # type: ignore[misc]
     """A buffer whose data starts at a multiple of 16 bytes: the generated code forgets the schema's alignment."""
 
     def Pack(self, builder: Any) -> int:  # the generated code's name
+        """The offset of this buffer in ``builder``."""
         data = None if self.data is None else builder.aligned_bytes(np.asarray(self.data, np.uint8).tobytes())
         generated.BufferStart(builder)
         if data is not None:
@@ -92,7 +95,8 @@ class AlignedBuffer(generated.BufferT):  # type: ignore[misc]
 class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
     """Writes each distinct string, vector and table once; whoever needs it again gets the same offset.
 
-    FlatBuffers allow it: an offset says where something is, not who owns it.
+    FlatBuffers allow it: an offset says where something is, not who owns it. The methods with capitals are those of
+    `flatbuffers.Builder`.
     """
 
     def __init__(self, initial_size: int) -> None:
@@ -101,10 +105,12 @@ class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
         self._fields: list[tuple[Any, ...]] | None = []
 
     def CreateString(self, s: Any, encoding: str = "utf-8", errors: str = "strict") -> int:
+        """The offset of a string."""
         content = s.encode(encoding, errors) if isinstance(s, str) else s
         return self._once(("string", content), lambda: super(SharingBuilder, self).CreateString(content))
 
     def CreateNumpyVector(self, x: Any) -> int:
+        """The offset of a vector of the numbers of ``x``, (n,) of any number dtype."""
         key = ("vector", x.itemsize, x.tobytes())
         return self._once(key, lambda: super(SharingBuilder, self).CreateNumpyVector(x))
 
@@ -113,24 +119,29 @@ class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
         return self._once(("data", content), lambda: self._write_aligned(content))
 
     def StartObject(self, numfields: int) -> None:
+        """Begins a table; its fields are noted, so that an equal one is recognised."""
         super().StartObject(numfields)
         self._fields = []
 
     def PrependSlot(self, flags: Any, o: int, x: Any, d: Any) -> None:
+        """Writes a number into field ``o``, unless it is the default ``d``."""
         super().PrependSlot(flags, o, x, d)
-        if self._fields is not None and self.current_vtable[o]:
+        if self._fields is not None and self.current_vtable and self.current_vtable[o]:
             self._fields.append((o, flags.bytewidth, flags.packer_type.format, x))
 
     def PrependUOffsetTRelativeSlot(self, o: int, x: int, d: int) -> None:
+        """Writes an offset into field ``o``, unless it is the default ``d``."""
         super().PrependUOffsetTRelativeSlot(o, x, d)
-        if self._fields is not None and self.current_vtable[o]:
+        if self._fields is not None and self.current_vtable and self.current_vtable[o]:
             self._fields.append((o, "offset", x))
 
     def PrependStructSlot(self, v: int, x: int, d: int) -> None:
+        """Puts a struct into field ``v``."""
         self._fields = None  # a struct lies inside its table, so this table is never shared
         super().PrependStructSlot(v, x, d)
 
     def EndObject(self) -> int:
+        """The offset of the table that was begun last, or of an equal one that was written before."""
         if self._fields is None:
             return int(super().EndObject())
         key = ("table", *self._fields)

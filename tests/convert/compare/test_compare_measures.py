@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convert.measure.latency import flatbuffer_of, main, measure, refusal
+from convert.measure.latency import explain_refusal, flatbuffer_of, main, measure
 from convert.tflite import schema
 from edge_runtime.inference.interpreter import Interpreter, available_backends
 
@@ -33,7 +33,7 @@ def test_a_model_that_a_backend_cannot_run_is_left_out_with_the_reason(toy: byte
     assert {row.model for row in timings} == {"good"}
     assert {item.backend for item in refusals} == set(available_backends())
     assert all("refuses the model" in item.reason for item in refusals)
-    assert refusal(toy, available_backends()[0]) is None
+    assert explain_refusal(toy, available_backends()[0]) is None
 
 
 def test_the_command_prints_times_and_sizes_as_json(capsys: pytest.CaptureFixture[str]) -> None:
