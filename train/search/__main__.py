@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError, UsageError
@@ -27,6 +27,9 @@ from train import run_command
 from train.recipes.config import NAMED_DATA
 from train.search.space import Budget, epochs_for, sizes_for
 from train.search.trial import ROOT, TrialConfig, time_files
+
+if TYPE_CHECKING:
+    from train.search.worker import SearchConfig
 
 EXAMPLES = """examples:
   python -m train.search --max-kb 100 --max-macs 12500000 --minutes 20 --workers 2
@@ -38,6 +41,7 @@ FINAL_TIMING_S = 10.0
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The parsed flags; ends the process with a usage line when they are wrong."""
     flags = argparse.ArgumentParser(
         prog="python -m train.search", description=__doc__, epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -60,7 +64,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return flags.parse_args(arguments)
 
 
-def configuration(options: argparse.Namespace) -> Any:
+def configuration(options: argparse.Namespace) -> SearchConfig:
     """The SearchConfig of parsed flags.
 
     Raises:
@@ -106,7 +110,7 @@ def configuration(options: argparse.Namespace) -> Any:
     )
 
 
-def search(config: Any, *, join: bool) -> int:
+def search(config: SearchConfig, *, join: bool) -> int:
     """Runs the workers to the end; the exit code of the first that failed, or 0."""
     from optuna.trial import TrialState
 
@@ -140,7 +144,7 @@ def _exit_with(function: Any, *arguments: Any) -> None:
     sys.exit(function(*arguments))
 
 
-def finish(config: Any) -> dict[str, Any]:
+def finish(config: SearchConfig) -> dict[str, Any]:
     """Times the front again, alone and side by side; copies the winner; writes front.json and its page.
 
     Raises:

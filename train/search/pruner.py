@@ -19,6 +19,7 @@ class AmongNoDearer(optuna.pruners.BasePruner):
         self.rungs = rungs
 
     def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
+        """If ``trial`` is hopeless at the epoch that it reported last; its costs must be set."""
         epoch = trial.last_step
         if epoch is None or epoch not in self.rungs:
             return False

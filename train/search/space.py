@@ -26,7 +26,8 @@ PICTURES_A_TRIAL, MIN_EPOCHS, MAX_EPOCHS = 270_000, 12, 60
 class Suggests(Protocol):
     """The part of an Optuna trial that is used here."""
 
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """One of ``choices`` for the parameter ``name``."""
 
 
 @dataclass(frozen=True)

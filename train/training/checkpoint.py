@@ -86,6 +86,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
 
 
 def expect_same(saved: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
+    """Raises ConfigurationError when a checkpoint's configuration is not the wanted one; names what differs."""
     keys = sorted(key for key in saved.keys() | wanted.keys() if saved.get(key) != wanted.get(key))
     if keys:
         raise ConfigurationError(

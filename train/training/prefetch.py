@@ -8,8 +8,6 @@ from collections.abc import Generator, Iterator
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
-
-
 PREFETCH = 4
 
 

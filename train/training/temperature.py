@@ -46,7 +46,11 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> T
 
 
 def fold_temperature(model: keras.Model, temperature: float) -> None:
-    """Divides the last layer's kernel and bias, and with them the logits, by ``temperature``."""
+    """Divides the last layer's kernel and bias, and with them the logits, by ``temperature``.
+
+    Raises:
+        InternalError: the last layer is not Dense.
+    """
     last = model.layers[-1]
     if not isinstance(last, keras.layers.Dense):
         raise InternalError(f"The last layer is {type(last).__name__}, expected Dense, which alone scales the logits.")
@@ -54,14 +58,14 @@ def fold_temperature(model: keras.Model, temperature: float) -> None:
 
 
 def cross_entropy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The mean negative log-probability of the labels, in nats."""
+    """The mean negative log-probability, in nats, of (n,) int64 labels by (n, classes) float32 logits."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     log_sum = np.log(np.exp(shifted).sum(axis=1))
     return float(np.mean(log_sum - shifted[np.arange(len(labels)), labels]))
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(n, classes) probabilities."""
+    """(n, classes) float32 logits -> (n, classes) float64 probabilities that sum to 1."""
     powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
     result: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
     return result

@@ -18,7 +18,9 @@ MAX_ASPECT_CHANGE = 4 / 3
 
 
 def vary(picture: Image, height: int, width: int, recipe: TransferRecipe, rng: np.random.Generator) -> Image:
-    """The (height, width, 3) uint8 RGB picture as another photo of the same thing could show it."""
+    """(h, w, 3) uint8 RGB pixels of any size -> (height, width, 3) uint8 RGB, as another photo of the same thing could
+    show it.
+    """
     changed = _resize(_random_crop(picture, recipe.crop_area, rng), height, width)
     if recipe.flip and rng.random() < 0.5:
         changed = changed[:, ::-1]

@@ -14,6 +14,7 @@ from train.training.targets import AUGMENT_STREAM, ORDER_STREAM, smoothed_target
 from train.transfer.augment import vary
 from train.transfer.features.image_store import PictureStore
 
+# (n, h, w, 3) uint8 RGB pixels, (n, classes) float32 targets, (n,) float32 weights with mean 1 over the data set.
 TrainingBatch = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -31,7 +32,7 @@ class Photos:
 def photo_batches(
     photos: Photos, recipe: TransferRecipe, seed: int, start: int, size: tuple[int, int]
 ) -> Generator[TrainingBatch, None, None]:
-    """Endless (pictures (n, *size, 3) uint8, targets, weights (n,)) from step ``start`` on, by (seed, step)."""
+    """Endless batches of pictures of ``size`` (height, width) from step ``start`` on, each by (seed, step) alone."""
     num, num_classes = len(photos.train_labels), len(photos.class_weights)
     a_pass = max(1, num // recipe.batch_size)
 

@@ -32,13 +32,15 @@ class Head:
     bias: Array
 
     def logits(self, features: Array) -> Array:
+        """(n, features) float32 -> (n, classes) float32."""
         return features @ self.kernel + self.bias
 
 
 def fit_head(batches: Batches, validation: tuple[Array, NDArray[np.int64]], num_classes: int) -> Head:
     """The head with the least cross-entropy on the validation features, of several strengths of weight decay.
 
-    ``batches(num)`` gives ``num`` batches, the same each time it is called.
+    ``batches(num)`` gives ``num`` batches, the same each time it is called; ``validation`` is (n, features) float32
+    with (n,) int64 labels.
     """
     mean, deviation = _moments(batches(NUM_STEPS // 4))
     features, labels = validation

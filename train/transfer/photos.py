@@ -104,8 +104,13 @@ def train_transfer(
 
 
 def weights_of_classes(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.float32]:
-    """(classes,) float32 with mean 1 over the pictures; all 1 unless the largest class is more than three times the
-    smallest. Half-way (square root) between counting pictures alike and counting classes alike.
+    """(n,) int64 labels -> (classes,) float32 with mean 1 over the pictures.
+
+    All are 1 unless the largest class is more than three times the smallest; then they are half-way (square root)
+    between an equal weight for each picture and one for each class.
+
+    Raises:
+        InternalError: a class has no picture.
     """
     counts = np.bincount(labels, minlength=num_classes).astype(np.float64)
     if counts.min() == 0:

@@ -21,6 +21,7 @@ class Rounded(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     """(n, ...) float32 -> the same values on the nearest of 256 steps from the smallest (at most 0) to the largest."""
 
     def call(self, x: Any) -> Any:
+        """The rounded values; the gradient is that of the values as they came."""
         low = tf.minimum(tf.reduce_min(x), 0.0)
         high = tf.maximum(tf.reduce_max(x), low + 1e-3)
         coarse = tf.quantization.fake_quant_with_min_max_vars(x, low, high, num_bits=8)

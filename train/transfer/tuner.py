@@ -31,7 +31,7 @@ class Tuner:
         self._forward = tf.function(self._answer, reduce_retracing=True)
 
     def step(self, batch: TrainingBatch, rate: float) -> float:
-        """One update; the batch's loss."""
+        """One update with the learning rate ``rate``; the batch's weighted loss in nats."""
         images, targets, weights = (tf.constant(part) for part in batch)
         return float(self._step(images, targets, weights, tf.constant(rate, tf.float32)))
 

@@ -57,13 +57,13 @@ def read_mini(input_spec: InputSpec, folder: Path = FOLDER) -> tuple[ArraySplit,
 
 
 def to_sheet(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(n, 32, 32, 3) pictures as one (n / 40 * 32, 1280, 3) sheet, row by row."""
+    """(n, 32, 32, 3) uint8 pictures, n a multiple of 40, as one (n / 40 * 32, 1280, 3) sheet, row by row."""
     rows = images.reshape(-1, PER_ROW, SIZE, SIZE, 3).transpose(0, 2, 1, 3, 4)
     return np.ascontiguousarray(rows.reshape(-1, PER_ROW * SIZE, 3))
 
 
 def from_sheet(sheet: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The (n, 32, 32, 3) pictures of a sheet that `to_sheet` made."""
+    """The (n, 32, 32, 3) uint8 pictures of a sheet that `to_sheet` made."""
     rows = sheet.reshape(-1, SIZE, PER_ROW, SIZE, 3).transpose(0, 2, 1, 3, 4)
     return np.ascontiguousarray(rows.reshape(-1, SIZE, SIZE, 3))
 

@@ -22,7 +22,11 @@ NUM_TRAIN = 50_000
 
 
 def make(npz: Path, folder: Path) -> None:
-    """Writes 20 sheets and selection.json into ``folder``."""
+    """Writes 20 sheets and selection.json into ``folder``.
+
+    Raises:
+        DataError: ``npz`` is not the original CIFAR-10, or the folder cannot be written to.
+    """
     source = read_npz(npz)
     selection: dict[str, dict[str, dict[str, object]]] = {split: {} for split in PER_CLASS}
     for split, num in PER_CLASS.items():

@@ -59,6 +59,7 @@ class FeatureCache:
             self._places[bytes.fromhex(digest)] = end + number * self._size
 
     def close(self) -> None:
+        """Gives the file back; nothing can be read or added any more."""
         os.close(self._descriptor)
 
     def _scan(self) -> dict[bytes, int]:

@@ -57,6 +57,7 @@ class PictureStore:
         return np.stack([self.read(int(index)) for index in indices])
 
     def close(self) -> None:
+        """Gives the file back, and with it all pictures."""
         os.close(self._descriptor)
 
     def __enter__(self) -> PictureStore:
