@@ -7,7 +7,6 @@ from edge_runtime.cli.flags import (
     add_model_flags,
     open_flagged_model,
     print_result,
-    read_picture,
     verb_parser,
 )
 from edge_runtime.errors import UsageError
@@ -35,6 +34,7 @@ def main(arguments: list[str]) -> int:
     add_format_flag(parser)
     flags = parser.parse_args(arguments)
 
+    from edge_runtime.pixels.image_file import read_image_bytes
     from edge_runtime.reports.bench import BenchConfig, bench, bench_object, bench_text
 
     try:
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
         raise UsageError(f"--threads is {flags.threads!r}, expected numbers with commas such as 1,2,4.") from error
     backends = () if flags.backend == "all" else (flags.backend,)
     if flags.image:
-        config = BenchConfig(threads, backends, flags.runs, read_picture(flags.image), flags.image)
+        config = BenchConfig(threads, backends, flags.runs, read_image_bytes(flags.image), flags.image)
     else:
         config = BenchConfig(threads, backends, flags.runs)
     report = bench(open_flagged_model(flags), config)

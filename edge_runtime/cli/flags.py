@@ -10,8 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.errors import DataError, MissingInputError
-
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
@@ -103,20 +101,11 @@ def open_flagged_classifier(flags: Namespace, model: ModelFile) -> Classifier:
     return classifier
 
 
-def read_picture(name: str) -> bytes:
-    try:
-        return Path(name).read_bytes()
-    except FileNotFoundError as error:
-        raise MissingInputError(f"There is no picture {name}; check the path.") from error
-    except OSError as error:
-        raise DataError(f"{name} cannot be read ({error.strerror}); expected a picture file.") from error
-
-
 def print_result(form: str, text: Callable[[], str], value: Callable[[], object]) -> None:
     """One result to stdout: text for people, or one line of JSON."""
     if form == "text":
         print(text(), flush=True)
     else:
-        import json
+        from edge_runtime.system.json_line import to_json_line
 
-        print(json.dumps(value(), ensure_ascii=False, separators=(",", ":")), flush=True)
+        print(to_json_line(value(), allow_nan=True), flush=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_runtime.live.health_state import HealthState
 from edge_runtime.pixels.preprocess import Image
 
 
@@ -31,14 +32,14 @@ class HealthConfig:
 
 @dataclass(frozen=True)
 class Condition:
-    """``state`` is starting, ok, degraded, no_camera, stale, black or frozen; ``reason`` explains it to people."""
+    """``reason`` explains ``state`` to people."""
 
-    state: str
+    state: HealthState
     reason: str
 
 
-STARTING = Condition("starting", "waiting for the first frame")
-OK = Condition("ok", "fresh frames arrive")
+STARTING = Condition(HealthState.STARTING, "waiting for the first frame")
+OK = Condition(HealthState.OK, "fresh frames arrive")
 # A night scene has texture; a covered lens, a saturated sensor or a test colour has almost none, in any channel.
 ONE_COLOUR_DEVIATION = 2.0
 SAMPLE_SIDE = 48
@@ -101,18 +102,22 @@ class Health:
             return STARTING
         if self._arrived_s is None or quiet_s > config.no_camera_s:
             self._rate.forget_window()
-            return Condition("no_camera", self._trouble or f"no frame for {quiet_s:.1f} s; the camera is silent")
+            return Condition(
+                HealthState.NO_CAMERA, self._trouble or f"no frame for {quiet_s:.1f} s; the camera is silent"
+            )
         if self._age_ms and now_s - self._fresh_s > config.stale_s:
             return Condition(
-                "stale", f"frames arrive {self._age_ms:.0f} ms old; this machine or the network is too slow"
+                HealthState.STALE, f"frames arrive {self._age_ms:.0f} ms old; this machine or the network is too slow"
             )
         if self._one_colour_since_s is not None and now_s - self._one_colour_since_s >= config.one_colour_s:
-            return Condition("black", self._one_colour_reason)
+            return Condition(HealthState.BLACK, self._one_colour_reason)
         if self._is_frozen(now_s):
-            return Condition("frozen", f"the same picture for {now_s - self._same_since_s:.1f} s; restart the camera")
+            return Condition(
+                HealthState.FROZEN, f"the same picture for {now_s - self._same_since_s:.1f} s; restart the camera"
+            )
         rate, usual = self._rate.now, self._rate.usual
         if rate is not None and usual is not None and rate < config.slow_fraction * usual:
-            return Condition("degraded", f"low_fps: {rate:.1f} frames a second, usually {usual:.1f}")
+            return Condition(HealthState.DEGRADED, f"low_fps: {rate:.1f} frames a second, usually {usual:.1f}")
         return OK
 
     def _arrive(self, captured: int, now_s: float) -> None:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.inference.classifier import Classifier
+from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.label_changes import LabelChanges
 from edge_runtime.live.results import Counts, Pulse, Result
 from edge_runtime.metrics import percentiles
 from edge_runtime.model.model_file import ModelFile
 from edge_runtime.system.clock import monotonic_s
 
-BELIEVED = ("ok", "degraded")
 LABEL_VALID_S = 2.0
 STALLED_S = 3.0
 RATE_WINDOW_S = 5.0
@@ -62,12 +62,12 @@ class Rates:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The run at one moment. ``result`` is None unless its label may be shown as the present one; ``state`` is a
-    health state or "stalled".
+    """The run at one moment. ``result`` is None unless its label may be shown as the present one; ``state`` is
+    stalled when the loop does not come back.
     """
 
     camera: str
-    state: str
+    state: HealthState
     reason: str
     result: Result | None
     counts: Counts
@@ -79,7 +79,7 @@ class Snapshot:
 
     @property
     def healthy(self) -> bool:
-        return self.state in BELIEVED
+        return self.state.is_believed
 
 
 def model_facts(classifier: Classifier, signature: str) -> ModelFacts:
@@ -153,12 +153,14 @@ class LiveState:
         with self._lock:
             now_s = self._clock()
             pulse = self._pulse
-            state, reason = (pulse.state, pulse.reason) if pulse else ("starting", "the camera is being opened")
+            state, reason = (
+                (pulse.state, pulse.reason) if pulse else (HealthState.STARTING, "the camera is being opened")
+            )
             silent_s = now_s - (pulse.now_s if pulse else self._start_s)
             if pulse and silent_s > STALLED_S:
-                state = "stalled"
+                state = HealthState.STALLED
                 reason = f"the classifier has not answered for {silent_s:.0f} s; the process will have to be restarted"
-            is_current = state in BELIEVED and now_s - self._result_s <= LABEL_VALID_S
+            is_current = state.is_believed and now_s - self._result_s <= LABEL_VALID_S
             p50, p95 = percentiles(list(self._ages_ms), (50, 95)) if self._ages_ms else (None, None)
             return Snapshot(
                 camera=pulse.camera if pulse else "",
@@ -166,7 +168,7 @@ class LiveState:
                 reason=reason,
                 result=self._result if is_current else None,
                 counts=pulse.counts if pulse else Counts(),
-                rates=Rates() if state == "stalled" else self._rates(),
+                rates=Rates() if state is HealthState.STALLED else self._rates(),
                 latency_p50_ms=None if p50 is None else float(p50),
                 latency_p95_ms=None if p95 is None else float(p95),
                 model=self._model,

@@ -212,6 +212,6 @@ class Loop:
         if condition.state == self._condition.state:
             return
         self._condition = condition
-        if self._smoother is not None and condition.state not in ("ok", "degraded"):
+        if self._smoother is not None and not condition.state.is_believed:
             self._smoother.reset()
         self._sink.event(Event(wall_time_s(), "camera", condition.state, condition.reason))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_runtime.inference.postprocess import Prediction
+from edge_runtime.live.health_state import HealthState
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Pulse:
 
     now_s: float
     camera: str
-    state: str
+    state: HealthState
     reason: str
     counts: Counts
 

@@ -13,8 +13,9 @@ from collections import deque
 from pathlib import Path
 
 from edge_runtime.errors import OutputError
+from edge_runtime.system.durable import UNFINISHED, replace_file
 
-OWN_NAME = re.compile(r"(\d{8}T\d{6}\.\d{3}Z-\d{8,})\.(jpg|json)(\.part)?")
+OWN_NAME = re.compile(rf"({re.escape(UNFINISHED)})?(\d{{8}}T\d{{6}}\.\d{{3}}Z-\d{{8,}})\.(?:jpg|json)(?:-\d+)?")
 KEEP_FREE_BYTES = 100 * 1000 * 1000
 
 
@@ -74,19 +75,15 @@ class PictureFolder:
                 match = OWN_NAME.fullmatch(entry.name)
                 if match is None or not entry.is_file(follow_symlinks=False):
                     continue
-                if match.group(3):  # left by a process that was killed
+                if match.group(1):  # left by a process that was killed
                     with contextlib.suppress(OSError):
                         os.unlink(entry.path)
                 else:
-                    sizes[match.group(1)] = sizes.get(match.group(1), 0) + entry.stat().st_size
+                    sizes[match.group(2)] = sizes.get(match.group(2), 0) + entry.stat().st_size
         return sizes
 
     def _write(self, name: str, content: bytes) -> None:
-        part = self._folder / f"{name}.part"
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with open(fd, "wb") as file:
-            file.write(content)
-        part.rename(self._folder / name)
+        replace_file(self._folder / name, content, mode=0o600, sync=False)
 
     def _free_bytes(self) -> int:
         state = os.statvfs(self._folder)
@@ -98,7 +95,7 @@ class PictureFolder:
 
     def _delete(self, name: str, size: int) -> None:
         """Raises OSError when the disk refuses (read-only); files that are gone already are as good as deleted."""
-        for ending in (".jpg", ".json", ".jpg.part", ".json.part"):
+        for ending in (".jpg", ".json"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._folder / f"{name}{ending}")
         self.num_bytes -= size

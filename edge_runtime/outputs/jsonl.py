@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
 from edge_runtime.live.results import Event, Result, Status
 from edge_runtime.outputs.stdout import Outlet
+from edge_runtime.system.json_line import to_json_line
 
 VERSION = 1
 
@@ -28,7 +28,7 @@ class JsonLinesSink:
         self._write(status_object(status))
 
     def _write(self, line: dict[str, Any]) -> None:
-        self._out.write(json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+        self._out.write(to_json_line(line))
 
 
 def result_object(result: Result) -> dict[str, Any]:

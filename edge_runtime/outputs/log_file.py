@@ -7,7 +7,6 @@ a slow disk never slows the loop.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import queue
@@ -21,6 +20,7 @@ from edge_runtime.live.results import Event, Result, Status
 from edge_runtime.outputs.jsonl import event_object, result_object, status_object
 from edge_runtime.outputs.trouble import OutputTrouble
 from edge_runtime.system.clock import monotonic_s
+from edge_runtime.system.json_line import to_json_line
 
 QUEUE_LENGTH = 1000
 TAIL_BYTES = 64 * 1024
@@ -131,7 +131,7 @@ class LogFileSink:
             if monotonic_s() < self._retry_s:
                 self.num_lost += 1
                 continue
-            text = json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+            text = to_json_line(line) + "\n"
             try:
                 # In JSON the replacement of what is no UTF-8, such as a picture's name, reads as the same characters.
                 self._file.append(text.encode("utf-8", "backslashreplace"))

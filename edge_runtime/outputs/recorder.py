@@ -7,7 +7,6 @@ pictures, never labels.
 from __future__ import annotations
 
 import errno
-import json
 import math
 import queue
 import threading
@@ -27,6 +26,7 @@ from edge_runtime.outputs.trouble import OutputTrouble
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.system.clock import monotonic_s
+from edge_runtime.system.json_line import to_json_line
 
 QUALITY = 95
 UNSURE_BELOW = 0.6
@@ -168,4 +168,4 @@ class Recorder:
             raise OSError(errno.EFBIG, f"a picture of {width}x{height} cannot be coded as JPEG")
         if self._folder is None:
             self._folder = self._open()
-        self._folder.save(name, jpeg.tobytes(), json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+        self._folder.save(name, jpeg.tobytes(), to_json_line(line) + "\n")

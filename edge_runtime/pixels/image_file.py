@@ -18,7 +18,7 @@ from edge_runtime.pixels.preprocess import Image
 # A progressive JPEG is held whole before its first line is there: 150 MB are 25 million pixels with colours at full
 # resolution, and 50 million at the usual half.
 MAX_COEFFICIENT_BYTES = 150_000_000
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif")
 
 
 def read_image(path: str | Path) -> Image:
@@ -29,13 +29,27 @@ def read_image(path: str | Path) -> Image:
         DataError: the file cannot be read or is no picture that OpenCV can decode, or has more than MAX_PIXELS pixels,
             or is a progressive JPEG of more than MAX_COEFFICIENT_BYTES.
     """
+    return decode_image(read_image_bytes(path), str(path))
+
+
+def read_image_bytes(path: str | Path) -> bytes:
+    """The content of the image file at ``path``, not decoded.
+
+    Raises:
+        MissingInputError: there is no such file.
+        DataError: it cannot be read.
+    """
     try:
-        content = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except FileNotFoundError as error:
-        raise MissingInputError(f"There is no picture {path}; check the path.") from error
+        raise MissingInputError(f"There is no image {path}; check the path.") from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); expected a picture file.") from error
-    return decode_image(content, str(path))
+        raise DataError(f"{path} cannot be read ({error.strerror}); expected an image file.") from error
+
+
+def list_images(folder: str | Path) -> list[Path]:
+    """All files below ``folder``, sub-folders too, that are called as images are, sorted."""
+    return sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
 
 
 def check_header(header: JpegHeader | None, name: str) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from edge_runtime.contract import InputSpec
-from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.pixels.image_file import check_header, decode_image
+from edge_runtime.errors import DataError
+from edge_runtime.pixels.image_file import check_header, decode_image, read_image_bytes
 from edge_runtime.pixels.jpeg import JpegHeader, jpeg_header
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image, crop_box
@@ -97,10 +97,4 @@ def read_shrunk(path: str | Path, spec: InputSpec | None) -> Image:
     """The picture file at ``path`` as `decode_shrunk` gives it; raises MissingInputError or DataError as
     `read_image` does.
     """
-    try:
-        content = Path(path).read_bytes()
-    except FileNotFoundError as error:
-        raise MissingInputError(f"There is no picture {path}; check the path.") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); expected a picture file.") from error
-    return decode_shrunk(content, str(path), spec)
+    return decode_shrunk(read_image_bytes(path), str(path), spec)

@@ -17,22 +17,37 @@ def write_durably(path: Path, content: bytes) -> None:
     Raises:
         EdgeRuntimeError: the file system is full, read-only or forbidden; ``path`` is as it was.
     """
-    unfinished = path.with_name(f"{UNFINISHED}{path.name}-{os.getpid()}")
     try:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(path)
-        sync_folder(path.parent)
+        replace_file(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
         raise EdgeRuntimeError(
             f"{path} ({len(content)} bytes) cannot be written ({error.strerror}); what was there is unchanged. "
             "Check space and permissions."
         ) from error
+
+
+def replace_file(path: Path, content: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
+    """As `write_durably`; without ``sync`` a power cut may lose what was written last, though never a crash of this
+    process.
+
+    Raises:
+        OSError: it cannot be written; ``path`` is as it was.
+    """
+    unfinished = path.with_name(f"{UNFINISHED}{path.name}-{os.getpid()}")
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        unfinished.rename(path)
+        if sync:
+            sync_folder(path.parent)
+    except OSError:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise
 
 
 def sync_folder(folder: Path) -> None:

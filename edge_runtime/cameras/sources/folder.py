@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.pixels.image_file import PICTURE_SUFFIXES
+from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, list_images
 from edge_runtime.pixels.shrink import read_shrunk
 from edge_runtime.system.clock import monotonic_s
 
@@ -21,14 +21,12 @@ class FolderCamera(FrameSource):
     def __init__(self, folder: str | Path, shrink_for: InputSpec | None = None) -> None:
         root = Path(folder)
         self._root = root
-        self._paths = sorted(
-            path for path in root.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
-        )
+        self._paths = list_images(root)
         if not self._paths:
             raise MissingInputError(
-                f"The folder {root} holds no picture; expected files ending in {' '.join(PICTURE_SUFFIXES)}."
+                f"The folder {root} holds no image; expected files ending in {' '.join(IMAGE_SUFFIXES)}."
             )
-        self.name = f"{len(self._paths)} pictures in {root}"
+        self.name = f"{len(self._paths)} images in {root}"
         self._shrink_for = shrink_for
         self._unread = iter(self._paths)
 

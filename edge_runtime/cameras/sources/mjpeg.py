@@ -9,94 +9,44 @@ from __future__ import annotations
 import base64
 import contextlib
 import socket
-import zlib
 from urllib.parse import unquote, urlsplit
 
-from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.cameras.sources.jpeg_stream import JpegStream
 from edge_runtime.cameras.sources.multipart import MAX_HEADER_BYTES, MultipartReader
 from edge_runtime.contract import InputSpec
-from edge_runtime.errors import CameraError, DataError
-from edge_runtime.pixels.jpeg import is_whole
-from edge_runtime.pixels.shrink import decode_camera_picture
+from edge_runtime.errors import CameraError
 from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.redact import redact
 
 TIMEOUT_S = 4.0
 CHUNK_BYTES = 256 * 1024
-# A camera that sends as fast as it can never lets the line run dry: after this long the newest picture is taken.
-DRAIN_S = 0.05
 
 
 class NotMultipartError(CameraError):
     """The server answers, but not with a multipart stream that this reader understands."""
 
 
-class MjpegCamera(FrameSource):
-    """One HTTP connection; pictures that arrive faster than they are read are dropped undecoded, all but the newest."""
-
-    live = True
+class MjpegCamera(JpegStream):
+    """One HTTP connection to a camera that sends a multipart stream."""
 
     def __init__(self, address: str, shrink_for: InputSpec | None = None) -> None:
-        self.name = redact(address)
-        self._shrink_for = shrink_for
-        self._socket = _connect(address, self.name)
+        name = redact(address)
+        self._socket = _connect(address, name)
         try:
-            boundary, rest = _request(self._socket, address, self.name)
+            boundary, rest = _request(self._socket, address, name)
         except BaseException:  # whatever it was, nobody else can close the socket of an object that never was
             self._socket.close()
             raise
-        self._parts = MultipartReader(boundary)
-        self._parts.feed(rest)
-        self._received_s = self._heard_s = monotonic_s()
-
-    def read(self, timeout_s: float = 1.0) -> Frame | None:
-        deadline_s = monotonic_s() + timeout_s
-        while True:
-            part = self._newest_part()
-            if part is not None:
-                frame = self._decode(*part)
-                if frame is not None:
-                    return frame
-            now_s = monotonic_s()
-            if now_s >= deadline_s:
-                return None
-            self._receive(min(deadline_s - now_s, TIMEOUT_S))
+        super().__init__(name, MultipartReader(boundary), shrink_for)
+        self._feed(rest)
+        self._heard_s = monotonic_s()
 
     def close(self) -> None:
         super().close()
         self._socket.close()
 
-    def _newest_part(self) -> tuple[bytes, float] | None:
-        """The newest whole picture that has arrived, and when its last byte did.
-
-        Older whole ones count as captured, damaged ones as bad.
-        """
-        newest = None
-        deadline_s = monotonic_s() + DRAIN_S
-        while True:
-            part = self._parts.next_part()
-            if part is None:
-                if newest is None or monotonic_s() >= deadline_s or not self._receive(0.0):
-                    return newest
-                continue
-            if not is_whole(part):
-                self.num_bad += 1
-                continue
-            self.num_captured += newest is not None
-            newest = part, self._received_s
-
-    def _decode(self, content: bytes, received_s: float) -> Frame | None:
-        try:
-            pixels = decode_camera_picture(content, f"a picture of {self.name}", self._shrink_for)
-        except DataError:
-            self.num_bad += 1
-            return None
-        self.num_captured += 1
-        return Frame(pixels, self.num_captured - 1, received_s, fingerprint=zlib.crc32(content))
-
     def _receive(self, timeout_s: float) -> bool:
-        """Feeds what arrives within ``timeout_s``; true when something did."""
-        self._socket.settimeout(timeout_s)
+        self._socket.settimeout(min(timeout_s, TIMEOUT_S))
         try:
             content = self._socket.recv(CHUNK_BYTES)
         except (TimeoutError, BlockingIOError):
@@ -109,8 +59,8 @@ class MjpegCamera(FrameSource):
             raise CameraError(f"{self.name} broke the connection: {error.strerror or error}.") from error
         if not content:
             raise CameraError(f"{self.name} closed its stream; the camera may be restarting.")
-        self._received_s = self._heard_s = monotonic_s()
-        self._parts.feed(content)
+        self._heard_s = monotonic_s()
+        self._feed(content)
         return True
 
 

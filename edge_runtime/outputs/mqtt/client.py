@@ -7,7 +7,6 @@ for.
 
 from __future__ import annotations
 
-import json
 import ssl
 import threading
 from collections import deque
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edge_runtime.errors import ConfigurationError
+from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.live_state import LiveState
 from edge_runtime.live.results import Event
 from edge_runtime.outputs.mqtt.config import MqttConfig
@@ -29,6 +29,7 @@ from edge_runtime.outputs.mqtt.messages import (
 from edge_runtime.outputs.trouble import OutputTrouble
 from edge_runtime.system.backoff import Backoff
 from edge_runtime.system.clock import monotonic_s, wall_time_s
+from edge_runtime.system.json_line import to_json_line
 from edge_runtime.system.thermal import SystemState
 
 try:
@@ -59,7 +60,7 @@ class MqttOutput:
         self._trouble = OutputTrouble("mqtt")
         self._events: deque[str] = deque(maxlen=MAX_EVENTS)
         self._sent: dict[int, str] = {}
-        self._last_change, self._last_state = 0, "starting"
+        self._last_change, self._last_state = 0, HealthState.STARTING
         self._stop = threading.Event()
         self._is_accepted = False
         self._refusal = ""
@@ -133,7 +134,7 @@ class MqttOutput:
             if state_key(message) != last_key or monotonic_s() >= state_due_s:
                 last_key, state_due_s = state_key(message), monotonic_s() + STATE_EVERY_S
                 message["ts"] = round(wall_time_s(), 3)
-                client.publish(self._config.topic("state"), _text(message), 1, retain=True)
+                client.publish(self._config.topic("state"), to_json_line(message), 1, retain=True)
             while self._events and len(self._sent) < MAX_IN_FLIGHT:
                 event = self._events.popleft()
                 self._sent[client.publish(self._config.topic("event"), event, 1).mid] = event
@@ -147,7 +148,7 @@ class MqttOutput:
         self._sent.clear()
         snapshot = self._live.snapshot()
         topic, message = discovery(self._config, snapshot.model.name if snapshot.model else "")
-        client.publish(topic, _text(message), 1, retain=True)
+        client.publish(topic, to_json_line(message), 1, retain=True)
         client.publish(self._config.topic("availability"), "online", 1, retain=True)
 
     def _collect(self) -> None:
@@ -156,10 +157,10 @@ class MqttOutput:
         for change in snapshot.changes:
             if change.number > self._last_change:
                 self._last_change = change.number
-                self._events.append(_text(label_event(change)))
+                self._events.append(to_json_line(label_event(change)))
         if snapshot.state != self._last_state:
             self._last_state = snapshot.state
-            self._events.append(_text(health_event(snapshot.state, snapshot.reason, wall_time_s())))
+            self._events.append(to_json_line(health_event(snapshot.state, snapshot.reason, wall_time_s())))
 
     def _say_goodbye(self, client: Client) -> None:
         if not self._is_accepted:
@@ -196,7 +197,3 @@ def _cut(client: Client) -> None:
     connection = client.socket()
     if connection is not None:
         connection.close()
-
-
-def _text(message: dict[str, Any]) -> str:
-    return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.live_state import LabelChange, Snapshot
 from edge_runtime.outputs.mqtt.config import MqttConfig
 from edge_runtime.system.thermal import SystemState
@@ -22,8 +23,8 @@ def state_message(snapshot: Snapshot, system: SystemState) -> dict[str, Any]:
         "label": (result.shown or None) if result else None,
         "score": round(result.prediction.score, 4) if result else None,
         "state": snapshot.state,
-        "problem": "OFF" if snapshot.state == "ok" else "ON",
-        "reason": "" if snapshot.state == "ok" else snapshot.reason,
+        "problem": "OFF" if snapshot.state is HealthState.OK else "ON",
+        "reason": "" if snapshot.state is HealthState.OK else snapshot.reason,
         "fps": round(snapshot.rates.processed, 1),
         "latency_ms": None if snapshot.latency_p50_ms is None else round(snapshot.latency_p50_ms, 1),
         "temperature_c": None if system.temperature_c is None else round(system.temperature_c, 1),

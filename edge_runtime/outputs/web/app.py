@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from importlib import resources
 
@@ -20,6 +19,7 @@ from edge_runtime.outputs.web.guard import Guard
 from edge_runtime.outputs.web.state import health_object, state_object
 from edge_runtime.outputs.web.streams import Bell, EventStream, PictureStream
 from edge_runtime.system.clock import monotonic_s
+from edge_runtime.system.json_line import to_json_line
 from edge_runtime.system.thermal import SystemState
 
 STATIC = {
@@ -74,7 +74,7 @@ def build_app(
     async def healthz(request: Request) -> Response:
         value = health_object(live.snapshot(), system())
         return Response(
-            json.dumps(value) + "\n", 200 if value["status"] == "ok" else 503, media_type="application/json"
+            to_json_line(value) + "\n", 200 if value["status"] == "ok" else 503, media_type="application/json"
         )
 
     async def metrics_text(request: Request) -> Response:
@@ -112,7 +112,7 @@ class _StateText:
                 (picture.width, picture.height) if picture else None,
                 self._pictures.num_viewers,
             )
-            self._text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            self._text = to_json_line(value)
             self._made_s = monotonic_s()
         return self._text
 

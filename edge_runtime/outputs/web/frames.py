@@ -27,8 +27,6 @@ QUALITY, THUMB_QUALITY = 80, 70
 THUMB_WH = (128, 96)
 SPACING_S = 0.03
 VALID_S = 1.0
-# A picture of one colour is what the camera really sees; a frozen one is not.
-SHOWN_STATES = ("starting", "ok", "degraded", "black")
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ class Pictures:
             self._changed.notify()
 
     def pulse(self, pulse: Pulse) -> None:
-        self._is_shown = pulse.state in SHOWN_STATES
+        self._is_shown = pulse.state.is_live
 
     def _crop(self, height: int, width: int) -> tuple[float, float, float, float]:
         if self._input is None:

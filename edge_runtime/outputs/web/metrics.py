@@ -83,7 +83,7 @@ class _Run(Collector):
         yield GaugeMetricFamily("edge_runtime_camera_up", "1 while fresh frames arrive.", value=int(snapshot.healthy))
         states = GaugeMetricFamily("edge_runtime_health_state", "1 for the present state.", labels=["state"])
         for state in CHIPS:
-            states.add_metric([state], int(state == snapshot.state))
+            states.add_metric([state.value], int(state is snapshot.state))
         yield states
         yield GaugeMetricFamily("edge_runtime_viewers", "Picture streams being read.", value=self._viewers())
         if snapshot.model is not None:

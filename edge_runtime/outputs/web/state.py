@@ -5,26 +5,27 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.live_state import Snapshot
 from edge_runtime.system.thermal import WORDS, SystemState
 
 VERSION = 1
 # What the chip says, and how grave it is.
 CHIPS = {
-    "ok": ("live", "good"),
-    "starting": ("starting", "warn"),
-    "degraded": ("slow", "warn"),
-    "stale": ("slow", "bad"),
-    "black": ("black", "bad"),
-    "frozen": ("frozen", "bad"),
-    "no_camera": ("no camera", "bad"),
-    "stalled": ("stalled", "bad"),
+    HealthState.OK: ("live", "good"),
+    HealthState.STARTING: ("starting", "warn"),
+    HealthState.DEGRADED: ("slow", "warn"),
+    HealthState.STALE: ("slow", "bad"),
+    HealthState.BLACK: ("black", "bad"),
+    HealthState.FROZEN: ("frozen", "bad"),
+    HealthState.NO_CAMERA: ("no camera", "bad"),
+    HealthState.STALLED: ("stalled", "bad"),
 }
 
 
 def reasons(snapshot: Snapshot, system: SystemState) -> list[str]:
     """Everything that is not as it should be, in words; empty when all is well."""
-    found = [] if snapshot.state == "ok" else [snapshot.reason]
+    found = [] if snapshot.state is HealthState.OK else [snapshot.reason]
     return found + [WORDS[name] for name in (system.throttle.now if system.throttle else ())]
 
 
@@ -42,8 +43,8 @@ def state_object(
     snapshot: Snapshot, system: SystemState, size_wh: tuple[int, int] | None, num_viewers: int
 ) -> dict[str, Any]:
     """All that the page shows; times in milliseconds, rates a second, ``label`` null when no label holds now."""
-    word, level = CHIPS.get(snapshot.state, (snapshot.state, "bad"))
-    if snapshot.state == "ok" and system.throttle is not None and system.throttle.now:
+    word, level = CHIPS[snapshot.state]
+    if snapshot.state is HealthState.OK and system.throttle is not None and system.throttle.now:
         word, level = "throttled", "warn"
     return {
         "v": VERSION,

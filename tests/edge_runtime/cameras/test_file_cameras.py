@@ -72,7 +72,7 @@ def test_a_picture_that_cannot_be_decoded_is_logged_counted_and_skipped(
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match=r"holds no picture; expected files ending in .jpg"):
+    with pytest.raises(MissingInputError, match=r"holds no image; expected files ending in .jpg"):
         open_camera(tmp_path)
 
 

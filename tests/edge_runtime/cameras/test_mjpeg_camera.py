@@ -136,6 +136,7 @@ def test_draining_ends_although_the_line_never_runs_dry(monkeypatch: pytest.Monk
         def close(self) -> None: ...
 
     monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.monotonic_s", clock)
+    monkeypatch.setattr("edge_runtime.cameras.sources.jpeg_stream.monotonic_s", clock)
     monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg._connect", lambda address, name: Connection())
     with MjpegCamera("http://camera/") as camera:
         frames = take(camera, 5)
@@ -201,6 +202,7 @@ def test_a_picture_is_as_old_as_its_own_last_byte_not_as_the_next_one_s_first(
         def close(self) -> None: ...
 
     monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.monotonic_s", clock)
+    monkeypatch.setattr("edge_runtime.cameras.sources.jpeg_stream.monotonic_s", clock)
     monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg._connect", lambda address, name: Connection())
     start_s = clock()
     with MjpegCamera("http://camera/") as camera:

@@ -119,7 +119,7 @@ def test_a_bad_picture_is_reported_and_the_others_are_still_labelled(run: Run, t
     )
     assert code == 65
     assert out.count("\n") == 1 and "red" in out
-    assert "bad.jpg (2 bytes) is not a picture" in err and "There is no picture" in err
+    assert "bad.jpg (2 bytes) is not a picture" in err and "There is no image" in err
 
 
 @pytest.mark.parametrize("verb", ["info", "selftest", "bench"])
@@ -253,7 +253,7 @@ def test_bench_gives_opencv_as_many_threads_as_the_row_says_and_puts_them_back(
         (["--threads", "a"], 2, "--threads is 'a', expected numbers with commas such as 1,2,4"),
         (["--threads", "0"], 2, r"--threads is (0,), expected numbers from 1 to 64"),
         (["--runs", "0"], 2, "--runs is 0, expected at least 1"),
-        (["--image", "none.jpg"], 66, "There is no picture none.jpg"),
+        (["--image", "none.jpg"], 66, "There is no image none.jpg"),
         (["--image", "."], 65, ". cannot be read (Is a directory)"),
     ],
 )

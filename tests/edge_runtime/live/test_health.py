@@ -12,6 +12,7 @@ import pytest
 
 from edge_runtime.cameras.sources.synthetic import numbered_picture, wave_picture
 from edge_runtime.live.health import Health, HealthConfig, one_colour_reason
+from edge_runtime.live.health_state import HealthState
 
 BACKGROUND = wave_picture(96, 256)
 FPS = 30
@@ -140,3 +141,11 @@ def test_frames_that_are_always_too_old_are_stale_and_the_reason_names_their_age
 def test_the_limits_can_be_set() -> None:
     health = Health(0.0, HealthConfig(frozen_s=1.0))
     assert [state for _, state, _ in states(health, ((scene(1), 1) for _ in range(32)))][-1] == "frozen"
+
+
+def test_each_state_says_whether_a_label_may_be_believed_and_whether_the_image_is_live() -> None:
+    believed = {state.value for state in HealthState if state.is_believed}
+    live = {state.value for state in HealthState if state.is_live}
+    assert believed == {"ok", "degraded"}
+    assert live == believed | {"starting", "black"}
+    assert [f"{state}" for state in HealthState] == [state.value for state in HealthState]

@@ -10,6 +10,7 @@ import pytest
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import ClassScore, Prediction
+from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.label_changes import LabelChanges
 from edge_runtime.live.live_state import LABEL_VALID_S, STALLED_S, LiveState
 from edge_runtime.live.loop import Loop, LoopConfig
@@ -25,7 +26,7 @@ def result(label: str = "cat", score: float = 0.9, held: str | None = None, age_
 
 
 def pulse(now_s: float, state: str = "ok", captured: int = 0, processed: int = 0) -> Pulse:
-    return Pulse(now_s, "door", state, f"it is {state}", Counts(captured, processed, captured - processed))
+    return Pulse(now_s, "door", HealthState(state), f"it is {state}", Counts(captured, processed, captured - processed))
 
 
 @pytest.fixture

@@ -325,7 +325,7 @@ def test_with_real_processes_a_slow_classifier_sees_the_present_and_a_naive_read
         start = network_camera.num_sent
         while len(lags) < 10:  # every picture in the order of arrival, as a read loop without a dropper sees them
             naive._receive(1.0)
-            pending += list(iter(naive._parts.next_part, None))
+            pending += list(iter(naive._splitter.next_part, None))
             if pending:
                 import cv2
 

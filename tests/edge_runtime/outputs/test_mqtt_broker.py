@@ -21,6 +21,7 @@ from edge_runtime.cameras.frame import Frame
 from edge_runtime.errors import ConfigurationError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import ClassScore, Prediction
+from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.live_state import LiveState
 from edge_runtime.live.results import Counts, Pulse, Result
 from edge_runtime.outputs.mqtt.config import MqttConfig
@@ -137,7 +138,9 @@ def to(broker: Broker, **more: Any) -> MqttConfig:
 
 
 def show(live: LiveState, label: str, state: str = "ok", now_s: float | None = None) -> None:
-    live.pulse(Pulse(monotonic_s() if now_s is None else now_s, "door", state, f"it is {state}", Counts(1, 1)))
+    live.pulse(
+        Pulse(monotonic_s() if now_s is None else now_s, "door", HealthState(state), f"it is {state}", Counts(1, 1))
+    )
     if state == "ok":
         top = (ClassScore(label, 0.9),)
         live.frame(FRAME, Result(1, time.time(), 5.0, Prediction(0, label, 0.9, top, False), 0))

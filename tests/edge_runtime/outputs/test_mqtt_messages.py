@@ -9,6 +9,7 @@ import pytest
 
 from edge_runtime.errors import ConfigurationError, MissingInputError, UsageError
 from edge_runtime.inference.postprocess import ClassScore, Prediction
+from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.live_state import LabelChange, ModelFacts, Rates, Snapshot
 from edge_runtime.live.results import Counts, Result
 from edge_runtime.outputs.mqtt.config import MqttConfig, mqtt_config
@@ -33,7 +34,9 @@ def snapshot(state: str = "ok", label: str = "cat") -> Snapshot:
     prediction = Prediction(0, label, 0.912345, (ClassScore(label, 0.912345),), False)
     result = Result(1, 1.7e9, 5.0, prediction, 0) if state == "ok" else None
     facts = ModelFacts("pets", "0123456789ab", "litert 2.3.0", 0.5, 0.9, 1000, "not signed")
-    return Snapshot("door", state, f"it is {state}", result, Counts(), Rates(30, 29.96, 0.04), 7.26, 9.0, facts, ())
+    return Snapshot(
+        "door", HealthState(state), f"it is {state}", result, Counts(), Rates(30, 29.96, 0.04), 7.26, 9.0, facts, ()
+    )
 
 
 def test_addresses_are_read_with_their_defaults(tmp_path: Path) -> None:

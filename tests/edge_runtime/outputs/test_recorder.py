@@ -108,10 +108,10 @@ def test_the_oldest_pairs_go_when_the_limit_is_reached_and_foreign_files_stay(tm
 def test_a_restart_counts_what_is_there_and_removes_half_written_files(tmp_path: Path) -> None:
     first = PictureFolder(tmp_path, 10_000, keep_free_bytes=0)
     first.save("20231114T000000.000Z-00000001", b"j" * 900, "{}\n")
-    (tmp_path / "20231114T000000.000Z-00000002.jpg.part").write_bytes(b"half")
+    (tmp_path / ".unfinished-20231114T000000.000Z-00000002.jpg-7").write_bytes(b"half")
     again = PictureFolder(tmp_path, 10_000, keep_free_bytes=0)
     assert again.num_bytes == first.num_bytes == 903
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob(".unfinished-*"))
 
 
 def test_room_is_left_for_others_even_below_the_limit(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from edge_runtime.cameras.sources.synthetic import numbered_picture, picture_num
 from edge_runtime.errors import OutputError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import ClassScore, Prediction
+from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.live_state import LiveState
 from edge_runtime.live.results import Counts, Pulse, Result
 from edge_runtime.outputs.fan_out import FanOut
@@ -54,7 +55,7 @@ class Site:
         self.number += 1
         now_s = monotonic_s()
         counts = Counts(captured=self.number, processed=self.number)
-        self.observer.pulse(Pulse(now_s, "door", self.state, f"it is {self.state}", counts))
+        self.observer.pulse(Pulse(now_s, "door", HealthState(self.state), f"it is {self.state}", counts))
         top = (ClassScore(self.label, 0.75), ClassScore("other", 0.25))
         result = Result(self.number, 1.7e9, 4.0, Prediction(0, self.label, 0.75, top, False), 0, classify_ms=2.0)
         frame = Frame(numbered_picture(self.background, self.number), self.number, now_s)
@@ -166,7 +167,7 @@ def test_head_answers_without_a_body_also_for_streams(serve: Callable[..., Site]
 def test_a_foreign_host_name_is_misdirected(serve: Callable[..., Site]) -> None:
     site = serve()
     status, _, body = site.ask("/api/state", host="attacker.example")
-    assert status == 421 and b"--allow-host" in body
+    assert status == 421 and b"`allow_host`" in body
     assert site.ask("/api/state", host="localhost:1")[0] == 200
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.pixels.image_file import MAX_PIXELS, decode_image, read_image
+from edge_runtime.pixels.image_file import MAX_PIXELS, decode_image, list_images, read_image
 
 BLUE = (255, 0, 0)
 
@@ -54,9 +54,9 @@ def test_the_orientation_that_a_phone_noted_is_applied() -> None:
 
 
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match=r"There is no picture .*none.jpg; check the path"):
+    with pytest.raises(MissingInputError, match=r"There is no image .*none.jpg; check the path"):
         read_image(tmp_path / "none.jpg")
-    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\); expected a picture file"):
+    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\); expected an image file"):
         read_image(tmp_path)
 
 
@@ -78,3 +78,12 @@ def png_header(width: int, height: int) -> bytes:
 def test_a_picture_of_more_pixels_than_the_limit_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(DataError, match=rf"bomb.png was refused by OpenCV: .*; the limit is {MAX_PIXELS} pixels"):
         decode_image(png_header(65_500, 65_500), "bomb.png")
+
+
+def test_the_images_of_a_folder_are_listed_below_it_and_sorted(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.png", "deep/er/c.webp", "notes.txt", "folder.png/d.gif"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in list_images(tmp_path)]
+    assert found == ["a.png", "b.JPG", "deep/er/c.webp", "folder.png/d.gif"]
+    assert list_images(tmp_path / "none") == []

@@ -300,7 +300,7 @@ def test_a_damaged_jpeg_is_refused_by_name() -> None:
 def test_files_are_read_by_path_and_missing_ones_named(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(jpeg(640, 640))
     assert read_shrunk(tmp_path / "a.jpg", InputSpec(32, 32)).shape == (80, 80, 3)
-    with pytest.raises(MissingInputError, match=r"There is no picture .*none.jpg; check the path"):
+    with pytest.raises(MissingInputError, match=r"There is no image .*none.jpg; check the path"):
         read_shrunk(tmp_path / "none.jpg", None)
-    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\); expected a picture file"):
+    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\); expected an image file"):
         read_shrunk(tmp_path, None)
