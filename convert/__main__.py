@@ -23,7 +23,7 @@ from edge_runtime.errors import UsageError
 _EXAMPLES = """examples:
   python -m convert runs/resnet8                                    writes build/resnet8.tflite
   python -m convert runs/resnet8 --out build/x.tflite --max-drop 0.5 --force
-  python -m convert model.keras --labels labels.txt --calibration pictures/train --test pictures/test
+  python -m convert model.keras --labels labels.txt --calibration images/train --test images/test
 exit codes: 0 written, 1 the accuracy gate refused (a report is written, no model), 2 usage,
   65 bad model or data, 66 input missing
 """
@@ -60,20 +60,23 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, bool]:
         type=float,
         default=95.0,
         metavar="PERCENT",
-        help="how often an answer that is not unknown shall be right, on validation pictures (default: 95)",
+        help="how often an answer that is not unknown shall be right, on validation images (default: 95)",
     )
     parser.add_argument(
-        "--strangers", type=Path, metavar="DIR", help="pictures of none of the classes: how many are answered unknown?"
+        "--out-of-distribution",
+        type=Path,
+        metavar="DIR",
+        help="images of none of the classes: how many are answered unknown?",
     )
     parser.add_argument("--force", action="store_true", help="replace the file where it exists")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
     foreign = parser.add_argument_group("for a .keras file")
     foreign.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, in output order")
     foreign.add_argument(
-        "--calibration", type=Path, metavar="DIR", help="training pictures, flat or one directory a class"
+        "--calibration", type=Path, metavar="DIR", help="training images, flat or one directory a class"
     )
-    foreign.add_argument("--test", type=Path, metavar="DIR", help="held-out pictures, one directory a class")
-    foreign.add_argument("--resize", choices=RESIZE_MODES, default="stretch", help="how pictures get the input's size")
+    foreign.add_argument("--test", type=Path, metavar="DIR", help="held-out images, one directory a class")
+    foreign.add_argument("--resize", choices=RESIZE_MODES, default="stretch", help="how images get the input's size")
     foreign.add_argument("--mean", type=float, default=0.0, help="the model takes (pixel - MEAN) / STD (default: 0)")
     foreign.add_argument("--std", type=float, default=1.0, help="(default: 1: the model normalises inside)")
     options = parser.parse_args(arguments)
@@ -100,7 +103,7 @@ def _config(options: argparse.Namespace) -> ConvertConfig:
         max_drop=options.max_drop,
         threshold=options.threshold,
         precision=options.precision / 100,
-        strangers=options.strangers,
+        out_of_distribution=options.out_of_distribution,
         force=options.force,
         foreign=foreign,
     )

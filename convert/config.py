@@ -12,9 +12,9 @@ IO_DTYPES = ("uint8", "int8")
 
 @dataclass(frozen=True)
 class ForeignModel:
-    """What a `.keras` file that `train` did not make lacks: labels in output order, pictures, and its preprocessing.
+    """What a `.keras` file that `train` did not make lacks: labels in output order, images, and its preprocessing.
 
-    ``calibration`` and ``test`` are folders of pictures, one directory a class (for ``calibration`` a flat folder will
+    ``calibration`` and ``test`` are folders of images, one directory a class (for ``calibration`` a flat folder will
     do).
     The model takes ``(pixel - mean) / std`` of pixels 0..255; 0 and 1 when it normalises inside, or not at all.
     """
@@ -38,9 +38,10 @@ class ConvertConfig:
     """``source`` is a run directory, or a `.keras` file described by ``foreign``; ``max_drop`` in points (1.0 = one
     percent).
 
-    Without ``threshold`` the one is fitted that gives ``precision`` (both in [0, 1]) on the validation pictures, or
-    none where there are no such. ``strangers`` is a folder of pictures of none of the classes, to measure "unknown"
-    with. Without ``out`` the file is ``build/<name>.tflite``; without ``name`` it is called as its training run was.
+    Without ``threshold`` the one is fitted that gives ``precision`` (both in [0, 1]) on the validation images, or
+    none where there are no such. ``out_of_distribution`` is a folder of images of none of the classes, to measure
+    "unknown" with. Without ``out`` the file is ``build/<name>.tflite``; without ``name`` it is called as its training
+    run was.
     """
 
     source: Path
@@ -52,7 +53,7 @@ class ConvertConfig:
     max_drop: float = 1.0
     threshold: float | None = None
     precision: float = 0.95
-    strangers: Path | None = None
+    out_of_distribution: Path | None = None
     force: bool = False
     foreign: ForeignModel | None = None
 

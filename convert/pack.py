@@ -1,9 +1,8 @@
 """Rewrites a .tflite file smaller without changing what it computes: equal parts once, fields that nothing reads left
 out.
 
-Same operators, same tensors, same weights, in the same order. Never trusts itself: `differences` compares both files
-tensor by
-tensor, and the command line runs both on every interpreter it finds. Usage: python -m convert.pack IN OUT
+Same operators, same tensors, same weights, in the same order. Never trusts itself: the packed model is read back and
+compared part by part, and both run on every backend that is installed. Usage: python -m convert.pack IN OUT
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from pathlib import Path
 from convert.output.atomic import write_atomically
 from convert.output.command import run_command
 from convert.tflite.attached_zip import split_attached
-from convert.tflite.packing import compare_outputs, open_interpreters, pack, short_name
+from convert.tflite.packing import compare_outputs, open_interpreters, pack, shorten_name
 from edge_runtime.errors import MissingInputError, ModelError
 from edge_runtime.inference.interpreter import available_backends
 from edge_runtime.model.model_file import read_model, write_model
@@ -26,7 +25,7 @@ from edge_runtime.model.model_file import read_model, write_model
 
 @dataclass(frozen=True)
 class PackReport:
-    """Flatbuffer sizes in bytes; ``backends`` are the interpreters on which outputs were equal to the byte."""
+    """Flatbuffer sizes in bytes; ``backends`` are those on which outputs were equal to the byte."""
 
     bytes_before: int
     bytes_after: int
@@ -39,14 +38,14 @@ class PackReport:
 
 
 def pack_file(content: bytes, name: str, *, short_names: bool = False) -> tuple[bytes, PackReport]:
-    """A packed copy of a .tflite file with all that is appended to it; its outputs were compared on every interpreter
+    """A packed copy of a .tflite file with all that is appended to it; its outputs were compared on every backend
     here.
 
     Raises:
         ModelError: it is no .tflite file, or the packed model differs.
     """
     flatbuffer, attach = _parts(content, name)
-    packed = pack(flatbuffer, short_name if short_names else None)
+    packed = pack(flatbuffer, shorten_name if short_names else None)
     differing = compare_outputs(open_interpreters(flatbuffer), open_interpreters(packed))
     if differing:
         raise ModelError(f"{name} gives other outputs on {', '.join(differing)} when packed; keep the file as it is.")

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convert.config import ConvertConfig
-from convert.converter.contract import complete_contract, provenance, spec_of_file
+from convert.converter.contract import collect_provenance, complete_contract, derive_spec
 from convert.converter.golden_frames import choose_goldens
 from convert.converter.opened import FloatModel, IntegerModel, open_float, open_integer
 from convert.inputs.calibration import Calibration, choose_calibration
 from convert.inputs.keras_file import read_keras_file
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import ImageEntry, Source
-from convert.measure.gallery import gallery
-from convert.measure.gate import FLOAT, Probabilities, VerificationReport, score, verification
+from convert.measure.gallery import choose_gallery
+from convert.measure.gate import FLOAT, Probabilities, VerificationReport, score_images, verify
 from convert.measure.threshold import ThresholdFit
-from convert.measure.unknown import metrics_of, preferred, threshold_fit, unknown_report, with_threshold
+from convert.measure.unknown import choose_backend, choose_threshold, read_metrics, report_unknown, set_threshold
 from convert.output.atomic import refuse_to_overwrite, write_atomically
 from convert.output.progress import stage
 from convert.report.conversion import ConversionReport, to_json_text
@@ -88,7 +88,7 @@ def convert(config: ConvertConfig) -> ConversionResult:
     if config.out is not None:
         refuse_to_overwrite(config.out, force=config.force)
     source = read_source(config)
-    spec = spec_of_file(source, config.name)
+    spec = derive_spec(source, config.name)
     out = config.out or Path("build") / f"{spec.name}.tflite"
     refuse_to_overwrite(out, force=config.force)
     measured = _measure(_convert(config, source, spec))
@@ -123,9 +123,9 @@ def _convert(config: ConvertConfig, source: Source, spec: ModelSpec) -> Conversi
 def _measure(conversion: Conversion) -> Measured:
     config, source, entries = conversion.config, conversion.source, conversion.entries
     classifiers, audited = conversion.classifiers, conversion.integer.audit
-    fit = threshold_fit(config, source, classifiers)
-    scores = score(classifiers, entries, f"Verifying {conversion.spec.name}")
-    verified = verification(scores, classifiers, entries, audited, config.max_drop, held_out=bool(source.test))
+    fit = choose_threshold(config, source, classifiers)
+    scores = score_images(classifiers, entries, f"Verifying {conversion.spec.name}")
+    verified = verify(scores, classifiers, entries, audited, config.max_drop, held_out=bool(source.test))
     return Measured(conversion, fit, fit.threshold if fit else config.threshold or 0.0, scores, verified)
 
 
@@ -135,8 +135,8 @@ def _report(measured: Measured) -> ConversionReport:
     classifiers, entries, tested = conversion.classifiers, conversion.entries, measured.verified.tested
     unknown = gallery_shown = None
     if tested:
-        unknown = unknown_report(config, measured.fit, measured.threshold, classifiers, (entries, scores))
-        gallery_shown = gallery(scores[preferred(classifiers)], entries, spec.labels)
+        unknown = report_unknown(config, measured.fit, measured.threshold, classifiers, (entries, scores))
+        gallery_shown = choose_gallery(scores[choose_backend(classifiers)], entries, spec.labels)
     return ConversionReport(
         name=spec.name,
         labels=spec.labels,
@@ -153,7 +153,7 @@ def _report(measured: Measured) -> ConversionReport:
         verification=measured.verified,
         unknown=unknown,
         gallery=gallery_shown,
-        training=metrics_of(conversion.source),
+        training=read_metrics(conversion.source),
     )
 
 
@@ -167,8 +167,8 @@ def _file_content(measured: Measured, report: ConversionReport) -> bytes:
     figures = [Score(FLOAT, verified.float_num_correct, verified.num_images)]
     figures += [Score(backend.backend, backend.num_correct, verified.num_images) for backend in verified.backends]
     sizes = {"before_packing": report.bytes_before_packing, "after_packing": report.bytes_after_packing}
-    made_by = provenance(conversion.config, conversion.source, calibration, sizes)
-    model = with_threshold(integer.model, measured.threshold)
+    made_by = collect_provenance(conversion.config, conversion.source, calibration, sizes)
+    model = set_threshold(integer.model, measured.threshold)
     contract = complete_contract(model, tuple(figures) if verified.tested else (), made_by)
     return write_model(model.flatbuffer, contract, goldens)
 

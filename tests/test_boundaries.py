@@ -60,7 +60,7 @@ ARROWS = {
     "convert/explain": "pipeline config report measure converter inputs tflite output",
     "convert/pack": "tflite output",
     "convert/sign": "output",
-    "convert/__main__": "pipeline config report",
+    "convert/__main__": "pipeline config report output",
     # train: images -> run directory.
     "train/__init__": "",
     "train/progress": "",

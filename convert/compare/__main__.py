@@ -1,4 +1,4 @@
-"""The same trained model in every form, measured: accuracy, size, memory and time; one table, one page, one advice.
+"""The same trained model in every variant, measured: accuracy, size, memory and time; one table, one page, one advice.
 
 Usage: python -m convert.compare RUN
 """
@@ -30,7 +30,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[CompareConfig, argpar
     """The configuration that the command line means, and the flags that say what to print."""
     parser = argparse.ArgumentParser(
         prog="python -m convert.compare",
-        description="Shows what each form of a trained model costs and gains, and recommends one.",
+        description="Shows what each variant of a trained model costs and gains, and recommends one.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

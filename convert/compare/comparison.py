@@ -1,4 +1,4 @@
-"""Makes every form of a run, scores them on the test split and times them: the work behind `convert.compare`."""
+"""Makes every variant of a run, scores them on the test split and times them: the work behind `convert.compare`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from convert.compare.variants import (
     PRUNED,
     Failure,
     Variant,
+    convert_other,
+    convert_pruned,
     expect_same_data,
-    forms_of,
-    other_form,
-    pruned_form,
-    runs_on_the_same_data,
+    find_runs_on_same_data,
+    make_variants,
 )
 from convert.config import ConvertConfig
 from convert.inputs.calibration import choose_calibration
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import ImageEntry, Source
-from convert.measure.gate import Probabilities, compare_with_float, score
-from convert.measure.latency import Refusal, Timing, explain_refusal, measure
-from convert.measure.processor import processor_name
+from convert.measure.gate import Probabilities, compare_with_float, score_images
+from convert.measure.latency import Incompatibility, Timing, find_incompatibility, time_models
+from convert.measure.processor import read_processor_name
 from convert.tflite import schema
 from edge_runtime.errors import ConfigurationError, ModelError, UsageError
 from edge_runtime.inference.classifier import Classifier
@@ -65,9 +65,9 @@ class CompareConfig:
 
 
 def compare(config: CompareConfig) -> Comparison:
-    """Makes, scores and times every form.
+    """Makes, scores and times every variant.
 
-    Raises: an `EdgeRuntimeError` that says which input is wrong; a form that cannot be made is no error but a line.
+    Raises: an `EdgeRuntimeError` that says which input is wrong; a variant that cannot be made is no error but a line.
     """
     if not available_backends():
         raise ConfigurationError("No interpreter is installed, so nothing can be compared. Install ai-edge-litert.")
@@ -78,7 +78,7 @@ def compare(config: CompareConfig) -> Comparison:
     if config.pruned is None:
         pruning = Pruning(config.run, config.out.parent, config.sparsities, config.pruning_epochs, config.data_path)
     try:
-        made = _forms(config, source, pruning)
+        made = _make_variants(config, source, pruning)
     finally:
         if pruning is not None:
             pruning.stop()
@@ -86,61 +86,61 @@ def compare(config: CompareConfig) -> Comparison:
     failures = [item for item in made if isinstance(item, Failure)]
     if variants[:1] == [] or variants[0].name != FLOAT32:
         raise ModelError(
-            f"{config.run} has no float32 form ({failures[0].reason}), so nothing can be compared with it."
+            f"{config.run} has no float32 variant ({failures[0].reason}), so nothing can be compared with it."
         )
-    refusals = _refusals(variants)
-    scores = _scores(variants, refusals, source.test)
-    timings, _ = measure({v.name: v.model.flatbuffer for v in variants}, config.threads, config.seconds)
-    rows = [_row(variant, scores, timings, refusals, source) for variant in variants]
+    incompatible = _find_incompatible(variants)
+    scores = _scores(variants, incompatible, source.test)
+    timings, _ = time_models({v.name: v.model.flatbuffer for v in variants}, config.threads, config.seconds)
+    rows = [_row(variant, scores, timings, incompatible, source) for variant in variants]
     return Comparison(
         run=config.run.name,
         num_images=len(source.test),
         num_calibration_images=config.num_calibration_images,
         backends=available_backends(),
         threads=config.threads,
-        processor=processor_name(),
+        processor=read_processor_name(),
         rows=tuple(row for row in rows if row.accuracies),
         # What no interpreter runs has no figures to compare, only reasons.
         failures=(*failures, *(Failure(row.name, row.group, _reasons(row)) for row in rows if not row.accuracies)),
     )
 
 
-def _forms(config: CompareConfig, source: Source, pruning: Pruning | None) -> list[Variant | Failure]:
+def _make_variants(config: CompareConfig, source: Source, pruning: Pruning | None) -> list[Variant | Failure]:
     calibration = choose_calibration(source, config.num_calibration_images, config.seed)
-    made = forms_of(source, calibration)
+    made = make_variants(source, calibration)
     others = config.others
     if others is None:
         beside = sorted(path for path in config.run.parent.iterdir() if path.is_dir())
         beside = [path for path in beside if "-pruned" not in path.name]
-        others = tuple(runs_on_the_same_data(config.run, source, beside))
-    made += [other_form(path, config.num_calibration_images, config.seed) for path in others]
+        others = tuple(find_runs_on_same_data(config.run, source, beside))
+    made += [convert_other(path, config.num_calibration_images, config.seed) for path in others]
     copies: dict[str, Path | str] = {path.name: path for path in config.pruned or ()}
     if pruning is not None:
-        copies = {f"{percent} %": found for percent, found in pruning.finished().items()}
+        copies = {f"{percent} %": found for percent, found in pruning.wait().items()}
     for name, found in copies.items():
         if isinstance(found, str):
             made.append(Failure(f"pruned {name}", PRUNED, found))
         else:
-            made.append(pruned_form(found, name, config.num_calibration_images, config.seed))
+            made.append(convert_pruned(found, name, config.num_calibration_images, config.seed))
     return made
 
 
-def _refusals(variants: Sequence[Variant]) -> tuple[Refusal, ...]:
+def _find_incompatible(variants: Sequence[Variant]) -> tuple[Incompatibility, ...]:
     found = []
     for variant in variants:
         for backend in available_backends():
-            reason = explain_refusal(variant.model.flatbuffer, backend)
+            reason = find_incompatibility(variant.model.flatbuffer, backend)
             if reason is not None:
-                found.append(Refusal(variant.name, backend, reason))
+                found.append(Incompatibility(variant.name, backend, reason))
     return tuple(found)
 
 
 def _scores(
-    variants: Sequence[Variant], refusals: Sequence[Refusal], entries: Sequence[ImageEntry]
+    variants: Sequence[Variant], incompatible: Sequence[Incompatibility], entries: Sequence[ImageEntry]
 ) -> dict[tuple[str, str], Probabilities]:
     """(n, classes) probabilities by (variant, backend), in two threads: the interpreters release Python's lock."""
-    refused = {(item.model, item.backend) for item in refusals}
-    wanted = [(v, backend) for v in variants for backend in available_backends() if (v.name, backend) not in refused]
+    unable = {(item.model, item.backend) for item in incompatible}
+    wanted = [(v, backend) for v in variants for backend in available_backends() if (v.name, backend) not in unable]
     classifiers = {(v.name, backend): Classifier(v.model, backend=backend) for v, backend in wanted}
     frame = entries[0].read()
     cost = {key: _call_cost(classifier, frame) for key, classifier in classifiers.items()}
@@ -152,7 +152,7 @@ def _scores(
         totals[half] += cost[key]
     with ThreadPoolExecutor(2) as pool:
         jobs = [
-            pool.submit(score, half, entries, f"Scoring, part {number + 1} of 2")
+            pool.submit(score_images, half, entries, f"Scoring, part {number + 1} of 2")
             for number, half in enumerate(halves)
             if half
         ]
@@ -170,14 +170,14 @@ def _call_cost(classifier: Classifier, frame: Image) -> float:
 
 
 def _reasons(row: Row) -> str:
-    return "; ".join(f"it does not run on {backend}: {reason}" for backend, reason in row.refusals.items())
+    return "; ".join(f"it does not run on {backend}: {reason}" for backend, reason in row.incompatible.items())
 
 
 def _row(
     variant: Variant,
     scores: Mapping[tuple[str, str], Probabilities],
     timings: Sequence[Timing],
-    refusals: Sequence[Refusal],
+    incompatible: Sequence[Incompatibility],
     source: Source,
 ) -> Row:
     content, audit = variant.model.flatbuffer, variant.audit
@@ -214,7 +214,7 @@ def _row(
         float_tensors=sum(count for dtype, count in audit.tensor_dtypes.items() if "float" in dtype),
         accuracies=tuple(accuracies),
         timings=tuple(row for row in timings if row.model == variant.name),
-        refusals={item.backend: item.reason for item in refusals if item.model == variant.name},
+        incompatible={item.backend: item.reason for item in incompatible if item.model == variant.name},
     )
 
 
@@ -223,8 +223,8 @@ def _zeros(flatbuffer: bytes) -> float:
     tree = schema.read_tree(flatbuffer)
     zeros = total = 0
     for tensor in tree.subgraphs[0].tensors:
-        content = schema.buffer_bytes(tree, tensor.buffer)
-        dtype = schema.dtype_name(tensor)
+        content = schema.read_buffer(tree, tensor.buffer)
+        dtype = schema.read_dtype(tensor)
         if content and dtype in ("int8", "float16", "float32") and tensor.shape is not None and len(tensor.shape) > 1:
             values = np.frombuffer(content, dtype)
             zeros, total = zeros + int((values == 0).sum()), total + values.size

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Pruning:
-    """Starts at once, one copy after the other; `finished` waits. A copy that exists already is asked for again: the
+    """Starts at once, one copy after the other; `wait` waits for it. A copy that exists already is asked for again: the
     program there decides whether it still belongs to the run.
     """
 
@@ -29,7 +29,7 @@ class Pruning:
         self._thread = threading.Thread(target=self._work, name="pruning", daemon=True)
         self._thread.start()
 
-    def finished(self) -> dict[int, Path | str]:
+    def wait(self) -> dict[int, Path | str]:
         """For each percentage the run directory, or why there is none."""
         if self._thread.is_alive():
             stage("Waiting for the pruned copies")

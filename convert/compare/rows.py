@@ -17,7 +17,7 @@ TIE = 0.05
 
 @dataclass(frozen=True)
 class Accuracy:
-    """One variant on one backend over the test split; rates in [0, 1]; ``drop`` is against the float32 form."""
+    """One variant on one backend over the test split; rates in [0, 1]; ``drop`` is against the float32 variant."""
 
     backend: str
     accuracy: float
@@ -34,7 +34,7 @@ class Accuracy:
 @dataclass(frozen=True)
 class Row:
     """One variant; sizes in bytes, ``zeros`` the share of weights that are zero, ``float_tensors`` how many are not
-    integer, ``refusals`` the backends that cannot run it and why.
+    integer, ``incompatible`` the backends that cannot run it and why.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Row:
     float_tensors: int
     accuracies: tuple[Accuracy, ...]
     timings: tuple[Timing, ...]
-    refusals: dict[str, str]
+    incompatible: dict[str, str]
 
     @property
     def accuracy(self) -> Accuracy:
@@ -80,12 +80,12 @@ class Comparison:
 
 
 def recommend(comparison: Comparison) -> tuple[Row, str]:
-    """The row to take and one sentence that says why: of the forms and pruned copies of this model that every backend
-    runs and that do not lose accuracy significantly, the one with the least time x bytes.
+    """The row to take and one sentence that says why: of the variants and pruned copies of this model that every
+    backend runs and that do not lose accuracy significantly, the one with the least time x bytes.
     """
     backend = comparison.backends[0]
     own = [row for row in comparison.rows if row.group in (SAME_MODEL, "pruned")]
-    able = [row for row in own if not row.refusals]
+    able = [row for row in own if not row.incompatible]
     sound = [row for row in able if row.accuracy.drop <= 0 or row.accuracy.mcnemar_p >= SIGNIFICANCE]
     reference = next(row for row in comparison.rows if row.name == FLOAT32)
 
@@ -101,7 +101,7 @@ def recommend(comparison: Comparison) -> tuple[Row, str]:
     accuracy = chosen.accuracy
     if chosen is reference:
         return chosen, (
-            f"Take {FLOAT32}: every smaller form loses accuracy significantly or does not run on all of "
+            f"Take {FLOAT32}: every smaller variant loses accuracy significantly or does not run on all of "
             f"{', '.join(comparison.backends)}."
         )
     lost = [row.name for row in able if row not in sound]
@@ -109,8 +109,8 @@ def recommend(comparison: Comparison) -> tuple[Row, str]:
         f"Take “{chosen.name}”: {accuracy.accuracy:.2%} against {reference.accuracy.accuracy:.2%} in float32 "
         f"({_points(-accuracy.drop)} points, McNemar p = {accuracy.mcnemar_p:.2g}, so no significant loss), in "
         f"{chosen.file_bytes / reference.file_bytes:.0%} of the bytes and "
-        f"{timing.ratio if timing else float('nan'):.2f} of the time on {backend}; of the forms of this model that run "
-        f"on {' and '.join(comparison.backends)} and lose nothing significant it has the least time x bytes"
+        f"{timing.ratio if timing else float('nan'):.2f} of the time on {backend}; of the variants of this model "
+        f"that run on {' and '.join(comparison.backends)} and lose nothing significant it has the least time x bytes"
         + (f" ({', '.join(lost)} {'loses' if len(lost) == 1 else 'lose'} significantly)" if lost else "")
         + "."
     )
@@ -129,27 +129,27 @@ def to_data(comparison: Comparison) -> dict[str, Any]:
 
 def to_markdown(comparison: Comparison) -> str:
     """The sentence, the tables and the failures, for a terminal or a pull request."""
-    accuracy_head, accuracy_rows = accuracy_table(comparison)
-    size_head, size_rows = size_table(comparison)
+    accuracy_head, accuracy_rows = tabulate_accuracy(comparison)
+    size_head, size_rows = tabulate_sizes(comparison)
     parts = [
-        f"# {comparison.run}: which form?",
+        f"# {comparison.run}: which variant?",
         recommend(comparison)[1],
         f"{comparison.num_images:,} held-out test images, {comparison.num_calibration_images} calibration images; "
         f"times on {comparison.processor}, the models taking turns in one process.",
         markdown_table(accuracy_head, accuracy_rows),
         markdown_table(size_head, size_rows),
-        markdown_table(*latency_table(comparison)),
+        markdown_table(*tabulate_latency(comparison)),
     ]
-    problems = refusal_lines(comparison)
+    problems = list_problems(comparison)
     if problems:
         parts.append("\n".join(f"- {line}" for line in problems))
     return "\n\n".join(parts) + "\n"
 
 
-def accuracy_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+def tabulate_accuracy(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Head and rows, one a variant: its figures on the preferred backend, and the accuracy on each other one."""
     backends = comparison.backends
-    head = ["form", f"accuracy, {backends[0]}", "95 % interval", "change, points", "McNemar p", "agreement"]
+    head = ["variant", f"accuracy, {backends[0]}", "95 % interval", "change, points", "McNemar p", "agreement"]
     head += ["precision", "recall", "F1", *(f"accuracy, {backend}" for backend in backends[1:])]
     body = []
     for row in comparison.rows:
@@ -166,10 +166,10 @@ def accuracy_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     return head, body
 
 
-def size_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+def tabulate_sizes(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Head and rows, one a variant: bytes, weights, MACs, and the backends that load it."""
     head = [
-        "form",
+        "variant",
         "bytes",
         "gzip bytes",
         "parameters",
@@ -181,16 +181,19 @@ def size_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     body = []
     for row in comparison.rows:
         integer = "yes" if row.float_tensors == 0 else f"no, {row.float_tensors} float tensors"
-        loads = [backend for backend in comparison.backends if backend not in row.refusals]
+        loads = [backend for backend in comparison.backends if backend not in row.incompatible]
         cells = [row.name, f"{row.file_bytes:,}", f"{row.gzip_bytes:,}", f"{row.parameters:,}", f"{row.zeros:.0%}"]
         body.append([*cells, f"{row.macs:,}", integer, ", ".join(loads) or "none"])
     return head, body
 
 
-def latency_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+def tabulate_latency(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Head and rows, one a variant: milliseconds for each backend and thread count, and the ratio to float32."""
     pairs = [(backend, threads) for backend in comparison.backends for threads in comparison.threads]
-    head = ["form", *(f"{backend}, {n} thread{'s' if n > 1 else ''}: p50 / p95 ms (x float32)" for backend, n in pairs)]
+    head = [
+        "variant",
+        *(f"{backend}, {n} thread{'s' if n > 1 else ''}: p50 / p95 ms (x float32)" for backend, n in pairs),
+    ]
     body = []
     for row in comparison.rows:
         cells = [row.name]
@@ -201,11 +204,11 @@ def latency_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     return head, body
 
 
-def refusal_lines(comparison: Comparison) -> list[str]:
+def list_problems(comparison: Comparison) -> list[str]:
     """What could not be made or run, in words."""
     lines = [f"{failure.name} could not be made: {failure.reason}" for failure in comparison.failures]
     for row in comparison.rows:
-        lines += [f"{row.name} does not run on {backend}: {reason}" for backend, reason in row.refusals.items()]
+        lines += [f"{row.name} does not run on {backend}: {reason}" for backend, reason in row.incompatible.items()]
     return lines
 
 

@@ -1,6 +1,6 @@
-"""Every form of one trained model: float32, float16, int8 ..., pruned copies, and other runs on the same data.
+"""Every variant of one trained model: float32, float16, int8 ..., pruned copies, and other runs on the same data.
 
-A form that cannot be made is not left out: it comes back as a `Failure` with the reason.
+A variant that cannot be made is not left out: it comes back as a `Failure` with the reason.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.converter import quantize
-from convert.converter.contract import spec_of_file
+from convert.converter.contract import derive_spec
 from convert.converter.opened import PackedModel, open_integer, pack_model
 from convert.inputs.calibration import Calibration, choose_calibration
 from convert.inputs.run_directory import read_run_directory
@@ -49,9 +49,9 @@ class Failure:
     reason: str
 
 
-def forms_of(source: Source, calibration: Calibration) -> list[Variant | Failure]:
-    """The trained model itself in each form; the first is `FLOAT32`."""
-    spec = spec_of_file(source, None)
+def make_variants(source: Source, calibration: Calibration) -> list[Variant | Failure]:
+    """The trained model itself in each variant; the first is `FLOAT32`."""
+    spec = derive_spec(source, None)
     images = calibration.images
     made: list[tuple[str, str, Callable[[], PackedModel]]] = [
         (FLOAT32, "float32 throughout", lambda: pack_model(quantize.to_float(source), spec)),
@@ -72,21 +72,21 @@ def forms_of(source: Source, calibration: Calibration) -> list[Variant | Failure
     return [_made(name, how, SAME_MODEL, make) for name, how, make in made]
 
 
-def pruned_form(run: Path, sparsity: str, num_calibration: int, seed: int) -> Variant | Failure:
-    """The full-integer form of a pruned run directory."""
+def convert_pruned(run: Path, sparsity: str, num_calibration: int, seed: int) -> Variant | Failure:
+    """The full-integer variant of a pruned run directory."""
     how = f"{sparsity} of the weights are zero, fine-tuned, then full integer"
     return _made(f"pruned {sparsity}", how, PRUNED, lambda: _converted(run, num_calibration, seed))
 
 
-def other_form(run: Path, num_calibration: int, seed: int) -> Variant | Failure:
-    """The full-integer form of another run directory, called after its folder."""
+def convert_other(run: Path, num_calibration: int, seed: int) -> Variant | Failure:
+    """The full-integer variant of another run directory, called after its folder."""
     return _made(
         run.name, "another run on the same data, full integer", OTHER, lambda: _converted(run, num_calibration, seed)
     )
 
 
-def runs_on_the_same_data(run: Path, source: Source, candidates: Sequence[Path]) -> list[Path]:
-    """Those of ``candidates`` that are other runs with the same labels and the same test pictures as ``run``."""
+def find_runs_on_same_data(run: Path, source: Source, candidates: Sequence[Path]) -> list[Path]:
+    """Those of ``candidates`` that are other runs with the same labels and the same test images as ``run``."""
     tested = {entry.sha256 for entry in source.test}
     found = []
     for path in candidates:
@@ -102,10 +102,10 @@ def runs_on_the_same_data(run: Path, source: Source, candidates: Sequence[Path])
 
 
 def expect_same_data(run: Path, source: Source, other: Path) -> None:
-    """Raises DataError unless ``other`` was tested on the same pictures as ``run``."""
-    if not runs_on_the_same_data(run, source, [other]):
+    """Raises DataError unless ``other`` was tested on the same images as ``run``."""
+    if not find_runs_on_same_data(run, source, [other]):
         raise DataError(
-            f"{other} is no other run with the labels and test pictures of {run}, so their accuracies cannot be "
+            f"{other} is no other run with the labels and test images of {run}, so their accuracies cannot be "
             "compared; give a run that was trained on the same data."
         )
 
@@ -122,11 +122,11 @@ def _made(name: str, how: str, group: str, make: Callable[[], PackedModel]) -> V
 def _converted(run: Path, num_calibration: int, seed: int) -> PackedModel:
     source = read_run_directory(run)
     calibration = choose_calibration(source, num_calibration, seed)
-    return open_integer(source, spec_of_file(source, None), calibration, "uint8")
+    return open_integer(source, derive_spec(source, None), calibration, "uint8")
 
 
 def _int16(source: Source, spec: ModelSpec, images: NDArray[np.uint8]) -> PackedModel:
-    affine = quantize.input_affine(source)
+    affine = quantize.find_input_affine(source)
     normalization = Normalization((affine.mean,), (affine.std,))
     packed = pack_model(quantize.to_int16_activations(source, images), spec, normalization)
     contract = dataclasses.replace(packed.model.contract, normalization=normalization)

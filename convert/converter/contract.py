@@ -17,7 +17,7 @@ from edge_runtime.errors import ModelError
 from edge_runtime.model.model_file import ModelFile
 
 
-def spec_of_file(source: Source, name: str | None) -> ModelSpec:
+def derive_spec(source: Source, name: str | None) -> ModelSpec:
     """The spec of the converted file: the training run's, but the outputs now are probabilities; ``name`` may
     replace its own.
     """
@@ -36,7 +36,7 @@ def attach_contract(
     contract = Contract(
         version=CONTRACT_VERSION,
         spec=spec,
-        normalization=raw_pixel_normalization(tensors[0]),
+        normalization=derive_normalization(tensors[0]),
         input_tensor=tensors[0],
         output_tensor=tensors[1],
         threshold=threshold,
@@ -47,7 +47,7 @@ def attach_contract(
     return ModelFile(None, flatbuffer, contract, None, ())
 
 
-def raw_pixel_normalization(tensor: TensorSpec) -> Normalization:
+def derive_normalization(tensor: TensorSpec) -> Normalization:
     """The normalisation for which stored = pixel (uint8), pixel - 128 (int8) or the pixel's value (float32)."""
     if tensor.dtype == "float32":
         return Normalization((0.0,), (1.0,))
@@ -59,7 +59,7 @@ def expect_whole_range(tensor: TensorSpec, mean: float, std: float) -> None:
     """Raises ModelError unless the 256 values of the input ``tensor`` are the 256 pixel values, normalised by ``mean``
     and ``std``.
     """
-    found = raw_pixel_normalization(tensor)
+    found = derive_normalization(tensor)
     # A tensor's zero point is a whole number, so a mean of 127.5 becomes 127 or 128: half a level, the same for every
     # pixel.
     if abs(found.std[0] - std) > 1e-4 * std or abs(found.mean[0] - mean) > 0.5 + 1e-3:
@@ -70,7 +70,7 @@ def expect_whole_range(tensor: TensorSpec, mean: float, std: float) -> None:
         )
 
 
-def provenance(
+def collect_provenance(
     config: ConvertConfig, source: Source, calibration: Calibration, sizes: dict[str, int]
 ) -> dict[str, Any]:
     """What made the file, without dates or paths of this machine."""
@@ -83,15 +83,15 @@ def provenance(
             ],
         },
         "test": {"num_images": len(source.test), "sha256_of_list": tested},
-        "training": published(source.training.get("config", {})),
+        "training": shorten_data_path(source.training.get("config", {})),
         "conversion": {"io": config.io, "max_drop_points": config.max_drop},
         "flatbuffer_bytes": sizes,
         "versions": _versions(),
     }
 
 
-def published(config: dict[str, Any]) -> dict[str, Any]:
-    """A run's configuration as files carry it: of a folder of pictures the last part of its path alone."""
+def shorten_data_path(config: dict[str, Any]) -> dict[str, Any]:
+    """A run's configuration as files carry it: of a folder of images the last part of its path alone."""
     return {**config, "data": PurePath(config["data"]).name} if "data" in config else config
 
 

@@ -26,12 +26,12 @@ from edge_runtime.pixels.preprocess import SAMPLED_REDUCTION, Image
 NUM_FRAMES = 16
 # The best class's lead over the second, in probability: 51 of the 256 output steps.
 CLEAR_MARGIN = 0.2
-# Pictures grow with the square of this; a 224-pixel model gets pictures of such a size too, and enlarges them.
+# Images grow with the square of this; a 224-pixel model gets images of such a size too, and enlarges them.
 _LARGEST_BASE = 36
 # The last two are repeated until they are as much larger than the input as sampling (preprocess.py) needs.
 _NUM_REPEATED = 2
 _NUM_CANDIDATES = 400
-# Height and width of the pictures in parts of the input's: smaller, larger, wide, tall.
+# Height and width of the images in parts of the input's: smaller, larger, wide, tall.
 _SHAPES = (
     (0.75, 1.1), (1.3, 0.9), (1.6, 2.1), (1.0, 1.0), (2.2, 1.2), (1.0, 1.9), (0.6, 0.65), (1.4, 1.4),
     (1.1, 0.55), (1.8, 1.5), (0.9, 1.25), (1.25, 1.7), (0.5, 1.5), (1.15, 1.05), (1.45, 1.35), (0.95, 1.3),
@@ -46,7 +46,7 @@ def choose_goldens(
 ) -> Goldens:
     """Up to `NUM_FRAMES` goldens from ``entries``; ``scores`` (n, classes) by backend say which are likely to be clear.
 
-    ``classifiers`` are the integer model on each interpreter; the first one's outputs are recorded. When too few images
+    ``classifiers`` are the integer model on each backend; the first one's outputs are recorded. When too few images
     of ``entries`` are clear, ``others`` follow, and then all of them again in other sizes.
 
     Raises:
@@ -55,15 +55,15 @@ def choose_goldens(
     first = next(iter(classifiers.values()))
     references = {backend: Interpreter(first.model.flatbuffer, backend, kernels="reference") for backend in classifiers}
     candidates = [entries[index] for index in _clearest(scores)[:_NUM_CANDIDATES]] + list(others)
-    pictures: list[Image] = []
+    images: list[Image] = []
     repeats: list[int] = []
     digests, outputs, reference_outputs = [], [], []
     found_at = 0
     for turn, entry in enumerate(itertools.cycle(candidates)):
-        if len(pictures) == NUM_FRAMES or turn - found_at > len(candidates):
+        if len(images) == NUM_FRAMES or turn - found_at > len(candidates):
             break
-        picture, times = _odd_sized(entry.read(), len(pictures), first.contract.spec.input)
-        input_tensor = first.input_tensor(repeated(picture, times))
+        image, times = _odd_sized(entry.read(), len(images), first.contract.spec.input)
+        input_tensor = first.input_tensor(repeated(image, times))
         stored = [classifier.interpreter.invoke(input_tensor) for classifier in classifiers.values()]
         reference = [interpreter.invoke(input_tensor) for interpreter in references.values()]
         real = [dequantize(output, first.contract.output_tensor) for output in (*stored, *reference)]
@@ -71,18 +71,18 @@ def choose_goldens(
         same_reference = all(np.array_equal(output, reference[0]) for output in reference)
         if same_label and same_reference and min(map(_margin, real)) >= CLEAR_MARGIN:
             found_at = turn
-            pictures.append(picture)
+            images.append(image)
             repeats.append(times)
             digests.append(input_digest(input_tensor))
             outputs.append(stored[0])
             reference_outputs.append(reference[0])
-    if not pictures:
+    if not images:
         raise ModelError(
             f"None of {len(candidates)} images has the same clear answer on all kernels (a lead of {CLEAR_MARGIN}), "
             f"expected {NUM_FRAMES}: the model is undecided. Train it longer."
         )
     return Goldens(
-        tuple(pictures),
+        tuple(images),
         np.array(repeats, np.uint8),
         np.stack(digests),
         np.stack(outputs),
@@ -109,17 +109,17 @@ def _clearest(scores: Mapping[str, NDArray[np.float32]]) -> list[int]:
 
 
 def _odd_sized(frame: Image, turn: int, spec: InputSpec) -> tuple[Image, int]:
-    """A picture for the golden of this turn, and how often its pixels are repeated."""
+    """An image for the golden of this turn, and how often its pixels are repeated."""
     height, width = _SHAPES[turn % len(_SHAPES)]
     base_height, base_width = min(spec.height, _LARGEST_BASE), min(spec.width, _LARGEST_BASE)
     size_wh = int(width * base_width) | 1, int(height * base_height) | 1
     shrinks = size_wh[0] < frame.shape[1]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    picture = cast(Image, cv2.resize(frame, size_wh, interpolation=interpolation))
+    image = cast(Image, cv2.resize(frame, size_wh, interpolation=interpolation))
     if turn < NUM_FRAMES - _NUM_REPEATED:
-        return picture, 1
+        return image, 1
     growth = SAMPLED_REDUCTION * max(spec.height / size_wh[1], spec.width / size_wh[0])
-    return picture, (int(growth) + 1) | 1  # odd, as the sizes are, and above the growth
+    return image, (int(growth) + 1) | 1  # odd, as the sizes are, and above the growth
 
 
 def _margin(probabilities: NDArray[np.float32]) -> float:

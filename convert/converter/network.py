@@ -1,4 +1,4 @@
-"""A trained Keras model made ready for conversion: loaded and checked, one picture at a time, ending in a softmax.
+"""A trained Keras model made ready for conversion: loaded and checked, one image at a time, ending in a softmax.
 
 Each layer's name gets a mark that survives the converter, so that tensors can be named after their layers. The leading
 `Rescaling` can be taken off; what it did comes back as an `Affine`.
@@ -28,7 +28,7 @@ class Affine:
         return ((pixels.astype(np.float64) - self.mean) / self.std).astype(np.float32)
 
 
-def fixed_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
+def fix_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
     """A clone for batch size 1 that ends in a softmax; if ``strip`` without its leading Rescaling, which comes back
     as the Affine.
     """
@@ -38,19 +38,19 @@ def fixed_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
     keras.backend.clear_session()  # layers without a name are numbered, and the numbers go into the file
 
     outside = Affine(source.input_mean, source.input_std)
-    rescaling, affine = leading_rescaling(model, outside) if strip else (None, outside)
+    rescaling, affine = find_rescaling(model, outside) if strip else (None, outside)
     shape = (1, source.spec.input.height, source.spec.input.width, 3)
     try:
-        picture = keras.Input(batch_shape=shape, name="image")
-        pixels = picture
+        image = keras.Input(batch_shape=shape, name="image")
+        pixels = image
         if not strip and (outside.mean, outside.std) != (0.0, 1.0):
-            pixels = keras.layers.Rescaling(1 / outside.std, -outside.mean / outside.std)(picture)
+            pixels = keras.layers.Rescaling(1 / outside.std, -outside.mean / outside.std)(image)
         clone = keras.models.clone_model(model, input_tensors=_fresh(shape), clone_function=_cloner(rescaling))
         clone.set_weights(model.get_weights())
         scores = clone(pixels)
         if source.spec.output == "logits":
             scores = keras.layers.Softmax(name=f"softmax{MARK}")(scores)
-        fixed = keras.Model(picture, scores, name="network")
+        fixed = keras.Model(image, scores, name="network")
     except (ValueError, TypeError, NotImplementedError) as error:
         raise ModelError(
             f"{source.model} cannot be rebuilt for {shape} ({' '.join(str(error).split())[:200]}); expected stock "
@@ -85,7 +85,7 @@ def _cloner(rescaling: Any) -> Any:
     return clone
 
 
-def leading_rescaling(model: Any, outside: Affine) -> tuple[Any, Affine]:
+def find_rescaling(model: Any, outside: Affine) -> tuple[Any, Affine]:
     """The Rescaling that the pixels meet first, if one input tensor can stand for it, and what the network behind it
     eats.
     """

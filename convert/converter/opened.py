@@ -15,7 +15,7 @@ from convert.tflite import schema
 from convert.tflite.audit import AuditReport, audit_tree
 from convert.tflite.ends import read_ends
 from convert.tflite.metadata import set_metadata
-from convert.tflite.names import layer_name
+from convert.tflite.names import find_layer_name
 from convert.tflite.packing import compare_outputs, open_interpreters, write_packed
 from edge_runtime.contract import ModelSpec, Normalization
 from edge_runtime.errors import ModelError
@@ -69,7 +69,7 @@ def open_integer(source: Source, spec: ModelSpec, calibration: Calibration, io_d
         ModelError: the converter or the packer failed, or the input tensor is not the normalisation that training used.
     """
     converted = quantize.to_integer(source, calibration.images, io_dtype)
-    affine = quantize.input_affine(source)
+    affine = quantize.find_input_affine(source)
     packed = pack_model(converted, spec)
     expect_whole_range(packed.model.contract.input_tensor, affine.mean, affine.std)
     with quiet_start():
@@ -94,6 +94,6 @@ def pack_model(converted: bytes, spec: ModelSpec, normalization: Normalization |
     tree = schema.read_tree(converted)
     found = attach_contract(converted, spec, read_ends(tree)).contract
     set_metadata(tree, spec.name, normalization or found.normalization)
-    packed = write_packed(tree, layer_name)
+    packed = write_packed(tree, find_layer_name)
     model = attach_contract(packed.flatbuffer, spec, read_ends(packed.tree))
     return PackedModel(model, audit_tree(packed.tree, len(packed.flatbuffer)), len(converted))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.converter.network import Affine, fixed_model, leading_rescaling
+from convert.converter.network import Affine, find_rescaling, fix_model
 from convert.inputs.source import Source
 from edge_runtime.errors import DataError, ModelError
 from edge_runtime.system.quiet_start import quiet_start
@@ -24,7 +24,7 @@ from edge_runtime.system.quiet_start import quiet_start
 
 def to_float(source: Source) -> bytes:
     """The float32 .tflite of the whole model, normalisation inside: pixels 0..255 float32 in, probabilities out."""
-    return _convert(fixed_model(source, strip=False)[0])
+    return _convert(fix_model(source, strip=False)[0])
 
 
 def to_float16(source: Source) -> bytes:
@@ -36,7 +36,7 @@ def to_float16(source: Source) -> bytes:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
 
-    return _convert(fixed_model(source, strip=False)[0], configure)
+    return _convert(fix_model(source, strip=False)[0], configure)
 
 
 def to_dynamic_range(source: Source) -> bytes:
@@ -49,7 +49,7 @@ def to_dynamic_range(source: Source) -> bytes:
 
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
 
-    return _convert(fixed_model(source, strip=False)[0], configure)
+    return _convert(fix_model(source, strip=False)[0], configure)
 
 
 def to_integer(source: Source, images: NDArray[np.uint8], io_dtype: str = "uint8") -> bytes:
@@ -65,7 +65,7 @@ def to_integer(source: Source, images: NDArray[np.uint8], io_dtype: str = "uint8
 
 def to_int16_activations(source: Source, images: NDArray[np.uint8]) -> bytes:
     """int16 activations with int8 weights, calibrated as `to_integer`; normalised float32 pixels go in
-    (`input_affine`), and float32 probabilities come out.
+    (`find_input_affine`), and float32 probabilities come out.
 
     Raises: as `to_integer`.
     """
@@ -73,18 +73,18 @@ def to_int16_activations(source: Source, images: NDArray[np.uint8]) -> bytes:
     return _calibrated(source, images, operators, "float32")
 
 
-def input_affine(source: Source) -> Affine:
+def find_input_affine(source: Source) -> Affine:
     """What the integer file's input tensor must do to pixels: the model's own leading normalisation, if a tensor can
     hold it.
     """
-    return leading_rescaling(source.model.network, Affine(source.input_mean, source.input_std))[1]
+    return find_rescaling(source.model.network, Affine(source.input_mean, source.input_std))[1]
 
 
 def _calibrated(source: Source, images: NDArray[np.uint8], operators: str, io_dtype: str) -> bytes:
     expected = (source.spec.input.height, source.spec.input.width, 3)
     if len(images) == 0 or images.shape[1:] != expected:
         raise DataError(f"The calibration images are {images.shape}, expected at least one of {expected}.")
-    model, affine = fixed_model(source, strip=True)
+    model, affine = fix_model(source, strip=True)
 
     def representative() -> Iterator[list[NDArray[np.float32]]]:
         for index, image in enumerate(images):

@@ -1,4 +1,4 @@
-"""Where did the accuracy go? Compares the integer model with the float model layer by layer on real test pictures.
+"""Where did the accuracy go? Compares the integer model with the float model layer by layer on real test images.
 
 Usage: python -m convert.explain FILE
 """
@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from convert.config import ConvertConfig
-from convert.converter.contract import published, spec_of_file
+from convert.converter.contract import derive_spec, shorten_data_path
 from convert.converter.opened import open_integer
 from convert.converter.quantize import to_float
-from convert.explain.layer_signals import measure
+from convert.explain.layer_signals import measure_layers
 from convert.explain.report import Explanation, explain_signals, to_html, to_json_text, to_markdown
 from convert.inputs.calibration import choose_calibration
 from convert.inputs.run_directory import read_run_directory
@@ -53,12 +53,12 @@ def explain(source: Source, model: ModelFile, num_images: int = NUM_IMAGES) -> E
     chosen = np.unique(np.linspace(0, len(entries) - 1, min(num_images, len(entries))).round().astype(int))
     contract = model.contract
     stored_pixels = pixel_table(contract.normalization, contract.input_tensor)
-    pictures = []
+    inputs = []
     for index in chosen.tolist():
         pixels = preprocess(entries[index].read(), contract.spec.input)
-        pictures.append((pixels.astype(np.float32), apply_pixel_table(pixels, stored_pixels)))
-    signals, agreement = measure(float_model, model.flatbuffer, pictures)
-    return explain_signals(contract.spec.name, signals, len(pictures), agreement)
+        inputs.append((pixels.astype(np.float32), apply_pixel_table(pixels, stored_pixels)))
+    signals, agreement = measure_layers(float_model, model.flatbuffer, inputs)
+    return explain_signals(contract.spec.name, signals, len(inputs), agreement)
 
 
 def find_run(contract: Contract, folder: Path) -> Path:
@@ -70,13 +70,13 @@ def find_run(contract: Contract, folder: Path) -> Path:
     training = contract.provenance.get("training")
     for path in sorted(folder.glob("*/config.json")):
         try:
-            if published(json.loads(path.read_text("utf-8"))) == training:
+            if shorten_data_path(json.loads(path.read_text("utf-8"))) == training:
                 return path.parent
         except (OSError, ValueError):
             continue
     raise MissingInputError(
         f"No run directory under {folder}/ has the training configuration of {contract.spec.name}; give its run with "
-        "--run DIR: the float model and the pictures are there."
+        "--run DIR: the float model and the images are there."
     )
 
 
@@ -91,7 +91,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("file", metavar="FILE", type=Path, help="a .tflite of `python -m convert`, or a run directory")
     parser.add_argument("--run", type=Path, metavar="DIR", help="the run that FILE was made from (default: found)")
     parser.add_argument(
-        "--images", type=int, default=NUM_IMAGES, help=f"test pictures to look at (default: {NUM_IMAGES})"
+        "--images", type=int, default=NUM_IMAGES, help=f"test images to look at (default: {NUM_IMAGES})"
     )
     parser.add_argument("--out", type=Path, metavar="PAGE", help="the page (default: build/explain-NAME.html)")
     parser.add_argument("--force", action="store_true", help="replace the page where it exists")
@@ -106,7 +106,7 @@ def _opened(options: argparse.Namespace) -> tuple[Source, ModelFile]:
         source = read_run_directory(options.file)
         defaults = ConvertConfig(options.file)
         calibration = choose_calibration(source, defaults.num_calibration_images, defaults.seed)
-        spec = spec_of_file(source, None)
+        spec = derive_spec(source, None)
         stage(f"Converting {options.file}")
         return source, open_integer(source, spec, calibration, defaults.io).model
     model = open_model(options.file)

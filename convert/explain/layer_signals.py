@@ -1,4 +1,4 @@
-"""Runs the float and the integer model side by side on real pictures and measures, layer by layer, what rounding does.
+"""Runs the float and the integer model side by side on real images and measures, layer by layer, what rounding does.
 
 A layer's *own* noise is what its weights and its output's 256 levels do to a perfect input; the *accumulated* noise is
 what the integer file really has there, with everything that came before. Noise is judged channel by channel: a huge
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convert.output.progress import with_progress
 from convert.tflite import schema
-from convert.tflite.names import layer_name
+from convert.tflite.names import find_layer_name
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.interpreter import Interpreter
 
@@ -43,7 +43,7 @@ class Signals:
     """One layer. SQNR in dB, means over its live channels; ``channels`` holds each channel's largest magnitude.
 
     ``clipped`` is the share of float values outside what the output can hold, ``used`` the share of its range that
-    these pictures reach, ``dead`` counts channels that are constant in float, ``drowned`` those constant in int8 only.
+    these images reach, ``dead`` counts channels that are constant in float, ``drowned`` those constant in int8 only.
     """
 
     layer: str
@@ -63,7 +63,7 @@ class Signals:
 
 @dataclass
 class _Sums:
-    """What is added up over pictures, each (channels,)."""
+    """What is added up over images, each (channels,)."""
 
     signal: Vector
     accumulated: Vector
@@ -76,13 +76,13 @@ class _Sums:
     stored_high: Vector = field(default_factory=lambda: np.zeros(0))
 
 
-def nodes(tree: Any) -> list[Node]:
+def list_nodes(tree: Any) -> list[Node]:
     """The operators of a flatbuffer in order of execution, QUANTIZE and DEQUANTIZE left out."""
     subgraph = tree.subgraphs[0]
     made_by: dict[int, int] = {}
     found: list[Node] = []
     for operator in subgraph.operators:
-        kind = schema.operator_name(tree.operatorCodes[operator.opcodeIndex])
+        kind = schema.read_operator_name(tree.operatorCodes[operator.opcodeIndex])
         inputs, output = [int(index) for index in operator.inputs], int(operator.outputs[0])
         if kind in ("QUANTIZE", "DEQUANTIZE"):
             if inputs[0] in made_by:
@@ -92,22 +92,22 @@ def nodes(tree: Any) -> list[Node]:
         named = subgraph.tensors[weights if weights >= 0 else output]
         reads = tuple(made_by[index] for index in inputs if index in made_by)
         made_by[output] = len(found)
-        found.append(Node(layer_name(schema.text(named.name)), kind, output, weights, reads))
+        found.append(Node(find_layer_name(schema.read_text(named.name)), kind, output, weights, reads))
     return found
 
 
-def measure(
-    float_model: bytes, integer_model: bytes, pictures: Sequence[tuple[NDArray[np.float32], NDArray[Any]]]
+def measure_layers(
+    float_model: bytes, integer_model: bytes, inputs: Sequence[tuple[NDArray[np.float32], NDArray[Any]]]
 ) -> tuple[tuple[Signals, ...], float]:
-    """The Signals of every layer that both models have, in order, and the share of pictures with the same label.
+    """The Signals of every layer that both models have, in order, and the share of images with the same label.
 
-    ``pictures`` are pairs of (H, W, 3) input tensors: float32 for the one, the stored dtype for the other.
+    ``inputs`` are pairs of (H, W, 3) input tensors: float32 for the one, the stored dtype for the other.
 
     Raises:
         ModelError: the two models have no layer in common.
     """
     float_tree, integer_tree = schema.read_tree(float_model), schema.read_tree(integer_model)
-    float_nodes, integer_nodes = nodes(float_tree), nodes(integer_tree)
+    float_nodes, integer_nodes = list_nodes(float_tree), list_nodes(integer_tree)
     places = {(node.layer, node.kind): node for node in reversed(float_nodes)}
     pairs = [(node, places[node.layer, node.kind]) for node in integer_nodes if (node.layer, node.kind) in places]
     if not pairs:
@@ -119,7 +119,7 @@ def measure(
     two = Interpreter(integer_model, kernels="reference", keep_tensors=True)
     sums: dict[int, _Sums] = {}
     agreeing = 0
-    for float_input, integer_input in with_progress(pictures, "Reading both models' layers"):
+    for float_input, integer_input in with_progress(inputs, "Reading both models' layers"):
         agreeing += int(one.invoke(float_input).argmax() == two.invoke(integer_input).argmax())
         for integer_node, float_node in pairs:
             real = _by_channel(one.tensor(float_node.output).astype(np.float64))
@@ -129,7 +129,7 @@ def measure(
         _signals(sums[two_node.output], two_node, one_node, integer_nodes, (float_tree, integer_tree))
         for two_node, one_node in pairs
     )
-    return signals, agreeing / max(1, len(pictures))
+    return signals, agreeing / max(1, len(inputs))
 
 
 def _by_channel(values: NDArray[Any]) -> NDArray[Any]:
@@ -138,7 +138,7 @@ def _by_channel(values: NDArray[Any]) -> NDArray[Any]:
 
 def _add(sums: dict[int, _Sums], key: int, real: Vector, stored: Vector, tensor: Any) -> None:
     scale, zero_point = _scale(tensor)
-    limits = np.iinfo(schema.dtype_name(tensor))
+    limits = np.iinfo(schema.read_dtype(tensor))
     low, high = (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
     rounded = np.clip(np.rint(real / scale) * scale, low, high)
     there = (stored - zero_point) * scale
@@ -175,7 +175,7 @@ def _signals(found: _Sums, node: Node, float_node: Node, all_nodes: Sequence[Nod
             share = share + (noise if noise.shape == share.shape else 0.0)
         per_channel = len(tensors[node.weights].quantization.scale) > 1
     scale, _ = _scale(tensors[node.output])
-    limits = np.iinfo(schema.dtype_name(tensors[node.output]))
+    limits = np.iinfo(schema.read_dtype(tensors[node.output]))
     reach = max(float(found.high.max()), 0.0) - min(float(found.low.min()), 0.0)
     return Signals(
         layer=node.layer,
@@ -206,7 +206,7 @@ def _scale(tensor: Any) -> tuple[float, int]:
 
 
 def _dequantized(tree: Any, tensor: Any) -> NDArray[np.float64]:
-    content = np.frombuffer(schema.buffer_bytes(tree, tensor.buffer), schema.dtype_name(tensor))
+    content = np.frombuffer(schema.read_buffer(tree, tensor.buffer), schema.read_dtype(tensor))
     values: NDArray[np.float64] = content.reshape([int(size) for size in tensor.shape]).astype(np.float64)
     if schema.is_float(tensor):
         return values

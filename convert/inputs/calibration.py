@@ -45,7 +45,7 @@ def choose_calibration(source: Source, num_images: int, seed: int) -> Calibratio
     if shared:
         raise DataError(
             f"{len(shared)} of {len(entries)} calibration images are in the test split, first {shared[0].name} "
-            f"(= {tested[shared[0].sha256]}, SHA-256 {shared[0].sha256}); expected none. Remove identical pictures "
+            f"(= {tested[shared[0].sha256]}, SHA-256 {shared[0].sha256}); expected none. Remove identical images "
             f"and train again."
         )
     images = np.stack([preprocess(entry.read(), source.spec.input) for entry in entries])

@@ -1,4 +1,4 @@
-"""A `.keras` file that `train` did not make, with labels and folders of pictures, as the same `Source` that a run
+"""A `.keras` file that `train` did not make, with labels and folders of images, as the same `Source` that a run
 gives.
 """
 
@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convert.config import ForeignModel
-from convert.inputs.image_folder import list_images, make_entry
 from convert.inputs.keras_model import KerasFile, inspect_file
-from convert.inputs.source import ImageEntry, Source
+from convert.inputs.source import ImageEntry, Source, make_entry
 from edge_runtime.contract import InputSpec, ModelSpec
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.pixels.image_file import PICTURE_SUFFIXES
+from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, list_images
 
 
 def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) -> Source:
@@ -22,8 +21,8 @@ def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) 
 
     Raises:
         MissingInputError: the model, the label file or a folder is not there.
-        ModelError: the model is no picture classifier of stock layers, or the labels do not fit it.
-        DataError: a folder holds no pictures, or a directory in it is no class of the model.
+        ModelError: the model is no image classifier of stock layers, or the labels do not fit it.
+        DataError: a folder holds no images, or a directory in it is no class of the model.
     """
     file = KerasFile(path)
     inspection = inspect_file(file)
@@ -61,7 +60,7 @@ def _read_labels(path: Path) -> tuple[str, ...]:
 
 def _read_folder(root: Path, labels: Sequence[str], *, may_be_flat: bool) -> tuple[ImageEntry, ...]:
     if not root.is_dir():
-        raise MissingInputError(f"There is no folder {root}; expected pictures in it.")
+        raise MissingInputError(f"There is no folder {root}; expected images in it.")
     directories = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     unknown = [path.name for path in directories if path.name not in labels]
     if unknown:
@@ -69,7 +68,7 @@ def _read_folder(root: Path, labels: Sequence[str], *, may_be_flat: bool) -> tup
     if not directories and not may_be_flat:
         raise DataError(f"{root} has no class directories; expected one for each of {list(labels)[:10]}.")
     folders = [(labels.index(path.name), path) for path in directories] or [(-1, root)]
-    entries = [make_entry(file, root, label) for label, folder in folders for file in list_images(folder, deep=False)]
+    entries = [make_entry(file, root, label) for label, folder in folders for file in list_images(folder)]
     if not entries:
-        raise DataError(f"{root} holds no pictures; expected files that end in {', '.join(PICTURE_SUFFIXES)}.")
+        raise DataError(f"{root} holds no images; expected files that end in {', '.join(IMAGE_SUFFIXES)}.")
     return tuple(entries)

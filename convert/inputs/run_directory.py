@@ -43,7 +43,7 @@ def read_run_directory(path: Path) -> Source:
     calibration = _entries(path, "calibration", lists["calibration"], num_classes)
     test = _entries(path, "test", lists["test"], num_classes)
     training = {"config": _json(path / "config.json"), "metrics": _json(path / "metrics.json")}
-    # Runs of older versions, and of arrays, kept no validation pictures.
+    # Runs of older versions, and of arrays, kept no validation images.
     validation = _entries(path, "validation", lists["validation"], num_classes) if "validation" in lists else ()
     return Source(KerasFile(path / "model.keras"), spec, calibration, test, training, validation=validation)
 

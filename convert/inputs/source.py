@@ -1,4 +1,4 @@
-"""One trained model with the pictures to calibrate and test it, wherever it came from; and how one of its pictures
+"""One trained model with the images to calibrate and test it, wherever it came from; and how one of its images
 is read.
 """
 
@@ -15,15 +15,15 @@ import numpy as np
 from convert.inputs.keras_model import KerasFile
 from edge_runtime.contract import ModelSpec
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.pixels.image_file import decode_image
+from edge_runtime.pixels.image_file import decode_image, read_image_bytes
 from edge_runtime.pixels.preprocess import Image
 
 
 @dataclass(frozen=True)
 class ImageEntry:
-    """One named picture: a picture file, or ``row`` of an `.npy` array; ``label`` is the class index, -1 when unknown.
+    """One named image: an image file, or ``row`` of an `.npy` array; ``label`` is the class index, -1 when unknown.
 
-    ``sha256`` is that of the picture file's bytes, or of the array row's bytes.
+    ``sha256`` is that of the image file's bytes, or of the array row's bytes.
     """
 
     name: str
@@ -33,22 +33,17 @@ class ImageEntry:
     sha256: str
 
     def read(self) -> Image:
-        """The picture, (h, w, 3) uint8 BGR.
+        """The image, (h, w, 3) uint8 BGR.
 
         Raises:
             MissingInputError: its file is gone.
-            DataError: it is no picture, or not the one that the list was made from.
+            DataError: it is no image, or not the one that the list was made from.
         """
         if self.row is not None:
             rgb = self._array_row()
             self._expect_hash(rgb.tobytes())
             return np.ascontiguousarray(rgb[:, :, ::-1])
-        try:
-            content = self.path.read_bytes()
-        except OSError as error:
-            raise MissingInputError(
-                f"The picture {self.path} of {self.name} cannot be read ({error.strerror})."
-            ) from error
+        content = read_image_bytes(self.path)
         self._expect_hash(content)
         return decode_image(content, str(self.path))
 
@@ -70,10 +65,21 @@ class ImageEntry:
         found = hashlib.sha256(content).hexdigest()
         if found != self.sha256:
             raise DataError(
-                f"The picture {self.name} in {self.path} has SHA-256 {found}, its list says {self.sha256}: it "
+                f"The image {self.name} in {self.path} has SHA-256 {found}, its list says {self.sha256}: it "
                 f"changed after "
-                "training. Train again, or put the picture back."
+                "training. Train again, or put the image back."
             )
+
+
+def make_entry(path: Path, root: Path, label: int) -> ImageEntry:
+    """The entry of the image file ``path``, called after its place below ``root``; ``label`` -1: of no class.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    return ImageEntry(
+        str(path.relative_to(root)), label, path, None, hashlib.sha256(read_image_bytes(path)).hexdigest()
+    )
 
 
 @dataclass(frozen=True)

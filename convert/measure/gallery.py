@@ -1,4 +1,4 @@
-"""Which test pictures people should look at: the surest mistakes and the least sure answers of the integer model."""
+"""Which test images people should look at: the surest mistakes and the least sure answers of the integer model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NUM_SHOWN = 12
 
 @dataclass(frozen=True)
 class Shown:
-    """One picture with its true class, the answer and the answer's probability in [0, 1]."""
+    """One image with its true class, the answer and the answer's probability in [0, 1]."""
 
     image: str
     truth: str
@@ -32,7 +32,7 @@ class Gallery:
     num_mistakes: int
 
 
-def gallery(probabilities: NDArray[np.float32], entries: Sequence[ImageEntry], labels: Sequence[str]) -> Gallery:
+def choose_gallery(probabilities: NDArray[np.float32], entries: Sequence[ImageEntry], labels: Sequence[str]) -> Gallery:
     """The Gallery of (n, classes) probabilities for the n labelled ``entries``."""
     scores, answers = np.nan_to_num(probabilities).max(axis=1), np.nan_to_num(probabilities).argmax(axis=1)
     rows = range(len(entries))

@@ -1,7 +1,7 @@
 """Measures what quantisation cost: the float and the integer file, over the whole test split, through the device's own
 path.
 
-`gate` decides. It has no way to be told that a model is good: every figure comes from `Classifier` on pictures.
+`find_refusals` decides. It has no way to be told that a model is good: every figure comes from `Classifier` on images.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class BackendReport:
-    """The integer model on one interpreter against the float model, image by image; rates in [0, 1].
+    """The integer model on one backend against the float model, image by image; rates in [0, 1].
 
     ``drop`` = float accuracy - accuracy, with its 95 % interval; ``agreement`` = same label as the float model.
     """
@@ -95,8 +95,10 @@ class VerificationReport:
         return not self.refusals
 
 
-def score(classifiers: Mapping[str, Classifier], entries: Sequence[ImageEntry], label: str) -> dict[str, Probabilities]:
-    """For each classifier the (n, classes) float32 probabilities of all images; each picture is read once."""
+def score_images(
+    classifiers: Mapping[str, Classifier], entries: Sequence[ImageEntry], label: str
+) -> dict[str, Probabilities]:
+    """For each classifier the (n, classes) float32 probabilities of all images; each image is read once."""
     first = next(iter(classifiers.values()))
     shape = (len(entries), len(first.contract.spec.labels))
     scores = {name: np.empty(shape, np.float32) for name in classifiers}
@@ -140,7 +142,7 @@ def compare_with_float(
     )
 
 
-def verification(
+def verify(
     scores: Mapping[str, Probabilities],
     classifiers: Mapping[str, Classifier],
     entries: Sequence[ImageEntry],
@@ -178,11 +180,11 @@ def verification(
         float_report=_classification(truth, answers, labels) if tested else None,
         backends=backends,
         backend_agreement=float((all_answers == all_answers[0]).all(axis=0).mean()),
-        refusals=gate(scores, truth, backends, audit, max_drop),
+        refusals=find_refusals(scores, truth, backends, audit, max_drop),
     )
 
 
-def gate(
+def find_refusals(
     scores: Mapping[str, Probabilities],
     truth: NDArray[np.int64],
     backends: Sequence[BackendReport],

@@ -1,6 +1,6 @@
 """Times models against each other in one process: they take turns, so that a slow moment of the machine hits them all.
 
-One call is one picture: input tensor in, output tensor out, without reading or resizing. A .keras file is timed as the
+One call is one image: input tensor in, output tensor out, without reading or resizing. A .keras file is timed as the
 int8 model that it would become, so that a network's time is known before it is trained. Usage:
 python -m convert.measure.latency FILE...
 """
@@ -50,7 +50,7 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class Incompatibility:
     """A backend that cannot run a model, and why."""
 
     model: str
@@ -58,29 +58,29 @@ class Refusal:
     reason: str
 
 
-def measure(
+def time_models(
     flatbuffers: Mapping[str, bytes], threads: Sequence[int] = (1, 2), seconds: float = 10.0
-) -> tuple[tuple[Timing, ...], tuple[Refusal, ...]]:
+) -> tuple[tuple[Timing, ...], tuple[Incompatibility, ...]]:
     """Every model on every installed backend and thread count, about ``seconds`` for each pair of those.
 
     The first model is what the ratios refer to.
     """
     timings: list[Timing] = []
-    refusals: list[Refusal] = []
+    incompatible: list[Incompatibility] = []
     for backend in available_backends():
         runs = {}
         for name, flatbuffer in flatbuffers.items():
-            reason = explain_refusal(flatbuffer, backend)
+            reason = find_incompatibility(flatbuffer, backend)
             if reason is None:
                 runs[name] = flatbuffer
             else:
-                refusals.append(Refusal(name, backend, reason))
+                incompatible.append(Incompatibility(name, backend, reason))
         for count in threads:
             timings += _interleaved(runs, backend, count, seconds)
-    return tuple(timings), tuple(refusals)
+    return tuple(timings), tuple(incompatible)
 
 
-def explain_refusal(flatbuffer: bytes, backend: str) -> str | None:
+def find_incompatibility(flatbuffer: bytes, backend: str) -> str | None:
     """Why ``backend`` cannot run the model; None when it can."""
     try:
         interpreter = Interpreter(flatbuffer, backend)
@@ -90,9 +90,9 @@ def explain_refusal(flatbuffer: bytes, backend: str) -> str | None:
     return None
 
 
-def flatbuffer_of(path: Path) -> bytes:
+def load_flatbuffer(path: Path) -> bytes:
     """The model of a .tflite file; of a .keras file the int8 model calibrated on noise, which takes the same time as
-    one calibrated on pictures.
+    one calibrated on images.
 
     Raises:
         MissingInputError, ModelError: there is no such file, or it is no such model.
@@ -170,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m convert.measure.latency",
-        description="Times .tflite files, and .keras files in their int8 form, on every installed interpreter.",
+        description="Times .tflite files, and .keras files in their int8 variant, on every installed backend.",
         epilog="example: python -m convert.measure.latency build/a.tflite build/b.tflite --threads 1",
     )
     parser.add_argument("models", metavar="FILE", type=Path, nargs="+", help="the first is what ratios refer to")
@@ -180,12 +180,12 @@ def _run(arguments: Sequence[str] | None) -> int:
     options = parser.parse_args(arguments)
     if any(count < 1 for count in options.threads):
         raise UsageError(f"--threads is {options.threads}, expected numbers of at least 1.")
-    flatbuffers = {str(path): flatbuffer_of(path) for path in options.models}
-    timings, refusals = measure(flatbuffers, options.threads, options.seconds)
+    flatbuffers = {str(path): load_flatbuffer(path) for path in options.models}
+    timings, incompatible = time_models(flatbuffers, options.threads, options.seconds)
     if options.json:
         data = {
             "timings": [dataclasses.asdict(timing) for timing in timings],
-            "refusals": [dataclasses.asdict(refusal) for refusal in refusals],
+            "incompatible": [dataclasses.asdict(item) for item in incompatible],
             "bytes": {name: len(content) for name, content in flatbuffers.items()},
         }
         print(json.dumps(data))
@@ -195,8 +195,8 @@ def _run(arguments: Sequence[str] | None) -> int:
             f"{row.backend:7} {row.threads} thread(s)  p50 {row.p50_ms:8.3f} ms  p95 {row.p95_ms:8.3f} ms  "
             f"{row.ratio:6.2f} x  {row.model}"
         )
-    for refusal in refusals:
-        print(f"{refusal.backend:7} cannot run {refusal.model}: {refusal.reason}")
+    for item in incompatible:
+        print(f"{item.backend:7} cannot run {item.model}: {item.reason}")
     return 0
 
 

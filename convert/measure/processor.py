@@ -8,7 +8,7 @@ from pathlib import Path
 CPUINFO = Path("/proc/cpuinfo")
 
 
-def processor_name(cpuinfo: Path = CPUINFO) -> str:
+def read_processor_name(cpuinfo: Path = CPUINFO) -> str:
     """Its model name, with the number of threads that the system shows."""
     fields = _fields(cpuinfo)
     name = fields.get("model name") or fields.get("Model") or platform.processor() or platform.machine()

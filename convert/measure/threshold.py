@@ -1,6 +1,6 @@
 """When to say "unknown": the threshold on the integer model's own scores that gives a wanted precision.
 
-Fitted on validation pictures, never on test pictures, which then show what it really does.
+Fitted on validation images, never on test images, which then show what it really does.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import DataError
 
-# An answer that is more likely wrong than right is none, however good the model is on pictures of its classes.
+# An answer that is more likely wrong than right is none, however good the model is on images of its classes.
 LOWEST = 0.5
-# A threshold that refuses nearly everything keeps its promise on a handful of pictures only.
+# A threshold that refuses nearly everything keeps its promise on a handful of images only.
 LEAST_COVERAGE = 0.1
 MAX_CURVE_POINTS = 80
 
@@ -45,7 +45,7 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class ThresholdFit:
-    """``wanted`` precision in [0, 1]; ``reached`` says if the validation pictures allow it at all."""
+    """``wanted`` precision in [0, 1]; ``reached`` says if the validation images allow it at all."""
 
     wanted: float
     threshold: float
@@ -55,17 +55,17 @@ class ThresholdFit:
 
 @dataclass(frozen=True)
 class UnknownReport:
-    """How the stored threshold came about (None: it was given or there were no validation pictures), what it does on
-    the test pictures, precision over coverage there, and the integer model's calibration error there, in [0, 1].
+    """How the stored threshold came about (None: it was given or there were no validation images), what it does on
+    the test images, precision over coverage there, and the integer model's calibration error there, in [0, 1].
 
-    ``strangers`` is how pictures of none of the classes fare: an accepted one is a mistake.
+    ``out_of_distribution`` is how images of none of the classes fare: an accepted one is a mistake.
     """
 
     fit: ThresholdFit | None
     test: Acceptance
     curve: tuple[Acceptance, ...]
     calibration_error: float
-    strangers: Acceptance | None = None
+    out_of_distribution: Acceptance | None = None
 
 
 def fit_threshold(
@@ -73,39 +73,41 @@ def fit_threshold(
 ) -> ThresholdFit:
     """The lowest threshold whose accepted answers are right as often as ``wanted``, of (n, classes) probabilities.
 
-    One more wrong answer than there was is assumed, so that a few pictures must all be right. Where ``wanted`` cannot
+    One more wrong answer than there was is assumed, so that a few images must all be right. Where ``wanted`` cannot
     be had, the threshold that comes closest.
 
     Raises:
-        DataError: there are no pictures, or not one label each.
+        DataError: there are no images, or not one label each.
     """
     if len(probabilities) == 0 or len(probabilities) != len(labels):
         raise DataError(f"There are {len(probabilities)} scores for {len(labels)} labels; expected one row a label.")
-    candidates = [accepted(probabilities, labels, LOWEST)]
+    candidates = [apply_threshold(probabilities, labels, LOWEST)]
     best = np.sort(probabilities.max(axis=1))
     steps = np.unique(best[best >= LOWEST])
     for low, high in pairwise(steps.tolist()):
-        candidates.append(accepted(probabilities, labels, (low + high) / 2))
+        candidates.append(apply_threshold(probabilities, labels, (low + high) / 2))
     usable = [item for item in candidates if item.coverage >= LEAST_COVERAGE] or candidates[:1]
     good = [item for item in usable if _cautious(item) >= wanted]
     chosen = good[0] if good else max(usable, key=_cautious)
     return ThresholdFit(wanted, chosen.threshold, chosen, bool(good))
 
 
-def accepted(probabilities: Probabilities, labels: Sequence[int] | NDArray[np.int64], threshold: float) -> Acceptance:
-    """What ``threshold`` does to (n, classes) probabilities; label -1 is a picture of none of the classes."""
+def apply_threshold(
+    probabilities: Probabilities, labels: Sequence[int] | NDArray[np.int64], threshold: float
+) -> Acceptance:
+    """What ``threshold`` does to (n, classes) probabilities; label -1 is an image of none of the classes."""
     best = probabilities.max(axis=1)
     passes = best >= threshold
     right = probabilities.argmax(axis=1) == np.asarray(labels)
     return Acceptance(float(threshold), len(probabilities), int(passes.sum()), int((passes & right).sum()))
 
 
-def coverage_curve(probabilities: Probabilities, labels: Sequence[int] | NDArray[np.int64]) -> tuple[Acceptance, ...]:
-    """The Acceptance at thresholds from 0 up, at most MAX_CURVE_POINTS, each accepting at least one picture."""
+def trace_coverage(probabilities: Probabilities, labels: Sequence[int] | NDArray[np.int64]) -> tuple[Acceptance, ...]:
+    """The Acceptance at thresholds from 0 up, at most MAX_CURVE_POINTS, each accepting at least one image."""
     best = np.sort(probabilities.max(axis=1))
     places = np.unique(np.linspace(0, len(best) - 1, MAX_CURVE_POINTS).round().astype(int))
     thresholds = [0.0, *np.unique(best[places[1:]]).tolist()]
-    return tuple(accepted(probabilities, labels, threshold) for threshold in thresholds)
+    return tuple(apply_threshold(probabilities, labels, threshold) for threshold in thresholds)
 
 
 def _cautious(item: Acceptance) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from convert.tflite import schema
-from convert.tflite.names import layer_name
+from convert.tflite.names import find_layer_name
 
 # What tflite-runtime 2.14 loads, found by asking it: for each operator the highest version that its resolver has.
 # Operators that an image classifier can be made of; whatever is not listed is refused.
@@ -89,7 +89,7 @@ def audit_tree(tree: Any, num_bytes: int) -> AuditReport:
     dtypes: dict[str, int] = {}
     for subgraph in tree.subgraphs:
         for index, tensor in enumerate(subgraph.tensors):
-            dtype = schema.dtype_name(tensor)
+            dtype = schema.read_dtype(tensor)
             dtypes[dtype] = dtypes.get(dtype, 0) + 1
             _audit_tensor(tree, index, tensor, problems)
             _audit_scales(index, tensor, degenerate)
@@ -109,7 +109,7 @@ def audit_tree(tree: Any, num_bytes: int) -> AuditReport:
 
 
 def _audit_tensor(tree: Any, index: int, tensor: Any, problems: list[str]) -> None:
-    dtype, name = schema.dtype_name(tensor), schema.text(tensor.name)
+    dtype, name = schema.read_dtype(tensor), schema.read_text(tensor.name)
     if dtype in _QUANTIZED_DTYPES:
         if tensor.quantization is None or tensor.quantization.scale is None or len(tensor.quantization.scale) == 0:
             problems.append(f"tensor {index} ({name}) is {dtype} without a scale, expected a quantised one")
@@ -125,15 +125,15 @@ def _audit_scales(index: int, tensor: Any, degenerate: list[str]) -> None:
     bad = [float(scale) for scale in scales if not math.isfinite(scale) or scale < np.finfo(np.float32).tiny]
     if bad:
         degenerate.append(
-            f"tensor {index} ({schema.text(tensor.name)}) has {len(bad)} degenerate scales, first {bad[0]}"
+            f"tensor {index} ({schema.read_text(tensor.name)}) has {len(bad)} degenerate scales, first {bad[0]}"
         )
 
 
 def _audit_operator(tree: Any, subgraph: Any, operator: Any, problems: list[str]) -> OperatorReport:
     code = tree.operatorCodes[operator.opcodeIndex]
-    kind, tensors = schema.operator_name(code), subgraph.tensors
+    kind, tensors = schema.read_operator_name(code), subgraph.tensors
     output = tensors[operator.outputs[0]]
-    layer = layer_name(schema.text(output.name))
+    layer = find_layer_name(schema.read_text(output.name))
     if kind == "DEQUANTIZE":
         problems.append(f"operator DEQUANTIZE makes {layer} a floating-point tensor, expected integers throughout")
     elif kind not in MAX_VERSIONS:
@@ -161,7 +161,7 @@ def _count_parameters(tree: Any) -> tuple[int, int]:
     parameters = num_bytes = 0
     for subgraph in tree.subgraphs:
         for tensor in subgraph.tensors:
-            content = schema.buffer_bytes(tree, tensor.buffer)
+            content = schema.read_buffer(tree, tensor.buffer)
             quantized = tensor.quantization is not None and tensor.quantization.scale is not None
             if content and (quantized or schema.is_float(tensor)):
                 parameters += math.prod(int(size) for size in (() if tensor.shape is None else tensor.shape))

@@ -31,4 +31,4 @@ def _read_spec(tensor: Any) -> TensorSpec:
     scaled = quantization is not None and quantization.scale is not None and len(quantization.scale) > 0
     scale = float(quantization.scale[0]) if scaled else 0.0
     zero_point = int(quantization.zeroPoint[0]) if scaled and quantization.zeroPoint is not None else 0
-    return TensorSpec(tuple(int(size) for size in tensor.shape), schema.dtype_name(tensor), scale, zero_point)
+    return TensorSpec(tuple(int(size) for size in tensor.shape), schema.read_dtype(tensor), scale, zero_point)

@@ -1,4 +1,4 @@
-"""Writes the standard TFLite Metadata that MediaPipe and Android read: what the input picture is, and the label file's
+"""Writes the standard TFLite Metadata that MediaPipe and Android read: what the input image is, and the label file's
 name.
 
 The fields and their numbers are those of metadata_schema.fbs ("M001"); its reader is
@@ -28,27 +28,27 @@ def set_metadata(tree: Any, name: str, normalization: Normalization) -> None:
     """Gives a ``ModelT`` tree TFLite Metadata in place of what it had; ``normalization`` in pixel units, one value or
     R, G, B.
     """
-    tree.metadata = [entry for entry in tree.metadata or [] if schema.text(entry.name) != METADATA_NAME]
+    tree.metadata = [entry for entry in tree.metadata or [] if schema.read_text(entry.name) != METADATA_NAME]
     content = np.frombuffer(_metadata(name, normalization), np.uint8)
-    tree.metadata.append(schema.metadata_entry(METADATA_NAME, len(tree.buffers)))
+    tree.metadata.append(schema.make_metadata_entry(METADATA_NAME, len(tree.buffers)))
     tree.buffers.append(schema.AlignedBuffer(data=content))
 
 
 def _metadata(name: str, normalization: Normalization) -> bytes:
     builder = flatbuffers.Builder(1024)
-    image = _table(builder, 2, [(0, "Uint8", _RGB)])
-    content = _table(builder, 3, [(0, "Uint8", _IMAGE_PROPERTIES), (1, "offset", image)])
+    colours = _table(builder, 2, [(0, "Uint8", _RGB)])
+    content = _table(builder, 3, [(0, "Uint8", _IMAGE_PROPERTIES), (1, "offset", colours)])
     mean, std = (
         builder.CreateNumpyVector(np.array(values, np.float32)) for values in (normalization.mean, normalization.std)
     )
     options = _table(builder, 2, [(0, "offset", mean), (1, "offset", std)])
     unit = _table(builder, 2, [(0, "Uint8", _NORMALIZATION_OPTIONS), (1, "offset", options)])
-    picture = [
+    input_fields = [
         (0, "offset", builder.CreateString("image")),
         (3, "offset", content),
         (4, "offset", _vector(builder, [unit])),
     ]
-    input_tensor = _table(builder, 7, picture)
+    input_tensor = _table(builder, 7, input_fields)
     file_fields = [(0, "offset", builder.CreateString(LABELS)), (2, "Int8", _TENSOR_AXIS_LABELS)]
     labels = _table(builder, 5, file_fields)
     feature = _table(builder, 0, [])

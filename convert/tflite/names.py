@@ -16,7 +16,7 @@ _CONVERTER_NAMES = (
 )
 
 
-def layer_name(tensor_name: str) -> str:
+def find_layer_name(tensor_name: str) -> str:
     """The Keras layer's name in a tensor name of this file's conversions; what the converter added itself gets a
     short word.
     """

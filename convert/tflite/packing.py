@@ -45,7 +45,7 @@ def write_packed(tree: Any, rename: Callable[[str], str] | None = None) -> Packe
         for tensor in subgraph.tensors or ():
             _drop_unread(tensor)
             if rename:
-                tensor.name = rename(schema.text(tensor.name))
+                tensor.name = rename(schema.read_text(tensor.name))
     _merge_buffers(tree)
     flatbuffer = schema.write_tree(tree)
     packed = Packed(flatbuffer, schema.read_tree(flatbuffer))
@@ -55,7 +55,7 @@ def write_packed(tree: Any, rename: Callable[[str], str] | None = None) -> Packe
     return packed
 
 
-def short_name(name: str) -> str:
+def shorten_name(name: str) -> str:
     """The layer's part of a tensor name that the converter made of a path of scopes, or of several joined by
     semicolons.
     """
@@ -63,7 +63,7 @@ def short_name(name: str) -> str:
     return parts[-2] if len(parts) > 1 else parts[0]
 
 
-def differences(original: bytes, packed: bytes, *, names: bool = True) -> tuple[str, ...]:
+def find_differences(original: bytes, packed: bytes, *, names: bool = True) -> tuple[str, ...]:
     """What differs between two models apart from fields that no interpreter reads; empty when they are the same
     model.
     """
@@ -112,13 +112,13 @@ def _merge_buffers(tree: Any) -> None:
     """Buffer 0 is the schema's empty one: all empty buffers become it, equal ones become one, unused ones go."""
     place = {b"": 0}
     kept = [tree.buffers[0]]
-    if schema.buffer_bytes(tree, 0):
+    if schema.read_buffer(tree, 0):
         raise ModelError(
             "Buffer 0 of the model is not empty, expected the empty one; the file breaks the schema's rule."
         )
 
     def moved(index: int) -> int:
-        content = schema.buffer_bytes(tree, index)
+        content = schema.read_buffer(tree, index)
         if content not in place:
             place[content] = len(kept)
             kept.append(tree.buffers[index])
@@ -174,11 +174,11 @@ def _plain(value: Any) -> Any:
 
 
 def _ends(subgraph: Any) -> Any:
-    return _plain(subgraph.inputs), _plain(subgraph.outputs), schema.text(subgraph.name)
+    return _plain(subgraph.inputs), _plain(subgraph.outputs), schema.read_text(subgraph.name)
 
 
 def _metadata(tree: Any) -> list[tuple[str, bytes]]:
-    return [(schema.text(entry.name), schema.buffer_bytes(tree, entry.buffer)) for entry in tree.metadata or ()]
+    return [(schema.read_text(entry.name), schema.read_buffer(tree, entry.buffer)) for entry in tree.metadata or ()]
 
 
 def _tensor(tree: Any, tensor: Any, names: bool) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def _tensor(tree: Any, tensor: Any, names: bool) -> dict[str, Any]:
     fields = {
         name: _plain(value) for name, value in vars(tensor).items() if name not in ("buffer", "name", "quantization")
     }
-    fields["data"] = schema.buffer_bytes(tree, tensor.buffer)
+    fields["data"] = schema.read_buffer(tree, tensor.buffer)
     signature = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
     fields["shapeSignature"] = None if signature is None else [int(size) for size in signature]
     quantization = {} if tensor.quantization is None else vars(tensor.quantization)
@@ -195,4 +195,4 @@ def _tensor(tree: Any, tensor: Any, names: bool) -> dict[str, Any]:
         for name, value in quantization.items()
         if name not in ("min", "max") and value is not None and not (np.isscalar(value) and value == 0)
     }
-    return {**fields, "name": schema.text(tensor.name)} if names else fields
+    return {**fields, "name": schema.read_text(tensor.name)} if names else fields

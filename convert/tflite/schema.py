@@ -46,36 +46,36 @@ def read_tree(flatbuffer: bytes, name: str = "The model") -> Any:
     return tree
 
 
-def dtype_name(tensor: Any) -> str:
+def read_dtype(tensor: Any) -> str:
     """ "int8", "float32", ... of a ``TensorT``."""
     return str(_DTYPES.get(tensor.type, f"type {tensor.type}"))
 
 
 def is_float(tensor: Any) -> bool:
     """Whether a ``TensorT`` holds floating-point numbers."""
-    return dtype_name(tensor) in _FLOATS
+    return read_dtype(tensor) in _FLOATS
 
 
-def operator_name(code: Any) -> str:
+def read_operator_name(code: Any) -> str:
     """ "CONV_2D", ... of an ``OperatorCodeT``, or the name of a custom operator."""
     # Files from before 2020 have only the one-byte code.
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     name = _OPERATORS.get(number, f"operator {number}")
-    return f"CUSTOM {text(code.customCode)}" if name == "CUSTOM" else str(name)
+    return f"CUSTOM {read_text(code.customCode)}" if name == "CUSTOM" else str(name)
 
 
-def buffer_bytes(tree: Any, index: int) -> bytes:
+def read_buffer(tree: Any, index: int) -> bytes:
     """The content of buffer ``index``; empty where there is none."""
     data = tree.buffers[index].data
     return b"" if data is None else np.asarray(data, np.uint8).tobytes()
 
 
-def text(name: bytes | str | None) -> str:
+def read_text(name: bytes | str | None) -> str:
     """A name of the schema, which is bytes where it was read and text where it was set; empty where there is none."""
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else name or ""
 
 
-def metadata_entry(name: str, buffer: int) -> Any:
+def make_metadata_entry(name: str, buffer: int) -> Any:
     """The model's entry that says: the metadata called ``name`` is in buffer ``buffer``."""
     return generated.MetadataT(name=name, buffer=buffer)
 

@@ -12,7 +12,7 @@ import pytest
 from convert.compare import comparison, pruned_runs
 from convert.compare.__main__ import main, parse
 from convert.compare.comparison import CompareConfig
-from convert.compare.variants import OTHER, PRUNED, expect_same_data, runs_on_the_same_data
+from convert.compare.variants import OTHER, PRUNED, expect_same_data, find_runs_on_same_data
 from convert.inputs.run_directory import read_run_directory
 from edge_runtime.errors import DataError, UsageError
 
@@ -21,7 +21,7 @@ SHORT = ["--seconds", "0.05", "--threads", "1", "--calibration-images", "20"]
 
 
 @pytest.mark.slow
-def test_all_forms_are_scored_and_timed_and_runs_on_the_same_data_stand_beside_them(
+def test_all_variants_are_scored_and_timed_and_runs_on_the_same_data_stand_beside_them(
     make_run: Callable[..., Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = make_run(name="mine")
@@ -32,18 +32,18 @@ def test_all_forms_are_scored_and_timed_and_runs_on_the_same_data_stand_beside_t
     assert main([str(run), "--out", str(out), "--pruned", str(pruned), "--json", *SHORT]) == 0
     data = json.loads(capfd.readouterr().out)
     rows = {row["name"]: row for row in data["rows"]}
-    forms = ["float32", "float16", "dynamic int8", "int8, uint8 io", "int8, int8 io", "int16x8"]
-    assert list(rows) == [*forms, "beside", "pruned mine-pruned50"]
+    variants = ["float32", "float16", "dynamic int8", "int8, uint8 io", "int8, int8 io", "int16x8"]
+    assert list(rows) == [*variants, "beside", "pruned mine-pruned50"]
     assert rows["beside"]["group"] == OTHER and rows["pruned mine-pruned50"]["group"] == PRUNED
-    assert [rows[name]["float_tensors"] == 0 for name in forms] == [False, False, False, True, True, False]
+    assert [rows[name]["float_tensors"] == 0 for name in variants] == [False, False, False, True, True, False]
     assert rows["float16"]["file_bytes"] < rows["float32"]["file_bytes"]
     for row in rows.values():
         assert row["gzip_bytes"] < row["file_bytes"] and row["macs"] == rows["float32"]["macs"]
         if row["name"] == "dynamic int8" and "tflite" in data["backends"]:
-            assert "FULLY_CONNECTED" in row["refusals"]["tflite"]
+            assert "FULLY_CONNECTED" in row["incompatible"]["tflite"]
         else:
-            assert row["refusals"] == {}
-        able = {(backend, 1) for backend in data["backends"] if backend not in row["refusals"]}
+            assert row["incompatible"] == {}
+        able = {(backend, 1) for backend in data["backends"] if backend not in row["incompatible"]}
         assert {(item["backend"], item["threads"]) for item in row["timings"]} == able
         assert all(item["accuracy"] > 0.9 for item in row["accuracies"])
     assert data["recommended"]["row"] in rows and data["num_images"] == 160
@@ -65,11 +65,11 @@ def test_a_pruned_copy_that_cannot_be_made_is_a_line_and_not_the_end(
     assert "is no training configuration" in printed
 
 
-def test_a_run_on_other_pictures_cannot_be_compared(make_run: Callable[..., Path]) -> None:
+def test_a_run_on_other_images_cannot_be_compared(make_run: Callable[..., Path]) -> None:
     one, two = make_run(name="one"), make_run(name="two", num_test=20)
-    with pytest.raises(DataError, match=r"two is no other run with the labels and test pictures of .*one"):
+    with pytest.raises(DataError, match=r"two is no other run with the labels and test images of .*one"):
         expect_same_data(one, read_run_directory(one), two)
-    assert runs_on_the_same_data(one, read_run_directory(one), [one, two, one.parent]) == []
+    assert find_runs_on_same_data(one, read_run_directory(one), [one, two, one.parent]) == []
 
 
 def test_flags_out_of_range_are_refused_in_words(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_pruning_asks_train_for_each_share_and_stops_when_told(monkeypatch: pyte
 
     monkeypatch.setattr(pruned_runs.subprocess, "Popen", Process)
     pruning = pruned_runs.Pruning(tmp_path / "run", tmp_path / "build", (50, 75), 3)
-    assert pruning.finished() == {percent: tmp_path / "build" / f"run-pruned{percent}" for percent in (50, 75)}
+    assert pruning.wait() == {percent: tmp_path / "build" / f"run-pruned{percent}" for percent in (50, 75)}
     assert [command[:4] for command in asked] == [
         ["train.prune", str(tmp_path / "run"), "--sparsity", n] for n in ("50", "75")
     ]

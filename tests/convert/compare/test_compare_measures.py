@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convert.measure.latency import explain_refusal, flatbuffer_of, main, measure
+from convert.measure.latency import find_incompatibility, load_flatbuffer, main, time_models
 from convert.tflite import schema
 from edge_runtime.inference.interpreter import Interpreter, available_backends
 
@@ -16,8 +16,8 @@ TOYS = Path(__file__).parents[2] / "edge_runtime" / "toys"
 
 def test_every_model_is_timed_on_every_backend_and_thread_count_against_the_first(toy: bytes) -> None:
     models = {"float": (TOYS / "float32.tflite").read_bytes(), "int8": toy}
-    timings, refusals = measure(models, threads=(1, 2), seconds=0.05)
-    assert refusals == ()
+    timings, incompatible = time_models(models, threads=(1, 2), seconds=0.05)
+    assert incompatible == ()
     found = {(row.model, row.backend, row.threads) for row in timings}
     assert found == {(m, b, n) for m in models for b in available_backends() for n in (1, 2)}
     assert all(row.ratio == 1.0 for row in timings if row.model == "float")
@@ -29,11 +29,11 @@ def test_a_model_that_a_backend_cannot_run_is_left_out_with_the_reason(toy: byte
     for code in tree.operatorCodes:
         code.version = 99
     unknown = schema.write_tree(tree)
-    timings, refusals = measure({"good": toy, "unknown": unknown}, threads=(1,), seconds=0.02)
+    timings, incompatible = time_models({"good": toy, "unknown": unknown}, threads=(1,), seconds=0.02)
     assert {row.model for row in timings} == {"good"}
-    assert {item.backend for item in refusals} == set(available_backends())
-    assert all("refuses the model" in item.reason for item in refusals)
-    assert explain_refusal(toy, available_backends()[0]) is None
+    assert {item.backend for item in incompatible} == set(available_backends())
+    assert all("refuses the model" in item.reason for item in incompatible)
+    assert find_incompatibility(toy, available_backends()[0]) is None
 
 
 def test_the_command_prints_times_and_sizes_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,7 +42,7 @@ def test_the_command_prints_times_and_sizes_as_json(capsys: pytest.CaptureFixtur
     assert not labels.exists()
     assert main([path, "--threads", "1", "--seconds", "0.02", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert list(data["bytes"]) == [path] and data["timings"][0]["model"] == path and data["refusals"] == []
+    assert list(data["bytes"]) == [path] and data["timings"][0]["model"] == path and data["incompatible"] == []
 
 
 @pytest.mark.tensorflow
@@ -52,7 +52,7 @@ def test_an_untrained_keras_file_is_timed_as_its_int8_form(tmp_path: Path, capsy
     path = tmp_path / "untrained.keras"
     scores = keras.layers.Dense(4)(keras.layers.Flatten()(keras.layers.Rescaling(1 / 64, -2)(picture)))
     keras.Model(picture, scores).save(path)
-    model = Interpreter(flatbuffer_of(path))
+    model = Interpreter(load_flatbuffer(path))
     assert (model.input.dtype, model.input.shape, model.output.shape) == ("uint8", (1, 8, 8, 3), (1, 4))
     reference = str(TOYS / "uint8_metadata.tflite")
     assert main([reference, str(path), "--threads", "1", "--seconds", "0.02", "--json"]) == 0
@@ -78,6 +78,6 @@ def test_a_slow_reference_takes_part_in_every_round(monkeypatch: pytest.MonkeyPa
         return slowness[id(interpreter)]
 
     monkeypatch.setattr(latency, "_call_ms", call_ms)
-    timings, _ = latency.measure({"slow": toy, "fast": toy, "other": toy}, threads=(1,), seconds=0.1)
+    timings, _ = latency.time_models({"slow": toy, "fast": toy, "other": toy}, threads=(1,), seconds=0.1)
     assert {timing.ratio for timing in timings if timing.model == "slow"} == {1.0}
     assert all(timing.runs == timings[0].runs for timing in timings if timing.backend == timings[0].backend)

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from convert.__main__ import main as convert
-from convert.converter.contract import spec_of_file
+from convert.converter.contract import derive_spec
 from convert.converter.opened import open_integer
 from convert.explain.__main__ import explain, find_run, main
-from convert.explain.layer_signals import Signals, measure
-from convert.explain.report import explain_signals, summary, to_html, to_markdown
+from convert.explain.layer_signals import Signals, measure_layers
+from convert.explain.report import explain_signals, summarize, to_html, to_markdown
 from convert.inputs.calibration import choose_calibration
 from convert.inputs.run_directory import read_run_directory
 from edge_runtime.errors import MissingInputError, ModelError
@@ -54,7 +54,9 @@ def test_an_addition_that_hands_on_uneven_channels_is_not_to_blame_but_a_worse_o
     worse = dataclasses.replace(handed_on, layer="worse", own_db=-20.0)
     found = explain_signals("m", [poor, handed_on, worse], 8, 0.5)
     assert found.worst == ("worse", "conv")
-    assert "Worst layers: worse (-20.0 dB), conv (2.0 dB)" in summary(found) and "50.0% of the images" in summary(found)
+    assert "Worst layers: worse (-20.0 dB), conv (2.0 dB)" in summarize(found) and "50.0% of the images" in summarize(
+        found
+    )
 
 
 def test_a_layer_that_was_given_the_scale_of_the_other_input_of_an_addition_is_not_to_blame() -> None:
@@ -78,7 +80,10 @@ def test_the_table_and_the_page_have_a_row_and_a_bar_for_each_layer() -> None:
     found = explain_signals("m<1>", [GOOD, dataclasses.replace(GOOD, layer="next", own_db=5.0)], 8, 1.0)
     assert "| conv | CONV_2D | 40.0 | 38.0 | 45.0 | 0.1 |" in to_markdown(found)
     page = to_html(found)
-    assert page.count("<rect") == 4 and 'class="bad"' in page and "m&lt;1&gt;" in page and "<script" not in page
+    assert page.count(">next</text>") == 2 and ">5.0</text>" in page and "m&lt;1&gt;" in page and "<script" not in page
+    assert '<td class="words">coarse output steps' in page
+    healthy = to_html(explain_signals("m", [GOOD], 1, 1.0))
+    assert "Nothing: no layer needs anything." in healthy and "1 test image went" in healthy
 
 
 def test_two_models_of_different_networks_are_refused() -> None:
@@ -90,7 +95,7 @@ def test_two_models_of_different_networks_are_refused() -> None:
     for tensor in tree.subgraphs[0].tensors:
         tensor.name = b"other"
     with pytest.raises(ModelError, match=r"have no layer in common.*give the right --run"):
-        measure(one, schema.write_tree(tree), pictures)
+        measure_layers(one, schema.write_tree(tree), pictures)
 
 
 def test_an_interpreter_keeps_what_it_computed_when_asked() -> None:
@@ -128,7 +133,7 @@ def test_a_layer_with_one_channel_a_hundred_times_too_large_is_named_first_ten_o
             kernel[..., random.integers(kernel.shape[-1])] *= 100
         layer.set_weights([kernel, *rest])
         source = read_run_directory(make_run(model, name=f"run{seed}"))
-        spec = spec_of_file(source, None)
+        spec = derive_spec(source, None)
         integer = open_integer(source, spec, choose_calibration(source, 40, 0), "uint8")
         found = explain(source, integer.model, 16)
         named.append(found.worst[0])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from convert.inputs.source import ImageEntry
-from convert.measure.gate import FLOAT, compare_with_float, gate
+from convert.measure.gate import FLOAT, compare_with_float, find_refusals
 from convert.tflite.audit import audit
 
 LABELS = ("a", "b")
@@ -25,7 +25,7 @@ def decide(truth, float_answers, answers, toy: bytes, max_drop: float = 1.0, **c
     if "spoil" in changes:
         changes["spoil"](scores)
     backend = compare_with_float(scores[FLOAT], scores["litert"], entries, LABELS, ("litert", "litert-xnnpack"))
-    return gate(scores, truth, [backend], replace(audit(toy), **changes.get("audit", {})), max_drop)
+    return find_refusals(scores, truth, [backend], replace(audit(toy), **changes.get("audit", {})), max_drop)
 
 
 TRUTH = np.tile([0, 1], 500)

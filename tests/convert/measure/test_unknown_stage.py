@@ -1,4 +1,4 @@
-"""The stored threshold is fitted on validation pictures by the integer file, and every client of the file obeys it."""
+"""The stored threshold is fitted on validation images by the integer file, and every client of the file obeys it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def with_validation(run: Path, pictures: np.ndarray, labels: list[int]) -> Path:
 
 @pytest.fixture
 def run(make_run: Callable[..., Path]) -> Path:
-    """A run whose validation pictures are noise with labels that the model cannot know, but for its own test pictures."""
+    """A run whose validation images are noise with labels that the model cannot know, but for its own test pictures."""
     path = make_run()
     known = np.load(path / "images" / "test.npy")[:80]
     labels = [row["label"] for row in json.loads((path / "images.json").read_text())["test"][:80]]
@@ -49,10 +49,10 @@ def run(make_run: Callable[..., Path]) -> Path:
 def test_the_file_carries_the_fitted_threshold_and_classify_obeys_it(
     run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    out, strangers = tmp_path / "x.tflite", tmp_path / "strangers"
-    strangers.mkdir()
-    cv2.imwrite(str(strangers / "a.png"), np.random.default_rng(1).integers(0, 256, (16, 16, 3), np.uint8))
-    assert main([str(run), "--out", str(out), "--precision", "90", "--strangers", str(strangers), "--json"]) == 0
+    out, others = tmp_path / "x.tflite", tmp_path / "others"
+    others.mkdir()
+    cv2.imwrite(str(others / "a.png"), np.random.default_rng(1).integers(0, 256, (16, 16, 3), np.uint8))
+    assert main([str(run), "--out", str(out), "--precision", "90", "--out-of-distribution", str(others), "--json"]) == 0
     result = json.loads(capfd.readouterr().out)
     model = open_model(out)
     assert model.contract.threshold == result["threshold"] >= 0.5
@@ -60,7 +60,7 @@ def test_the_file_carries_the_fitted_threshold_and_classify_obeys_it(
     assert written["fit"]["validation"]["num_images"] == 140
     assert written["fit"]["wanted"] == 0.9
     assert written["test"]["num_images"] == 160
-    assert written["strangers"]["num_images"] == 1
+    assert written["out_of_distribution"]["num_images"] == 1
     frame = np.random.default_rng(7).integers(0, 256, (16, 16, 3), np.uint8)
     with Classifier(model) as classifier, Classifier(model, threshold=1.0) as strict:
         best = float(classifier.probabilities(frame).max())
@@ -85,17 +85,17 @@ def test_few_or_hopeless_validation_pictures_are_warned_about(
     path = with_validation(make_run(), noise, [row % 4 for row in range(30)])
     assert main([str(path), "--out", str(tmp_path / "a.tflite")]) == 0
     said = capfd.readouterr().err
-    assert "was fitted on 30 validation pictures only; expected at least 100" in said
-    assert "no threshold gives a precision of 95% on the validation pictures" in said
+    assert "was fitted on 30 validation images only; expected at least 100" in said
+    assert "no threshold gives a precision of 95% on the validation images" in said
 
 
 def test_wrong_flags_are_named(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main([str(run), "--precision", "100"]) == 2
     assert "The wanted precision is 100 %, expected above 0 and below 100" in capfd.readouterr().err
     (tmp_path / "none").mkdir()
-    flags = [str(run), "--out", str(tmp_path / "x.tflite"), "--strangers", str(tmp_path / "none")]
+    flags = [str(run), "--out", str(tmp_path / "x.tflite"), "--out-of-distribution", str(tmp_path / "none")]
     assert main(flags) == 66
-    assert "There is no picture in" in capfd.readouterr().err
+    assert "There is no image in" in capfd.readouterr().err
     lists = json.loads((run / "images.json").read_text())
     (run / "images.json").write_text(json.dumps({**lists, "more": []}))
     assert main([str(run), "--out", str(tmp_path / "x.tflite")]) == 65

@@ -12,7 +12,7 @@ import pytest
 
 from convert.pack import main, pack_file
 from convert.tflite import schema
-from convert.tflite.packing import compare_outputs, differences, open_interpreters, pack, short_name
+from convert.tflite.packing import compare_outputs, find_differences, open_interpreters, pack, shorten_name
 from edge_runtime.errors import ModelError
 
 MODELS = Path(__file__).parents[4] / "shared" / "data" / "models"
@@ -82,7 +82,7 @@ def test_one_changed_weight_is_reported_as_a_difference(toy: bytes) -> None:
         buffer = weights(tree)
         buffer.data = np.array(buffer.data) ^ 1
 
-    assert any("tensor" in text for text in differences(toy, spoiled(toy, flip)))
+    assert any("tensor" in text for text in find_differences(toy, spoiled(toy, flip)))
 
 
 @pytest.mark.parametrize("field", ["scale", "zeroPoint"])
@@ -91,7 +91,7 @@ def test_one_changed_quantisation_is_reported_as_a_difference(toy: bytes, field:
         quantization = tree.subgraphs[0].tensors[tree.subgraphs[0].inputs[0]].quantization
         setattr(quantization, field, getattr(quantization, field) + 1)
 
-    assert differences(toy, spoiled(toy, change))
+    assert find_differences(toy, spoiled(toy, change))
 
 
 def test_a_changed_operator_option_is_reported_as_a_difference(toy: bytes) -> None:
@@ -99,12 +99,12 @@ def test_a_changed_operator_option_is_reported_as_a_difference(toy: bytes) -> No
         convolution = next(op for op in tree.subgraphs[0].operators if hasattr(op.builtinOptions, "strideH"))
         convolution.builtinOptions.strideH += 1
 
-    assert any("operator" in text for text in differences(toy, spoiled(toy, change)))
+    assert any("operator" in text for text in find_differences(toy, spoiled(toy, change)))
 
 
 def test_renaming_a_tensor_is_a_difference_only_where_names_count(toy: bytes) -> None:
-    renamed = pack(toy, short_name)
-    assert differences(toy, renamed) and not differences(toy, renamed, names=False)
+    renamed = pack(toy, shorten_name)
+    assert find_differences(toy, renamed) and not find_differences(toy, renamed, names=False)
 
 
 def test_another_models_outputs_are_told_apart(toy: bytes) -> None:
@@ -131,7 +131,7 @@ def test_a_packer_that_loses_something_is_stopped(toy: bytes, monkeypatch: pytes
     [("net/conv/Relu;net/conv/Conv2D", "conv"), ("conv/kernel", "conv"), ("image", "image"), ("a/b/c/d", "c")],
 )
 def test_short_names_are_the_layers(name: str, short: str) -> None:
-    assert short_name(name) == short
+    assert shorten_name(name) == short
 
 
 def test_the_command_writes_once_and_reports_sizes(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.measure.latency import measure
-from convert.measure.processor import processor_name
+from convert.measure.latency import time_models
+from convert.measure.processor import read_processor_name
 from convert.output.page import markdown_table
 from convert.pack import pack_file
 from convert.tflite.audit import audit
@@ -173,7 +173,7 @@ def _ratios(value: float, every: Mapping[str, float]) -> list[str]:
 
 def x86_table() -> str:
     """Milliseconds a picture on this machine, one thread, the models taking turns; ratios of medians."""
-    timings, _ = measure(flatbuffers(), (1,), 15.0)
+    timings, _ = time_models(flatbuffers(), (1,), 15.0)
     rows = []
     for backend in available_backends():
         medians = {timing.model: timing.p50_ms for timing in timings if timing.backend == backend}
@@ -182,4 +182,4 @@ def x86_table() -> str:
                 cells = [timing.model, timing.kernels, f"{timing.p50_ms:.3f}", f"{timing.p95_ms:.3f}", str(timing.runs)]
                 rows.append([*cells, *_ratios(timing.p50_ms, medians)])
     head = ["model", "kernels", "ms, median", "ms, p95", "pictures", *(f"x {name}" for name in YARDSTICKS)]
-    return f"{processor_name()}.\n\n" + markdown_table(head, rows)
+    return f"{read_processor_name()}.\n\n" + markdown_table(head, rows)
