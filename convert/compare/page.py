@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convert.compare.rows import Comparison, Row, accuracy_table, latency_table, recommend, refusal_lines, size_table
+from convert.compare.rows import Comparison, Row, tabulate_accuracy, tabulate_latency, recommend, list_problems, tabulate_sizes
 from convert.compare.variants import OTHER, PRUNED
 from convert.output.page import Table, count, render_page
 from convert.output.plot import Kind, Point, draw_scatter
@@ -32,13 +32,13 @@ def render(comparison: Comparison) -> str:
         processor=comparison.processor,
         size_chart=draw_scatter(sizes, ("size of the file, bytes", "accuracy")),
         latency_chart=draw_scatter(latencies, (time_axis, "accuracy")) if latencies else "",
-        accuracies=Table(*accuracy_table(comparison), marked=marked),
-        sizes=Table(*size_table(comparison), marked=marked),
-        latencies=Table(*latency_table(comparison), marked=marked),
+        accuracies=Table(*tabulate_accuracy(comparison), marked=marked),
+        sizes=Table(*tabulate_sizes(comparison), marked=marked),
+        latencies=Table(*tabulate_latency(comparison), marked=marked),
         variants=Table(
             ["variant", "group", "how"], [[row.name, row.group, row.how] for row in comparison.rows], words=(1, 2)
         ),
-        problems=refusal_lines(comparison),
+        problems=list_problems(comparison),
     )
 
 

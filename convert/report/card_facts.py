@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convert.converter.contract import published
+from convert.converter.contract import shorten_data_path
 from convert.tflite.audit import audit
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.metrics import wilson_interval
@@ -50,7 +50,7 @@ def read_card(run: Path, file: Path, report_path: Path) -> Card:
         DataError: they do not belong together, or are not what training and conversion write.
         ModelError: ``file`` is damaged.
     """
-    config = published(_json(run / "config.json"))
+    config = shorten_data_path(_json(run / "config.json"))
     metrics, report = _json(run / "metrics.json"), _json(report_path)
     model = open_model(file)
     contract, content = model.contract, file.read_bytes()

@@ -36,11 +36,11 @@ def sentences(report: UnknownReport) -> str:
         f"{test.coverage:.1%}); {_rate(test.precision)} of these are right. Calibration error there: "
         f"{report.calibration_error:.1%}.</p>",
     ]
-    if report.strangers is not None:
-        unknown = report.strangers.num_images - report.strangers.num_accepted
+    if report.out_of_distribution is not None:
+        unknown = report.out_of_distribution.num_images - report.out_of_distribution.num_accepted
         parts.append(
-            f"<p>Of {report.strangers.num_images:,} pictures of none of the classes {unknown:,} "
-            f"({1 - report.strangers.coverage:.1%}) are answered “unknown”.</p>"
+            f"<p>Of {report.out_of_distribution.num_images:,} pictures of none of the classes {unknown:,} "
+            f"({1 - report.out_of_distribution.coverage:.1%}) are answered “unknown”.</p>"
         )
     return "".join(parts)
 

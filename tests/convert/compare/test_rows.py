@@ -14,14 +14,14 @@ from convert.compare.rows import (
     Accuracy,
     Comparison,
     Row,
-    accuracy_table,
+    tabulate_accuracy,
     recommend,
     to_json_text,
     to_markdown,
 )
 from convert.compare.variants import FLOAT32, OTHER, PRUNED, SAME_MODEL, Failure
 from convert.measure.latency import Timing
-from convert.measure.processor import processor_name
+from convert.measure.processor import read_processor_name
 from convert.output.plot import Point, pareto, scatter
 
 
@@ -33,13 +33,13 @@ def row(
     p: float = 1.0,
     size: int = 1000,
     ratio: float = 1.0,
-    refusals: dict[str, str] | None = None,
+    incompatible: dict[str, str] | None = None,
 ) -> Row:
     accuracy = Accuracy(
         "litert", rate, (rate - 0.02, rate + 0.02), rate, rate, rate, 0.80 - rate, (-0.01, 0.03), p, 0.97
     )
     timing = Timing(name, "litert", "litert-xnnpack 2.3.0", 1, 50, ratio, 1.5 * ratio, ratio)
-    return Row(name, f"how {name}", group, size, size // 2, 900, 0.0, 5000, 0, (accuracy,), (timing,), refusals or {})
+    return Row(name, f"how {name}", group, size, size // 2, 900, 0.0, 5000, 0, (accuracy,), (timing,), incompatible or {})
 
 
 def comparison(*rows: Row, failures: tuple[Failure, ...] = ()) -> Comparison:
@@ -65,10 +65,10 @@ def test_within_a_tie_the_form_that_comes_first_is_recommended() -> None:
 
 
 def test_a_form_that_a_backend_refuses_is_not_recommended_and_its_reason_is_said() -> None:
-    broken = row("int16", size=10, ratio=0.1, refusals={"tflite": "unknown operator"})
+    broken = row("int16", size=10, ratio=0.1, incompatible={"tflite": "unknown operator"})
     found = comparison(row(FLOAT32), broken, failures=(Failure("pruned 50 %", PRUNED, "no pictures"),))
     chosen, why = recommend(found)
-    assert chosen.name == FLOAT32 and "every smaller form loses accuracy" in why
+    assert chosen.name == FLOAT32 and "every smaller variant loses accuracy" in why
     text = to_markdown(found)
     assert "int16 does not run on tflite: unknown operator" in text
     assert "pruned 50 % could not be made: no pictures" in text
@@ -76,9 +76,9 @@ def test_a_form_that_a_backend_refuses_is_not_recommended_and_its_reason_is_said
 
 def test_a_form_that_only_the_second_backend_runs_shows_its_accuracy_there_alone() -> None:
     accuracy = dataclasses.replace(row("x", rate=0.61).accuracy, backend="tflite")
-    odd = dataclasses.replace(row("odd", refusals={"litert": "no kernel"}), accuracies=(accuracy,))
+    odd = dataclasses.replace(row("odd", incompatible={"litert": "no kernel"}), accuracies=(accuracy,))
     found = dataclasses.replace(comparison(row(FLOAT32), odd), backends=("litert", "tflite"))
-    head, body = accuracy_table(found)
+    head, body = tabulate_accuracy(found)
     assert dict(zip(head, body[1], strict=True))["accuracy, litert"] == "cannot run it"
     assert dict(zip(head, body[1], strict=True))["accuracy, tflite"] == "61.00%"
     assert dict(zip(head, body[0], strict=True))["accuracy, tflite"] == "cannot run it"
@@ -104,7 +104,7 @@ def test_the_page_stands_alone_has_both_plots_and_marks_the_recommended_row() ->
 def test_the_processor_is_named_with_its_threads(tmp_path: Path) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nprocessor\t: 1\nmodel name\t: Other CPU\nflags\t\t: avx2\n")
-    assert processor_name(cpuinfo).startswith("Other CPU (") and "2 threads" in processor_name(cpuinfo)
+    assert read_processor_name(cpuinfo).startswith("Other CPU (") and "2 threads" in read_processor_name(cpuinfo)
 
 
 def test_the_pareto_front_holds_what_nothing_beats_in_both() -> None:
