@@ -17,18 +17,18 @@ from edge_runtime.contract import RESIZE_MODES, InputSpec
 from edge_runtime.errors import UsageError
 from edge_runtime.system.quiet_start import quiet_start
 from train import run_command
-from train.datasets.data_checks import lines
+from train.datasets.data_checks import format_checks
 from train.models import MODELS
 from train.recipes.config import NAMED_DATA, RECIPES, Recipe, TrainConfig, preset
 from train.recipes.transfer_config import SCALES, TransferRecipe, transfer, with_changes
 from train.runs.places import expect_free, expect_same_data, teacher_run
 
 EXAMPLES = """examples:
-  python -m train --out runs/first                                   seed_cnn on the embedded pictures
+  python -m train --out runs/first                                   seed_cnn on the embedded images
   python -m train --model resnet8 --out runs/resnet8                 the reference network, a few minutes
   python -m train --data photos/ --model transfer --out runs/mine    own photos, one directory a class
   python -m train --data photos/ --model transfer --size tiny --minutes 5 --out runs/mine-tiny
-  python -m train --data pictures/ --size 64 --out runs/scratch      the same without what ImageNet taught
+  python -m train --data photos/ --size 64 --out runs/scratch      the same photos from scratch
   python -m train --data cifar10 --model micro --epochs 45 --out runs/micro
   python -m train --data cifar10 --model micro --epochs 45 --out runs/micro --resume   go on after an interruption
 """
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     flags.add_argument("--out", type=Path, required=True, help="run directory to write")
-    flags.add_argument("--data", default="cifar10-mini", help="cifar10-mini (default), cifar10 or a folder of pictures")
+    flags.add_argument("--data", default="cifar10-mini", help="cifar10-mini (default), cifar10 or a folder of images")
     flags.add_argument("--data-path", type=Path, help="where cifar10 lies: an .npz or a folder of extracted batches")
     known = ", ".join((*MODELS, TRANSFER))
     flags.add_argument("--model", default="seed_cnn", help=f"{known} (default: seed_cnn), or scaled-KIND-wN-dN[-s2]")
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--skip-bad", action="store_true", help="leave out unreadable files instead of refusing them")
     flags.add_argument("--resize", default="stretch", choices=RESIZE_MODES, help="how a frame becomes the input")
     flags.add_argument("--recipe", choices=tuple(RECIPES), help="default: adam for seed_cnn, modern for the others")
-    flags.add_argument("--teacher", type=Path, help="run directory of a larger network: learn from its answers as well")
+    flags.add_argument("--teacher", type=Path, help="run directory of a larger network to learn from as well")
     flags.add_argument("--epochs", type=int, help="default: the recipe's for the architecture")
     flags.add_argument("--seed", type=int, default=0)
     flags.add_argument("--name", help="the model's name in its files (default: DATA-MODEL)")
@@ -97,9 +97,9 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
     recipe: Recipe | TransferRecipe
     if args.model == TRANSFER:
         if args.teacher is not None:
-            raise UsageError("--teacher is for networks without weights; --model transfer has learnt from ImageNet.")
+            raise UsageError("--teacher is for training from scratch; --model transfer is transfer learning.")
         if args.recipe is not None:
-            raise UsageError(f"--recipe {args.recipe} is for networks without weights; transfer has its own.")
+            raise UsageError(f"--recipe {args.recipe} is for training from scratch; transfer has its own.")
         recipe = with_changes(transfer(args.size or "small", args.minutes, args.epochs), given)
         spec, name = InputSpec(recipe.scale.side, recipe.scale.side, args.resize), f"{data_name}-{recipe.scale.name}"
     else:
@@ -145,8 +145,8 @@ def train(args: argparse.Namespace) -> None:
     dataset = open_dataset(
         config.data, args.data_path, config.input, config.seed, skip_bad=args.skip_bad, progress=sys.stderr
     )
-    if dataset.care is not None:
-        print("\n".join(lines(dataset.care)), file=sys.stderr)
+    if dataset.checks is not None:
+        print("\n".join(format_checks(dataset.checks)), file=sys.stderr)
     with quiet_start():
         import tensorflow as tf
 
@@ -154,7 +154,7 @@ def train(args: argparse.Namespace) -> None:
         from train.scratch.fit import fit
     from train.progress import Progress
     from train.runs.run_directory import write_run
-    from train.training.scores import score, table
+    from train.training.evaluation import evaluate, table
 
     if args.force:
         shutil.rmtree(checkpoints, ignore_errors=True)
@@ -162,7 +162,7 @@ def train(args: argparse.Namespace) -> None:
     recipe = config.recipe
     progress = Progress(sys.stderr, recipe.rounds if isinstance(recipe, TransferRecipe) else recipe.epochs)
     sizes = [len(split.labels) for split in (dataset.train, dataset.validation, dataset.test)]
-    progress.note(f"{dataset.name}: {len(dataset.labels)} classes, {sizes[0]} + {sizes[1]} + {sizes[2]} pictures")
+    progress.note(f"{dataset.name}: {len(dataset.labels)} classes, {sizes[0]} + {sizes[1]} + {sizes[2]} images")
     if isinstance(recipe, TransferRecipe):
         from train.transfer.photos import train_transfer
 
@@ -176,7 +176,7 @@ def train(args: argparse.Namespace) -> None:
             teacher = open_teacher(args.teacher, config, dataset, answers)
             progress.note(f"learning from {config.teacher.name} ({args.teacher}) as well")
         result = fit(config, dataset, checkpoints, resume=args.resume, progress=progress, teacher=teacher)
-    report = score(result.model, dataset)
+    report = evaluate(result.model, dataset)
     write_run(args.out, config, dataset, result, report)
     shutil.rmtree(checkpoints, ignore_errors=True)
     print(table(report))

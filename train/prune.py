@@ -48,7 +48,7 @@ def read_config(run: Path) -> TrainConfig:
     Raises:
         MissingInputError: there is no run directory.
         DataError: its configuration is damaged.
-        UsageError: it is no whole training but one on top of a pretrained network.
+        UsageError: it was made by transfer learning, which cannot be pruned.
     """
     path = run / "config.json"
     if not path.is_file() or not (run / "model.keras").is_file():
@@ -64,10 +64,10 @@ def read_config(run: Path) -> TrainConfig:
             return TrainConfig(**fields)
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is no training configuration ({error}); train again.") from error
-    raise UsageError(f"{run} was learnt on top of a pretrained network; only whole trainings can be pruned.")
+    raise UsageError(f"{run} was made by transfer learning; only networks trained from scratch can be pruned.")
 
 
-def pruned_config(run: Path, sparsity: float, epochs: int) -> PrunedConfig:
+def make_pruned_config(run: Path, sparsity: float, epochs: int) -> PrunedConfig:
     """Raises: what `read_config` raises, ConfigurationError for a sparsity or a number of epochs that cannot be."""
     config = read_config(run)
     if not 0 < sparsity < 1:
@@ -148,7 +148,7 @@ def is_current(out: Path, config: PrunedConfig) -> bool:
 
 def prune(options: argparse.Namespace) -> None:
     """Data, pruning, scoring, files. Raises an EdgeRuntimeError that says which input is wrong."""
-    config = pruned_config(options.run, options.sparsity / 100, options.epochs)
+    config = make_pruned_config(options.run, options.sparsity / 100, options.epochs)
     if options.reuse and is_current(options.out, config):
         print(f"{options.out} is complete already; nothing to do.", file=sys.stderr)
         return
@@ -160,10 +160,10 @@ def prune(options: argparse.Namespace) -> None:
     dataset = open_dataset(config.data, options.data_path, config.input, config.seed)
 
     from train.runs.run_directory import write_run
-    from train.training.scores import score
+    from train.training.evaluation import evaluate
 
     result = fine_tune(options.run, config, dataset)
-    report = score(result.model, dataset)
+    report = evaluate(result.model, dataset)
     write_run(options.out, config, dataset, result, report)
     low, high = report.accuracy_interval
     print(f"{options.out}: test accuracy {report.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import ConfigurationError, DataError, MissingInputError, UsageError
-from train.prune import main, prune, pruned_config, read_config
+from train.prune import main, make_pruned_config, prune, read_config
 from train.recipes.config import TeacherRun
 
 
@@ -38,12 +38,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     root = tmp_path_factory.mktemp("pruning")
     for label, name in enumerate(("blue", "green")):
-        (root / "pictures" / name).mkdir(parents=True)
+        (root / "images" / name).mkdir(parents=True)
         for number in range(20):
             pixels = np.random.default_rng([label, number]).integers(0, 90, (9, 11, 3), np.uint8)
             pixels[..., label] += 120
-            assert cv2.imwrite(str(root / "pictures" / name / f"{number:02d}.png"), pixels)
-    flags = ["--data", str(root / "pictures"), "--size", "8", "--epochs", "2", "--batch-size", "8"]
+            assert cv2.imwrite(str(root / "images" / name / f"{number:02d}.png"), pixels)
+    flags = ["--data", str(root / "images"), "--size", "8", "--epochs", "2", "--batch-size", "8"]
     assert train([*flags, "--out", str(root / "run")]) == 0
     return root / "run"
 
@@ -79,7 +79,7 @@ def test_an_epoch_that_is_chosen_has_all_its_zeros_however_few_steps_it_has(
         calls.append(1)
         return np.eye(2, dtype=np.float32)[split.labels if len(calls) == 2 else 1 - split.labels]  # type: ignore[attr-defined]
 
-    monkeypatch.setattr("train.scratch.epoch.predict", second_epoch_is_best)
+    monkeypatch.setattr("train.scratch.epoch.compute_logits", second_epoch_is_best)
     out = tmp_path / "pruned"
     assert main([str(trained), "--sparsity", "75", "--epochs", "5", "--out", str(out)]) == 0
     assert json.loads((out / "metrics.json").read_text())["best_epoch"] == 2
@@ -100,7 +100,7 @@ def test_a_run_without_a_word_of_teachers_and_one_that_had_a_teacher_can_be_prun
     (tmp_path / "config.json").write_text(json.dumps({key: value for key, value in config.items() if key != "teacher"}))
     assert read_config(tmp_path) == read_config(trained) and read_config(trained).teacher is None
     (tmp_path / "config.json").write_text(json.dumps({**config, "teacher": {"name": "master", "sha256": "ab"}}))
-    assert pruned_config(tmp_path, 0.5, 1).teacher == TeacherRun("master", "ab")
+    assert make_pruned_config(tmp_path, 0.5, 1).teacher == TeacherRun("master", "ab")
 
 
 @pytest.mark.tensorflow
@@ -123,9 +123,9 @@ def test_what_cannot_be_pruned_is_refused_in_words(trained: Path, tmp_path: Path
     with pytest.raises(MissingInputError, match=r"nowhere is no run directory: it lacks config.json or model.keras"):
         read_config(tmp_path / "nowhere")
     with pytest.raises(ConfigurationError, match=r"The sparsity is 100 %, expected above 0 and below 100"):
-        pruned_config(trained, 1.0, 3)
+        make_pruned_config(trained, 1.0, 3)
     with pytest.raises(ConfigurationError, match=r"The number of epochs is 0, expected at least 1"):
-        pruned_config(trained, 0.5, 0)
+        make_pruned_config(trained, 0.5, 0)
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "model.keras").write_bytes(b"")
@@ -134,7 +134,9 @@ def test_what_cannot_be_pruned_is_refused_in_words(trained: Path, tmp_path: Path
         read_config(broken)
     config = json.loads((trained / "config.json").read_text())
     (broken / "config.json").write_text(json.dumps({**config, "recipe": {"scale": {}}}))
-    with pytest.raises(UsageError, match=r"learnt on top of a pretrained network; only whole trainings can be pruned"):
+    with pytest.raises(
+        UsageError, match=r"made by transfer learning; only networks trained from scratch can be pruned"
+    ):
         read_config(broken)
     options = argparse.Namespace(run=trained, sparsity=0.0, epochs=1, out=tmp_path / "x", reuse=False, force=False)
     with pytest.raises(ConfigurationError, match=r"The sparsity is 0 %"):

@@ -47,17 +47,17 @@ def test_the_teacher_of_a_zoo_model_is_trained_first_and_lies_beside_it(
     commands: list[list[str]] = []
     monkeypatch.setattr("train.zoo.train_main", lambda flags: commands.append(list(flags)) or 0)
     monkeypatch.setitem(ZOO, "micro", ZooModel("modern", 45, teacher="small-teacher"))
-    assert main(["micro", "--out", str(tmp_path / "pupil")]) == 0
-    teacher, pupil = commands
+    assert main(["micro", "--out", str(tmp_path / "student")]) == 0
+    teacher, student = commands
     assert teacher[teacher.index("--model") + 1] == "small"
     beside = str(tmp_path / "zoo-small-teacher")
-    assert teacher[teacher.index("--out") + 1] == pupil[pupil.index("--teacher") + 1] == beside
-    assert "--teacher" not in teacher and pupil[pupil.index("--model") + 1] == "micro"
+    assert teacher[teacher.index("--out") + 1] == student[student.index("--teacher") + 1] == beside
+    assert "--teacher" not in teacher and student[student.index("--model") + 1] == "micro"
 
 
 def test_a_teacher_that_could_not_be_trained_ends_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands: list[list[str]] = []
     monkeypatch.setattr("train.zoo.train_main", lambda flags: commands.append(list(flags)) or 130)
     monkeypatch.setitem(ZOO, "micro", ZooModel("modern", 45, teacher="small"))
-    assert main(["micro", "--out", str(tmp_path / "pupil")]) == 130
+    assert main(["micro", "--out", str(tmp_path / "student")]) == 130
     assert len(commands) == 1

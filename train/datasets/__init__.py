@@ -1,4 +1,4 @@
-"""Data sets by name or folder; `open_dataset` is the one door. All care for images lives here, and never a network."""
+"""Data sets by name or folder; `open_dataset` is the one door. All data checks live here, never a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_runtime.errors import UsageError
 from train.datasets import cifar10
 from train.datasets.cifar10_mini import read_mini
 from train.datasets.cifar10_sources import find_cifar10
-from train.datasets.dataset import ArraySplit, Dataset, cut_validation
+from train.datasets.dataset import ArraySplit, Dataset, split_validation
 from train.datasets.folder import open_folder
 
 NUM_VALIDATION = {"cifar10-mini": 1_000, "cifar10": 5_000}
@@ -29,7 +29,7 @@ def open_dataset(
 ) -> Dataset:
     """The data set ``data``: `cifar10-mini`, `cifar10` or a folder; ``data_path`` is where the complete one lies.
 
-    For the named ones the seed cuts the validation split from the training pictures; a folder is cut by content.
+    The seed picks the validation split of the named ones from their training images; a folder is split by content.
 
     Raises:
         UsageError: ``data_path`` was given for another data set.
@@ -43,7 +43,7 @@ def open_dataset(
         training, test = _complete(data_path, input_spec)
     else:
         return open_folder(Path(data).expanduser(), input_spec, skip_bad=skip_bad, progress=progress)
-    train, validation = cut_validation(training.labels, NUM_VALIDATION[data], seed)
+    train, validation = split_validation(training.labels, NUM_VALIDATION[data], seed)
     return Dataset(data, cifar10.LABELS, training.pick(train), training.pick(validation), test, cifar10.CITATION)
 
 

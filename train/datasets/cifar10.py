@@ -32,7 +32,7 @@ BATCH_SIZE = 10_000
 
 @dataclass(frozen=True)
 class Cifar10:
-    """60,000 pictures in the original order: ``images`` (60000, 32, 32, 3) uint8 RGB, ``labels`` (60000,) uint8.
+    """60,000 images in the original order: ``images`` (60000, 32, 32, 3) uint8 RGB, ``labels`` (60000,) uint8.
 
     The first 50,000 are the five training batches, the last 10,000 the test batch.
     """
@@ -41,15 +41,15 @@ class Cifar10:
     labels: NDArray[np.uint8]
 
 
-def verified(images: NDArray[np.uint8], labels: NDArray[np.uint8], source: str) -> Cifar10:
-    """The pictures when all six original checksums match.
+def verify(images: NDArray[np.uint8], labels: NDArray[np.uint8], source: str) -> Cifar10:
+    """The images when all six original checksums match.
 
     Raises:
         DataError: the shapes are wrong or a batch differs from the original.
     """
     if images.shape != (60_000, 32, 32, 3) or labels.shape != (60_000,) or images.dtype != np.uint8:
         raise DataError(
-            f"{source} holds {images.shape} {images.dtype} pictures and {labels.shape} labels, expected "
+            f"{source} holds {images.shape} {images.dtype} images and {labels.shape} labels, expected "
             "(60000, 32, 32, 3) uint8 and (60000,): it is not the complete CIFAR-10; get it again."
         )
     for number, name in enumerate(BATCHES):
@@ -61,14 +61,14 @@ def verified(images: NDArray[np.uint8], labels: NDArray[np.uint8], source: str) 
 
 
 def batch_md5(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> str:
-    """MD5 in hex of the original binary layout of (n, 32, 32, 3) uint8 RGB pictures and (n,) labels."""
+    """MD5 in hex of the original binary layout of (n, 32, 32, 3) uint8 RGB images and (n,) labels."""
     planes = images.transpose(0, 3, 1, 2).reshape(len(images), -1)
     rows = np.concatenate([labels[:, None].astype(np.uint8), planes], axis=1)
     return hashlib.md5(rows.tobytes(), usedforsecurity=False).hexdigest()
 
 
 def image_names() -> list[str]:
-    """The name of each of the 60,000 pictures: the original batch and the row in it."""
+    """The name of each of the 60,000 images: the original batch and the row in it."""
     return [f"{name}/{row:05d}" for name in BATCHES for row in range(BATCH_SIZE)]
 
 
@@ -82,4 +82,4 @@ def read_npz(path: Path) -> Cifar10:
         raise DataError(
             f"{path} cannot be read as CIFAR-10 ({error}); expected an .npz with x_train, y_train, x_test and y_test."
         ) from error
-    return verified(images, labels.astype(np.uint8), str(path))
+    return verify(images, labels.astype(np.uint8), str(path))

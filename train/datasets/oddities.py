@@ -1,4 +1,4 @@
-"""What a picture file has that a camera frame has not, told from its first bytes: nothing is decoded here."""
+"""What an image file has that a camera frame has not, told from its first bytes: nothing is decoded here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TIFF_BITS, TIFF_EXTRA_SAMPLES = 0x0102, 0x0152
 HEAD_BYTES = 65_536
 
 
-def oddities(content: bytes) -> tuple[str, ...]:
+def find_oddities(content: bytes) -> tuple[str, ...]:
     """Any of "alpha", "animated", "deep" (more than 8 bits a colour) and "turned" (by EXIF) for a file's bytes."""
     if content.startswith(PNG_MARK):
         return _png(content)

@@ -1,6 +1,7 @@
-"""Splits without a picture in common: given ones are made disjoint, missing ones cut by content, look-alikes together.
+"""Splits without an image in common: given ones are made disjoint, missing ones are held out by content, with
+near-duplicates together.
 
-The same pictures give the same splits on any machine and under any file names.
+The same images give the same splits on any machine and under any file names.
 """
 
 from __future__ import annotations
@@ -11,101 +12,105 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_runtime.errors import DataError
-from train.datasets.data_checks import DataWarning, warning
-from train.datasets.near_duplicates import PictureFacts, Sighting, groups
+from train.datasets.data_checks import DataWarning, make_warning
+from train.datasets.near_duplicates import ImageFacts, Sighting, group_near_duplicates
 
 HELD_OUT_SHARE = 0.1
 MAX_LISTED = 10
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One picture file of a class; ``name`` is its path below the data set's folder."""
+class LabelledImage:
+    """One image file of a class; ``name`` is its path below the data set's folder."""
 
     file: Path
     name: str
     label: str
     sha256: str
-    facts: PictureFacts
+    facts: ImageFacts
 
     def sighting(self) -> Sighting:
+        """What near-duplicates are looked for in."""
         return Sighting(self.name, self.label, self.facts)
 
 
-def disjoint(given: dict[str, list[Picture]]) -> tuple[dict[str, list[Picture]], list[DataWarning]]:
+def make_disjoint(given: dict[str, list[LabelledImage]]) -> tuple[dict[str, list[LabelledImage]], list[DataWarning]]:
     """Every content once: what is in the test split leaves the other two, what is in validation leaves training.
 
     Raises:
-        DataError: one picture is in two classes.
+        DataError: one image is in two classes.
     """
-    owners: dict[str, Picture] = {}
-    for picture in (picture for pictures in given.values() for picture in pictures):
-        first = owners.setdefault(picture.sha256, picture)
-        if first.label != picture.label:
+    owners: dict[str, LabelledImage] = {}
+    for image in (image for images in given.values() for image in images):
+        first = owners.setdefault(image.sha256, image)
+        if first.label != image.label:
             raise DataError(
-                f"{first.file} and {picture.file} are the same picture but in the classes {first.label} and "
-                f"{picture.label}; expected one class: remove one of them."
+                f"{first.file} and {image.file} are the same image but in the classes {first.label} and "
+                f"{image.label}; expected one class: remove one of them."
             )
-    result: dict[str, list[Picture]] = {}
+    result: dict[str, list[LabelledImage]] = {}
     taken: dict[str, tuple[str, str]] = {}
-    copies: list[str] = []
+    duplicates: list[str] = []
     leaks: list[str] = []
     for split in ("test", "validation", "train"):
         if split not in given:
             continue
         result[split] = []
-        for picture in given[split]:
-            first_split, first_name = taken.setdefault(picture.sha256, (split, picture.name))
-            if first_name == picture.name:
-                result[split].append(picture)
+        for image in given[split]:
+            first_split, first_name = taken.setdefault(image.sha256, (split, image.name))
+            if first_name == image.name:
+                result[split].append(image)
             elif first_split == split:
-                copies.append(f"{picture.name} = {first_name}")
+                duplicates.append(f"{image.name} = {first_name}")
             else:
-                leaks.append(f"{picture.name} ({split}) = {first_name} ({first_split})")
+                leaks.append(f"{image.name} ({split}) = {first_name} ({first_split})")
     found = []
     if leaks:
-        text = f"{len(leaks)} pictures are in two splits; they stay where they are held out and are not trained on."
-        found.append(warning("leaks", text, leaks))
-    if copies:
-        found.append(warning("copies", f"{len(copies)} pictures are exact copies and are used once.", copies))
+        text = f"{len(leaks)} images are in two splits; they stay where they are held out and are not trained on."
+        found.append(make_warning("leaks", text, leaks))
+    if duplicates:
+        text = f"{len(duplicates)} images are exact duplicates and are used once."
+        found.append(make_warning("copies", text, duplicates))
     return result, found
 
 
-def cut(pictures: list[Picture], split: str, labels: Sequence[str]) -> tuple[list[Picture], list[Picture]]:
-    """(what stays, what is held out): a tenth of each class, at least one picture, in the order of their hashes.
+def hold_out(
+    images: list[LabelledImage], split: str, labels: Sequence[str]
+) -> tuple[list[LabelledImage], list[LabelledImage]]:
+    """(what stays, what is held out): a tenth of each class, at least one image, in the order of their hashes.
 
-    Pictures of a class that look alike stay together, or the test would ask for what was shown in training.
+    Near-duplicates of a class stay together, or the test would ask for what was shown in training.
 
     Raises:
-        DataError: a class has too few pictures.
+        DataError: a class has too few images.
     """
     held_out: set[str] = set()
     for label in labels:
-        own = [picture for picture in pictures if picture.label == label]
+        own = [image for image in images if image.label == label]
         if len(own) < 2:
             raise DataError(
-                f"The class {label} has too few different pictures ({listed(picture.file for picture in own)}) to hold "
+                f"The class {label} has too few different images ({list_names(image.file for image in own)}) to hold "
                 f"some out for {split}; expected at least 3."
             )
         held_out.update(_chosen(own, split, max(1, round(len(own) * HELD_OUT_SHARE))))
-    stay = [picture for picture in pictures if picture.sha256 not in held_out]
-    return stay, [picture for picture in pictures if picture.sha256 in held_out]
+    stay = [image for image in images if image.sha256 not in held_out]
+    return stay, [image for image in images if image.sha256 in held_out]
 
 
-def _chosen(pictures: list[Picture], split: str, num: int) -> list[str]:
-    """The SHA-256 of about ``num`` pictures: whole groups of look-alikes, none larger than that."""
+def _chosen(images: list[LabelledImage], split: str, num: int) -> list[str]:
+    """The SHA-256 of about ``num`` images: whole groups of near-duplicates, none larger than that."""
     members: dict[int, list[str]] = {}
-    for picture, group in zip(pictures, groups([picture.sighting() for picture in pictures]), strict=True):
-        members.setdefault(group, []).append(picture.sha256)
+    for image, group in zip(images, group_near_duplicates([image.sighting() for image in images]), strict=True):
+        members.setdefault(group, []).append(image.sha256)
     together = sorted((sorted(group) for group in members.values()), key=lambda group: _order(split, group[0]))
     chosen: list[str] = []
-    for alike in together:
-        if len(chosen) < num and len(alike) <= max(1, num - len(chosen)):
-            chosen += alike
+    for digests in together:
+        if len(chosen) < num and len(digests) <= max(1, num - len(chosen)):
+            chosen += digests
     if chosen:
         return chosen
-    # All look alike: there is nothing left but to part them.
-    return sorted((picture.sha256 for picture in pictures), key=lambda digest: _order(split, digest))[:num]
+    # All are near-duplicates: there is nothing left but to part them.
+    return sorted((image.sha256 for image in images), key=lambda digest: _order(split, digest))[:num]
 
 
 def _order(split: str, digest: str) -> str:
@@ -113,7 +118,7 @@ def _order(split: str, digest: str) -> str:
     return hashlib.sha256(f"{split}:{digest}".encode()).hexdigest()
 
 
-def listed(files: Iterable[object]) -> str:
+def list_names(files: Iterable[object]) -> str:
     """The first names, and how many more there are."""
     names = [str(file) for file in files]
     more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""

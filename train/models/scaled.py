@@ -1,8 +1,8 @@
 """``scaled-KIND-wW-dD[-s2]``: a family of networks from tiny to large, whose costs are known before anything is built.
 
 KIND is plain (3x3 convolutions), residual or inverted (inverted residuals); W the channels of the first of three
-stages, doubled at each halving of the picture; D the blocks of a stage; with -s2 the first convolution halves the
-picture too, which makes everything behind it four times cheaper. `plan` says what is in a network, `build` makes it and
+stages, doubled at each halving of the image; D the blocks of a stage; with -s2 the first convolution halves the
+image too, which makes everything behind it four times cheaper. `plan` says what is in a network, `build` makes it and
 `costs` counts it, so the three cannot disagree.
 """
 

@@ -1,7 +1,7 @@
 """``small``: a residual network of five blocks, about 464,000 parameters and 73 M MACs at 32x32x3 with ten classes.
 
 He et al., "Deep Residual Learning for Image Recognition" (2016) gives the block; widths and depths fill a budget of
-512,024 bytes and 76.5 M MACs, with more depth where the picture is small. Activations are clipped at 6, which keeps
+512,024 bytes and 76.5 M MACs, with more depth where the image is small. Activations are clipped at 6, which keeps
 their 8-bit steps fine; plain 3x3 convolutions train and run faster than depthwise ones of the same number of MACs.
 """
 

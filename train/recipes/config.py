@@ -62,7 +62,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TeacherRun:
-    """The run whose network is learnt from: its model's name and the SHA-256 of its `model.keras`."""
+    """The run of the teacher: its model's name and the SHA-256 of its `model.keras`."""
 
     name: str
     sha256: str

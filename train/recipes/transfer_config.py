@@ -1,4 +1,4 @@
-"""How a model is learnt on top of the pretrained network: its scale (what it costs) and its recipe, as frozen values.
+"""Transfer learning from the pretrained network: its scale (what it costs) and its recipe, as frozen values.
 
 Nothing here imports TensorFlow.
 """
@@ -35,7 +35,7 @@ class TransferRecipe:
 
     The head is fitted on features first; then blocks from ``first_block`` on are tuned with Adam for ``epochs`` passes,
     but at least ``min_steps`` steps, and never beyond ``minutes`` after the start of the run. ``average`` is the decay
-    a step of the weights' moving average; ``crop_area`` the smallest share of a picture that a random crop keeps;
+    a step of the weights' moving average; ``crop_area`` the smallest share of an image that a random crop keeps;
     ``jitter`` how far brightness, contrast and saturation move; ``patience`` rounds without progress end the tuning.
     """
 
@@ -66,13 +66,13 @@ class TransferRecipe:
             expect(0 <= getattr(self, name) < 1, name.replace("_", " "), getattr(self, name), "at least 0, below 1")
 
 
-# What each scale is tuned with: passes over the pictures, minutes of the whole run, first block that is tuned (the
+# What each scale is tuned with: passes over the images, minutes of the whole run, first block that is tuned (the
 # early ones cost most of the time at 224 pixels and gain least), learning rate.
 _EFFORT = {"tiny": (8, 8.0, 0, 3e-3), "small": (6, 9.0, 0, 3e-3), "full": (5, 30.0, 5, 1e-3)}
 
 
 def transfer(scale: str = "small", minutes: float | None = None, epochs: int | None = None) -> TransferRecipe:
-    """The recipe for own photos at ``scale``, chosen on validation pictures.
+    """The recipe for own photos at ``scale``, chosen on validation images.
 
     Raises:
         UsageError: there is no such scale.

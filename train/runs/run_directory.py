@@ -52,7 +52,7 @@ def write_run(
 
 
 def calibration_indices(dataset: Dataset, seed: int) -> list[int]:
-    """At most MAX_CALIBRATION training pictures, seeded, dealt out class by class, none of them a test picture."""
+    """At most MAX_CALIBRATION training images, seeded, dealt out class by class, none of them a test image."""
     tested = {dataset.test.record(index).sha256 for index in range(len(dataset.test.labels))}
     order = balanced_order(dataset.train.labels, np.random.default_rng([seed, CALIBRATION_STREAM]))
     picked: list[int] = []
@@ -78,8 +78,8 @@ def _metrics(dataset: Dataset, result: TrainResult, report: ClassificationReport
         "training_seconds": round(result.seconds, 1),
         "parameters": result.model.count_params(),
         "history": list(result.history),
-        "data_warnings": [dataclasses.asdict(item) for item in dataset.care.warnings] if dataset.care else [],
-        "class_counts": dataset.care.counts if dataset.care else {},
+        "data_warnings": [dataclasses.asdict(item) for item in dataset.checks.warnings] if dataset.checks else [],
+        "class_counts": dataset.checks.counts if dataset.checks else {},
         **result.extra,
     }
 

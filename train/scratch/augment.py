@@ -1,4 +1,4 @@
-"""Random changes to a batch of preprocessed uint8 pictures; the training split only, never validation or test.
+"""Random changes to a batch of preprocessed uint8 images; the training split only, never validation or test.
 
 NumPy only and pure: the caller passes the random generator, so a batch depends on nothing but (seed, epoch, batch).
 """
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.recipes.config import Recipe
-from train.training.targets import Batch, Targets
+from train.training.targets import Images, Targets
 
 
 @dataclass(frozen=True)
 class Shifts:
-    """How far each of n pictures is moved within its mirrored edges of ``padding`` pixels, and which are mirrored."""
+    """How far each of n images is moved within its mirrored edges of ``padding`` pixels, and which are mirrored."""
 
     padding: int
     tops: NDArray[np.int64]
@@ -24,19 +24,19 @@ class Shifts:
     flips: NDArray[np.bool_]
 
     def pick(self, indices: NDArray[np.int64]) -> Shifts:
-        """Those of the pictures at ``indices``, in that order."""
+        """Those of the images at ``indices``, in that order."""
         return Shifts(self.padding, self.tops[indices], self.lefts[indices], self.flips[indices])
 
 
 def augment(
-    images: Batch, targets: Targets, recipe: Recipe, rng: np.random.Generator, shifts: Shifts | None = None
-) -> tuple[Batch, Targets]:
-    """New (n, h, w, 3) uint8 RGB pictures and (n, classes) float32 targets, changed as ``recipe`` says.
+    images: Images, targets: Targets, recipe: Recipe, rng: np.random.Generator, shifts: Shifts | None = None
+) -> tuple[Images, Targets]:
+    """New (n, h, w, 3) uint8 RGB images and (n, classes) float32 targets, changed as ``recipe`` says.
 
     ``shifts`` replace those that would be drawn.
     """
     if shifts is not None:
-        images = shifted(images, shifts)
+        images = shift(images, shifts)
     elif recipe.crop_padding or recipe.flip:
         images = crop_and_flip(images, recipe.crop_padding, flip=recipe.flip, rng=rng)
     if recipe.cutout:
@@ -50,19 +50,19 @@ def augment(
     return images, targets
 
 
-def crop_and_flip(images: Batch, padding: int, *, flip: bool, rng: np.random.Generator) -> Batch:
-    """Each picture shifted by up to ``padding`` pixels (edges mirrored) and, if ``flip``, mirrored half of the time."""
-    return shifted(images, draw_shifts(len(images), padding, flip=flip, rng=rng))
+def crop_and_flip(images: Images, padding: int, *, flip: bool, rng: np.random.Generator) -> Images:
+    """Each image shifted by up to ``padding`` pixels (edges mirrored) and, if ``flip``, mirrored half of the time."""
+    return shift(images, draw_shifts(len(images), padding, flip=flip, rng=rng))
 
 
 def draw_shifts(num: int, padding: int, *, flip: bool, rng: np.random.Generator) -> Shifts:
-    """For ``num`` pictures: each offset as likely as any other, and if ``flip``, mirrored half of the time."""
+    """For ``num`` images: each offset as likely as any other, and if ``flip``, mirrored half of the time."""
     tops, lefts = rng.integers(0, 2 * padding + 1, (2, num))
     return Shifts(padding, tops, lefts, rng.random(num) < (0.5 if flip else 0.0))
 
 
-def shifted(images: Batch, shifts: Shifts) -> Batch:
-    """The (n, h, w, 3) pictures moved and mirrored as the n ``shifts`` say."""
+def shift(images: Images, shifts: Shifts) -> Images:
+    """The (n, h, w, 3) images moved and mirrored as the n ``shifts`` say."""
     _, height, width, _ = images.shape
     padding = shifts.padding
     padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)), mode="reflect")
@@ -73,8 +73,8 @@ def shifted(images: Batch, shifts: Shifts) -> Batch:
     return out
 
 
-def cutout(images: Batch, size: int, rng: np.random.Generator) -> Batch:
-    """Each picture with one square of ``size`` pixels in mid-grey; the square's centre is anywhere in the picture."""
+def cutout(images: Images, size: int, rng: np.random.Generator) -> Images:
+    """Each image with one square of ``size`` pixels in mid-grey; the square's centre is anywhere in the image."""
     num, height, width, _ = images.shape
     out = images.copy()
     for i, (y, x) in enumerate(zip(rng.integers(0, height, num), rng.integers(0, width, num), strict=True)):
@@ -83,8 +83,8 @@ def cutout(images: Batch, size: int, rng: np.random.Generator) -> Batch:
     return out
 
 
-def mixup(images: Batch, targets: Targets, alpha: float, rng: np.random.Generator) -> tuple[Batch, Targets]:
-    """Each picture blended with another of the batch, its share drawn from Beta(alpha, alpha); targets alike."""
+def mixup(images: Images, targets: Targets, alpha: float, rng: np.random.Generator) -> tuple[Images, Targets]:
+    """Each image blended with another of the batch, its share drawn from Beta(alpha, alpha); targets alike."""
     share = float(rng.beta(alpha, alpha))
     order = rng.permutation(len(images))
     blend = images * np.float32(share) + images[order] * np.float32(1 - share)
@@ -92,8 +92,8 @@ def mixup(images: Batch, targets: Targets, alpha: float, rng: np.random.Generato
     return mixed, _blend(targets, order, share)
 
 
-def cutmix(images: Batch, targets: Targets, alpha: float, rng: np.random.Generator) -> tuple[Batch, Targets]:
-    """Each picture with a rectangle of another of the batch; targets in proportion to the area that remained."""
+def cutmix(images: Images, targets: Targets, alpha: float, rng: np.random.Generator) -> tuple[Images, Targets]:
+    """Each image with a rectangle of another of the batch; targets in proportion to the area that remained."""
     _, height, width, _ = images.shape
     side = np.sqrt(1 - rng.beta(alpha, alpha))
     box_height, box_width = int(height * side), int(width * side)

@@ -1,9 +1,9 @@
 """Learning from a larger network's answers instead of from labels alone.
 
 Hinton et al., "Distilling the Knowledge in a Neural Network" (2015): the answers of a teacher say which classes a
-picture resembles. It must have seen the very pixels that the pupil sees (Beyer et al., "Knowledge distillation: A good
-teacher is patient and consistent", 2022), but asking it at every step costs as much as the pupil's own training. So
-each picture is shifted and mirrored in `VIEWS` ways only, one an epoch in turn, and the teacher is asked once for each
+image resembles. It must have seen the very pixels that the student sees (Beyer et al., "Knowledge distillation: A good
+teacher is patient and consistent", 2022), but asking it at every step costs as much as the student's own training. So
+each image is shifted and mirrored in `VIEWS` ways only, one an epoch in turn, and the teacher is asked once for each
 (as Shen and Xing, "A Fast Knowledge Distillation Framework for Visual Recognition", 2022).
 """
 
@@ -25,14 +25,14 @@ from edge_runtime.system.durable import write_durably
 from train.datasets.dataset import Dataset, Split
 from train.recipes.config import Recipe, TeacherRun, TrainConfig
 from train.runs.places import teacher_run
-from train.scratch.augment import Shifts, draw_shifts, shifted
+from train.scratch.augment import Shifts, draw_shifts, shift
 from train.scratch.batches import Lesson
-from train.training.predict import compiled, predict
+from train.training.logits import compile_forward, compute_logits
 from train.training.temperature import softmax
 
 VIEWS = 12
 VIEW_STREAM = 12
-# The pupil learns softmax(logits / temperature) at a temperature of 1: its own logits come out divided by it, which
+# The student learns softmax(logits / temperature) at a temperature of 1: its own logits come out divided by it, which
 # moves no label, and one loss serves with and without a teacher.
 TEMPERATURE = 2.0
 TEACHERS_SHARE = 0.9
@@ -40,7 +40,7 @@ TEACHERS_SHARE = 0.9
 
 @dataclass(frozen=True)
 class Teacher:
-    """A trained network and the place where its answers are kept while a pupil is trained."""
+    """A trained network and the place where its answers are kept while a student is trained."""
 
     run: TeacherRun
     model: keras.Model
@@ -56,10 +56,10 @@ class Teacher:
         shifts = draw_shifts(len(split.labels), recipe.crop_padding, flip=recipe.flip, rng=rng)
         path = self.answers / f"view-{view}-{self._question(split, shifts)}.npy"
         logits = _read(path) if path.exists() else self._ask(split, shifts, path)
-        return Lesson(shifts, softened(logits), TEACHERS_SHARE)
+        return Lesson(shifts, soften(logits), TEACHERS_SHARE)
 
     def _question(self, split: Split, shifts: Shifts) -> str:
-        """16 hexadecimal digits that no other teacher, pictures or shifts share."""
+        """16 hexadecimal digits that no other teacher, images or shifts share."""
         digest = hashlib.sha256(self.run.sha256.encode())
         for index in range(len(split.labels)):
             digest.update(split.record(index).sha256.encode())
@@ -68,8 +68,8 @@ class Teacher:
         return digest.hexdigest()[:16]
 
     def _ask(self, split: Split, shifts: Shifts, path: Path) -> NDArray[np.float32]:
-        logits = predict(
-            self.model, split, compiled(self.model), lambda images, indices: shifted(images, shifts.pick(indices))
+        logits = compute_logits(
+            self.model, split, compile_forward(self.model), lambda images, indices: shift(images, shifts.pick(indices))
         )
         self.answers.mkdir(parents=True, exist_ok=True)
         content = io.BytesIO()
@@ -78,7 +78,7 @@ class Teacher:
         return logits
 
 
-def softened(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+def soften(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, classes) logits -> (n, classes) float32 probabilities at `TEMPERATURE`."""
     return softmax(logits / np.float32(TEMPERATURE)).astype(np.float32)
 
@@ -98,7 +98,7 @@ def open_teacher(folder: Path, config: TrainConfig, dataset: Dataset, answers: P
     """The network of the run directory ``folder`` for the training that ``config`` describes on ``dataset``.
 
     ``answers`` is where its answers may be kept. It must have been trained on the same splits: one that learnt the
-    pupil's validation or test pictures would tell them.
+    student's validation or test images would tell them.
 
     Raises:
         UsageError: it was trained on other data, splits, classes or another input.
@@ -110,11 +110,11 @@ def open_teacher(folder: Path, config: TrainConfig, dataset: Dataset, answers: P
     ours = {dataset.test.record(index).sha256 for index in range(len(dataset.test.labels))}
     for what, found, expected in (
         ("data set", theirs["dataset"]["name"], dataset.name),
-        ("number of training pictures", theirs["dataset"]["train"], len(dataset.train.labels)),
-        ("seed, which cuts the splits,", theirs["seed"], config.seed),
+        ("number of training images", theirs["dataset"]["train"], len(dataset.train.labels)),
+        ("seed, which splits the data,", theirs["seed"], config.seed),
         ("classes", tuple(contract["labels"]), dataset.labels),
         ("input", theirs["input"], dataclasses.asdict(config.input)),
-        ("number of test pictures in common", len({row["sha256"] for row in tested} & ours), len(ours)),
+        ("number of test images in common", len({row["sha256"] for row in tested} & ours), len(ours)),
     ):
         if found != expected:
             raise UsageError(

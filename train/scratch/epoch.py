@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.datasets.dataset import Dataset
-from train.training.predict import Forward, predict
+from train.training.logits import Forward, compute_logits
 from train.training.steps import take_steps
 
 
@@ -65,7 +65,7 @@ def train_epoch(
         peak_rate=peak_rate,
     )
     learner.finish_epoch()
-    answers = predict(learner.model, dataset.validation, learner.forward).argmax(axis=1)
+    answers = compute_logits(learner.model, dataset.validation, learner.forward).argmax(axis=1)
     return {
         "epoch": epoch + 1,
         "loss": loss,

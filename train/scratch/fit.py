@@ -24,11 +24,11 @@ from train.recipes.schedule import learning_rate
 from train.scratch.batches import epoch_batches, num_batches
 from train.scratch.distillation import Teacher
 from train.scratch.epoch import train_epoch
-from train.scratch.training_copy import training_clone
+from train.scratch.training_copy import clone_for_training
 from train.training.checkpoint import Checkpoint, expect_same, load_checkpoint, save_checkpoint
-from train.training.predict import Forward, compiled, predict
+from train.training.logits import Forward, compile_forward, compute_logits
 from train.training.result import TrainResult
-from train.training.targets import Batch, Targets
+from train.training.targets import Images, Targets
 from train.training.temperature import TemperatureFit, fit_temperature, fold_temperature
 
 SHORTEST_AVERAGE = 25  # the average spans at most 1/25 of all steps
@@ -68,7 +68,7 @@ def fit(
         history, best, best_accuracy = list(state.history), state.best, state.best_accuracy
         progress.note(f"resumed after epoch {state.epoch} of {recipe.epochs}")
 
-    def batches(epoch: int) -> Iterator[tuple[Batch, Targets]]:
+    def batches(epoch: int) -> Iterator[tuple[Images, Targets]]:
         lesson = teacher.lesson(dataset.train, recipe, config.seed, epoch) if teacher is not None else None
         yield from epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, epoch, lesson)
 
@@ -91,14 +91,14 @@ def fit(
     model.set_weights(best)
     extra = {}
     if teacher is not None:
-        extra["temperature"] = dataclasses.asdict(honest_scores(model, dataset, learner.forward))
+        extra["temperature"] = dataclasses.asdict(calibrate(model, dataset, learner.forward))
     best_epoch = max(range(len(history)), key=lambda i: (history[i]["validation_accuracy"], i)) + 1
     return TrainResult(model, tuple(history), best_epoch, sum(row["seconds"] for row in history), extra)
 
 
-def honest_scores(model: keras.Model, dataset: Dataset, forward: Forward) -> TemperatureFit:
+def calibrate(model: keras.Model, dataset: Dataset, forward: Forward) -> TemperatureFit:
     """Makes the scores of a model that learnt a teacher's softened ones as sure as they are right; no label moves."""
-    fitted = fit_temperature(predict(model, dataset.validation, forward), dataset.validation.labels)
+    fitted = fit_temperature(compute_logits(model, dataset.validation, forward), dataset.validation.labels)
     fold_temperature(model, fitted.temperature)
     return fitted
 
@@ -107,8 +107,8 @@ class _Learner:
     """The training copy of a model, its optimizer, and the stock model that holds the moving average of the weights."""
 
     def __init__(self, model: keras.Model, recipe: Recipe, total_steps: int) -> None:
-        self.model, self.forward = model, compiled(model)
-        self.training = training_clone(model, recipe.precision)
+        self.model, self.forward = model, compile_forward(model)
+        self.training = clone_for_training(model, recipe.precision)
         self.recipe = recipe
         # On little data the average must not reach back into the time of high rates.
         self.decay = max(0.0, min(recipe.average, 1 - SHORTEST_AVERAGE / total_steps))
@@ -123,7 +123,7 @@ class _Learner:
         self._step: Callable[..., Any] = tf.function(self._train_step, reduce_retracing=True)
 
     def step(self, images: NDArray[np.uint8], targets: NDArray[np.float32], rate: float) -> tuple[float, int]:
-        """One update; (loss of the batch, how many of its pictures were right)."""
+        """One update; (loss of the batch, how many of its images were right)."""
         loss, correct = self._step(tf.constant(images), tf.constant(targets), tf.constant(rate, tf.float32))
         return float(loss), int(correct)
 

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from train.scratch.training_copy import training_clone
-from train.training.predict import compiled
+from train.scratch.training_copy import clone_for_training
+from train.training.logits import compile_forward
 
 MASK_EVERY = 20  # steps
 
@@ -33,9 +33,9 @@ class PruningLearner:
     """A training copy of ``model`` in which the share of zeros rises to ``sparsity`` in [0, 1] over ``total_steps``."""
 
     def __init__(self, model: keras.Model, sparsity: float, steps_an_epoch: int, total_steps: int, rate: float) -> None:
-        self.model, self.forward = model, compiled(model)
+        self.model, self.forward = model, compile_forward(model)
         self.sparsity, self.steps_an_epoch, self.total_steps = sparsity, steps_an_epoch, total_steps
-        self.training = training_clone(model)
+        self.training = clone_for_training(model)
         # A depthwise kernel is called otherwise in some versions and holds few weights; it stays whole.
         layers = [layer for layer in self.training.layers if type(layer).__name__ in ("Conv2D", "Dense")]
         self.kernels = [layer.kernel for layer in layers]

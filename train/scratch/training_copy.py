@@ -44,7 +44,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
 HALVED = (keras.layers.Conv2D, keras.layers.BatchNormalization, keras.layers.ReLU, keras.layers.Add)
 
 
-def training_clone(model: keras.Model, precision: str = "float32") -> keras.Model:
+def clone_for_training(model: keras.Model, precision: str = "float32") -> keras.Model:
     """A copy of ``model`` with the same weights whose batch norms use the fused kernel while training.
 
     With ``precision`` bfloat16 the layers of `HALVED` compute in it; the weights stay float32 (Micikevicius et al.,

@@ -46,15 +46,15 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         prog="python -m train.search", description=__doc__, epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    flags.add_argument("--data", default="cifar10-mini", help="cifar10-mini (default), cifar10 or a folder of pictures")
+    flags.add_argument("--data", default="cifar10-mini", help="cifar10-mini (default), cifar10 or a folder of images")
     flags.add_argument("--data-path", type=Path, help="where cifar10 lies")
     flags.add_argument("--out", type=Path, help="folder of the search (default: runs/search-DATA)")
     flags.add_argument("--max-kb", type=float, help="kilobytes (1000) of the int8 model")
-    flags.add_argument("--max-macs", type=int, help="multiplications a picture")
-    flags.add_argument("--max-latency-ms", type=float, help="milliseconds a picture on this machine, one thread")
+    flags.add_argument("--max-macs", type=int, help="multiplications an image")
+    flags.add_argument("--max-latency-ms", type=float, help="milliseconds an image on this machine, one thread")
     flags.add_argument("--like", type=Path, metavar="FILE", help="no larger and no slower than this .tflite file")
     flags.add_argument("--sizes", type=int, nargs="+", help="input sizes to choose from")
-    flags.add_argument("--epochs", type=int, help="of each trial (default: 12 to 60, fewer for more pictures)")
+    flags.add_argument("--epochs", type=int, help="of each trial (default: 12 to 60, fewer for more images)")
     flags.add_argument("--trials", type=int, default=200, help="at most so many trainings (default: 200)")
     flags.add_argument("--minutes", type=float, default=60.0, help="of this start (default: 60)")
     flags.add_argument("--workers", type=int, default=2, help="trials at a time (default: 2)")

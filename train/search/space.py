@@ -19,8 +19,8 @@ SMALL_SIZES, LARGE_SIZES = (16, 20, 24, 28, 32), (48, 64, 80, 96, 128)
 BYTES_TOLERANCE = 0.03
 # Time grows with the width to the power of 1.3 to 1.5 (measured from 16 to 64 channels), so the width by this of time.
 WIDTH_BY_TIME = 0.7
-# One trial looks at about so many pictures: enough epochs for 9,000 of them to tell networks apart.
-PICTURES_A_TRIAL, MIN_EPOCHS, MAX_EPOCHS = 270_000, 12, 60
+# One trial looks at about so many images: enough epochs for 9,000 of them to tell networks apart.
+IMAGES_A_TRIAL, MIN_EPOCHS, MAX_EPOCHS = 270_000, 12, 60
 
 
 class Suggests(Protocol):
@@ -32,7 +32,7 @@ class Suggests(Protocol):
 
 @dataclass(frozen=True)
 class Budget:
-    """Upper limits, None where there is none: bytes of the int8 flatbuffer, MACs, milliseconds a picture (LiteRT, one
+    """Upper limits, None where there is none: bytes of the int8 flatbuffer, MACs, milliseconds an image (LiteRT, one
     thread), and ``time_ratio``, the time against the file that the search must not be slower than.
     """
 
@@ -72,9 +72,9 @@ def sizes_for(data: str) -> tuple[int, ...]:
     return SMALL_SIZES if data in NAMED_DATA else LARGE_SIZES
 
 
-def epochs_for(num_pictures: int) -> int:
-    """How many epochs a trial trains on ``num_pictures`` training pictures, unless told otherwise."""
-    return max(MIN_EPOCHS, min(MAX_EPOCHS, round(PICTURES_A_TRIAL / num_pictures)))
+def epochs_for(num_images: int) -> int:
+    """How many epochs a trial trains on ``num_images`` training images, unless told otherwise."""
+    return max(MIN_EPOCHS, min(MAX_EPOCHS, round(IMAGES_A_TRIAL / num_images)))
 
 
 def suggest(trial: Suggests, sizes: Sequence[int]) -> Candidate:
@@ -94,7 +94,7 @@ def excess_before_training(candidate: Candidate, budget: Budget, num_classes: in
 
 def first_candidates(sizes: Sequence[int], budget: Budget, num_classes: int) -> tuple[dict[str, Any], ...]:
     """What is tried first: of each kind and stem the widest shallow network within what can be counted; small ones
-    where nothing limits the work of a picture.
+    where nothing limits the work of an image.
     """
     limited = budget.max_macs or budget.max_latency_ms or budget.max_time_ratio
     found = []

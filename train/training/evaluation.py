@@ -6,12 +6,12 @@ import keras
 
 from edge_runtime.metrics import ClassificationReport, classification_report, confusion_matrix
 from train.datasets.dataset import Dataset
-from train.training.predict import predict
+from train.training.logits import compute_logits
 
 
-def score(model: keras.Model, dataset: Dataset) -> ClassificationReport:
+def evaluate(model: keras.Model, dataset: Dataset) -> ClassificationReport:
     """Accuracy, precision, recall, F1 and confusion of ``model`` on the whole test split."""
-    predicted = predict(model, dataset.test).argmax(axis=1)
+    predicted = compute_logits(model, dataset.test).argmax(axis=1)
     return classification_report(confusion_matrix(dataset.test.labels, predicted, len(dataset.labels)), dataset.labels)
 
 

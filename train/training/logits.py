@@ -1,4 +1,4 @@
-"""What a network says to many pictures: the same for the scores, the choice of the best epoch and a teacher."""
+"""What a network says to many images: the same for the scores, the choice of the best epoch and a teacher."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from train.datasets.dataset import Split
-from train.training.prefetch import ahead
+from train.training.prefetch import prefetch
 
 EVALUATION_BATCH_PIXELS = 500 * 32 * 32
 LARGEST_BATCH = 500
@@ -18,7 +18,7 @@ Forward = Callable[[tf.Tensor], tf.Tensor]
 Change = Callable[[NDArray[np.uint8], NDArray[np.int64]], NDArray[np.uint8]]
 
 
-def compiled(model: keras.Model) -> Forward:
+def compile_forward(model: keras.Model) -> Forward:
     """The model as one graph: (n, h, w, 3) uint8 -> (n, classes) float32 logits. Tracing it costs about a second."""
     forward: Forward = tf.function(
         lambda images: model(tf.cast(images, tf.float32), training=False), reduce_retracing=True
@@ -26,22 +26,22 @@ def compiled(model: keras.Model) -> Forward:
     return forward
 
 
-def predict(
+def compute_logits(
     model: keras.Model, split: Split, forward: Forward | None = None, change: Change | None = None
 ) -> NDArray[np.float32]:
-    """The (n, classes) float32 logits of every picture of ``split``, in order.
+    """The (n, classes) float32 logits of every image of ``split``, in order.
 
-    ``forward`` spares tracing the model; ``change`` gets each batch, uint8, with its pictures' indices and returns
+    ``forward`` spares tracing the model; ``change`` gets each batch, uint8, with its images' indices and returns
     what the model shall see instead.
     """
-    forward = forward or compiled(model)
+    forward = forward or compile_forward(model)
 
     def batches() -> Iterable[NDArray[np.uint8]]:
-        # As many pixels as 500 small pictures have: memory must not grow with the size of the input.
+        # As many pixels as 500 small images have: memory must not grow with the size of the input.
         size = max(16, min(LARGEST_BATCH, EVALUATION_BATCH_PIXELS // (split.input.height * split.input.width)))
         for start in range(0, len(split.labels), size):
             indices = np.arange(start, min(start + size, len(split.labels)))
             images = split.read(indices)
             yield images if change is None else change(images, indices)
 
-    return np.concatenate([forward(tf.constant(images)).numpy() for images in ahead(iter(batches()))])
+    return np.concatenate([forward(tf.constant(images)).numpy() for images in prefetch(iter(batches()))])

@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 PREFETCH = 4
 
 
-def ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
+def prefetch(items: Iterator[Item]) -> Generator[Item, None, None]:
     """The items of ``items``, computed up to PREFETCH ahead in a thread; an error there is raised here."""
     ready: queue.Queue[tuple[str, Any]] = queue.Queue(PREFETCH)
     stopped = threading.Event()

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 ORDER_STREAM, AUGMENT_STREAM = 10, 11
 
 
-def smoothed_targets(labels: NDArray[np.int64], num_classes: int, smoothing: float) -> Targets:
+def smooth_targets(labels: NDArray[np.int64], num_classes: int, smoothing: float) -> Targets:
     """(n,) int64 labels -> (n, num_classes) float32 rows that sum to 1: 1 - smoothing on the label, the rest spread
     evenly.
     """
@@ -17,5 +17,5 @@ def smoothed_targets(labels: NDArray[np.int64], num_classes: int, smoothing: flo
     return targets
 
 
-Batch = NDArray[np.uint8]  # (n, h, w, 3) RGB
+Images = NDArray[np.uint8]  # (n, h, w, 3) RGB
 Targets = NDArray[np.float32]

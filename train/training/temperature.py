@@ -22,7 +22,7 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 @dataclass(frozen=True)
 class TemperatureFit:
-    """``temperature`` divides the logits; the calibration errors, in [0, 1], are on the pictures it was fitted on."""
+    """``temperature`` divides the logits; the calibration errors, in [0, 1], are on the images it was fitted on."""
 
     temperature: float
     error_before: float

@@ -1,1 +1,1 @@
-"""Transfer learning on own photos, on top of a backbone. Never knows training from scratch."""
+"""Transfer learning: own photos and a pretrained backbone. Never knows training from scratch."""

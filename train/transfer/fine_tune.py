@@ -20,7 +20,7 @@ from train.recipes.transfer_config import TransferRecipe
 from train.training.checkpoint import Checkpoint, save_checkpoint
 from train.training.steps import take_steps
 from train.training.temperature import cross_entropy, fit_temperature
-from train.transfer.batches import Photos, TrainingBatch, photo_batches
+from train.transfer.batches import PhotoBatch, Photos, photo_batches
 from train.transfer.tuner import Tuner
 
 LEAST_WARMUP = 50
@@ -50,11 +50,11 @@ class Clock:
         return min(1.0, max(0.0, (self.now() - self.started_s) / (self.deadline_s - self.started_s)))
 
 
-def num_steps(num_pictures: int, recipe: TransferRecipe) -> int:
+def num_steps(num_images: int, recipe: TransferRecipe) -> int:
     """Steps of the whole tuning when time allows."""
     if recipe.epochs == 0:
         return 0
-    return max(recipe.min_steps, recipe.epochs * max(1, num_pictures // recipe.batch_size))
+    return max(recipe.min_steps, recipe.epochs * max(1, num_images // recipe.batch_size))
 
 
 def rate_at(used: float, step: int, recipe: TransferRecipe) -> float:
@@ -82,13 +82,13 @@ def tune(
     recipe, model = tuner.recipe, tuner.model
     total = num_steps(len(photos.train_labels), recipe)
     a_round = max(1, math.ceil(total / max(1, recipe.rounds)))
-    history = list(state.history) if state else [_judged(tuner, photos, 0, 0, float("nan"), 0.0)]
+    history = list(state.history) if state else [_evaluate(tuner, photos, 0, 0, float("nan"), 0.0)]
     best = state.best if state else model.get_weights()
     if state:
         model.set_weights(state.weights)
         tuner.optimizer.restore(state.optimizer, state.average)
     else:
-        progress.note(f"the head alone: {history[0]['validation_accuracy']:.2%} of the validation pictures")
+        progress.note(f"the head alone: {history[0]['validation_accuracy']:.2%} of the validation images")
     step = int(history[-1]["steps"])
     batches = photo_batches(photos, recipe, seed, step, tuple(model.input_shape[1:3]))
     while step < total and clock.used() < 1 and not _stuck(history, recipe.patience):
@@ -99,7 +99,7 @@ def tune(
         if step == first:
             break  # the time ended just now
         tuner.exchange()
-        row = _judged(tuner, photos, number, step, loss, clock.now() - began_s)
+        row = _evaluate(tuner, photos, number, step, loss, clock.now() - began_s)
         history.append(row)
         if _best(history) == len(history) - 1:
             best = model.get_weights()
@@ -112,13 +112,13 @@ def tune(
 
 
 def _tune_round(
-    tuner: Tuner, batches: Iterator[TrainingBatch], steps: range, total: int, clock: Clock, number: int,
+    tuner: Tuner, batches: Iterator[PhotoBatch], steps: range, total: int, clock: Clock, number: int,
     progress: Progress,
 ) -> tuple[int, float]:  # fmt: skip
     """Takes ``steps`` of ``total`` as long as there is time; (the step after the last taken one, their mean loss)."""
     recipe, reached = tuner.recipe, steps.start
 
-    def items() -> Iterator[tuple[TrainingBatch, float]]:
+    def items() -> Iterator[tuple[PhotoBatch, float]]:
         nonlocal reached
         for step in steps:
             used = max(step / total, clock.used())
@@ -137,7 +137,7 @@ def _tune_round(
     return reached, loss
 
 
-def _judged(tuner: Tuner, photos: Photos, number: int, steps: int, loss: float, seconds: float) -> dict[str, float]:
+def _evaluate(tuner: Tuner, photos: Photos, number: int, steps: int, loss: float, seconds: float) -> dict[str, float]:
     logits = tuner.logits(photos.validation)
     # Scores are calibrated at the end, so that rounds must be compared as if they were already.
     fit = fit_temperature(logits, photos.validation_labels)
@@ -161,7 +161,7 @@ def _line(history: list[dict[str, float]], recipe: TransferRecipe) -> str:
 
 
 def _best(history: list[dict[str, float]]) -> int:
-    """The round with the lowest cross-entropy: on few pictures it tells more than how many answers are right."""
+    """The round with the lowest cross-entropy: on few images it tells more than how many answers are right."""
     return min(range(len(history)), key=lambda i: history[i]["validation_loss"])
 
 

@@ -19,9 +19,9 @@ NUM_STEPS = 400
 RATE = 0.003
 
 Array = NDArray[np.float32]
-# (features (n, f), targets (n, classes), weights (n,)): pictures stay on disk, a batch at a time is in memory.
-Batch = tuple[Array, Array, Array]
-Batches = Callable[[int], Iterator[Batch]]
+# (features (n, f), targets (n, classes), weights (n,)): images stay on disk, a batch at a time is in memory.
+FeatureBatch = tuple[Array, Array, Array]
+Batches = Callable[[int], Iterator[FeatureBatch]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def fit_head(batches: Batches, validation: tuple[Array, NDArray[np.int64]], num_
     return min(heads, key=lambda head: cross_entropy(head.logits(features), labels))
 
 
-def _moments(batches: Iterator[Batch]) -> tuple[Array, Array]:
+def _moments(batches: Iterator[FeatureBatch]) -> tuple[Array, Array]:
     num, total, squares = 0, np.zeros(1), np.zeros(1)
     for features, _, _ in batches:
         num += len(features)
@@ -59,7 +59,7 @@ def _moments(batches: Iterator[Batch]) -> tuple[Array, Array]:
     return mean.astype(np.float32), deviation.astype(np.float32)
 
 
-def _fit_all(batches: Iterator[Batch], mean: Array, deviation: Array, num_classes: int) -> list[Head]:
+def _fit_all(batches: Iterator[FeatureBatch], mean: Array, deviation: Array, num_classes: int) -> list[Head]:
     """One head a penalty, all from the same pass over the batches."""
     kernels = tf.Variable(tf.zeros((len(PENALTIES), len(mean), num_classes)))
     biases = tf.Variable(tf.zeros((len(PENALTIES), 1, num_classes)))

@@ -26,19 +26,19 @@ from train.recipes.config import TrainConfig, to_json_object
 from train.recipes.transfer_config import Scale, TransferRecipe
 from train.training.checkpoint import expect_same, load_checkpoint
 from train.training.result import TrainResult
-from train.training.targets import ORDER_STREAM, smoothed_targets
+from train.training.targets import ORDER_STREAM, smooth_targets
 from train.training.temperature import TemperatureFit, fit_temperature, fold_temperature
 from train.transfer.backbone import efficientnet_lite0 as backbone
 from train.transfer.batches import Photos
 from train.transfer.features.feature_cache import FeatureCache
-from train.transfer.features.features import SplitFeatures, larger, read_features
-from train.transfer.features.image_store import PictureStore
+from train.transfer.features.features import SplitFeatures, enlarge, read_features
+from train.transfer.features.image_store import ImageStore
 from train.transfer.fine_tune import Clock, num_steps, tune
-from train.transfer.head import Batch, Head, fit_head
+from train.transfer.head import FeatureBatch, Head, fit_head
 from train.transfer.tuner import Tuner
 
 HEAD_BATCH = 256
-# From this ratio of the largest class to the smallest on, pictures of small classes count for more.
+# From this ratio of the largest class to the smallest on, images of small classes count for more.
 UNBALANCED = 3.0
 # Writing the run takes this long, besides scoring the test split.
 WRITING_S = 4.0
@@ -67,7 +67,7 @@ def train_transfer(
 
     Raises:
         ConfigurationError: the checkpoint to resume belongs to another configuration.
-        DataError, MissingInputError: a picture or the ImageNet weights cannot be read.
+        DataError, MissingInputError: an image or the ImageNet weights cannot be read.
     """
     began_s = now()
     started_s = began_s if started_s is None else started_s
@@ -80,23 +80,23 @@ def train_transfer(
     backbone.set_weights(model, weights)
     with contextlib.ExitStack() as stack:
         training, validation = _read(stack, model, config, recipe, dataset, checkpoints, progress)
-        picture_s = (now() - began_s) / (len(training.labels) + len(validation.labels))
+        image_s = (now() - began_s) / (len(training.labels) + len(validation.labels))
         class_weights = weights_of_classes(training.labels, len(dataset.labels))
         if state is None:
             head = _head(training, validation, class_weights, config.seed, recipe)
             model.layers[-1].set_weights([head.kernel, head.bias])
-        photos = Photos(training.pictures, training.labels, validation.pictures, validation.labels, class_weights)
-        reserve_s = picture_s * len(dataset.test.labels) + WRITING_S
+        photos = Photos(training.store, training.labels, validation.store, validation.labels, class_weights)
+        reserve_s = image_s * len(dataset.test.labels) + WRITING_S
         clock = Clock(now, now(), started_s + 60 * recipe.minutes - reserve_s)
         total = num_steps(len(training.labels), recipe)
         progress.note(
-            f"tuning: up to {total} steps of {recipe.batch_size} pictures, at most "
+            f"tuning: up to {total} steps of {recipe.batch_size} images, at most "
             f"{duration(max(0.0, clock.deadline_s - clock.started_s))}"
         )
         scales = {name: folded.scale for name, folded in weights.items()}
         tuner = Tuner(model, scales, recipe)
         tuned = tune(tuner, photos, config.seed, clock, progress, (checkpoints, to_json_object(config)), state)
-        fit = fit_temperature(tuner.logits(validation.pictures), validation.labels)
+        fit = fit_temperature(tuner.logits(validation.store), validation.labels)
     fold_temperature(model, fit.temperature)
     progress.note(_calibration_line(fit))
     extra = {"temperature": dataclasses.asdict(fit), "class_weights": class_weights.round(4).tolist()}
@@ -104,17 +104,17 @@ def train_transfer(
 
 
 def weights_of_classes(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.float32]:
-    """(n,) int64 labels -> (classes,) float32 with mean 1 over the pictures.
+    """(n,) int64 labels -> (classes,) float32 with mean 1 over the images.
 
     All are 1 unless the largest class is more than three times the smallest; then they are half-way (square root)
-    between an equal weight for each picture and one for each class.
+    between an equal weight for each image and one for each class.
 
     Raises:
-        InternalError: a class has no picture.
+        InternalError: a class has no image.
     """
     counts = np.bincount(labels, minlength=num_classes).astype(np.float64)
     if counts.min() == 0:
-        raise InternalError("A class has no training picture, which reading the data set refuses.")
+        raise InternalError("A class has no training image, which reading the data set refuses.")
     if counts.max() <= UNBALANCED * counts.min():
         return np.ones(num_classes, np.float32)
     weights = 1 / np.sqrt(counts)
@@ -142,10 +142,10 @@ def _read(
         ("training", dataset.train, "small"),
         ("validation", dataset.validation, "lossless"),
     ):
-        pictures = stack.enter_context(PictureStore(checkpoints, encoding))
-        stored = larger(config.input) if encoding == "small" else config.input
-        stage = Stage(progress.stream, f"reading {name} pictures", len(split.labels))
-        read.append(read_features(split, pictures, stored, cache, forward, stage))
+        store = stack.enter_context(ImageStore(checkpoints, encoding))
+        stored = enlarge(config.input) if encoding == "small" else config.input
+        stage = Stage(progress.stream, f"reading {name} images", len(split.labels))
+        read.append(read_features(split, store, stored, cache, forward, stage))
     return read[0], read[1]
 
 
@@ -158,14 +158,14 @@ def _head(
 ) -> Head:
     num, num_classes = len(training.labels), len(class_weights)
 
-    def batches(count: int) -> Iterator[Batch]:
+    def batches(count: int) -> Iterator[FeatureBatch]:
         rng = np.random.default_rng([seed, ORDER_STREAM])
         for _ in range(count):
             indices = rng.choice(num, min(HEAD_BATCH, num), replace=False)
             rows = training.rows(indices)
             views = rows[np.arange(len(rows)), rng.integers(0, rows.shape[1], len(rows))]
             labels = training.labels[indices]
-            yield views, smoothed_targets(labels, num_classes, recipe.label_smoothing), class_weights[labels]
+            yield views, smooth_targets(labels, num_classes, recipe.label_smoothing), class_weights[labels]
 
     plain = validation.rows(np.arange(len(validation.labels)))[:, 0]
     return fit_head(batches, (plain, validation.labels), num_classes)
@@ -174,5 +174,5 @@ def _head(
 def _calibration_line(fit: TemperatureFit) -> str:
     return (
         f"temperature {fit.temperature:.2f}: calibration error {fit.error_before:.1%} -> {fit.error_after:.1%} on "
-        f"{fit.num_images} validation pictures"
+        f"{fit.num_images} validation images"
     )

@@ -28,7 +28,7 @@ class Rounded(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
         return x + tf.stop_gradient(coarse - x)
 
 
-def rounded(model: keras.Model) -> keras.Model:
+def insert_rounding(model: keras.Model) -> keras.Model:
     """``model``'s own layers and weights, with the outputs of its `LINEAR` layers `Rounded`."""
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:

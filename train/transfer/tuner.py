@@ -10,10 +10,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from train.recipes.transfer_config import TransferRecipe
-from train.training.prefetch import ahead
-from train.transfer.batches import TrainingBatch
-from train.transfer.features.image_store import PictureStore
-from train.transfer.rounding import rounded
+from train.training.prefetch import prefetch
+from train.transfer.batches import PhotoBatch
+from train.transfer.features.image_store import ImageStore
+from train.transfer.rounding import insert_rounding
 from train.transfer.scaled_adam import ScaledAdam
 
 EVALUATION_BATCH = 64
@@ -24,21 +24,21 @@ class Tuner:
 
     def __init__(self, model: keras.Model, scales: dict[str, NDArray[np.float32]], recipe: TransferRecipe) -> None:
         self.model, self.recipe = model, recipe
-        self._rounded = rounded(model)
+        self._rounded = insert_rounding(model)
         variables, factors = _tunable(model, scales, recipe.first_block)
         self.optimizer = ScaledAdam(variables, factors, recipe.average)
         self._step = tf.function(self._train_step, reduce_retracing=True)
         self._forward = tf.function(self._answer, reduce_retracing=True)
 
-    def step(self, batch: TrainingBatch, rate: float) -> float:
+    def step(self, batch: PhotoBatch, rate: float) -> float:
         """One update with the learning rate ``rate``; the batch's weighted loss in nats."""
         images, targets, weights = (tf.constant(part) for part in batch)
         return float(self._step(images, targets, weights, tf.constant(rate, tf.float32)))
 
-    def logits(self, pictures: PictureStore) -> NDArray[np.float32]:
-        """(n, classes) float32 of all pictures, with the weights as they are."""
-        starts = range(0, len(pictures), EVALUATION_BATCH)
-        batches = ahead(pictures.batch(range(start, min(start + EVALUATION_BATCH, len(pictures)))) for start in starts)
+    def logits(self, store: ImageStore) -> NDArray[np.float32]:
+        """(n, classes) float32 of all images, with the weights as they are."""
+        starts = range(0, len(store), EVALUATION_BATCH)
+        batches = prefetch(store.batch(range(start, min(start + EVALUATION_BATCH, len(store)))) for start in starts)
         return np.concatenate([self._forward(tf.constant(images)).numpy() for images in batches])
 
     def exchange(self) -> None:

@@ -1,4 +1,4 @@
-"""The embedded pictures are the committed ones, and a complete CIFAR-10 is believed only by its checksums."""
+"""The embedded images are the committed ones, and a complete CIFAR-10 is believed only by its checksums."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError, UsageError
 from train.datasets import open_dataset
-from train.datasets.cifar10 import BATCHES, batch_md5, image_names, verified
+from train.datasets.cifar10 import BATCHES, batch_md5, image_names, verify
 from train.datasets.cifar10_mini import FOLDER, from_sheet, read_mini, to_sheet
 from train.datasets.cifar10_sources import find_cifar10, read_folder
 
@@ -40,7 +40,7 @@ def test_a_changed_sheet_is_refused(tmp_path: Path) -> None:
         read_mini(SPEC, folder)
 
 
-def test_a_sheet_gives_back_its_pictures() -> None:
+def test_a_sheet_gives_back_its_images() -> None:
     images = np.random.default_rng(0).integers(0, 256, (80, 32, 32, 3), np.uint8)
     assert to_sheet(images).shape == (64, 1280, 3)
     assert np.array_equal(from_sheet(to_sheet(images)), images)
@@ -67,14 +67,14 @@ def test_the_checksum_is_over_the_original_binary_layout() -> None:
     assert batch_md5(images, np.array([7], np.uint8)) == hashlib.md5(raw.tobytes()).hexdigest()
 
 
-def test_pictures_that_are_not_the_original_are_refused() -> None:
+def test_images_that_are_not_the_original_are_refused() -> None:
     with pytest.raises(DataError, match=r"data_batch_1 in here has MD5 \w+, expected 5dd7e06a\w+: damaged"):
-        verified(np.zeros((60_000, 32, 32, 3), np.uint8), np.zeros(60_000, np.uint8), "here")
+        verify(np.zeros((60_000, 32, 32, 3), np.uint8), np.zeros(60_000, np.uint8), "here")
 
 
 def test_an_incomplete_set_is_refused() -> None:
-    with pytest.raises(DataError, match=r"here holds \(5, 32, 32, 3\) uint8 pictures and \(5,\) labels, expected"):
-        verified(np.zeros((5, 32, 32, 3), np.uint8), np.zeros(5, np.uint8), "here")
+    with pytest.raises(DataError, match=r"here holds \(5, 32, 32, 3\) uint8 images and \(5,\) labels, expected"):
+        verify(np.zeros((5, 32, 32, 3), np.uint8), np.zeros(5, np.uint8), "here")
 
 
 def test_a_path_that_does_not_exist_is_named(tmp_path: Path) -> None:
@@ -124,8 +124,8 @@ def test_a_pickle_of_something_else_is_no_batch_file(tmp_path: Path) -> None:
         read_folder(tmp_path)
 
 
-def test_extracted_binary_and_python_batches_give_the_same_pictures(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr("train.datasets.cifar10_sources.verified", lambda images, labels, _: (images, labels))
+def test_extracted_binary_and_python_batches_give_the_same_images(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("train.datasets.cifar10_sources.verify", lambda images, labels, _: (images, labels))
     rows = np.random.default_rng(0).integers(0, 10, (6, 4, 3073), np.uint8)
     for kind in ("binary", "python"):
         (tmp_path / kind).mkdir()

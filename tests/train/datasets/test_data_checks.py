@@ -1,4 +1,4 @@
-"""What may go wrong with a folder is said with its files; look-alikes are found and never divided between splits."""
+"""What may go wrong with a folder is said with its files; near-duplicates are found and never divided between splits."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
-from train.datasets.data_checks import DataCare, DataWarning, lines
+from train.datasets.data_checks import DataChecks, DataWarning, format_checks
 from train.datasets.folder import open_folder
-from train.datasets.near_duplicates import facts_of
-from train.datasets.oddities import oddities
+from train.datasets.near_duplicates import describe_image
+from train.datasets.oddities import find_oddities
 
 SPEC = InputSpec(64, 64)
 
@@ -38,65 +38,65 @@ def classes(folder: Path, counts: dict[str, int]) -> Path:
     return folder
 
 
-def care_of(folder: Path, **settings: bool) -> DataCare:
-    care = open_folder(folder, SPEC, **settings).care
-    assert care is not None
-    return care
+def checks_of(folder: Path, **settings: bool) -> DataChecks:
+    checks = open_folder(folder, SPEC, **settings).checks
+    assert checks is not None
+    return checks
 
 
-def the(care: DataCare, kind: str) -> DataWarning:
-    found = [item for item in care.warnings if item.kind == kind]
-    assert len(found) == 1, [item.kind for item in care.warnings]
+def the(checks: DataChecks, kind: str) -> DataWarning:
+    found = [item for item in checks.warnings if item.kind == kind]
+    assert len(found) == 1, [item.kind for item in checks.warnings]
     return found[0]
 
 
 def test_a_good_folder_gets_counts_and_no_warning(tmp_path: Path) -> None:
-    care = care_of(classes(tmp_path, {"cup": 40, "pen": 45}))
-    assert care.warnings == ()
-    assert care.counts["train"] == {"cup": 32, "pen": 37}
+    checks = checks_of(classes(tmp_path, {"cup": 40, "pen": 45}))
+    assert checks.warnings == ()
+    assert checks.counts["train"] == {"cup": 32, "pen": 37}
 
 
-def test_few_pictures_and_imbalance_are_named_with_their_numbers(tmp_path: Path) -> None:
-    care = care_of(classes(tmp_path, {"cup": 10, "pen": 60}))
-    assert "Fewer than 30 training pictures in cup (8)" in the(care, "few").text
-    assert "pen has 49 training pictures and cup 8, over 3 times as many" in the(care, "imbalance").text
+def test_few_images_and_imbalance_are_named_with_their_numbers(tmp_path: Path) -> None:
+    checks = checks_of(classes(tmp_path, {"cup": 10, "pen": 60}))
+    assert "Fewer than 30 training images in cup (8)" in the(checks, "few").text
+    assert "pen has 49 training images and cup 8, over 3 times as many" in the(checks, "imbalance").text
 
 
 def test_a_scaled_and_encoded_copy_is_found_and_another_scene_is_not(tmp_path: Path) -> None:
     classes(tmp_path, {"cup": 40, "pen": 40})
     save(tmp_path / "cup" / "again.jpg", cv2.resize(photo(3), (200, 150)), cv2.IMWRITE_JPEG_QUALITY, 60)
-    care = care_of(tmp_path)
-    assert the(care, "near-duplicates").files == ("cup/003.jpg = cup/again.jpg",)
+    checks = checks_of(tmp_path)
+    assert the(checks, "near-duplicates").files == ("cup/003.jpg = cup/again.jpg",)
 
 
-def test_look_alikes_in_two_classes_are_named(tmp_path: Path) -> None:
+def test_near_duplicates_in_two_classes_are_named(tmp_path: Path) -> None:
     classes(tmp_path, {"cup": 40, "pen": 40})
     save(tmp_path / "pen" / "cup too.jpg", photo(3), cv2.IMWRITE_JPEG_QUALITY, 60)
-    assert the(care_of(tmp_path), "near-duplicates-across-classes").num == 1
+    assert the(checks_of(tmp_path), "near-duplicates-across-classes").num == 1
 
 
-def test_a_training_picture_that_is_also_in_the_test_split_is_said_and_leaves_training(tmp_path: Path) -> None:
+def test_a_training_image_that_is_also_in_the_test_split_is_said_and_leaves_training(tmp_path: Path) -> None:
     classes(tmp_path / "train", {"cup": 40, "pen": 40})
     save(tmp_path / "test" / "cup" / "own.jpg", photo(5001))
     save(tmp_path / "test" / "pen" / "own.jpg", photo(5002))
     (tmp_path / "test" / "cup" / "leak.jpg").write_bytes((tmp_path / "train" / "cup" / "004.jpg").read_bytes())
     save(tmp_path / "test" / "cup" / "near.jpg", photo(5), cv2.IMWRITE_JPEG_QUALITY, 60)
     dataset = open_folder(tmp_path, SPEC)
-    care = dataset.care
-    assert care is not None
-    assert the(care, "leaks").files == ("train/cup/004.jpg (train) = test/cup/leak.jpg (test)",)
+    checks = dataset.checks
+    assert checks is not None
+    assert the(checks, "leaks").files == ("train/cup/004.jpg (train) = test/cup/leak.jpg (test)",)
     assert len(dataset.test.labels) == 4
-    (pair,) = the(care, "near-duplicates-across-splits").files
+    (pair,) = the(checks, "near-duplicates-across-splits").files
     assert "train/cup/005.jpg = test/cup/near.jpg" in pair
 
 
 def test_exact_copies_are_used_once_and_named(tmp_path: Path) -> None:
     classes(tmp_path, {"cup": 40, "pen": 40})
     (tmp_path / "cup" / "copy.jpg").write_bytes((tmp_path / "cup" / "001.jpg").read_bytes())
-    assert the(care_of(tmp_path), "copies").files == ("cup/copy.jpg = cup/001.jpg",)
+    assert the(checks_of(tmp_path), "copies").files == ("cup/copy.jpg = cup/001.jpg",)
 
 
-def test_pictures_that_look_alike_stay_on_one_side_of_the_cut(tmp_path: Path) -> None:
+def test_near_duplicates_stay_in_one_split(tmp_path: Path) -> None:
     for name, first in (("cup", 0), ("pen", 500)):
         for scene in range(25):
             for take in range(2):
@@ -120,31 +120,31 @@ def test_a_class_of_one_scene_is_cut_all_the_same(tmp_path: Path) -> None:
     assert set(dataset.test.labels.tolist()) == {0, 1}
 
 
-def test_tiny_and_grey_pictures_are_named(tmp_path: Path) -> None:
+def test_tiny_and_grey_images_are_named(tmp_path: Path) -> None:
     classes(tmp_path, {"cup": 40, "pen": 40})
     save(tmp_path / "cup" / "icon.png", cv2.resize(photo(7777), (30, 24)))
     save(tmp_path / "pen" / "old.png", cv2.cvtColor(photo(8888), cv2.COLOR_BGR2GRAY))
-    care = care_of(tmp_path)
-    assert the(care, "tiny").files == ("cup/icon.png",)
-    assert the(care, "grey").files == ("pen/old.png",)
+    checks = checks_of(tmp_path)
+    assert the(checks, "tiny").files == ("cup/icon.png",)
+    assert the(checks, "grey").files == ("pen/old.png",)
 
 
-def test_a_folder_of_grey_pictures_alone_is_no_fault(tmp_path: Path) -> None:
+def test_a_folder_of_grey_images_alone_is_no_fault(tmp_path: Path) -> None:
     for number, name in enumerate(("cup", "pen")):
         for i in range(40):
             save(tmp_path / name / f"{i}.png", cv2.cvtColor(photo(number * 100 + i), cv2.COLOR_BGR2GRAY))
-    assert care_of(tmp_path).warnings == ()
+    assert checks_of(tmp_path).warnings == ()
 
 
 def test_files_left_out_on_request_are_named(tmp_path: Path) -> None:
     classes(tmp_path, {"cup": 40, "pen": 40})
-    (tmp_path / "cup" / "broken.jpg").write_bytes(b"no picture")
+    (tmp_path / "cup" / "broken.jpg").write_bytes(b"no image")
     (tmp_path / "pen" / "clip.mov").write_bytes(b"film")
     with pytest.raises(DataError, match=r"clip.mov.*or --skip-bad of python -m train to leave them out"):
         open_folder(tmp_path, SPEC)
-    texts = {item.text: item.files for item in care_of(tmp_path, skip_bad=True).warnings if item.kind == "skipped"}
+    texts = {item.text: item.files for item in checks_of(tmp_path, skip_bad=True).warnings if item.kind == "skipped"}
     assert texts == {
-        "1 file(s) have no picture's ending and are left out.": ("pen/clip.mov",),
+        "1 file(s) have no image's ending and are left out.": ("pen/clip.mov",),
         "1 file(s) cannot be decoded and are left out.": ("cup/broken.jpg",),
     }
 
@@ -159,7 +159,7 @@ def test_how_far_the_first_look_is_can_be_seen(tmp_path: Path) -> None:
     classes(tmp_path, {"cup": 40, "pen": 40})
     told = io.StringIO()
     open_folder(tmp_path, SPEC, progress=told)
-    assert f"looking at the pictures in {tmp_path.name} 80/80" in told.getvalue()
+    assert f"looking at the images in {tmp_path.name} 80/80" in told.getvalue()
 
 
 def test_splits_may_be_called_otherwise_and_lie_in_one_folder_more(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_photo_is_turned_upright_and_that_is_said(tmp_path: Path) -> None:
     classes(tmp_path, {"cup": 40, "pen": 40})
     file = save(tmp_path / "cup" / "side.jpg", photo(4321))
     file.write_bytes(with_exif(file.read_bytes(), 6))
-    assert the(care_of(tmp_path), "turned").files == ("cup/side.jpg",)
+    assert the(checks_of(tmp_path), "turned").files == ("cup/side.jpg",)
     from edge_runtime.pixels.image_file import read_image
 
     assert read_image(file).shape == (96, 80, 3)
@@ -189,42 +189,45 @@ def test_a_photo_is_turned_upright_and_that_is_said(tmp_path: Path) -> None:
 
 def test_alpha_deep_and_animated_files_are_told_by_their_bytes(tmp_path: Path) -> None:
     alpha = np.dstack([photo(1), np.full((80, 96), 128, np.uint8)])
-    assert oddities(save(tmp_path / "a.png", alpha).read_bytes()) == ("alpha",)
-    assert oddities(save(tmp_path / "b.png", photo(1).astype(np.uint16) * 257).read_bytes()) == ("deep",)
-    assert oddities(save(tmp_path / "c.tif", photo(1).astype(np.uint16) * 257).read_bytes()) == ("deep",)
-    assert oddities(save(tmp_path / "d.webp", alpha, cv2.IMWRITE_WEBP_QUALITY, 101).read_bytes()) == ("alpha",)
+    assert find_oddities(save(tmp_path / "a.png", alpha).read_bytes()) == ("alpha",)
+    assert find_oddities(save(tmp_path / "b.png", photo(1).astype(np.uint16) * 257).read_bytes()) == ("deep",)
+    assert find_oddities(save(tmp_path / "c.tif", photo(1).astype(np.uint16) * 257).read_bytes()) == ("deep",)
+    assert find_oddities(save(tmp_path / "d.webp", alpha, cv2.IMWRITE_WEBP_QUALITY, 101).read_bytes()) == ("alpha",)
     plain = save(tmp_path / "e.png", photo(1)).read_bytes()
-    assert oddities(plain) == ()
-    assert oddities(plain[:33] + b"\x00\x00\x00\x08acTL" + plain[33:]) == ("animated",)
+    assert find_oddities(plain) == ()
+    assert find_oddities(plain[:33] + b"\x00\x00\x00\x08acTL" + plain[33:]) == ("animated",)
     frame = b"\x00\x21\xf9\x04\x00\x00\x00\x00"
-    assert oddities(b"GIF89a" + frame * 2) == ("animated",)
-    assert oddities(b"GIF89a" + frame) == ()
+    assert find_oddities(b"GIF89a" + frame * 2) == ("animated",)
+    assert find_oddities(b"GIF89a" + frame) == ()
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"\x89PNG\r\n\x1a\n", b"RIFF0000WEBPVP8X", b"\xff\xd8\xff\xe1", b"II*\x00\xff"]
 )
 def test_damaged_heads_have_no_oddities(content: bytes) -> None:
-    assert oddities(content) == ()
+    assert find_oddities(content) == ()
 
 
-def test_alpha_pictures_are_warned_about(tmp_path: Path) -> None:
+def test_alpha_images_are_warned_about(tmp_path: Path) -> None:
     classes(tmp_path, {"cup": 40, "pen": 40})
     save(tmp_path / "cup" / "cut out.png", np.dstack([photo(999), np.full((80, 96), 9, np.uint8)]))
-    assert "1 pictures have transparency" in the(care_of(tmp_path), "alpha").text
+    assert "1 images have transparency" in the(checks_of(tmp_path), "alpha").text
 
 
 def test_the_report_for_people_lists_counts_warnings_and_files() -> None:
     counts = {"train": {"cup": 3}, "validation": {"cup": 1}, "test": {"cup": 1}}
-    text = lines(DataCare(counts, (DataWarning("tiny", "2 pictures are tiny.", 12, ("a", "b")),)))
+    text = format_checks(DataChecks(counts, (DataWarning("tiny", "2 images are tiny.", 12, ("a", "b")),)))
     assert text[1].split() == ["cup", "3", "1", "1"]
-    assert text[2:] == ["warning: 2 pictures are tiny.", "    a", "    b", "    and 10 more"]
+    assert text[2:] == ["warning: 2 images are tiny.", "    a", "    b", "    and 10 more"]
 
 
 def test_a_plain_background_does_not_make_two_things_alike() -> None:
     cup, pen = np.full((200, 200, 3), 250, np.uint8), np.full((200, 200, 3), 250, np.uint8)
     cv2.circle(cup, (100, 100), 60, (30, 30, 200), -1)
     cv2.rectangle(pen, (90, 20), (110, 180), (200, 60, 30), -1)
-    from train.datasets.near_duplicates import Sighting, near_pairs
+    from train.datasets.near_duplicates import Sighting, find_near_duplicates
 
-    assert list(near_pairs([Sighting("a", "x", facts_of(cup)), Sighting("b", "x", facts_of(pen))])) == []
+    assert (
+        list(find_near_duplicates([Sighting("a", "x", describe_image(cup)), Sighting("b", "x", describe_image(pen))]))
+        == []
+    )

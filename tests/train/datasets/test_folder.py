@@ -1,4 +1,4 @@
-"""A folder becomes three splits without a picture in common, or an error that names the files."""
+"""A folder becomes three splits without an image in common, or an error that names the files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from train.datasets.folder import open_folder
 SPEC = InputSpec(8, 8)
 
 
-def picture(path: Path, seed: int) -> None:
+def image(path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(seed).integers(0, 256, (12, 10, 3), np.uint8)
     assert cv2.imwrite(str(path), pixels)
@@ -24,7 +24,7 @@ def picture(path: Path, seed: int) -> None:
 def classes(folder: Path, num: int = 20, names: tuple[str, ...] = ("cat", "ant"), start: int = 0) -> Path:
     for number, name in enumerate(names):
         for i in range(num):
-            picture(folder / name / f"{i:03d}.png", start + number * 1000 + i)
+            image(folder / name / f"{i:03d}.png", start + number * 1000 + i)
     return folder
 
 
@@ -39,7 +39,7 @@ def test_class_directories_are_split_80_10_10_with_sorted_labels(tmp_path: Path)
     assert set(dataset.test.labels.tolist()) == {0, 1}
 
 
-def test_pictures_are_read_through_the_one_preprocessing(tmp_path: Path) -> None:
+def test_images_are_read_through_the_one_preprocessing(tmp_path: Path) -> None:
     batch = open_folder(classes(tmp_path), SPEC).train.read([0, 3])
     assert (batch.shape, batch.dtype) == ((2, 8, 8, 3), np.dtype(np.uint8))
 
@@ -64,7 +64,7 @@ def test_identical_files_never_lie_on_both_sides_of_a_split(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["val", "validation"])
-def test_given_splits_are_kept_and_a_test_picture_leaves_training(tmp_path: Path, name: str) -> None:
+def test_given_splits_are_kept_and_a_test_image_leaves_training(tmp_path: Path, name: str) -> None:
     classes(tmp_path / "train", 6)
     classes(tmp_path / name, 2, start=100)
     classes(tmp_path / "test", 3, start=200)
@@ -74,7 +74,7 @@ def test_given_splits_are_kept_and_a_test_picture_leaves_training(tmp_path: Path
     assert not hashes(dataset.train) & hashes(dataset.test)
 
 
-def test_missing_splits_are_cut_from_the_training_pictures(tmp_path: Path) -> None:
+def test_missing_splits_are_cut_from_the_training_images(tmp_path: Path) -> None:
     dataset = open_folder(classes(tmp_path / "train", 10).parent, SPEC)
     assert [len(split.labels) for split in (dataset.train, dataset.validation, dataset.test)] == [16, 2, 2]
 
@@ -84,9 +84,9 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         open_folder(tmp_path / "nowhere", SPEC)
 
 
-def test_unreadable_pictures_are_listed(tmp_path: Path) -> None:
+def test_unreadable_images_are_listed(tmp_path: Path) -> None:
     classes(tmp_path)
-    (tmp_path / "cat" / "broken.jpg").write_bytes(b"no picture")
+    (tmp_path / "cat" / "broken.jpg").write_bytes(b"no image")
     (tmp_path / "ant" / "empty.png").touch()
     with pytest.raises(DataError, match=r"2 file\(s\) cannot be decoded: .*ant/empty.png, .*cat/broken.jpg. Expected"):
         open_folder(tmp_path, SPEC)
@@ -104,18 +104,18 @@ def test_an_empty_folder_has_no_class(tmp_path: Path) -> None:
 
 def test_an_empty_class_is_named(tmp_path: Path) -> None:
     (classes(tmp_path) / "dog").mkdir()
-    with pytest.raises(DataError, match=r"class directory .*dog has no picture; expected at least one"):
+    with pytest.raises(DataError, match=r"class directory .*dog has no image; expected at least one"):
         open_folder(tmp_path, SPEC)
 
 
-def test_files_that_are_no_pictures_are_listed(tmp_path: Path) -> None:
+def test_files_that_are_no_images_are_listed(tmp_path: Path) -> None:
     (classes(tmp_path) / "cat" / "notes.txt").write_text("x")
-    with pytest.raises(DataError, match=r"1 file\(s\) have no picture's ending: .*notes.txt"):
+    with pytest.raises(DataError, match=r"1 file\(s\) have no image's ending: .*notes.txt"):
         open_folder(tmp_path, SPEC)
 
 
-def test_pictures_beside_the_classes_are_listed(tmp_path: Path) -> None:
-    picture(classes(tmp_path) / "stray.png", 1)
+def test_images_beside_the_classes_are_listed(tmp_path: Path) -> None:
+    image(classes(tmp_path) / "stray.png", 1)
     with pytest.raises(DataError, match=r"1 file\(s\) lie beside the classes of .*stray.png"):
         open_folder(tmp_path, SPEC)
 
@@ -126,15 +126,15 @@ def test_a_class_name_with_a_blank_at_its_end_is_refused(tmp_path: Path) -> None
         open_folder(tmp_path, SPEC)
 
 
-def test_one_picture_in_two_classes_is_a_contradiction(tmp_path: Path) -> None:
+def test_one_image_in_two_classes_is_a_contradiction(tmp_path: Path) -> None:
     classes(tmp_path)
     (tmp_path / "ant" / "twin.png").write_bytes((tmp_path / "cat" / "000.png").read_bytes())
-    with pytest.raises(DataError, match=r"are the same picture but in the classes ant and cat; expected one class"):
+    with pytest.raises(DataError, match=r"are the same image but in the classes ant and cat; expected one class"):
         open_folder(tmp_path, SPEC)
 
 
-def test_a_class_with_too_few_pictures_lists_them(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"class ant has too few different pictures \(.*ant/00\d.png\) .*at least 3"):
+def test_a_class_with_too_few_images_lists_them(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"class ant has too few different images \(.*ant/00\d.png\) .*at least 3"):
         open_folder(classes(tmp_path, 2), SPEC)
 
 
@@ -159,8 +159,8 @@ def test_a_class_beside_the_splits_is_named(tmp_path: Path) -> None:
         open_folder(tmp_path, SPEC)
 
 
-def test_a_picture_beside_the_splits_is_listed(tmp_path: Path) -> None:
-    picture(classes(tmp_path / "train", 4).parent / "stray.png", 1)
+def test_an_image_beside_the_splits_is_listed(tmp_path: Path) -> None:
+    image(classes(tmp_path / "train", 4).parent / "stray.png", 1)
     with pytest.raises(DataError, match=r"1 file\(s\) lie beside the splits of .*stray.png"):
         open_folder(tmp_path, SPEC)
 

@@ -1,4 +1,4 @@
-"""Pictures and features live in files that keep exactly what was put in, and ignore what is damaged."""
+"""Images and features live in files that keep exactly what was put in, and ignore what is damaged."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from train.recipes.transfer_config import transfer, with_changes
 from train.transfer.augment import vary
 from train.transfer.features import feature_cache
 from train.transfer.features.feature_cache import FeatureCache
-from train.transfer.features.image_store import PictureStore
+from train.transfer.features.image_store import ImageStore
 
 
-def picture(seed: int, height: int = 20, width: int = 30) -> np.ndarray:
+def image(seed: int, height: int = 20, width: int = 30) -> np.ndarray:
     patches = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), np.uint8)
     return cv2.resize(patches, (width, height), interpolation=cv2.INTER_CUBIC)
 
@@ -29,31 +29,31 @@ def digest(text: str) -> str:
 
 
 def test_a_lossless_store_gives_every_pixel_back_in_any_order(tmp_path: Path) -> None:
-    with PictureStore(tmp_path / "new", "lossless") as store:
+    with ImageStore(tmp_path / "new", "lossless") as store:
         for seed in range(5):
-            store.add(picture(seed))
+            store.add(image(seed))
         assert len(store) == 5
-        np.testing.assert_array_equal(store.batch([3, 0]), np.stack([picture(3), picture(0)]))
+        np.testing.assert_array_equal(store.batch([3, 0]), np.stack([image(3), image(0)]))
 
 
 def test_a_small_store_is_close_and_smaller(tmp_path: Path) -> None:
-    with PictureStore(tmp_path, "small") as store:
-        store.add(picture(1, 200, 200))
-        assert np.abs(store.read(0).astype(int) - picture(1, 200, 200)).mean() < 2
+    with ImageStore(tmp_path, "small") as store:
+        store.add(image(1, 200, 200))
+        assert np.abs(store.read(0).astype(int) - image(1, 200, 200)).mean() < 2
 
 
 def test_a_store_leaves_no_file_behind(tmp_path: Path) -> None:
-    store = PictureStore(tmp_path, "small")
-    store.add(picture(1))
+    store = ImageStore(tmp_path, "small")
+    store.add(image(1))
     assert list(tmp_path.iterdir()) == []
     store.close()
 
 
 def test_a_store_whose_file_was_cut_says_so(tmp_path: Path) -> None:
-    with PictureStore(tmp_path, "small") as store:
-        store.add(picture(1))
+    with ImageStore(tmp_path, "small") as store:
+        store.add(image(1))
         os.ftruncate(store._descriptor, 10)
-        with pytest.raises(InternalError, match=r"Picture 0 of the store cannot be decoded; its file was changed"):
+        with pytest.raises(InternalError, match=r"Image 0 of the store cannot be decoded; its file was changed"):
             store.read(0)
 
 
@@ -61,7 +61,7 @@ def rows(num: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((num, 6)).astype(np.float16)
 
 
-def test_features_are_known_again_by_the_content_of_the_picture(tmp_path: Path) -> None:
+def test_features_are_known_again_by_the_content_of_the_image(tmp_path: Path) -> None:
     first = FeatureCache(tmp_path, "network", 6)
     first.put([digest("a"), digest("b")], rows(2))
     first.close()
@@ -117,7 +117,7 @@ def test_the_cache_lies_in_the_user_s_cache_folder(monkeypatch: pytest.MonkeyPat
 
 def test_a_varied_photo_has_the_input_s_size_and_depends_on_its_seed_alone() -> None:
     recipe = transfer("tiny")
-    first, again, other = (vary(picture(1, 40, 40), 32, 24, recipe, np.random.default_rng(s)) for s in (5, 5, 6))
+    first, again, other = (vary(image(1, 40, 40), 32, 24, recipe, np.random.default_rng(s)) for s in (5, 5, 6))
     assert (first.shape, first.dtype) == ((32, 24, 3), np.dtype(np.uint8))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first.astype(int) - other).mean() > 1
@@ -125,14 +125,14 @@ def test_a_varied_photo_has_the_input_s_size_and_depends_on_its_seed_alone() -> 
 
 def test_without_variation_a_photo_is_only_resized() -> None:
     recipe = with_changes(transfer("tiny"), {"crop_area": 1.0, "flip": False, "jitter": 0.0})
-    same = picture(1, 32, 32)
+    same = image(1, 32, 32)
     rng = np.random.default_rng(0)
     varied = [vary(same, 32, 32, recipe, rng) for _ in range(20)]
-    # An aspect of its own may still cut a strip; half of the draws must leave most of the picture where it was.
+    # An aspect of its own may still cut a strip; half of the draws must leave most of the image where it was.
     assert np.median([np.abs(image.astype(int) - same).mean() for image in varied]) < 40
 
 
-def test_light_changes_keep_a_grey_picture_grey() -> None:
+def test_light_changes_keep_a_grey_image_grey() -> None:
     recipe = with_changes(transfer("tiny"), {"jitter": 0.4})
     grey = np.full((16, 16, 3), 100, np.uint8)
     changed = vary(grey, 16, 16, recipe, np.random.default_rng(3))

@@ -12,7 +12,7 @@ keras = pytest.importorskip("keras", reason="needs TensorFlow, the workstation's
 pytestmark = pytest.mark.tensorflow
 
 from train.models import MODELS, build_model  # noqa: E402
-from train.scratch.training_copy import FusedBatchNormalization, training_clone  # noqa: E402
+from train.scratch.training_copy import FusedBatchNormalization, clone_for_training  # noqa: E402
 
 
 def multiply_accumulates(model: keras.Model) -> int:
@@ -71,7 +71,7 @@ def test_every_layer_is_stock_and_has_a_short_name(name: str) -> None:
 def test_the_fused_batch_norm_trains_and_infers_as_the_stock_layer() -> None:
     pixels = keras.Input((6, 5, 3))
     stock = keras.Model(pixels, keras.layers.BatchNormalization(name="bn")(pixels))
-    fused = training_clone(stock)
+    fused = clone_for_training(stock)
     assert type(fused.layers[1]) is FusedBatchNormalization
     x = np.random.default_rng(0).normal(3, 2, (4, 6, 5, 3)).astype(np.float32)
     np.testing.assert_allclose(fused(x, training=True), stock(x, training=True), rtol=1e-4, atol=1e-4)
@@ -82,7 +82,7 @@ def test_the_fused_batch_norm_trains_and_infers_as_the_stock_layer() -> None:
 
 def test_in_bfloat16_the_bulk_is_computed_so_and_weights_pixels_and_logits_are_not() -> None:
     stock = build_model("micro", InputSpec(16, 16), 3)
-    halved, whole = training_clone(stock, "bfloat16"), training_clone(stock)
+    halved, whole = clone_for_training(stock, "bfloat16"), clone_for_training(stock)
     computed = {layer.name: layer.compute_dtype for layer in halved.layers}
     assert {computed[name] for name in ("stem", "b1_in_bn", "b1_in_relu", "b2_add")} == {"bfloat16"}
     assert {computed[name] for name in ("pixels", "normalize", "b1_dw", "pool", "logits")} == {"float32"}

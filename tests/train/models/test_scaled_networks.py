@@ -45,7 +45,7 @@ def test_wider_deeper_and_larger_cost_more() -> None:
 
 
 @pytest.mark.parametrize("stem", [1, 2])
-def test_every_stage_but_the_first_halves_the_picture_once_and_so_may_the_stem(stem: int) -> None:
+def test_every_stage_but_the_first_halves_the_image_once_and_so_may_the_stem(stem: int) -> None:
     strides = [c.stride for block in plan(Architecture("plain", 8, 2, stem)) for c in block.convolutions]
     assert strides == [stem, 1, 1, 2, 1, 2, 1]
 

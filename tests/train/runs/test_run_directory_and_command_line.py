@@ -20,14 +20,14 @@ pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     for label, name in enumerate(("blue", "green")):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
+        (tmp_path / "images" / name).mkdir(parents=True)
         for i in range(20):
             pixels = np.random.default_rng([label, i]).integers(0, 90, (9, 11, 3), np.uint8)
             pixels[..., label] += 120
-            assert cv2.imwrite(str(tmp_path / "pictures" / name / f"{i:02d}.png"), pixels)
-    return tmp_path / "pictures"
+            assert cv2.imwrite(str(tmp_path / "images" / name / f"{i:02d}.png"), pixels)
+    return tmp_path / "images"
 
 
 def flags(data: Path, out: Path, *more: str) -> list[str]:
@@ -35,12 +35,12 @@ def flags(data: Path, out: Path, *more: str) -> list[str]:
 
 
 def test_a_run_directory_holds_all_that_conversion_needs(
-    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import keras
 
     out = tmp_path / "runs" / "first"
-    assert main(flags(pictures, out)) == 0
+    assert main(flags(images, out)) == 0
     assert sorted(path.name for path in out.iterdir()) == [
         "config.json",
         "contract.json",
@@ -49,7 +49,7 @@ def test_a_run_directory_holds_all_that_conversion_needs(
         "model.keras",
     ]
     spec = spec_from_json((out / "contract.json").read_text())
-    assert (spec.name, spec.labels, spec.input) == ("pictures-seed_cnn", ("blue", "green"), InputSpec(8, 8))
+    assert (spec.name, spec.labels, spec.input) == ("images-seed_cnn", ("blue", "green"), InputSpec(8, 8))
     model = keras.models.load_model(out / "model.keras", safe_mode=True)
     assert model.output.shape == (None, 2)
     images = json.loads((out / "images.json").read_text())
@@ -80,23 +80,23 @@ def test_arrays_are_saved_beside_their_list(colours, tmp_path: Path) -> None:  #
 
 
 def test_a_run_is_neither_overwritten_unasked_nor_repeated_by_resume(
-    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
     out.mkdir()
-    assert main(flags(pictures, out)) == 2
+    assert main(flags(images, out)) == 2
     assert "already exists and would be overwritten; choose another --out, or give --force" in capsys.readouterr().err
-    assert main(flags(pictures, out, "--resume")) == 0
+    assert main(flags(images, out, "--resume")) == 0
     assert "complete already; nothing to do" in capsys.readouterr().err
-    (out / "config.json").write_text(json.dumps({"data": str(pictures / ".." / pictures.name)}))
-    assert main(flags(pictures, out, "--resume")) == 0
+    (out / "config.json").write_text(json.dumps({"data": str(images / ".." / images.name)}))
+    assert main(flags(images, out, "--resume")) == 0
     (out / "config.json").write_text(json.dumps({"data": "/other/photos"}))
     capsys.readouterr()
-    assert main(flags(pictures, out, "--resume")) == 2
-    assert f"was trained on /other/photos, not on {pictures}. Give the new run a name" in capsys.readouterr().err
+    assert main(flags(images, out, "--resume")) == 2
+    assert f"was trained on /other/photos, not on {images}. Give the new run a name" in capsys.readouterr().err
     (out / "config.json").unlink()
     assert list(out.iterdir()) == []
-    assert main(flags(pictures, out, "--force")) == 0
+    assert main(flags(images, out, "--force")) == 0
     assert (out / "model.keras").exists()
 
 
@@ -109,12 +109,12 @@ def test_an_unfinished_run_is_not_thrown_away_unasked(tmp_path: Path) -> None:
 
 
 def test_bad_data_ends_with_65_and_leaves_nothing(
-    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (pictures / "blue" / "bad.png").write_bytes(b"?")
-    assert main(flags(pictures, tmp_path / "run")) == 65
+    (images / "blue" / "bad.png").write_bytes(b"?")
+    assert main(flags(images, tmp_path / "run")) == 65
     assert "bad.png" in capsys.readouterr().err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images"]
 
 
 def test_a_missing_folder_ends_with_66(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from train.recipes.config import adam
 from train.scratch.augment import augment, crop_and_flip, cutmix, cutout, mixup
 
 
-def pictures(num: int = 6) -> np.ndarray:
+def make_images(num: int = 6) -> np.ndarray:
     return np.random.default_rng(5).integers(0, 256, (num, 8, 8, 3), np.uint8)
 
 
@@ -16,21 +16,21 @@ def targets(num: int = 6) -> np.ndarray:
     return np.eye(num, dtype=np.float32)
 
 
-def test_a_recipe_without_augmentation_leaves_pictures_and_targets_alone() -> None:
-    images, wanted = augment(pictures(), targets(), adam(), np.random.default_rng(0))
-    assert np.array_equal(images, pictures())
+def test_a_recipe_without_augmentation_leaves_images_and_targets_alone() -> None:
+    images, wanted = augment(make_images(), targets(), adam(), np.random.default_rng(0))
+    assert np.array_equal(images, make_images())
     assert np.array_equal(wanted, targets())
 
 
-def test_without_padding_a_picture_is_either_itself_or_its_mirror_image() -> None:
-    out = crop_and_flip(pictures(40), 0, flip=True, rng=np.random.default_rng(0))
-    same = [np.array_equal(a, b) for a, b in zip(out, pictures(40), strict=True)]
-    mirrored = [np.array_equal(a, b[:, ::-1]) for a, b in zip(out, pictures(40), strict=True)]
+def test_without_padding_an_image_is_either_itself_or_its_mirror_image() -> None:
+    out = crop_and_flip(make_images(40), 0, flip=True, rng=np.random.default_rng(0))
+    same = [np.array_equal(a, b) for a, b in zip(out, make_images(40), strict=True)]
+    mirrored = [np.array_equal(a, b[:, ::-1]) for a, b in zip(out, make_images(40), strict=True)]
     assert all(a != b for a, b in zip(same, mirrored, strict=True))
     assert 10 < sum(mirrored) < 30
 
 
-def test_a_shift_is_a_window_of_the_mirrored_picture() -> None:
+def test_a_shift_is_a_window_of_the_mirrored_image() -> None:
     image = np.arange(27, dtype=np.uint8).reshape(1, 3, 3, 3)
     out = crop_and_flip(image, 1, flip=False, rng=np.random.default_rng(3))
     padded = np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
@@ -39,8 +39,8 @@ def test_a_shift_is_a_window_of_the_mirrored_picture() -> None:
 
 
 def test_the_same_generator_state_gives_the_same_batch() -> None:
-    first = crop_and_flip(pictures(), 2, flip=True, rng=np.random.default_rng([1, 2]))
-    assert np.array_equal(first, crop_and_flip(pictures(), 2, flip=True, rng=np.random.default_rng([1, 2])))
+    first = crop_and_flip(make_images(), 2, flip=True, rng=np.random.default_rng([1, 2]))
+    assert np.array_equal(first, crop_and_flip(make_images(), 2, flip=True, rng=np.random.default_rng([1, 2])))
 
 
 def test_cutout_paints_one_grey_square_and_keeps_the_input() -> None:
@@ -53,7 +53,7 @@ def test_cutout_paints_one_grey_square_and_keeps_the_input() -> None:
     assert (white == 255).all()
 
 
-def test_mixup_blends_pictures_and_targets_by_the_same_share() -> None:
+def test_mixup_blends_images_and_targets_by_the_same_share() -> None:
     images = np.zeros((2, 4, 4, 3), np.uint8)
     images[1] = 200
     mixed, wanted = mixup(images, targets(2), 1.0, np.random.default_rng(1))
@@ -61,7 +61,7 @@ def test_mixup_blends_pictures_and_targets_by_the_same_share() -> None:
     assert np.allclose(mixed[:, 0, 0, 0], 200 * wanted[:, 1], atol=0.51)
 
 
-def test_cutmix_gives_each_target_the_area_that_its_picture_kept() -> None:
+def test_cutmix_gives_each_target_the_area_that_its_image_kept() -> None:
     images = np.zeros((2, 8, 8, 3), np.uint8)
     images[1] = 200
     for seed in range(20):

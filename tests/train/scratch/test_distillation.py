@@ -1,4 +1,4 @@
-"""A pupil learns from its teacher's answers to the very pixels that it sees, and the teacher is asked once a view."""
+"""A student learns from its teacher's answers to the very pixels that it sees, and the teacher is asked once a view."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from train.datasets.dataset import ArraySplit, Dataset
 from train.progress import Progress
 from train.recipes.config import Recipe, TeacherRun, TrainConfig, adam, modern
 from train.runs.places import teacher_run
-from train.scratch.augment import draw_shifts, shifted
+from train.scratch.augment import draw_shifts, shift
 from train.scratch.batches import Lesson, epoch_batches
 
 tf = pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation's environment")
@@ -26,10 +26,10 @@ pytestmark = pytest.mark.tensorflow
 from train.__main__ import configuration, main, parser  # noqa: E402
 from train.runs.run_directory import write_run  # noqa: E402
 from train.scratch import distillation  # noqa: E402
-from train.scratch.distillation import VIEWS, Teacher, open_teacher, softened  # noqa: E402
+from train.scratch.distillation import VIEWS, Teacher, open_teacher, soften  # noqa: E402
 from train.scratch.fit import fit  # noqa: E402
-from train.training.predict import predict  # noqa: E402
-from train.training.scores import score  # noqa: E402
+from train.training.evaluation import evaluate  # noqa: E402
+from train.training.logits import compute_logits  # noqa: E402
 from train.training.temperature import softmax  # noqa: E402
 
 SPEC = InputSpec(8, 8)
@@ -49,7 +49,7 @@ def config(recipe: Recipe, teacher: TeacherRun | None = None) -> TrainConfig:
 def teacher_folder(colours: Dataset, tmp_path: Path) -> Path:
     recipe = dataclasses.replace(adam(4), batch_size=16)
     result = fit(config(recipe), colours, tmp_path / "c", resume=False, progress=Progress(io.StringIO(), 4))
-    write_run(tmp_path / "teacher", config(recipe), colours, result, score(result.model, colours))
+    write_run(tmp_path / "teacher", config(recipe), colours, result, evaluate(result.model, colours))
     return tmp_path / "teacher"
 
 
@@ -57,15 +57,15 @@ def opened(folder: Path, colours: Dataset, answers: Path) -> Teacher:
     return open_teacher(folder, config(RECIPE, teacher_run(folder)), colours, answers)
 
 
-def test_a_lesson_is_what_the_teacher_says_to_the_shifted_pictures(
+def test_a_lesson_is_what_the_teacher_says_to_the_shifted_images(
     colours: Dataset, teacher_folder: Path, tmp_path: Path
 ) -> None:
     teacher = opened(teacher_folder, colours, tmp_path / "answers")
     lesson = teacher.lesson(colours.train, RECIPE, seed=3, epoch=1)
-    seen = shifted(colours.train.read(np.arange(96)), lesson.shifts)
+    seen = shift(colours.train.read(np.arange(96)), lesson.shifts)
     assert not np.array_equal(seen, colours.train.read(np.arange(96)))
     logits = teacher.model(tf.cast(seen, tf.float32), training=False).numpy()
-    assert np.allclose(lesson.probabilities, softened(logits), atol=1e-5)
+    assert np.allclose(lesson.probabilities, soften(logits), atol=1e-5)
 
 
 def test_a_batch_has_the_lesson_s_pixels_and_a_mixture_of_its_answers_and_the_labels(colours: Dataset) -> None:
@@ -73,7 +73,7 @@ def test_a_batch_has_the_lesson_s_pixels_and_a_mixture_of_its_answers_and_the_la
     answers = np.random.default_rng(1).dirichlet(np.ones(3), 96).astype(np.float32)
     plain = dataclasses.replace(RECIPE, batch_size=96)
     ((images, targets),) = epoch_batches(colours.train, 3, plain, 3, 0, Lesson(shifts, answers, 0.75))
-    wanted = shifted(colours.train.read(np.arange(96)), shifts)
+    wanted = shift(colours.train.read(np.arange(96)), shifts)
     order = [next(j for j in range(96) if np.array_equal(image, wanted[j])) for image in images]
     assert sorted(order) == list(range(96))
     labels = np.eye(3, dtype=np.float32)[colours.train.labels[order]]
@@ -87,9 +87,9 @@ def test_the_teacher_is_asked_once_for_each_view_and_a_resumed_run_reads_its_ans
 
     def counting(*args: object) -> object:
         asked.append(1)
-        return predict(*args)  # type: ignore[arg-type]
+        return compute_logits(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(distillation, "predict", counting)
+    monkeypatch.setattr(distillation, "compute_logits", counting)
     first = opened(teacher_folder, colours, tmp_path / "answers").lesson(colours.train, RECIPE, 3, 0)
     again = opened(teacher_folder, colours, tmp_path / "answers").lesson(colours.train, RECIPE, 3, VIEWS)
     assert len(asked) == 1
@@ -102,12 +102,12 @@ def test_the_teacher_is_asked_once_for_each_view_and_a_resumed_run_reads_its_ans
 
 def test_a_higher_temperature_keeps_the_order_of_the_answers_and_says_them_more_softly() -> None:
     logits = np.array([[4.0, 0.0, -2.0], [500.0, 0.0, 1.0]], np.float32)
-    soft = softened(logits)
+    soft = soften(logits)
     assert soft[0] == pytest.approx(np.exp([2.0, 0.0, -1.0]) / np.exp([2.0, 0.0, -1.0]).sum())
     assert np.isfinite(soft).all() and np.allclose(soft.sum(axis=1), 1)
 
 
-def test_a_pupil_that_is_told_nothing_but_a_teacher_s_answers_learns_the_colours(
+def test_a_student_that_is_told_nothing_but_a_teacher_s_answers_learns_the_colours(
     colours: Dataset, teacher_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distillation, "TEACHERS_SHARE", 1.0)
@@ -115,10 +115,10 @@ def test_a_pupil_that_is_told_nothing_but_a_teacher_s_answers_learns_the_colours
     recipe = dataclasses.replace(adam(6), batch_size=16, crop_padding=1)
     run = config(recipe, teacher.run)
     result = fit(run, colours, tmp_path / "p", resume=False, progress=Progress(io.StringIO(), 6), teacher=teacher)
-    assert np.mean(predict(result.model, colours.validation).argmax(axis=1) == colours.validation.labels) == 1.0
+    assert np.mean(compute_logits(result.model, colours.validation).argmax(axis=1) == colours.validation.labels) == 1.0
 
 
-def test_answers_to_other_pictures_or_shifts_or_of_another_teacher_are_not_taken_for_these(
+def test_answers_to_other_images_or_shifts_or_of_another_teacher_are_not_taken_for_these(
     colours: Dataset, teacher_folder: Path, tmp_path: Path
 ) -> None:
     teacher = opened(teacher_folder, colours, tmp_path / "answers")
@@ -150,8 +150,8 @@ def test_damaged_answers_are_named_and_not_learnt(colours: Dataset, teacher_fold
             r"its classes is \('red', 'green', 'blue'\), expected \('red', 'green', 't",
         ),
         ({"name": "shades"}, r"its data set is colours, expected shades"),
-        ({"train": colour_split("x", 90, 0)}, r"its number of training pictures is 96, expected 90"),
-        ({"test": colour_split("x", 30, 9)}, r"its number of test pictures in common is 0, expected 30"),
+        ({"train": colour_split("x", 90, 0)}, r"its number of training images is 96, expected 90"),
+        ({"test": colour_split("x", 30, 9)}, r"its number of test images in common is 0, expected 30"),
     ],
 )
 def test_a_teacher_of_other_data_is_refused(
@@ -165,7 +165,7 @@ def test_a_teacher_of_other_data_is_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"seed": 4}, r"its seed, which cuts the splits, is 3, expected 4"),
+        ({"seed": 4}, r"its seed, which splits the data, is 3, expected 4"),
         ({"input": InputSpec(8, 8, "crop")}, r"its input is \{.*'stretch'.*\}, expected \{.*'crop'"),
         ({"input": InputSpec(16, 16)}, r"its input is .*8.*, expected .*16"),
     ],
@@ -188,7 +188,7 @@ def test_a_teacher_that_changed_since_the_run_began_is_refused(
         open_teacher(teacher_folder, wanted, colours, tmp_path)
 
 
-def test_the_scores_of_a_pupil_are_made_as_sure_as_they_are_right_and_no_label_moves(
+def test_the_scores_of_a_student_are_made_as_sure_as_they_are_right_and_no_label_moves(
     colours: Dataset, teacher_folder: Path, tmp_path: Path
 ) -> None:
     teacher = opened(teacher_folder, colours, tmp_path / "answers")
@@ -197,7 +197,7 @@ def test_the_scores_of_a_pupil_are_made_as_sure_as_they_are_right_and_no_label_m
     fitted = result.extra["temperature"]
     assert fitted["num_images"] == 24 and fitted["temperature"] < 1
     assert fitted["error_after"] < fitted["error_before"]
-    softer = predict(result.model, colours.validation) * fitted["temperature"]
+    softer = compute_logits(result.model, colours.validation) * fitted["temperature"]
     found = calibration_error(softmax(softer), colours.validation.labels)
     assert found == pytest.approx(fitted["error_before"], abs=1e-4)
 
@@ -211,11 +211,13 @@ def test_a_folder_that_is_no_run_is_refused_as_a_teacher_before_any_work(
 
 def test_transfer_takes_no_teacher() -> None:
     args = parser().parse_args(["--data", "photos", "--model", "transfer", "--teacher", "runs/a", "--out", "runs/b"])
-    with pytest.raises(UsageError, match=r"--teacher is for networks without weights; --model transfer has learnt"):
+    with pytest.raises(
+        UsageError, match=r"--teacher is for training from scratch; --model transfer is transfer learning"
+    ):
         configuration(args)
 
 
-def test_the_command_line_trains_a_teacher_and_its_pupil_and_names_the_teacher_in_the_run(tmp_path: Path) -> None:
+def test_the_command_line_trains_a_teacher_and_its_student_and_names_the_teacher_in_the_run(tmp_path: Path) -> None:
     small = ["--epochs", "1", "--batch-size", "500"]
     assert main([*small, "--model", "seed_cnn", "--name", "master", "--out", str(tmp_path / "t")]) == 0
     assert main([*small, "--model", "seed_cnn", "--teacher", str(tmp_path / "t"), "--out", str(tmp_path / "p")]) == 0

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.tensorflow
 
 from train.scratch.fit import fit  # noqa: E402
 from train.training.checkpoint import FILE_NAME, expect_same, load_checkpoint  # noqa: E402
-from train.training.predict import predict  # noqa: E402
+from train.training.logits import compute_logits  # noqa: E402
 from train.training.result import TrainResult  # noqa: E402
 
 
@@ -91,7 +91,7 @@ def test_a_killed_run_goes_on_exactly_as_if_it_had_not_been(
 def test_three_colours_are_learnt_and_the_best_epoch_is_kept(colours: Dataset, tmp_path: Path) -> None:
     result = run(small(adam(6)), colours, tmp_path)
     best = max(row["validation_accuracy"] for row in result.history)
-    answers = predict(result.model, colours.validation).argmax(axis=1)
+    answers = compute_logits(result.model, colours.validation).argmax(axis=1)
     assert np.mean(answers == colours.validation.labels) == best == 1.0
     assert result.history[result.best_epoch - 1]["validation_accuracy"] == best
 
@@ -114,14 +114,14 @@ def test_a_training_that_blows_up_says_so(colours: Dataset, tmp_path: Path) -> N
         run(wild, colours, tmp_path)
 
 
-def test_an_error_while_reading_pictures_reaches_the_caller(colours: Dataset) -> None:
+def test_an_error_while_reading_images_reaches_the_caller(colours: Dataset) -> None:
     class Broken:
         labels = colours.train.labels
 
         def read(self, indices: object) -> None:
-            raise DataError("picture 7 is gone")
+            raise DataError("image 7 is gone")
 
-    with pytest.raises(DataError, match="picture 7 is gone"):
+    with pytest.raises(DataError, match="image 7 is gone"):
         list(epoch_batches(Broken(), 3, adam(), 0, 0))  # type: ignore[arg-type]
 
 

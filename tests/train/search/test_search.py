@@ -124,7 +124,7 @@ def test_what_was_too_slow_is_tried_narrower_until_nothing_is_left() -> None:
     assert narrower(candidate(width=4), 0.5) is None and narrower(candidate(width=16), 100) is None
 
 
-def test_more_pictures_get_fewer_epochs_within_bounds() -> None:
+def test_more_images_get_fewer_epochs_within_bounds() -> None:
     assert [epochs_for(num) for num in (100, 9_000, 45_000)] == [60, 30, 12]
 
 

@@ -31,7 +31,7 @@ def test_overconfident_and_timid_logits_get_the_factor_that_spoilt_them(factor: 
     assert fit.num_images == 4000
 
 
-def test_a_perfect_answer_on_few_pictures_does_not_become_certainty_beyond_the_limit() -> None:
+def test_a_perfect_answer_on_few_images_does_not_become_certainty_beyond_the_limit() -> None:
     logits = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
     assert fit_temperature(logits, np.array([0, 1])).temperature == pytest.approx(0.2, rel=0.01)
     assert fit_temperature(-logits, np.array([0, 1])).temperature == pytest.approx(HIGHEST, rel=0.01)

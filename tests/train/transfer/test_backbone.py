@@ -44,8 +44,8 @@ def test_real_photos_get_their_imagenet_class(weights: dict[str, backbone.Folded
     names = (SHARED / "models" / "imagenet_labels.txt").read_text().splitlines()[1:]
     files = {"parrot": "macaw", "hot_dog": "hotdog", "cat_720p": "Egyptian cat", "grace_hopper": "military uniform"}
     spec = InputSpec(224, 224, "crop")
-    pictures = np.stack([preprocess(read_image(SHARED / "photos" / f"{name}.jpg"), spec) for name in files])
-    answers = np.asarray(model(pictures.astype(np.float32))).argmax(axis=1)
+    images = np.stack([preprocess(read_image(SHARED / "photos" / f"{name}.jpg"), spec) for name in files])
+    answers = np.asarray(model(images.astype(np.float32))).argmax(axis=1)
     assert [expected in names[answer] for expected, answer in zip(files.values(), answers, strict=True)] == [True] * 4
 
 
@@ -54,9 +54,9 @@ def test_a_cut_network_gives_what_the_whole_one_computes_there(weights: dict[str
     part = build(InputSpec(128, 128), SCALES["tiny"], 3)
     for model in (whole, part):
         backbone.set_weights(model, weights)
-    picture = np.random.default_rng(0).integers(0, 256, (1, 128, 128, 3)).astype(np.float32)
-    inner = keras.Model(whole.input, whole.get_layer("block08_expand_relu").output)(picture)
-    outer = keras.Model(part.input, part.get_layer("block08_expand_relu").output)(picture)
+    image = np.random.default_rng(0).integers(0, 256, (1, 128, 128, 3)).astype(np.float32)
+    inner = keras.Model(whole.input, whole.get_layer("block08_expand_relu").output)(image)
+    outer = keras.Model(part.input, part.get_layer("block08_expand_relu").output)(image)
     assert outer.shape == (1, 8, 8, 480)
     np.testing.assert_array_equal(np.asarray(inner), np.asarray(outer))
 

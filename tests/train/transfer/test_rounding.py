@@ -23,10 +23,10 @@ def network():
 def test_linear_outputs_take_256_values_and_the_weights_are_shared():
     import keras
 
-    from train.transfer.rounding import rounded
+    from train.transfer.rounding import insert_rounding
 
     model = network()
-    twin = rounded(model)
+    twin = insert_rounding(model)
     assert [id(variable) for variable in twin.weights] == [id(variable) for variable in model.weights]
     assert not any("rounded" in layer.name for layer in model.layers)
     images = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype(np.float32)

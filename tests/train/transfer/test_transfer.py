@@ -23,7 +23,7 @@ tf = pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation
 pytestmark = pytest.mark.tensorflow
 
 from train.__main__ import configuration, main, parser  # noqa: E402
-from train.training.predict import predict  # noqa: E402
+from train.training.logits import compute_logits  # noqa: E402
 from train.training.result import TrainResult  # noqa: E402
 from train.transfer.backbone import efficientnet_lite0 as backbone  # noqa: E402
 from train.transfer.fine_tune import Clock, _best, _stuck, num_steps, rate_at  # noqa: E402
@@ -60,7 +60,7 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
 
 
 def quick(**changes: object) -> TransferRecipe:
-    """The tiny recipe, shrunk: small pictures, an early cut, a few steps."""
+    """The tiny recipe, shrunk: small images, an early cut, a few steps."""
     recipe = dataclasses.replace(transfer("tiny"), scale=Scale("toy", SIDE, 3), min_steps=12, epochs=1, rounds=3)
     return with_changes(recipe, {"batch_size": 8, **changes})
 
@@ -79,7 +79,7 @@ def test_photos_are_learnt_and_the_same_run_gives_the_same_weights(photos: Path,
     result, dataset, said = run(photos, tmp_path / "a", quick())
     again, _, _ = run(photos, tmp_path / "b", quick())
     right = {
-        name: predict(result.model, split).argmax(axis=1) == split.labels
+        name: compute_logits(result.model, split).argmax(axis=1) == split.labels
         for name, split in (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
     }
     assert np.mean(right["train"]) >= 0.9, "12 steps at 48 pixels learn 72 photos"
@@ -150,7 +150,7 @@ def test_features_that_go_away_are_named(photos: Path, tmp_path: Path, monkeypat
         run(photos, tmp_path, quick(epochs=0))
 
 
-def test_the_command_line_writes_a_run_with_its_validation_pictures_and_warnings(
+def test_the_command_line_writes_a_run_with_its_validation_images_and_warnings(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
@@ -163,7 +163,7 @@ def test_the_command_line_writes_a_run_with_its_validation_pictures_and_warnings
     assert [item["kind"] for item in metrics["data_warnings"]] == ["few"]
     assert metrics["class_counts"]["train"] == {"cup": 24, "pen": 24, "toy": 24}
     assert metrics["temperature"]["temperature"] > 0
-    assert "warning: Fewer than 30 training pictures in cup (24)" in capsys.readouterr().err
+    assert "warning: Fewer than 30 training images in cup (24)" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
 
 
@@ -178,7 +178,7 @@ def test_the_size_of_transfer_is_a_word_and_brings_its_input() -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--model", "transfer", "--recipe", "adam"], r"--recipe adam is for networks without weights"),
+        (["--model", "transfer", "--recipe", "adam"], r"--recipe adam is for training from scratch"),
         (["--minutes", "3"], r"--minutes goes with --model transfer; seed_cnn is trained for --epochs"),
         (["--model", "transfer", "--mixup", "0.2"], r"--mixup is no part of the recipe transfer; leave it out"),
         (["--jitter", "0.2"], r"--jitter is part of the recipe transfer alone; leave it out"),
@@ -220,7 +220,7 @@ def test_the_first_steps_are_short_even_when_much_of_the_time_is_gone() -> None:
     assert rate_at(0.1, 49, recipe) == pytest.approx(recipe.learning_rate)
 
 
-def test_the_number_of_steps_grows_with_the_pictures_but_few_get_a_least_number() -> None:
+def test_the_number_of_steps_grows_with_the_images_but_few_get_a_least_number() -> None:
     recipe = with_changes(transfer("small"), {"min_steps": 300, "epochs": 6})
     assert num_steps(50, recipe) == 300
     assert num_steps(3200, recipe) == 600
@@ -252,7 +252,7 @@ def test_class_weights_appear_only_when_unbalanced_and_keep_the_mean() -> None:
     weights = weights_of_classes(labels, 2)
     assert weights[0] / weights[1] == pytest.approx(3)
     assert weights[labels].mean() == pytest.approx(1)
-    with pytest.raises(InternalError, match=r"A class has no training picture"):
+    with pytest.raises(InternalError, match=r"A class has no training image"):
         weights_of_classes(np.zeros(3, np.int64), 2)
 
 

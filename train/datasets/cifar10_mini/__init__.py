@@ -1,8 +1,8 @@
 """``cifar10-mini``: the embedded default data set, a class-balanced part of CIFAR-10 that is the same for everybody.
 
-Selection: in the original order, the first 1,000 pictures of each class of the five training batches and the first 200
-of each class of the test batch. Stored without loss, one WebP sheet of pictures a class and split, 40 pictures a row;
-``selection.json`` has each picture's original row and each sheet's checksum. ``make.py`` made it;
+Selection: in the original order, the first 1,000 images of each class of the five training batches and the first 200
+of each class of the test batch. Stored without loss, one WebP sheet of images a class and split, 40 images a row;
+``selection.json`` has each image's original row and each sheet's checksum. ``make.py`` made it;
 it never changes.
 A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 """
@@ -32,7 +32,7 @@ SIZE = 32
 
 
 def read_mini(input_spec: InputSpec, folder: Path = FOLDER) -> tuple[ArraySplit, ArraySplit]:
-    """(training pictures (10000, 32, 32, 3), test pictures (2000, 32, 32, 3)), uint8 RGB, class by class.
+    """(training images (10000, 32, 32, 3), test images (2000, 32, 32, 3)), uint8 RGB, class by class.
 
     Raises:
         DataError: a sheet differs from the one that was committed.
@@ -57,13 +57,13 @@ def read_mini(input_spec: InputSpec, folder: Path = FOLDER) -> tuple[ArraySplit,
 
 
 def to_sheet(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(n, 32, 32, 3) uint8 pictures, n a multiple of 40, as one (n / 40 * 32, 1280, 3) sheet, row by row."""
+    """(n, 32, 32, 3) uint8 images, n a multiple of 40, as one (n / 40 * 32, 1280, 3) sheet, row by row."""
     rows = images.reshape(-1, PER_ROW, SIZE, SIZE, 3).transpose(0, 2, 1, 3, 4)
     return np.ascontiguousarray(rows.reshape(-1, PER_ROW * SIZE, 3))
 
 
 def from_sheet(sheet: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The (n, 32, 32, 3) uint8 pictures of a sheet that `to_sheet` made."""
+    """The (n, 32, 32, 3) uint8 images of a sheet that `to_sheet` made."""
     rows = sheet.reshape(-1, SIZE, PER_ROW, SIZE, 3).transpose(0, 2, 1, 3, 4)
     return np.ascontiguousarray(rows.reshape(-1, SIZE, SIZE, 3))
 

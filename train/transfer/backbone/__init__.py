@@ -1,3 +1,3 @@
-"""The pretrained network that own photos are learnt on top of: its architecture, and its weights read safely.
+"""The pretrained network of transfer learning: its architecture, and its weights read safely.
 Never trains it.
 """

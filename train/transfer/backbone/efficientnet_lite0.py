@@ -69,7 +69,7 @@ class Folded:
 def extend(x: Any, first: int, cut: int) -> Any:
     """The network from block ``first`` (0: the stem) up to the expansion of block ``cut``, or the head for 16.
 
-    ``x`` is the normalised picture (n, h, w, 3) for the stem, else the output of block ``first - 1``. Layers are named
+    ``x`` is the normalised image (n, h, w, 3) for the stem, else the output of block ``first - 1``. Layers are named
     after their place, so that `set_weights` finds them.
     """
     if first == 0:

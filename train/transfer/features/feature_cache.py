@@ -1,4 +1,4 @@
-"""What the frozen network saw in a picture, kept between runs by the picture's content: a second run starts at once.
+"""What the frozen network saw in an image, kept between runs by the image's content: a second run starts at once.
 
 One file a network and input, of records of one length; a damaged or cut record is ignored, never believed.
 """
@@ -20,7 +20,7 @@ DIGEST_BYTES, CHECKSUM_BYTES = 32, 4
 
 
 class FeatureCache:
-    """Rows of ``num`` float16 features by a picture's SHA-256; ``network`` names whatever else they depend on."""
+    """Rows of ``num`` float16 features by an image's SHA-256; ``network`` names whatever else they depend on."""
 
     def __init__(self, folder: Path, network: str, num: int) -> None:
         self.num = num
@@ -37,7 +37,7 @@ class FeatureCache:
         return len(self._places)
 
     def get(self, sha256: str) -> Features | None:
-        """The features of the picture with this SHA-256 (hex), or None when they are not known."""
+        """The features of the image with this SHA-256 (hex), or None when they are not known."""
         place = self._places.get(bytes.fromhex(sha256))
         if place is None:
             return None
@@ -46,7 +46,7 @@ class FeatureCache:
     def put(self, sha256: list[str], features: Features) -> None:
         """Adds (n, num) float16 rows."""
         rows = b"".join(
-            _sealed(bytes.fromhex(digest) + row.tobytes()) for digest, row in zip(sha256, features, strict=True)
+            _seal(bytes.fromhex(digest) + row.tobytes()) for digest, row in zip(sha256, features, strict=True)
         )
         # Two runs may share the file: each appends whole records while it alone holds the lock.
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
@@ -69,10 +69,10 @@ class FeatureCache:
         return places
 
     def _features(self, record: bytes) -> Features | None:
-        if len(record) != self._size or _sealed(record[:-CHECKSUM_BYTES]) != record:
+        if len(record) != self._size or _seal(record[:-CHECKSUM_BYTES]) != record:
             return None
         return np.frombuffer(record[DIGEST_BYTES:-CHECKSUM_BYTES], np.float16)
 
 
-def _sealed(content: bytes) -> bytes:
+def _seal(content: bytes) -> bytes:
     return content + zlib.crc32(content).to_bytes(CHECKSUM_BYTES, "little")

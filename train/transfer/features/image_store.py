@@ -1,4 +1,4 @@
-"""Small encoded pictures in one file on disk: photos are decoded once, yet memory stays flat however many there are."""
+"""Small encoded images in one file on disk: photos are decoded once, yet memory stays flat however many there are."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from edge_runtime.pixels.preprocess import Image
 _ENCODINGS = {"lossless": (".png", [cv2.IMWRITE_PNG_COMPRESSION, 1]), "small": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95])}
 
 
-class PictureStore:
-    """Pictures by number in the order they were added; ``encoding`` is "lossless" or "small" (JPEG, quality 95).
+class ImageStore:
+    """Images by number in the order they were added; ``encoding`` is "lossless" or "small" (JPEG, quality 95).
 
     The file is unlinked as soon as it is open, so nothing is left over however the process ends.
     """
@@ -27,7 +27,7 @@ class PictureStore:
     def __init__(self, folder: Path, encoding: str) -> None:
         self._suffix, self._parameters = _ENCODINGS[encoding]
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f".pictures.{os.getpid()}.{encoding}"
+        path = folder / f".images.{os.getpid()}.{encoding}"
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         path.unlink()
         self._ends = [0]
@@ -35,32 +35,32 @@ class PictureStore:
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    def add(self, picture: Image) -> None:
-        """Appends one (h, w, 3) uint8 RGB picture."""
-        content = cv2.imencode(self._suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), self._parameters)[1].tobytes()
+    def add(self, image: Image) -> None:
+        """Appends one (h, w, 3) uint8 RGB image."""
+        content = cv2.imencode(self._suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self._parameters)[1].tobytes()
         written = 0
         while written < len(content):
             written += os.pwrite(self._descriptor, content[written:], self._ends[-1] + written)
         self._ends.append(self._ends[-1] + len(content))
 
     def read(self, index: int) -> Image:
-        """Picture ``index``, (h, w, 3) uint8 RGB."""
+        """Image ``index``, (h, w, 3) uint8 RGB."""
         start, end = self._ends[index], self._ends[index + 1]
         content = os.pread(self._descriptor, end - start, start)
-        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise InternalError(f"Picture {index} of the store cannot be decoded; its file was changed from outside.")
-        return cast(Image, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            raise InternalError(f"Image {index} of the store cannot be decoded; its file was changed from outside.")
+        return cast(Image, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
     def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Pictures of one size, (n, h, w, 3) uint8 RGB."""
+        """Images of one size, (n, h, w, 3) uint8 RGB."""
         return np.stack([self.read(int(index)) for index in indices])
 
     def close(self) -> None:
-        """Gives the file back, and with it all pictures."""
+        """Gives the file back, and with it all images."""
         os.close(self._descriptor)
 
-    def __enter__(self) -> PictureStore:
+    def __enter__(self) -> ImageStore:
         return self
 
     def __exit__(
