@@ -31,12 +31,14 @@ class Affine:
 def fix_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
     """A clone for batch size 1 that ends in a softmax; if ``strip`` without its leading Rescaling, which comes back
     as the Affine.
+
+    Raises:
+        ModelError: Keras cannot rebuild it, or it has not as many outputs as there are labels.
     """
     model = source.model.network  # first, because it loads Keras quietly
     import keras
 
     keras.backend.clear_session()  # layers without a name are numbered, and the numbers go into the file
-
     outside = Affine(source.input_mean, source.input_std)
     rescaling, affine = find_rescaling(model, outside) if strip else (None, outside)
     shape = (1, source.spec.input.height, source.spec.input.width, 3)

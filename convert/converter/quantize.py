@@ -64,8 +64,8 @@ def to_integer(source: Source, images: NDArray[np.uint8], io_dtype: str = "uint8
 
 
 def to_int16_activations(source: Source, images: NDArray[np.uint8]) -> bytes:
-    """int16 activations with int8 weights, calibrated as `to_integer`; normalised float32 pixels go in
-    (`find_input_affine`), and float32 probabilities come out.
+    """int16 activations with int8 weights, calibrated on ``images`` (n, H, W, 3) uint8 RGB as `to_integer`; normalised
+    float32 pixels go in (`find_input_affine`), and float32 probabilities come out.
 
     Raises: as `to_integer`.
     """

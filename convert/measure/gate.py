@@ -116,7 +116,9 @@ def compare_with_float(
     labels: Sequence[str],
     kernels: tuple[str, str],
 ) -> BackendReport:
-    """The BackendReport of one integer scoring against the float one; ``kernels`` = (backend, name of its kernels)."""
+    """The BackendReport of the integer model's probabilities ``scores`` against the float model's ``reference``, both
+    (n, classes) for the n labelled ``entries``; ``kernels`` = (backend, name of its kernels).
+    """
     truth = np.array([entry.label for entry in entries])
     before, after = _answers(reference), _answers(scores)
     only_float = int(((before == truth) & (after != truth)).sum())
@@ -151,8 +153,9 @@ def verify(
     *,
     held_out: bool,
 ) -> VerificationReport:
-    """The whole report, the gate's decision in it; ``scores`` holds `FLOAT` and each integer backend; ``max_drop`` in
-    points; ``held_out`` says if ``entries`` are a test split, and not the images that the model was calibrated on.
+    """The whole report, the gate's decision in it; ``scores`` (n, classes) are those of `FLOAT` and of each integer
+    backend; ``max_drop`` in points; ``held_out`` says if ``entries`` are a test split, and not the images that the
+    model was calibrated on.
     """
     labels = classifiers[FLOAT].contract.spec.labels
     tested = held_out and all(entry.label >= 0 for entry in entries)
@@ -191,7 +194,8 @@ def find_refusals(
     audit: AuditReport,
     max_drop: float,
 ) -> tuple[str, ...]:
-    """Why this model must not leave the house; empty when it may. ``max_drop`` in points.
+    """Why this model must not leave the house; empty when it may. ``scores`` (n, classes) by backend, ``truth`` (n,)
+    class indices, ``max_drop`` in points.
 
     A drop counts when it is larger than ``max_drop`` *and* significant (McNemar, 5 %); a broken model never passes,
     whatever its drop.

@@ -103,7 +103,9 @@ def apply_threshold(
 
 
 def trace_coverage(probabilities: Probabilities, labels: Sequence[int] | NDArray[np.int64]) -> tuple[Acceptance, ...]:
-    """The Acceptance at thresholds from 0 up, at most MAX_CURVE_POINTS, each accepting at least one image."""
+    """The Acceptance at thresholds from 0 up, at most MAX_CURVE_POINTS, each accepting at least one image, of (n,
+    classes) probabilities.
+    """
     best = np.sort(probabilities.max(axis=1))
     places = np.unique(np.linspace(0, len(best) - 1, MAX_CURVE_POINTS).round().astype(int))
     thresholds = [0.0, *np.unique(best[places[1:]]).tolist()]

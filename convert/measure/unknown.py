@@ -71,8 +71,12 @@ def report_unknown(
     classifiers: Mapping[str, Classifier],
     scored: tuple[Sequence[ImageEntry], Mapping[str, NDArray[np.float32]]],
 ) -> UnknownReport:
-    """What ``threshold`` does to the labelled test images in ``scored``, and to the
-    out-of-distribution images where there are some."""
+    """What ``threshold`` does to the labelled test images, ``scored`` with their (n, classes) probabilities by
+    classifier, and to the out-of-distribution images where there are some.
+
+    Raises:
+        MissingInputError: the folder of out-of-distribution images holds none.
+    """
     entries, scores = scored
     name = choose_backend(classifiers)
     labels = [entry.label for entry in entries]
