@@ -22,7 +22,7 @@ DTYPES = ("uint8", "int8", "float32")
 
 @dataclass(frozen=True)
 class InputSpec:
-    """The picture a model eats: (height, width, 3) uint8 RGB, reached by one of `RESIZE_MODES`.
+    """The image a model eats: (height, width, 3) uint8 RGB, reached by one of `RESIZE_MODES`.
 
     ``stretch`` ignores the aspect ratio, ``crop`` takes the largest centred region of the target's aspect ratio,
     ``letterbox`` keeps the whole frame and pads.

@@ -3,7 +3,7 @@
 EdgeRuntimeError                      exit code 1
 ├── UsageError (ValueError)                    2   a flag or an argument is wrong
 ├── ModelError (ValueError)                   65   a model file is damaged or contradicts itself
-├── DataError (ValueError)                    65   a picture, frame or data set cannot be used
+├── DataError (ValueError)                    65   an image, frame or data set cannot be used
 ├── MissingInputError (FileNotFoundError)     66   a named file or folder is not there
 ├── CameraError (ConnectionError)             69   a camera cannot be opened or went away
 ├── InternalError (AssertionError)            70   a bug of ours

@@ -17,14 +17,14 @@ from edge_runtime.pixels.preprocess import Image
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture from a camera.
+    """One image from a camera.
 
     Args:
         pixels: (h, w, 3) uint8, BGR.
         seq: 0, 1, 2 ... counted where frames are captured; a gap means that frames were dropped.
         captured_s: when it was captured, in seconds of the monotonic clock.
         name: the file that it came from, or empty.
-        fingerprint: a checksum of what the camera sent, equal for equal pictures; None when nobody computed one.
+        fingerprint: a checksum of what the camera sent, equal for equal images; None when nobody computed one.
     """
 
     pixels: Image
@@ -36,7 +36,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class SourceCounts:
-    """Frames so far: ``captured == handed out + dropped + waiting``; ``bad`` pictures and ``restarts`` stand beside."""
+    """Frames so far: ``captured == handed out + dropped + waiting``; ``bad`` images and ``restarts`` stand beside."""
 
     captured: int = 0
     dropped: int = 0
@@ -49,7 +49,7 @@ class FrameSource(ABC):
     """A camera: a context manager and an iterable of `Frame`.
 
     ``name`` says for people what it is, without passwords. ``live`` is true when frames arrive by themselves, so that
-    old ones are worthless. ``ended`` is true once no frame can follow. ``num_bad`` counts pictures that could not be
+    old ones are worthless. ``ended`` is true once no frame can follow. ``num_bad`` counts images that could not be
     decoded. ``trouble`` says in words why no frame comes, and is empty while all is well. ``pids`` are processes of
     its own.
     """
@@ -82,9 +82,9 @@ class FrameSource(ABC):
         """
 
     def shrink_for(self, spec: InputSpec) -> None:
-        """Pictures are for a model with this input from now on; a camera that was opened for whole frames keeps them.
+        """Images are for a model with this input from now on; a camera that was opened for whole frames keeps them.
 
-        A picture that is being decoded at this moment may still have the size for the model before.
+        An image that is being decoded at this moment may still have the size for the model before.
         """
         if self._shrink_for is not None:
             self._shrink_for = spec

@@ -19,7 +19,7 @@ EXCLUSIVE_KINDS = ("device", "csi", "picamera2")
 
 
 @contextlib.contextmanager
-def only_user_of(address: CameraAddress) -> Iterator[None]:
+def lock_camera(address: CameraAddress) -> Iterator[None]:
     """Holds the camera while the block runs; cameras that many can read (addresses, files) are not locked.
 
     Raises:

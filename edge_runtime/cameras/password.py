@@ -12,7 +12,7 @@ from edge_runtime.system.secrets_file import read_password
 PASSWORD_VARIABLE = "EDGE_RUNTIME_CAMERA_PASSWORD"
 
 
-def with_password(camera: str, camera_password_file: str | None) -> str:
+def add_password(camera: str, camera_password_file: str | None) -> str:
     """``camera`` with the password of ``camera_password_file``, else of EDGE_RUNTIME_CAMERA_PASSWORD, behind
     its user's name.
 

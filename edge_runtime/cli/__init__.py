@@ -1,7 +1,7 @@
 """``edge-runtime VERB``: finds the verb, and turns errors into one line and an exit code.
 
 stdout carries results only, stderr is for people, nothing ever prompts. A verb's module is imported when it is called,
-because start-up time is most of what classifying one picture costs.
+because start-up time is most of what classifying one image costs.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from edge_runtime.errors import EdgeRuntimeError, UsageError
 # In the order of the help; each is a module of this folder unless `MODULES` says where it is.
 VERBS = {
     "run": "label what a camera sees, until it ends or Ctrl-C",
-    "classify": "label picture files",
-    "collect": "save training pictures of one class from a camera",
+    "classify": "label image files",
+    "collect": "save training images of one class from a camera",
     "info": "what a model file expects and how well it was measured to do",
     "selftest": "replay the golden frames that travel in the model file",
     "bench": "time every stage between a frame and its label",

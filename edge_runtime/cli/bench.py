@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
     parser = verb_parser(
         "bench",
-        "Times every stage between a frame and its label, for each interpreter and number of threads.",
+        "Times every stage between a frame and its label, for each backend and number of threads.",
         "edge-runtime bench",
         "edge-runtime bench --model flowers.tflite --image photo.jpg --threads 1,2",
         "edge-runtime bench --backend litert --json",
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--threads", default="1,2,4", metavar="N,N", help="thread counts to try (default 1,2,4)")
     parser.add_argument("--runs", type=int, default=200, help="timed runs of each (default 200)")
     parser.add_argument(
-        "--image", metavar="FILE", help="time this picture, decoding included, instead of a 640x480 pattern"
+        "--image", metavar="FILE", help="time this image, decoding included, instead of a 640x480 pattern"
     )
     parser.add_argument("--json", action="store_true", help="the same as --format jsonl")
     add_format_flag(parser)

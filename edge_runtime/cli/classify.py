@@ -1,4 +1,4 @@
-"""``edge-runtime classify``: labels picture files."""
+"""``edge-runtime classify``: labels image files."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
     parser = verb_parser(
         "classify",
-        "Labels picture files, one line each; a picture that cannot be read is reported and the others go on.",
+        "Labels image files, one line each; an image that cannot be read is reported and the others go on.",
         "edge-runtime classify photo.jpg",
         "edge-runtime classify --model flowers.tflite --top-k 1 --format jsonl *.jpg",
         "edge-runtime classify --model mobilenet.tflite --labels labels.txt photo.jpg",
     )
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="picture files: JPEG, PNG, WebP, BMP, TIFF")
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files: JPEG, PNG, WebP, BMP, TIFF")
     add_classifier_flags(parser)
     add_format_flag(parser)
     parser.add_argument(

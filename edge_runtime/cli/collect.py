@@ -1,4 +1,4 @@
-"""``edge-runtime collect``: fills a class's folder with pictures from the device's camera."""
+"""``edge-runtime collect``: fills a class's folder with images from the device's camera."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def main(arguments: list[str]) -> int:
     stop.install()
     parser = verb_parser(
         "collect",
-        "Saves training pictures of one class from a camera; blurred frames and repetitions are left out.",
+        "Saves training images of one class from a camera; blurred frames and repetitions are left out.",
         "edge-runtime collect --label mug --camera 0 --every 0.5 --count 200",
         "edge-runtime collect --label nothing --camera csi --out photos",
         "edge-runtime collect --label mug --on-enter",
     )
-    parser.add_argument("--label", required=True, metavar="NAME", help="the class; pictures go to DIR/NAME")
+    parser.add_argument("--label", required=True, metavar="NAME", help="the class; images go to DIR/NAME")
     add_camera_flags(parser)
     parser.add_argument("--out", default="photos", metavar="DIR", help="the folder of classes (default photos)")
-    parser.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between pictures (default 1)")
-    parser.add_argument("--on-enter", action="store_true", help="a picture each time Enter is pressed instead")
-    parser.add_argument("--count", type=int, metavar="N", help="stop after N pictures")
+    parser.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between images (default 1)")
+    parser.add_argument("--on-enter", action="store_true", help="an image each time Enter is pressed instead")
+    parser.add_argument("--count", type=int, metavar="N", help="stop after N images")
     parser.add_argument(
         "--max-mb", type=float, default=500.0, metavar="MB", help="size limit of DIR/NAME (default 500)"
     )
@@ -46,9 +46,9 @@ def main(arguments: list[str]) -> int:
     flags = parser.parse_args(arguments)
 
     from edge_runtime.cameras.address import parse_camera
-    from edge_runtime.cameras.lock import only_user_of
+    from edge_runtime.cameras.lock import lock_camera
     from edge_runtime.cameras.opening import open_camera
-    from edge_runtime.cameras.password import with_password
+    from edge_runtime.cameras.password import add_password
     from edge_runtime.live.collect import CollectConfig, Collector, collect
 
     config = CollectConfig(
@@ -62,9 +62,9 @@ def main(arguments: list[str]) -> int:
     )
     collector = Collector(config)
     enter = _Enter()
-    address = with_password(flags.camera, flags.camera_password_file)
-    with only_user_of(parse_camera(address)), open_camera(address) as source:
-        how = "Enter takes a picture" if flags.on_enter else f"a picture every {flags.every:g} s"
+    address = add_password(flags.camera, flags.camera_password_file)
+    with lock_camera(parse_camera(address)), open_camera(address) as source:
+        how = "Enter takes an image" if flags.on_enter else f"an image every {flags.every:g} s"
         print(f"{source.name} -> {collector.folder}; {how}, Ctrl-C ends.", file=sys.stderr)
         teller = _Teller(flags.format)
         summary = collect(collector, source, teller, enter.is_pressed, lambda: stop() or enter.ended)
@@ -78,7 +78,7 @@ def main(arguments: list[str]) -> int:
 
 
 class _Teller:
-    """Prints kept pictures to stdout and refusals to stderr, the same refusal once."""
+    """Prints kept images to stdout and refusals to stderr, the same refusal once."""
 
     def __init__(self, form: str) -> None:
         self.form, self.last = form, ""

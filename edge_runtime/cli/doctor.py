@@ -22,9 +22,9 @@ def main(arguments: list[str]) -> int:
 
     import dataclasses
 
-    from edge_runtime.reports.doctor import examine, finding_line
+    from edge_runtime.reports.doctor import check_device, finding_line
 
-    findings = examine(flags.model, flags.labels)
+    findings = check_device(flags.model, flags.labels)
     for finding in findings:
         finding = dataclasses.replace(finding, found=name_flags(finding.found))
         value = {"v": 1, "type": "finding", **dataclasses.asdict(finding)}

@@ -1,6 +1,6 @@
 """What the verbs share: their flags, how these become a model and a classifier, and how a result is printed.
 
-Imports what it needs when it is called: start-up time is most of what classifying one picture costs.
+Imports what it needs when it is called: start-up time is most of what classifying one image costs.
 """
 
 from __future__ import annotations
@@ -56,9 +56,12 @@ def add_model_flags(parser: ArgumentParser) -> None:
 def add_classifier_flags(parser: ArgumentParser) -> None:
     add_model_flags(parser)
     parser.add_argument(
-        "--backend", choices=("auto", "litert", "tflite"), default="auto", help="interpreter (default auto)"
+        "--backend",
+        choices=("auto", "litert", "tflite"),
+        default="auto",
+        help="what runs the model (default auto)",
     )
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the interpreter (default 1)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the backend (default 1)")
     parser.add_argument(
         "--threshold", type=float, metavar="P", help="answer unknown below this probability (default: the model's)"
     )

@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
 
     from edge_runtime.system.systemd_unit import ServiceConfig, unit_text
 
-    script = lasting_program(Path(sys.executable).with_name("edge-runtime"))
+    script = find_lasting_program(Path(sys.executable).with_name("edge-runtime"))
     default = (str(script),) if script.exists() else (sys.executable, "-m", "edge_runtime")
     program = (flags.program,) if flags.program else default
     text = unit_text(ServiceConfig(program, tuple(flags.run), flags.memory_mb))
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def lasting_program(script: Path) -> Path:
+def find_lasting_program(script: Path) -> Path:
     """``script``, by the link ``current`` where that names its release: the next release moves the link."""
     release = script.parent.parent
     current = release.parent.with_name("current")

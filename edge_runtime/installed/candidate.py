@@ -1,5 +1,6 @@
 """Follows the store while the live loop runs: a newly installed model is loaded beside the old one, used from one frame
-to the next, and must give labels for a minute (`Trial`); one that cannot is taken back and remembered (`Succession`).
+to the next, and must give labels for a minute (`HealthCheck`); one that cannot is rolled back and remembered
+(`ModelSwitch`).
 
 The loop only asks between frames. Models are loaded, and the store is read and written, in a thread: labels wait for no
 disk and for no lock that an installation holds.
@@ -16,33 +17,33 @@ from pathlib import Path
 
 from edge_runtime.errors import MissingInputError, ModelError
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.installed.health_check import Trial
-from edge_runtime.installed.rollback import BRIEF_WAIT_S, Succession, Successor
+from edge_runtime.installed.health_check import HealthCheck
+from edge_runtime.installed.rollback import BRIEF_WAIT_S, Candidate, ModelSwitch
 from edge_runtime.store.store import SHIPPED, Store
 from edge_runtime.system.clock import monotonic_s
 
 CHECK_EVERY_S = 0.1
-# At the end of a run a verdict may still be written down; together with `Succession.end` well within the 3 s that a
+# At the end of a run a verdict may still be written down; together with `ModelSwitch.end` well within the 3 s that a
 # signal to end may take.
 LAST_WAIT_S = 0.5
 _log = logging.getLogger(__name__)
 
 
-class Probation:
-    """Called between two frames with the numbers of labels and of late ones so far (see `Trial`); gives a classifier
-    when the model was changed.
+class ModelFollower:
+    """Called between two frames with the numbers of labels and of late ones so far (see `HealthCheck`); gives a
+    classifier when the model was changed.
 
     ``load`` makes a classifier of a model file. Use `begin` before the first model is loaded and `end` when the run
-    ends well; a run that does neither counts as a crash of the model on probation.
+    ends well; a run that does neither counts as a crash of the candidate.
     """
 
     def __init__(
         self, store: Store, load: Callable[[Path], Classifier], clock: Callable[[], float] = monotonic_s
     ) -> None:
         self._store, self._clock = store, clock
-        self._succession = Succession(store, load)
-        self._used = Successor(SHIPPED)
-        self._trial: Trial | None = None
+        self._switch = ModelSwitch(store, load)
+        self._used = Candidate(SHIPPED)
+        self._check: HealthCheck | None = None
         self._stamp: tuple[int, int] | None = None
         self._checked_s = -1e9
         self._work: _Work | None = None
@@ -50,54 +51,54 @@ class Probation:
     def begin(self) -> Path:
         """The file to start with, after taking back a model whose runs ended badly three times."""
         self._stamp = self._read_stamp()
-        return self._start(self._succession.first(self._store.state()))
+        return self._start(self._switch.first(self._store.state()))
 
     def instead(self, error: ModelError | MissingInputError) -> Path:
         """The file to start with when the one of `begin` cannot be loaded: the one before, else raises ``error``.
 
-        A model on probation is remembered as refused; one that worked before was damaged and may be installed again,
+        A candidate is remembered as refused; one that worked before was damaged and may be installed again,
         and so may one whose file is gone.
         """
         state, failed = self._store.state(), self._used
         if state.current == failed.model and len(state.history) < 2:
             raise error
         reason = str(error) if failed.is_judged and isinstance(error, ModelError) else None
-        state = self._succession.take_back(state, failed.model, reason, BRIEF_WAIT_S)
-        return self._start(self._succession.first(state))
+        state = self._switch.take_back(state, failed.model, reason, BRIEF_WAIT_S)
+        return self._start(self._switch.first(state))
 
     def __call__(self, num_labels: int, num_late: int) -> Classifier | None:
         now_s = self._clock()
-        if self._trial is not None:
-            self._trial.add(num_labels, num_late, now_s)
+        if self._check is not None:
+            self._check.add(num_labels, num_late, now_s)
         if self._work is not None:
             if not self._work.is_done():
                 return None
             found, self._work = self._work.found, None
-            return self._take_over(found, Trial(num_labels, num_late, now_s)) if found is not None else None
-        if self._trial is not None and (self._trial.passed or self._trial.failure):
-            self._work = _Work(partial(self._succession.note, self._used, self._trial.failure), is_brief=True)
-            self._trial = None
+            return self._take_over(found, HealthCheck(num_labels, num_late, now_s)) if found is not None else None
+        if self._check is not None and (self._check.passed or self._check.failure):
+            self._work = _Work(partial(self._switch.note, self._used, self._check.failure), is_brief=True)
+            self._check = None
         elif now_s - self._checked_s >= CHECK_EVERY_S:
             self._checked_s = now_s
             stamp = self._read_stamp()
             if stamp != self._stamp:
                 self._stamp = stamp
-                self._work = _Work(partial(self._succession.next, self._used, self._trial is not None))
+                self._work = _Work(partial(self._switch.next, self._used, self._check is not None))
         return None
 
     def end(self) -> None:
         """The run ended well, so it is no crash."""
         if self._work is not None and self._work.is_brief:
             self._work.wait(LAST_WAIT_S)
-        self._succession.end()
+        self._switch.end()
 
-    def _start(self, first: Successor) -> Path:
-        self._take_over(first, Trial(0, 0, self._clock()))
+    def _start(self, first: Candidate) -> Path:
+        self._take_over(first, HealthCheck(0, 0, self._clock()))
         return self._store.path_of(first.model)
 
-    def _take_over(self, found: Successor, trial: Trial) -> Classifier | None:
+    def _take_over(self, found: Candidate, check: HealthCheck) -> Classifier | None:
         is_new = found.model != self._used.model
-        self._trial = None if not found.is_judged else trial if is_new or self._trial is None else self._trial
+        self._check = None if not found.is_judged else check if is_new or self._check is None else self._check
         self._used = dataclasses.replace(found, classifier=None)
         if found.classifier is not None:
             _log.warning("From the next frame on: model %s.", found.model[:12])
@@ -114,8 +115,8 @@ class Probation:
 class _Work:
     """One thing that would keep the loop waiting, done in a thread."""
 
-    def __init__(self, do: Callable[[], Successor | None], is_brief: bool = False) -> None:
-        self.found: Successor | None = None
+    def __init__(self, do: Callable[[], Candidate | None], is_brief: bool = False) -> None:
+        self.found: Candidate | None = None
         self.is_brief = is_brief
         self._do = do
         self._thread = threading.Thread(target=self._run, name="model-store", daemon=True)

@@ -1,16 +1,16 @@
-"""Whether a model on probation labels what it is given: it is kept after a minute of labels, and half a minute of
+"""Whether a candidate labels what it is given: it is kept after a minute of labels, and half a minute of
 frames without one is enough to say no. A camera that gives nothing, or nothing worth a label, proves neither.
 """
 
 from __future__ import annotations
 
-PROBATION_S = 60.0
+HEALTH_CHECK_S = 60.0
 PATIENCE_S = 30.0
 # Labels further apart than this do not prove the time between them.
 LONGEST_GAP_S = 2.0
 
 
-class Trial:
+class HealthCheck:
     """``passed`` once the model has proved itself, ``failure`` says why it must go; neither while nobody knows.
 
     All counts are of the run so far: ``num_labels`` given, and ``num_late`` frames that the model was given and whose
@@ -42,7 +42,7 @@ class Trial:
         labels, late = num_labels - self._labels_before, num_late - self._late_before
         if self._unlabelled_s >= PATIENCE_S:
             self.failure = f"It gave no label in time for {self._unlabelled_s:.0f} s, though frames came."
-        elif self._labelled_s >= PROBATION_S and labels < late:
+        elif self._labelled_s >= HEALTH_CHECK_S and labels < late:
             self.failure = f"It gave {labels} labels in time and {late} too late, expected most in time."
         else:
-            self.passed = self._labelled_s >= PROBATION_S
+            self.passed = self._labelled_s >= HEALTH_CHECK_S

@@ -1,7 +1,7 @@
 """What a run reads and writes in the store: which model comes next, whether this run judges it, and what came of it.
 
-All of this may wait for a disk or for an installation that holds the store's lock, so `Probation` calls it in a thread,
-or while no frame is there yet. Where the store cannot be written, its models are used without being judged.
+All of this may wait for a disk or for an installation that holds the store's lock, so `ModelFollower` calls it in a
+thread, or while no frame is there yet. Where the store cannot be written, its models are used without being judged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.installed.health_check import PROBATION_S
+from edge_runtime.installed.health_check import HEALTH_CHECK_S
 from edge_runtime.model.signatures import split_signature, trusted_keys
 from edge_runtime.store.store import LOCK_WAIT_S, SHIPPED, Store, StoreState
 from edge_runtime.system.clock import monotonic_s
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Successor:
+class Candidate:
     """The model that the store has in use; ``version`` raises the floor once it has proved itself.
 
     ``classifier`` is there when it is another model than the run had, and warmed up.
@@ -41,7 +41,7 @@ class Successor:
     classifier: Classifier | None = None
 
 
-class Succession:
+class ModelSwitch:
     """One run's view of ``store``; ``load`` makes a classifier of a model file."""
 
     def __init__(self, store: Store, load: Callable[[Path], Classifier]) -> None:
@@ -52,15 +52,15 @@ class Succession:
         self._counted: set[str] = set()
         self._has_ended = False
 
-    def first(self, state: StoreState) -> Successor:
+    def first(self, state: StoreState) -> Candidate:
         """What to start with, after taking back a model whose runs ended badly three times; not loaded."""
         state, is_judged = self._count_start(state, BRIEF_WAIT_S)
         if is_judged and state.failed_starts > MAX_FAILED_STARTS:
             state = self.take_back(state, state.current, f"{MAX_FAILED_STARTS} runs with it ended badly.", BRIEF_WAIT_S)
             is_judged = False
-        return Successor(state.current, is_judged, self._version_of(state.current))
+        return Candidate(state.current, is_judged, self._version_of(state.current))
 
-    def next(self, used: Successor, is_judged: bool) -> Successor | None:
+    def next(self, used: Candidate, is_judged: bool) -> Candidate | None:
         """What follows ``used``, which ``is_judged`` or not: another model, loaded, or the same one with what is known
         of it now; None when the new one cannot be had.
         """
@@ -72,7 +72,7 @@ class Succession:
         if state.current == used.model and (is_judged or not state.probation):
             return dataclasses.replace(used, is_judged=state.probation)
         state, is_judged = self._count_start(state)
-        found = Successor(state.current, is_judged, self._version_of(state.current))
+        found = Candidate(state.current, is_judged, self._version_of(state.current))
         if state.current == used.model:
             return found
         try:
@@ -86,14 +86,14 @@ class Succession:
             self.take_back(state, state.current, reason)
         return None
 
-    def note(self, used: Successor, failure: str) -> None:
-        """Writes down what the trial of the model in use came to."""
+    def note(self, used: Candidate, failure: str) -> None:
+        """Writes down what the health check of the model in use came to."""
         try:
             if failure:
                 self.take_back(self._store.state(), used.model, failure)
                 return
             self._store.accept(used.model, used.version)
-            _log.warning("Model %s gave labels for %g s and is kept.", used.model[:12], PROBATION_S)
+            _log.warning("Model %s gave labels for %g s and is kept.", used.model[:12], HEALTH_CHECK_S)
         except EdgeRuntimeError as error:
             _log.warning("What was found of the model cannot be noted: %s", error)
 

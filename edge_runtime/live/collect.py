@@ -1,4 +1,4 @@
-"""Gathers training pictures of one class with the device's own camera, so that training sees what the camera will see.
+"""Gathers training images of one class with the device's own camera, so that training sees what the camera will see.
 
 Blurred frames and those that look like one that was kept already are left out; nothing is ever overwritten, and there
 is a limit to what is written.
@@ -31,7 +31,7 @@ NUM_REMEMBERED = 200
 
 @dataclass(frozen=True)
 class CollectConfig:
-    """``every_s`` seconds between two pictures of a live camera, None: when asked. ``max_images`` None means no end.
+    """``every_s`` seconds between two images of a live camera, None: when asked. ``max_images`` None means no end.
 
     ``max_mb`` caps what the class's folder holds, in 10^6 bytes. ``min_sharpness`` is the variance of the Laplacian
     at 320 pixels' length, ``min_change`` the mean difference of 16x16 grey thumbnails (0..255) from
@@ -67,7 +67,7 @@ class CollectConfig:
 
 @dataclass(frozen=True)
 class Kept:
-    """A picture that was written, and how many there are now from this run."""
+    """An image that was written, and how many there are now from this run."""
 
     file: Path
     sharpness: float
@@ -94,7 +94,7 @@ class Collector:
             sizes = [entry.stat().st_size for entry in os.scandir(self.folder) if entry.is_file()]
         except OSError as error:
             raise ConfigurationError(
-                f"Pictures cannot be saved in {self.folder} ({error.strerror}); choose a writable `folder`."
+                f"Images cannot be saved in {self.folder} ({error.strerror}); choose a writable `folder`."
             ) from error
         self._num_bytes = sum(sizes)
         self._number = 0
@@ -102,7 +102,7 @@ class Collector:
         earlier = sorted(self.folder.glob("[0-9]*.jpg"))[-NUM_REMEMBERED:]
         known = (cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2) for path in earlier)
         self._thumbnails: deque[NDArray[np.float32]] = deque(
-            (_thumbnail(np.asarray(picture, np.uint8)) for picture in known if picture is not None),
+            (_thumbnail(np.asarray(image, np.uint8)) for image in known if image is not None),
             maxlen=NUM_REMEMBERED,
         )
         self.num_kept = self.num_blurred = self.num_alike = 0
@@ -149,7 +149,7 @@ class Collector:
                 self._number += 1
                 file = self.folder / f"{self._number:05d}.jpg"
                 try:
-                    # Takes the name, so that the rename never replaces a picture; memory cards know no hard links.
+                    # Takes the name, so that the rename never replaces an image; memory cards know no hard links.
                     os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o644))
                 except FileExistsError:
                     continue
@@ -157,7 +157,7 @@ class Collector:
                 break
         except OSError as error:
             raise ConfigurationError(
-                f"Pictures cannot be saved in {self.folder} ({error.strerror}); free space, or choose another `folder`."
+                f"Images cannot be saved in {self.folder} ({error.strerror}); free space, or choose another `folder`."
             ) from error
         finally:
             temporary.unlink(missing_ok=True)
@@ -173,9 +173,9 @@ def collect(
     should_stop: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = monotonic_s,
 ) -> Summary:
-    """Goes on until the camera ends, enough is kept or ``should_stop``; ``tell`` hears of each picture and refusal.
+    """Goes on until the camera ends, enough is kept or ``should_stop``; ``tell`` hears of each image and refusal.
 
-    ``is_asked`` is asked before each frame when the configuration has no time between pictures.
+    ``is_asked`` is asked before each frame when the configuration has no time between images.
 
     Raises:
         CameraError: the camera gave no frame for ``give_up_s``.
@@ -185,7 +185,7 @@ def collect(
     reason = "stopped"
     while not should_stop():
         if config.max_images is not None and collector.num_kept >= config.max_images:
-            reason = f"{config.max_images} pictures are kept"
+            reason = f"{config.max_images} images are kept"
             break
         if collector.full:
             reason = f"{collector.folder} holds {config.max_mb:g} MB, its limit (`max_mb`)"
@@ -194,7 +194,7 @@ def collect(
         now_s = clock()
         if frame is None:
             if source.ended:
-                reason = "the camera's pictures end here"
+                reason = "the camera's images end here"
                 break
             if now_s - seen_s > config.give_up_s:
                 trouble = source.trouble or f"{source.name} is silent; check cable, power and address."

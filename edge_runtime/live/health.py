@@ -113,7 +113,7 @@ class Health:
             return Condition(HealthState.BLACK, self._one_colour_reason)
         if self._is_frozen(now_s):
             return Condition(
-                HealthState.FROZEN, f"the same picture for {now_s - self._same_since_s:.1f} s; restart the camera"
+                HealthState.FROZEN, f"the same image for {now_s - self._same_since_s:.1f} s; restart the camera"
             )
         rate, usual = self._rate.now, self._rate.usual
         if rate is not None and usual is not None and rate < config.slow_fraction * usual:
@@ -144,7 +144,7 @@ def one_colour_reason(pixels: Image) -> str:
     mean = float(np.mean(sample))
     colour = "black" if mean < 24 else "white" if mean > 231 else "one colour"
     measured = f"mean {mean:.0f} of 255, deviation {deviation:.1f}"
-    return f"the picture is {colour} ({measured}); check lens cap, light and exposure"
+    return f"the image is {colour} ({measured}); check lens cap, light and exposure"
 
 
 class _Rate:

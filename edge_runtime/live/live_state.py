@@ -82,7 +82,7 @@ class Snapshot:
         return self.state.is_believed
 
 
-def model_facts(classifier: Classifier, signature: str) -> ModelFacts:
+def describe_model(classifier: Classifier, signature: str) -> ModelFacts:
     """The facts of the model that ``classifier`` runs; the accuracy is the one measured with its interpreter."""
     contract, interpreter = classifier.contract, classifier.interpreter
     scores = {score.backend: score for score in contract.scores}
@@ -123,7 +123,7 @@ class LiveState:
         self.num_changes = 0
 
     def model(self, classifier: Classifier) -> None:
-        facts = model_facts(classifier, self._signature(classifier.model))
+        facts = describe_model(classifier, self._signature(classifier.model))
         with self._lock:
             self._model, self._result = facts, None
 

@@ -66,7 +66,7 @@ class Counts:
     """Where the frames went; ``captured == processed + dropped + in_flight`` always.
 
     ``processed`` were looked at by the main loop, ``refused`` of them (black, frozen) got no label. ``dropped`` were
-    replaced by a newer frame or were too old (``too_old`` of them). ``bad`` pictures could not be decoded and were
+    replaced by a newer frame or were too old (``too_old`` of them). ``bad`` images could not be decoded and were
     never captured. ``restarts`` counts capture processes that had to be replaced.
     """
 

@@ -47,6 +47,6 @@ class Smoother:
         return True
 
     def reset(self) -> None:
-        """Forgets votes and label: after a gap in the picture the old ones say nothing about the new scene."""
+        """Forgets votes and label: after a gap in the image the old ones say nothing about the new scene."""
         self._recent.clear()
         self.label = None

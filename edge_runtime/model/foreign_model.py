@@ -26,7 +26,7 @@ def assume_contract(content: bytes, name: str, label_text: str | None) -> tuple[
     ``label_text`` is the text of a label file, one label a line in output order, or None; it beats the file's own.
 
     Raises:
-        ModelError: the file is damaged, classifies no pictures, or there are no labels that fit its output.
+        ModelError: the file is damaged, classifies no images, or there are no labels that fit its output.
     """
     description = describe(content, name)
     attached = _attached_labels(content, description.label_file, name)
@@ -41,7 +41,7 @@ def assume_contract(content: bytes, name: str, label_text: str | None) -> tuple[
     labels = _labels(text, description.output_tensor.shape[1], name, assumptions)
     normalization = _normalization(description, assumptions)
     taken = description.input_tensor
-    assumptions.append("The picture is stretched to the input's size and its colours go in as R, G, B.")
+    assumptions.append("The image is stretched to the input's size and its colours go in as R, G, B.")
     if not description.softmax:
         assumptions.append(
             "Its last operator is no SOFTMAX, so the outputs are taken as logits and a softmax is applied."

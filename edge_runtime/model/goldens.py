@@ -27,7 +27,7 @@ MAX_SIDE = 4096
 
 @dataclass(frozen=True, eq=False)
 class Goldens:
-    """``pictures``: n pictures (h, w, 3) uint8 BGR of any sizes, each pixel of which stands for ``repeats`` (n,) uint8
+    """``images``: n images (h, w, 3) uint8 BGR of any sizes, each pixel of which stands for ``repeats`` (n,) uint8
     squared of its `frames`, so that a frame much larger than the input costs few bytes.
 
     ``input_digests`` (n, 32) uint8 are the `input_digest` of each frame's input tensor; ``outputs`` (n, classes) in the
@@ -49,9 +49,9 @@ class Goldens:
         return tuple(map(repeated, self.pictures, self.repeats.tolist()))
 
 
-def repeated(picture: Image, times: int) -> Image:
-    """The (h, w, 3) picture with every pixel ``times`` times in both directions."""
-    return picture.repeat(times, axis=0).repeat(times, axis=1)
+def repeated(image: Image, times: int) -> Image:
+    """The (h, w, 3) image with every pixel ``times`` times in both directions."""
+    return image.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def input_digest(input_tensor: NDArray[Any]) -> NDArray[np.uint8]:
@@ -61,7 +61,7 @@ def input_digest(input_tensor: NDArray[Any]) -> NDArray[np.uint8]:
 
 def goldens_to_npz(goldens: Goldens) -> bytes:
     """The content of ``golden.npz``; `numpy.load` reads it too."""
-    arrays: dict[str, NDArray[Any]] = {f"picture_{index:02}": picture for index, picture in enumerate(goldens.pictures)}
+    arrays: dict[str, NDArray[Any]] = {f"picture_{index:02}": image for index, image in enumerate(goldens.pictures)}
     arrays["repeats"] = goldens.repeats
     arrays["input_digests"] = goldens.input_digests
     arrays["outputs"] = goldens.outputs
@@ -75,7 +75,7 @@ def goldens_from_npz(content: bytes, contract: Contract) -> Goldens:
     """The Goldens that `goldens_to_npz` wrote.
 
     Raises:
-        ModelError: an array is missing, is not what the contract's tensors say, or is no picture.
+        ModelError: an array is missing, is not what the contract's tensors say, or is no image.
     """
     _, members = split_zip(content, "golden.npz")
     arrays = {name.removesuffix(".npy"): _from_npy(name, data) for name, data in members.items()}
@@ -94,9 +94,9 @@ def goldens_from_npz(content: bytes, contract: Contract) -> Goldens:
             raise ModelError(f"golden.npz: {name} is {found}, expected {shape} {dtype}. Convert the model again.")
     if not pictures or any(each.ndim != 3 or each.shape[2] != 3 or each.dtype != np.uint8 for each in pictures):
         raise ModelError(
-            f"golden.npz has {num} pictures, expected at least 1, each (h, w, 3) uint8. Convert the model again."
+            f"golden.npz has {num} images, expected at least 1, each (h, w, 3) uint8. Convert the model again."
         )
-    sides = [max(picture.shape) * times for picture, times in zip(pictures, arrays["repeats"].tolist(), strict=True)]
+    sides = [max(image.shape) * times for image, times in zip(pictures, arrays["repeats"].tolist(), strict=True)]
     if not all(0 < side <= MAX_SIDE for side in sides):
         raise ModelError(
             f"golden.npz has frames with sides of up to {max(sides)} pixels, expected 1 to {MAX_SIDE}. "

@@ -34,7 +34,7 @@ def describe(flatbuffer: bytes, name: str) -> Description:
     """The Description of a .tflite flatbuffer; ``name`` is for the error text.
 
     Raises:
-        ModelError: it is no TFLite file, is damaged, or is not one picture in, one row of class scores out.
+        ModelError: it is no TFLite file, is damaged, or is not one image in, one row of class scores out.
     """
     if flatbuffer[4:8] != b"TFL3":
         raise ModelError(f"{name} is not a TFLite file: bytes 4 to 7 are {flatbuffer[4:8]!r}, expected b'TFL3'.")
@@ -48,16 +48,16 @@ def describe(flatbuffer: bytes, name: str) -> Description:
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelError(
             f"{name} has {len(inputs)} inputs and {len(outputs)} outputs; "
-            "expected 1 picture in and 1 row of class scores out."
+            "expected 1 image in and 1 row of class scores out."
         )
     tensors = graph.tables(0)
     specs = [_tensor(tensors, index, name) for index in (inputs[0], outputs[0])]
     if len(specs[0].shape) != 4 or specs[0].shape[0] != 1 or specs[0].shape[3] != 3:
         raise ModelError(
-            f"{name} takes {specs[0].shape}, expected (1, height, width, 3): it does not classify colour pictures."
+            f"{name} takes {specs[0].shape}, expected (1, height, width, 3): it does not classify colour images."
         )
     if len(specs[1].shape) != 2 or specs[1].shape[0] != 1:
-        raise ModelError(f"{name} gives {specs[1].shape}, expected (1, classes): it does not classify pictures.")
+        raise ModelError(f"{name} gives {specs[1].shape}, expected (1, classes): it does not classify images.")
     normalization, label_file = _metadata(model)
     return Description(specs[0], specs[1], _ends_in_softmax(model, graph, outputs[0]), normalization, label_file)
 

@@ -1,4 +1,4 @@
-"""A folder of pictures, each with a line of JSON beside it, that never grows beyond its limit nor fills the disk.
+"""A folder of images, each with a line of JSON beside it, that never grows beyond its limit nor fills the disk.
 
 It deletes its own oldest pairs and nothing that it did not write.
 """
@@ -19,7 +19,7 @@ OWN_NAME = re.compile(rf"({re.escape(UNFINISHED)})?(\d{{8}}T\d{{6}}\.\d{{3}}Z-\d
 KEEP_FREE_BYTES = 100 * 1000 * 1000
 
 
-class PictureFolder:
+class ImageFolder:
     """``limit_bytes`` caps what all its files hold together; ``keep_free_bytes`` of the disk are left to others.
 
     Raises:
@@ -33,11 +33,11 @@ class PictureFolder:
             sizes = self._scan()
         except OSError as error:
             raise OutputError(
-                f"Pictures cannot be saved in {folder} ({error.strerror}); choose a folder that this user may write."
+                f"Images cannot be saved in {folder} ({error.strerror}); choose a folder that this user may write."
             ) from error
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OutputError(
-                f"Pictures cannot be saved in {folder} (no permission); choose a folder that this user may write."
+                f"Images cannot be saved in {folder} (no permission); choose a folder that this user may write."
             )
         self._pairs: deque[tuple[str, int]] = deque(sorted(sizes.items()))
         self.num_bytes = sum(sizes.values())
@@ -51,7 +51,7 @@ class PictureFolder:
         content = line.encode()
         size = len(jpeg) + len(content)
         if size > self._limit_bytes:
-            raise OSError(errno.EFBIG, f"the picture has {size:,} bytes, the limit is {self._limit_bytes:,}")
+            raise OSError(errno.EFBIG, f"the image has {size:,} bytes, the limit is {self._limit_bytes:,}")
         while self._pairs and self.num_bytes + size > self._limit_bytes:
             self._delete_oldest()
         while self._free_bytes() - size < self._keep_free_bytes:

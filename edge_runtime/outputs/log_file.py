@@ -133,7 +133,7 @@ class LogFileSink:
                 continue
             text = to_json_line(line) + "\n"
             try:
-                # In JSON the replacement of what is no UTF-8, such as a picture's name, reads as the same characters.
+                # In JSON the replacement of what is no UTF-8, such as an image's name, reads as the same characters.
                 self._file.append(text.encode("utf-8", "backslashreplace"))
             except OSError as error:
                 self.num_lost += 1

@@ -1,7 +1,7 @@
 """Keeps frames worth looking at later: those that the model was unsure of, and those at which the label changed.
 
 The loop only copies a frame now and then; coding and writing happen in a thread, and a slow or full disk costs
-pictures, never labels.
+images, never labels.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.live.label_changes import LabelChanges
 from edge_runtime.live.results import Event, Pulse, Result
-from edge_runtime.outputs.image_folder import KEEP_FREE_BYTES, PictureFolder
+from edge_runtime.outputs.image_folder import KEEP_FREE_BYTES, ImageFolder
 from edge_runtime.outputs.jsonl import result_object
 from edge_runtime.outputs.trouble import OutputTrouble
 from edge_runtime.pixels.opencv import cv2
@@ -68,7 +68,7 @@ class Recorder:
     ) -> None:
         self._config, self._clock = config, clock
         self._trouble = OutputTrouble("recorder", clock)
-        self._folder: PictureFolder | None = None
+        self._folder: ImageFolder | None = None
         try:
             self._folder = self._open()
         except OutputError as error:
@@ -138,16 +138,16 @@ class Recorder:
                 self.num_lost += 1
                 self._retry_s = self._clock() + RETRY_S
                 self._trouble.failed(
-                    f"pictures cannot be saved in {self._config.folder} ({error.strerror or error}); free or remount "
+                    f"images cannot be saved in {self._config.folder} ({error.strerror or error}); free or remount "
                     "the disk"
                 )
             else:
                 self.num_saved += 1
                 self._retry_s = None
-                self._trouble.worked(f"pictures are saved in {self._config.folder} again")
+                self._trouble.worked(f"images are saved in {self._config.folder} again")
 
-    def _open(self) -> PictureFolder:
-        return PictureFolder(self._config.folder, int(self._config.save_limit_mb * 1e6), self._config.keep_free_bytes)
+    def _open(self) -> ImageFolder:
+        return ImageFolder(self._config.folder, int(self._config.save_limit_mb * 1e6), self._config.keep_free_bytes)
 
     def _save(self, record: _Record) -> None:
         result = record.result
@@ -165,7 +165,7 @@ class Recorder:
         coded, jpeg = cv2.imencode(".jpg", record.pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         if not coded:
             height, width = record.pixels.shape[:2]
-            raise OSError(errno.EFBIG, f"a picture of {width}x{height} cannot be coded as JPEG")
+            raise OSError(errno.EFBIG, f"an image of {width}x{height} cannot be coded as JPEG")
         if self._folder is None:
             self._folder = self._open()
         self._folder.save(name, jpeg.tobytes(), to_json_line(line) + "\n")

@@ -25,7 +25,7 @@ class TextSink:
 
 
 def result_line(result: Result) -> str:
-    """``parrot 0.93  frame 12, 8 ms old``, with the runners-up in brackets; a picture's name stands first."""
+    """``parrot 0.93  frame 12, 8 ms old``, with the runners-up in brackets; an image's name stands first."""
     prediction = result.prediction
     shown = prediction.label if result.held is None else result.held or "(undecided)"
     others = ", ".join(
@@ -43,12 +43,12 @@ def status_text(status: Status) -> str:
     notes += [f"{counts.refused} refused"] if counts.refused else []
     notes += [f"{counts.dropped} dropped" + (f" ({counts.too_old} too old)" if counts.too_old else "")]
     notes += [f"{counts.in_flight} in flight"] if counts.in_flight else []
-    notes += [f"{counts.bad} damaged pictures"] if counts.bad else []
+    notes += [f"{counts.bad} damaged images"] if counts.bad else []
     notes += [f"{counts.restarts} camera restarts"] if counts.restarts else []
     lines = [
         f"{status.camera}: {counts.captured} frames in {status.seconds:.1f} s ({status.fps:.1f} labels a second): "
         f"{', '.join(notes)}.",
-        f"Interpreter {status.backend}"
+        f"Kernels {status.backend}"
         + (f", memory of all processes {status.memory_mb:.0f} MB." if status.memory_mb is not None else "."),
     ]
     if status.age is not None:

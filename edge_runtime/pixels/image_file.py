@@ -1,6 +1,6 @@
-"""Reads a picture file into a frame: the one decoder that data sets, calibration and ``classify`` share.
+"""Reads an image file into a frame: the one decoder that data sets, calibration and ``classify`` share.
 
-Refuses what could exhaust memory before decoding it; never returns a made-up picture.
+Refuses what could exhaust memory before decoding it; never returns a made-up image.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".p
 
 
 def read_image(path: str | Path) -> Image:
-    """The picture at ``path`` as (h, w, 3) uint8 BGR, turned as its EXIF orientation says; grey becomes three channels.
+    """The image at ``path`` as (h, w, 3) uint8 BGR, turned as its EXIF orientation says; grey becomes three channels.
 
     Raises:
         MissingInputError: there is no such file.
-        DataError: the file cannot be read or is no picture that OpenCV can decode, or has more than MAX_PIXELS pixels,
+        DataError: the file cannot be read or is no image that OpenCV can decode, or has more than MAX_PIXELS pixels,
             or is a progressive JPEG of more than MAX_COEFFICIENT_BYTES.
     """
     return decode_image(read_image_bytes(path), str(path))
@@ -69,7 +69,7 @@ def check_header(header: JpegHeader | None, name: str) -> None:
 
 
 def decode_image(content: bytes, name: str) -> Image:
-    """The encoded picture ``content`` as (h, w, 3) uint8 BGR; ``name`` is for errors. Raises as `read_image`."""
+    """The encoded image ``content`` as (h, w, 3) uint8 BGR; ``name`` is for errors. Raises as `read_image`."""
     check_header(jpeg_header(content), name)
     try:
         frame = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
@@ -77,7 +77,7 @@ def decode_image(content: bytes, name: str) -> Image:
         raise DataError(f"{name} was refused by OpenCV: {error.err}; the limit is {MAX_PIXELS} pixels.") from error
     if frame is None:
         raise DataError(
-            f"{name} ({len(content)} bytes) is not a picture that OpenCV can decode; "
+            f"{name} ({len(content)} bytes) is not an image that OpenCV can decode; "
             "expected JPEG, PNG, WebP, BMP or TIFF."
         )
     return cast(Image, frame)

@@ -1,6 +1,6 @@
 """Reads the few bytes of a JPEG that decide how to decode it: its size, whether it is whole, whether it may be turned.
 
-No pixel is decoded here, so a bomb or half a picture is refused before it costs anything.
+No pixel is decoded here, so a bomb or half an image is refused before it costs anything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SEQUENTIAL_FRAMES = frozenset({0xC0, 0xC1, 0xC9})
 class JpegHeader:
     """The stored size in pixels, and whether an EXIF block (which may ask for a turn) is present.
 
-    ``coefficient_bytes`` is what a decoder must hold of the whole picture before it can give the first line, however
+    ``coefficient_bytes`` is what a decoder must hold of the whole image before it can give the first line, however
     small that line is wanted: nothing for the usual JPEG, two bytes a sample when it comes in several scans, as a
     progressive one does.
     """

@@ -1,4 +1,4 @@
-"""From a camera frame to the picture that the model eats, the only place where that is defined.
+"""From a camera frame to the image that the model eats, the only place where that is defined.
 
 Training, calibration, verification and the device import this. Pure; ends at uint8: normalisation belongs to the model.
 """
@@ -29,7 +29,7 @@ Image = NDArray[np.uint8]
 
 
 def preprocess(frame: Image, spec: InputSpec, out: Callable[[], Image] | None = None) -> Image:
-    """The (spec.height, spec.width, 3) uint8 RGB picture of a (h, w, 3) uint8 BGR frame; the frame is not changed.
+    """The (spec.height, spec.width, 3) uint8 RGB image of a (h, w, 3) uint8 BGR frame; the frame is not changed.
 
     A frame that already has the input's size keeps its pixels. ``out`` gives an array that `can_be_written`, which is
     filled and returned; it is called last, so that no error keeps a reference to an interpreter's memory.
@@ -39,11 +39,11 @@ def preprocess(frame: Image, spec: InputSpec, out: Callable[[], Image] | None = 
     """
     check_frame(frame)
     if spec.resize == "letterbox":
-        picture = _letterbox(frame, spec)
+        image = _letterbox(frame, spec)
     else:
         region = _centre_crop(frame, spec) if spec.resize == "crop" else frame
-        picture = _shrink_or_grow(region, spec.width, spec.height)
-    return cast(Image, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=None if out is None else out()))
+        image = _shrink_or_grow(region, spec.width, spec.height)
+    return cast(Image, cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=None if out is None else out()))
 
 
 def can_be_written(out: Image) -> bool:

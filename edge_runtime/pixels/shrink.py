@@ -1,7 +1,7 @@
 """Decodes a JPEG at 1/2, 1/4 or 1/8 of its size when the model's input is that much smaller.
 
 The JPEG decoder averages while it decodes, so this is both faster and better filtered than decoding everything and
-throwing most of it away. The picture is never smaller than the model's input; `edge_runtime.pixels.preprocess` does the
+throwing most of it away. The image is never smaller than the model's input; `edge_runtime.pixels.preprocess` does the
 rest, as for any frame.
 """
 
@@ -18,8 +18,8 @@ from edge_runtime.pixels.jpeg import JpegHeader, jpeg_header
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image, crop_box
 
-# What decoding one picture of a camera may take. For a model, 8 million pixels at full size and far more where they are
-# reduced; whole pictures up to what fits between the processes (see shared_frames), twice, because OpenCV copies it.
+# What decoding one image of a camera may take. For a model, 8 million pixels at full size and far more where they are
+# reduced; whole images up to what fits between the processes (see shared_frames), twice, because OpenCV copies it.
 MAX_SHRUNK_BYTES = 50_000_000
 MAX_WHOLE_BYTES = 2 * 64 * 1024 * 1024
 REDUCTIONS = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
@@ -41,9 +41,9 @@ def reduction(frame_height: int, frame_width: int, spec: InputSpec) -> int:
 
 
 def decode_shrunk(content: bytes, name: str, spec: InputSpec | None) -> Image:
-    """The encoded picture as (h, w, 3) uint8 BGR, at least as large as ``spec``'s input where the picture itself is.
+    """The encoded image as (h, w, 3) uint8 BGR, at least as large as ``spec``'s input where the image itself is.
 
-    With ``spec`` None, and for formats other than JPEG, the full picture. Raises DataError as `decode_image` does.
+    With ``spec`` None, and for formats other than JPEG, the full image. Raises DataError as `decode_image` does.
     """
     header = jpeg_header(content) if spec is not None else None
     if header is None or spec is None:
@@ -58,12 +58,12 @@ def decode_shrunk(content: bytes, name: str, spec: InputSpec | None) -> Image:
     return np.asarray(frame, np.uint8)
 
 
-def decode_camera_picture(content: bytes, name: str, spec: InputSpec | None) -> Image:
+def decode_camera_image(content: bytes, name: str, spec: InputSpec | None) -> Image:
     """As `decode_shrunk`, for what a camera sent: a JPEG whose decoding would take more memory than a camera's
-    picture has to is refused by its header.
+    image has to is refused by its header.
 
     Raises:
-        DataError: the picture is damaged, no JPEG, or too costly.
+        DataError: the image is damaged, no JPEG, or too costly.
     """
     header = jpeg_header(content)
     if header is None:
@@ -78,7 +78,7 @@ def decode_camera_picture(content: bytes, name: str, spec: InputSpec | None) -> 
 
 
 def decoding_bytes(header: JpegHeader, spec: InputSpec | None) -> int:
-    """The most memory that decoding takes at one moment: the decoded picture, and beside it either the coefficients
+    """The most memory that decoding takes at one moment: the decoded image, and beside it either the coefficients
     or, later, the copy that OpenCV hands to Python (one more when EXIF asks for a turn).
     """
     divisor = 1 if spec is None else _divisor(header, spec)
@@ -88,13 +88,13 @@ def decoding_bytes(header: JpegHeader, spec: InputSpec | None) -> int:
 
 def _divisor(header: JpegHeader, spec: InputSpec) -> int:
     divisor = reduction(header.height, header.width, spec)
-    if header.has_exif:  # EXIF may turn the picture by a quarter
+    if header.has_exif:  # EXIF may turn the image by a quarter
         divisor = min(divisor, reduction(header.width, header.height, spec))
     return divisor
 
 
 def read_shrunk(path: str | Path, spec: InputSpec | None) -> Image:
-    """The picture file at ``path`` as `decode_shrunk` gives it; raises MissingInputError or DataError as
+    """The image file at ``path`` as `decode_shrunk` gives it; raises MissingInputError or DataError as
     `read_image` does.
     """
     return decode_shrunk(read_image_bytes(path), str(path), spec)

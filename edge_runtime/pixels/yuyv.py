@@ -12,7 +12,7 @@ from edge_runtime.pixels.shrink import reduction
 
 
 def yuyv_to_bgr(raw: Image, spec: InputSpec | None) -> Image:
-    """The (h, w, 3) uint8 BGR picture of a (H, W, 2) uint8 YUYV frame, reduced as `shrink.reduction` says.
+    """The (h, w, 3) uint8 BGR image of a (H, W, 2) uint8 YUYV frame, reduced as `shrink.reduction` says.
 
     Each block of pixels becomes its mean, luminance and colour alike. With ``spec`` None the frame keeps its size.
 

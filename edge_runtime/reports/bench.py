@@ -1,4 +1,4 @@
-"""Times each stage between a frame and its label, for every interpreter and thread count asked for."""
+"""Times each stage between a frame and its label, for every backend and thread count asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.cameras.sources.synthetic import wave_picture
+from edge_runtime.cameras.sources.synthetic import wave_image
 from edge_runtime.errors import UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import available_backends
@@ -27,15 +27,15 @@ WARM_UP = 10
 
 @dataclass(frozen=True)
 class BenchConfig:
-    """``backends`` empty means every one that is installed; ``picture`` is an encoded picture, else a 640x480
+    """``backends`` empty means every one that is installed; ``image`` is an encoded image, else a 640x480
     pattern.
     """
 
     threads: tuple[int, ...] = (1, 2, 4)
     backends: tuple[str, ...] = ()
     runs: int = 200
-    picture: bytes | None = None
-    picture_name: str = "a 640x480 pattern"
+    image: bytes | None = None
+    image_name: str = "a 640x480 pattern"
 
     def __post_init__(self) -> None:
         if not self.threads or any(not 1 <= count <= 64 for count in self.threads):
@@ -46,7 +46,7 @@ class BenchConfig:
 
 @dataclass(frozen=True)
 class BenchRow:
-    """Milliseconds of every stage for one interpreter and thread count; ``total`` is a whole classify call by
+    """Milliseconds of every stage for one backend and thread count; ``total`` is a whole classify call by
     itself.
     """
 
@@ -78,7 +78,7 @@ def bench(model: ModelFile, config: BenchConfig) -> BenchReport:
         )
     finally:
         cv2.setNumThreads(opencv_threads)
-    return BenchReport(model.contract.spec.name, config.picture_name, rows, pss_mb())
+    return BenchReport(model.contract.spec.name, config.image_name, rows, pss_mb())
 
 
 def bench_object(report: BenchReport) -> dict[str, Any]:
@@ -119,8 +119,8 @@ def _row(model: ModelFile, backend: str, threads: int, config: BenchConfig) -> B
 def _one_run(classifier: Classifier, frame: Image, config: BenchConfig) -> dict[str, float]:
     contract = classifier.contract
     times = [monotonic_s()]
-    if config.picture is not None:
-        frame = decode_shrunk(config.picture, config.picture_name, contract.spec.input)
+    if config.image is not None:
+        frame = decode_shrunk(config.image, config.image_name, contract.spec.input)
         times.append(monotonic_s())
     input_tensor = classifier.input_tensor(frame)
     times.append(monotonic_s())
@@ -130,11 +130,11 @@ def _one_run(classifier: Classifier, frame: Image, config: BenchConfig) -> dict[
     times.append(monotonic_s())
     classifier.classify(frame)
     times.append(monotonic_s())
-    names = (["decode"] if config.picture is not None else []) + ["preprocess", "invoke", "postprocess", "total"]
+    names = (["decode"] if config.image is not None else []) + ["preprocess", "invoke", "postprocess", "total"]
     return dict(zip(names, np.diff(times).tolist(), strict=True))
 
 
 def _frame(config: BenchConfig, classifier: Classifier) -> Image:
-    if config.picture is not None:
-        return decode_shrunk(config.picture, config.picture_name, classifier.contract.spec.input)
-    return wave_picture(480, 640)
+    if config.image is not None:
+        return decode_shrunk(config.image, config.image_name, classifier.contract.spec.input)
+    return wave_image(480, 640)

@@ -25,7 +25,7 @@ class Finding:
     remedy: str = ""
 
 
-def examine(model: str | None = None, labels: str | None = None, root: Path = Path("/")) -> tuple[Finding, ...]:
+def check_device(model: str | None = None, labels: str | None = None, root: Path = Path("/")) -> tuple[Finding, ...]:
     """All findings, in the order in which things have to work; ``root`` replaces / where files are looked at."""
     return (
         _system(root),

@@ -21,7 +21,7 @@ LOOK_EVERY_S = 0.02
 
 
 @contextlib.contextmanager
-def only_change_in(folder: Path, wait_s: float) -> Iterator[None]:
+def lock_store(folder: Path, wait_s: float) -> Iterator[None]:
     """Holds the lock of the store in ``folder``, which exists, while the block runs.
 
     Raises:

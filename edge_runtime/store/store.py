@@ -1,6 +1,6 @@
 """The models installed on this device, and which of them is in use: one small file says so, and one rename changes it.
 
-    STORE/state.json          what is in use, what was before, what is on probation, what was refused
+    STORE/state.json          what is in use, what was before, whether that is a candidate, what was refused
     STORE/models/HASH.tflite  the files, never changed once they are there
     STORE/.lock               what a change holds meanwhile; only its owner may open it
 
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
-from edge_runtime.store.lock import only_change_in
+from edge_runtime.store.lock import lock_store
 from edge_runtime.store.shipped import default_model
 from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
 
@@ -42,9 +42,9 @@ _UNFINISHED_MODEL = re.compile(re.escape(UNFINISHED) + _MODEL.pattern + "-[0-9]+
 class StoreState:
     """``history`` names models by SHA-256, oldest first, the last one is in use; "shipped" is the package's own.
 
-    ``probation`` says that the one in use has yet to prove itself, ``failed_starts`` how many runs of it began and did
-    not end well. ``refused`` has the reason why a model must not come back. ``floor`` is the lowest version of a signed
-    model that may be installed.
+    ``probation`` says that the one in use is a candidate that has yet to pass its health check, ``failed_starts`` how
+    many runs of it began and did not end well. ``refused`` has the reason why a model must not come back. ``floor`` is
+    the lowest version of a signed model that may be installed.
     """
 
     version: int = VERSION
@@ -114,7 +114,7 @@ class Store:
         return self.path_of(self.state().current)
 
     def add(self, content: bytes, version: int = 0, *, again: bool = False) -> str:
-        """Puts a model that was checked and tried into use, on probation; gives its SHA-256. It may be in use already.
+        """Puts a model that was checked and tried into use as a candidate; gives its SHA-256. It may be in use already.
 
         Raises:
             ModelError: it was refused before and ``again`` is not set.
@@ -177,14 +177,14 @@ class Store:
         return changed
 
     def accept(self, model: str, version: int = 0) -> None:
-        """Ends the probation of ``model`` when it is still the one in use; older versions are refused from now on."""
+        """``model``, if still in use, has passed its health check; older versions are refused from now on."""
         with self.changing() as state:
             if state.current == model and (state.probation or state.failed_starts):
                 floor = max(state.floor, version)
                 self._write(dataclasses.replace(state, probation=False, failed_starts=0, floor=floor))
 
     def count_start(self, model: str, change: int, wait_s: float = LOCK_WAIT_S) -> StoreState:
-        """Notes that a run of a model on probation began (+1) or ended well (-1); the new state."""
+        """Notes that a run of a candidate began (+1) or ended well (-1); the new state."""
         with self.changing(wait_s) as state:
             if state.current == model and state.probation:
                 state = dataclasses.replace(state, failed_starts=max(0, state.failed_starts + change))
@@ -199,7 +199,7 @@ class Store:
             EdgeRuntimeError: this user may not change the store, or another change holds it for ``wait_s`` seconds.
         """
         _make_folder(self.folder)
-        with only_change_in(self.folder, wait_s):
+        with lock_store(self.folder, wait_s):
             state = self.state()
             self._sweep(state)
             yield state

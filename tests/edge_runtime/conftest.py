@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.cameras.frame import Frame, FrameSource
-from edge_runtime.cameras.sources.synthetic import numbered_picture, wave_picture
+from edge_runtime.cameras.sources.synthetic import numbered_image, wave_image
 from edge_runtime.contract import Contract
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import Interpreter
@@ -25,24 +25,24 @@ from edge_runtime.model.goldens import Goldens, input_digest, repeated
 from edge_runtime.model.model_file import ModelFile, open_model, read_model, write_model
 
 TOYS = Path(__file__).parent / "toys"
-PICTURE_HEIGHT, PICTURE_WIDTH = 240, 320
+IMAGE_HEIGHT, IMAGE_WIDTH = 240, 320
 
 
-def encode(picture: np.ndarray, quality: int = 85) -> bytes:
-    """``picture`` as the bytes of a JPEG."""
-    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+def encode(image: np.ndarray, quality: int = 85) -> bytes:
+    """``image`` as the bytes of a JPEG."""
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
 class FakeNetworkCamera:
     """A real MJPEG-over-HTTP server on loopback whose faults are attributes that may change while it serves.
 
-    ``picture`` gives the bytes of picture n; ``fps`` its rate; ``stalled`` keeps connections open and silent;
+    ``image`` gives the bytes of image n; ``fps`` its rate; ``stalled`` keeps connections open and silent;
     ``announce_length`` may be turned off; `stop` refuses and cuts everything, `start` serves again on the same port.
     """
 
-    def __init__(self, fps: float = 100.0, picture: Callable[[int], bytes] | None = None) -> None:
-        background = wave_picture(PICTURE_HEIGHT, PICTURE_WIDTH)
-        self.picture = picture or (lambda number: encode(numbered_picture(background, number)))
+    def __init__(self, fps: float = 100.0, image: Callable[[int], bytes] | None = None) -> None:
+        background = wave_image(IMAGE_HEIGHT, IMAGE_WIDTH)
+        self.image = image or (lambda number: encode(numbered_image(background, number)))
         self.fps = fps
         self.stalled = threading.Event()
         self.announce_length = True
@@ -104,7 +104,7 @@ class FakeNetworkCamera:
             while not self._stopping.wait(1 / self.fps):
                 if self.stalled.is_set():
                     continue
-                content = self.picture(self.num_sent)
+                content = self.image(self.num_sent)
                 self.num_sent += 1
                 length = b"Content-Length: %d\r\n" % len(content) if self.announce_length else b""
                 connection.sendall(b"Content-Type: image/jpeg\r\n" + length + b"\r\n" + content + b"\r\n--frame\r\n")
@@ -134,7 +134,7 @@ def network_camera() -> Iterator[FakeNetworkCamera]:
 
 @pytest.fixture(scope="session")
 def toy_path() -> Path:
-    """A tiny uint8 model that says whether a picture is mostly red, green or blue."""
+    """A tiny uint8 model that says whether an image is mostly red, green or blue."""
     return TOYS / "uint8_metadata.tflite"
 
 
@@ -180,17 +180,17 @@ def toy_contract(toy_bytes: Callable[[str], bytes]) -> Callable[[str], Contract]
 def toy_goldens(toy_bytes: Callable[[str], bytes]) -> Goldens:
     """Three frames of odd sizes, one of each colour with noise, recorded on the first interpreter that is installed."""
     chance = np.random.default_rng(0)
-    pictures, repeats = [], (1, 1, 3)
+    images, repeats = [], (1, 1, 3)
     for channel in range(3):
         frame = chance.integers(0, 60, (9 + channel, 17, 3), dtype=np.uint8)
         frame[..., channel] += 180
-        pictures.append(frame)
+        images.append(frame)
     content = toy_bytes("uint8")
     classifier = Classifier(read_model(content, "toy", LABEL_TEXT))
     reference = Interpreter(content, classifier.interpreter.backend, kernels="reference")
-    inputs = np.stack([classifier.input_tensor(repeated(*each)) for each in zip(pictures, repeats, strict=True)])
+    inputs = np.stack([classifier.input_tensor(repeated(*each)) for each in zip(images, repeats, strict=True)])
     return Goldens(
-        tuple(pictures),
+        tuple(images),
         np.array(repeats, np.uint8),
         np.stack([input_digest(tensor) for tensor in inputs]),
         np.stack([classifier.interpreter.invoke(tensor) for tensor in inputs]),
@@ -219,15 +219,15 @@ def make_model() -> MakeModel:
     flatbuffer, contract = whole[: whole.index(b"PK\x03\x04")], read_model(whole, "toy").contract
     classifier = Classifier(read_model(whole, "toy"))
     chance = np.random.default_rng(0)
-    pictures, repeats = [], (1, 1, 3)
+    images, repeats = [], (1, 1, 3)
     for channel in range(3):
         frame = chance.integers(0, 60, (9 + channel, 17, 3), dtype=np.uint8)
         frame[..., channel] += 180
-        pictures.append(frame)
-    inputs = np.stack([classifier.input_tensor(repeated(*each)) for each in zip(pictures, repeats, strict=True)])
+        images.append(frame)
+    inputs = np.stack([classifier.input_tensor(repeated(*each)) for each in zip(images, repeats, strict=True)])
     reference = Interpreter(flatbuffer, classifier.interpreter.backend, kernels="reference")
     goldens = Goldens(
-        tuple(pictures),
+        tuple(images),
         np.array(repeats, np.uint8),
         np.stack([input_digest(tensor) for tensor in inputs]),
         np.stack([classifier.interpreter.invoke(tensor) for tensor in inputs]),

@@ -1,6 +1,6 @@
 """Makes the toy models of these tests, once, with TensorFlow: `python tests/edge_runtime/make_toys.py`.
 
-Each takes an 8x8 picture, averages it to one colour and says which of red, green, blue it has most of, so a test can
+Each takes an 8x8 image, averages it to one colour and says which of red, green, blue it has most of, so a test can
 tell by the answer alone whether colours were swapped. The results are committed: the tests need no TensorFlow.
 """
 

@@ -1,7 +1,7 @@
 """The process that holds the camera: opens it, reads it, publishes the newest frame, and tries again when it fails.
 
-Everything that may block for ever, crash on a hostile picture or leak lives here, where it can be killed. It is told
-what to do by one line of JSON on stdin, and by each later line which input of a model its pictures are for from then
+Everything that may block for ever, crash on a hostile image or leak lives here, where it can be killed. It is told
+what to do by one line of JSON on stdin, and by each later line which input of a model its images are for from then
 on. It says what it is doing in lines of JSON on stdout:
 ``{"state": "opening" | "open" | "trouble" | "ended", "text": ...}``. It never outlives its parent.
 """

@@ -30,5 +30,5 @@ class Order:
 
 
 def spec_to_json(spec: InputSpec) -> str:
-    """A later line: pictures are for this input from now on."""
+    """A later line: images are for this input from now on."""
     return json.dumps(asdict(spec)) + "\n"

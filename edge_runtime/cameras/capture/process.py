@@ -61,7 +61,7 @@ class CaptureProcess:
         self._poll.register(_pipe(self.process.stdout).fileno(), select.POLLIN)
 
     def shrink_for(self, spec: InputSpec) -> None:
-        """Tells it what the pictures are for from now on; the camera stays open."""
+        """Tells it what the images are for from now on; the camera stays open."""
         self._tell(spec_to_json(spec))
 
     def wait(self, timeout_s: float) -> None:

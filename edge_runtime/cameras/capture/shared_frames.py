@@ -53,7 +53,7 @@ class SharedFrames:
 
     @property
     def bad(self) -> int:
-        """Pictures that the writer could not decode."""
+        """Images that the writer could not decode."""
         return int(self._words[_BAD])
 
     @property
@@ -77,7 +77,7 @@ class SharedFrames:
         self._words[_NEWEST] = slot + 1
 
     def count(self, captured: int, bad: int) -> None:
-        """Tells the reader how many frames were captured and how many pictures were bad."""
+        """Tells the reader how many frames were captured and how many images were bad."""
         self._words[_CAPTURED], self._words[_BAD] = captured, bad
 
     def take(self, after_seq: int) -> Frame | None:

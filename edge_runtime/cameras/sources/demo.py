@@ -1,4 +1,4 @@
-"""A camera for trying things out: the pictures that came with the default model, one after another, slowly moving.
+"""A camera for trying things out: the images that came with the default model, one after another, slowly moving.
 
 So that a live page, a broker or a dashboard can be seen at work, with labels that mean something, before any camera is
 attached.
@@ -18,15 +18,15 @@ from edge_runtime.pixels.preprocess import Image
 from edge_runtime.system.clock import monotonic_s
 
 WIDTH, HEIGHT, FPS = 640, 480, 20.0
-PICTURE_S = 4.0
-BORDER = 0.06  # of the picture, for moving about in
+IMAGE_S = 4.0
+BORDER = 0.06  # of the image, for moving about in
 
 
 class DemoCamera(FrameSource):
-    """640x480 frames at 20 fps for ever; every picture stays for four seconds.
+    """640x480 frames at 20 fps for ever; every image stays for four seconds.
 
     Raises:
-        CameraError: the default model carries no pictures.
+        CameraError: the default model carries no images.
     """
 
     live = True
@@ -37,10 +37,10 @@ class DemoCamera(FrameSource):
 
         goldens = open_model(default_model()).goldens
         if goldens is None:
-            raise CameraError("The default model carries no pictures to show; use the camera synthetic.")
+            raise CameraError("The default model carries no images to show; use the camera synthetic.")
         size_wh = round(WIDTH * (1 + 2 * BORDER)), round(HEIGHT * (1 + 2 * BORDER))
-        self._pictures = [cv2.resize(picture, size_wh, interpolation=cv2.INTER_CUBIC) for picture in goldens.pictures]
-        self.name = f"demo of {len(self._pictures)} pictures"
+        self._images = [cv2.resize(image, size_wh, interpolation=cv2.INTER_CUBIC) for image in goldens.pictures]
+        self.name = f"demo of {len(self._images)} images"
         self._start_s = self._next_s = monotonic_s()
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
@@ -54,7 +54,7 @@ class DemoCamera(FrameSource):
         return Frame(self._view(now_s - self._start_s), self.num_captured - 1, now_s)
 
     def _view(self, passed_s: float) -> Image:
-        picture = self._pictures[int(passed_s / PICTURE_S) % len(self._pictures)]
+        image = self._images[int(passed_s / IMAGE_S) % len(self._images)]
         left = round(WIDTH * BORDER * (1 + math.sin(1.1 * passed_s)))
         top = round(HEIGHT * BORDER * (1 + math.sin(0.7 * passed_s)))
-        return np.ascontiguousarray(picture[top : top + HEIGHT, left : left + WIDTH], np.uint8)
+        return np.ascontiguousarray(image[top : top + HEIGHT, left : left + WIDTH], np.uint8)

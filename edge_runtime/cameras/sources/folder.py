@@ -1,4 +1,4 @@
-"""A folder of pictures as a camera: every file once, in sorted order, so that a run can be repeated exactly."""
+"""A folder of images as a camera: every file once, in sorted order, so that a run can be repeated exactly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class FolderCamera(FrameSource):
-    """The pictures below ``folder``, sub-folders too; files that cannot be decoded are logged, counted and skipped."""
+    """The images below ``folder``, sub-folders too; files that cannot be decoded are logged, counted and skipped."""
 
     def __init__(self, folder: str | Path, shrink_for: InputSpec | None = None) -> None:
         root = Path(folder)

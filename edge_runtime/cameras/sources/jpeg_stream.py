@@ -13,7 +13,7 @@ from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError
 from edge_runtime.pixels.jpeg import START, is_whole, jpeg_end
-from edge_runtime.pixels.shrink import decode_camera_picture
+from edge_runtime.pixels.shrink import decode_camera_image
 from edge_runtime.system.clock import monotonic_s
 
 MAX_JPEG_BYTES = 32 * 1024 * 1024
@@ -109,7 +109,7 @@ class JpegStream(FrameSource):
 
     def _decode(self, content: bytes, received_s: float) -> Frame | None:
         try:
-            pixels = decode_camera_picture(content, f"an image of {self.name}", self._shrink_for)
+            pixels = decode_camera_image(content, f"an image of {self.name}", self._shrink_for)
         except DataError:
             self.num_bad += 1
             return None

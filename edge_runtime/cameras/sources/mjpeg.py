@@ -1,4 +1,4 @@
-"""MJPEG over HTTP, read by a few lines of our own: the newest picture, decoded no larger than the model needs.
+"""MJPEG over HTTP, read by a few lines of our own: the newest image, decoded no larger than the model needs.
 
 It speaks plain HTTP/1.0, so no server may answer in chunks. What it does not speak (digest passwords, redirections,
 streams that are not multipart) it leaves to FFmpeg.

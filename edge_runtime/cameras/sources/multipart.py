@@ -28,7 +28,7 @@ class MultipartReader:
         self._buffer += content
         if len(self._buffer) > MAX_PART_BYTES:
             raise CameraError(
-                f"A picture of the camera's stream has more than {MAX_PART_BYTES} bytes, expected a JPEG of a few "
+                f"An image of the camera's stream has more than {MAX_PART_BYTES} bytes, expected a JPEG of a few "
                 "hundred thousand; check that the address is an MJPEG stream."
             )
 

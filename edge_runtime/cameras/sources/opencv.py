@@ -19,7 +19,7 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError
 from edge_runtime.pixels.jpeg import is_whole
 from edge_runtime.pixels.preprocess import Image, check_frame
-from edge_runtime.pixels.shrink import decode_camera_picture
+from edge_runtime.pixels.shrink import decode_camera_image
 from edge_runtime.pixels.yuyv import yuyv_to_bgr
 from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.redact import redact
@@ -137,11 +137,11 @@ class StreamCamera(OpenCVCamera):
 
 
 def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None) -> Image | None:
-    """The (h, w, 3) uint8 BGR picture of one raw V4L2 buffer, or None when it is damaged or cut short."""
+    """The (h, w, 3) uint8 BGR image of one raw V4L2 buffer, or None when it is damaged or cut short."""
     try:
         if fourcc in ("MJPG", "JPEG"):
             content = raw.tobytes()
-            return decode_camera_picture(content, "a camera frame", shrink_for) if is_whole(content) else None
+            return decode_camera_image(content, "a camera frame", shrink_for) if is_whole(content) else None
         if fourcc == "YUYV" and raw.ndim == 3 and raw.shape[2] == 2:
             return yuyv_to_bgr(raw, shrink_for)
         return _three_channels(raw)

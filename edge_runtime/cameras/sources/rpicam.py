@@ -1,4 +1,4 @@
-"""The Raspberry Pi's own camera: ``rpicam-vid`` writes JPEG pictures into a pipe, and the newest is decoded.
+"""The Raspberry Pi's own camera: ``rpicam-vid`` writes JPEG images into a pipe, and the newest is decoded.
 
 OpenCV cannot open this camera on current systems, and libcamera's Python binding is not on PyPI; the program is in
 every Raspberry Pi OS.

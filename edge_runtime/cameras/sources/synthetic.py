@@ -54,7 +54,7 @@ class SyntheticCamera(FrameSource):
     def __init__(self, options: str = "") -> None:
         self.options = parse_options(options)
         self.name = f"synthetic {self.options.width}x{self.options.height} at {self.options.fps:g} fps"
-        self._background = wave_picture(self.options.height, self.options.width)
+        self._background = wave_image(self.options.height, self.options.width)
         self._next_s = monotonic_s()
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
@@ -67,29 +67,29 @@ class SyntheticCamera(FrameSource):
         self._next_s = max(self._next_s, monotonic_s() - 1.0) + 1.0 / self.options.fps
         self.num_captured += 1
         number = self.num_captured - 1
-        return Frame(numbered_picture(self._background, number), number, monotonic_s())
+        return Frame(numbered_image(self._background, number), number, monotonic_s())
 
 
-def numbered_picture(background: Image, number: int) -> Image:
+def numbered_image(background: Image, number: int) -> Image:
     """A copy of ``background``, scrolled by ``number`` pixels, with ``number`` as black and white cells in its
     corner.
     """
-    picture: Image = np.roll(background, number % background.shape[1], axis=1)
+    image: Image = np.roll(background, number % background.shape[1], axis=1)
     for bit in range(COUNTER_BITS):
-        picture[: 2 * CELL, bit * CELL : (bit + 1) * CELL] = 255 * (number >> bit & 1)
-    return picture
+        image[: 2 * CELL, bit * CELL : (bit + 1) * CELL] = 255 * (number >> bit & 1)
+    return image
 
 
-def picture_number(picture: Image) -> int:
-    """The number that `numbered_picture` wrote into a picture of that size, also after JPEG coding."""
-    row = picture[CELL, CELL // 2 : COUNTER_BITS * CELL : CELL].mean(axis=1) > 127
+def read_image_number(image: Image) -> int:
+    """The number that `numbered_image` wrote into an image of that size, also after JPEG coding."""
+    row = image[CELL, CELL // 2 : COUNTER_BITS * CELL : CELL].mean(axis=1) > 127
     return sum(int(is_set) << bit for bit, is_set in enumerate(row))
 
 
-def wave_picture(height: int, width: int) -> Image:
-    """A (height, width, 3) uint8 picture of smooth coloured waves, always the same."""
+def wave_image(height: int, width: int) -> Image:
+    """A (height, width, 3) uint8 image of smooth coloured waves, always the same."""
     across = np.linspace(0, 2 * np.pi, width, endpoint=False)
     down = np.linspace(0, 4 * np.pi, height)[:, None]
     waves = [127 + 100 * np.sin((channel + 1) * across + down + channel) for channel in range(3)]
-    picture: Image = np.stack(waves, axis=2).astype(np.uint8)
-    return picture
+    image: Image = np.stack(waves, axis=2).astype(np.uint8)
+    return image

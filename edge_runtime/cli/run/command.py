@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from edge_runtime.cli.flags import add_camera_flags, add_classifier_flags, add_format_flag, verb_parser
-from edge_runtime.cli.run.outputs import add_output_flags, open_outputs, smallest_picture
+from edge_runtime.cli.run.outputs import add_output_flags, choose_smallest_input, open_outputs
 
 if TYPE_CHECKING:
     from edge_runtime.inference.classifier import Classifier
@@ -51,9 +51,9 @@ def main(arguments: list[str]) -> int:
     flags = parser.parse_args(arguments)
 
     from edge_runtime.cameras.address import parse_camera
-    from edge_runtime.cameras.lock import only_user_of
+    from edge_runtime.cameras.lock import lock_camera
     from edge_runtime.cameras.opening import open_camera
-    from edge_runtime.cameras.password import with_password
+    from edge_runtime.cameras.password import add_password
     from edge_runtime.cli.run.model import open_run_model
     from edge_runtime.live.loop import Loop, LoopConfig
     from edge_runtime.live.smoothing import parse_hold
@@ -70,23 +70,23 @@ def main(arguments: list[str]) -> int:
         hold=parse_hold(flags.hold) if flags.hold else None,
         give_up_s=flags.give_up_s,
     )
-    address = with_password(flags.camera, flags.camera_password_file)
+    address = add_password(flags.camera, flags.camera_password_file)
     camera = parse_camera(address)
     outlet = Outlet(sys.stdout, camera.live, stop)
     sink = open_sink(flags.format, outlet, sys.stderr)
     with (
-        only_user_of(camera),
+        lock_camera(camera),
         open_run_model(flags) as used,
         open_outputs(flags, sink, outlet, patient=patient) as outputs,
         open_camera(
-            address, smallest_picture(flags, used.model.contract.spec.input), wait=math.isinf(flags.give_up_s)
+            address, choose_smallest_input(flags, used.model.contract.spec.input), wait=math.isinf(flags.give_up_s)
         ) as source,
     ):
         print(f"{source.name} -> {used.model.contract.spec.name}; Ctrl-C ends.", file=sys.stderr)
 
         def between_frames(num_labels: int, num_late: int) -> Classifier | None:
             changed = used.between_frames(num_labels, num_late)
-            smallest = smallest_picture(flags, changed.contract.spec.input) if changed is not None else None
+            smallest = choose_smallest_input(flags, changed.contract.spec.input) if changed is not None else None
             if smallest is not None:
                 source.shrink_for(smallest)
             return changed

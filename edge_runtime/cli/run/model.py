@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_runtime.cli.flags import open_flagged_classifier, open_flagged_model
 from edge_runtime.errors import EdgeRuntimeError, MissingInputError, ModelError
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.installed.candidate import Probation
+from edge_runtime.installed.candidate import ModelFollower
 from edge_runtime.model.model_file import ModelFile, open_model
 from edge_runtime.store.store import Store
 from edge_runtime.system.watchdog import Watchdog
@@ -19,8 +19,8 @@ from edge_runtime.system.watchdog import Watchdog
 class RunModel:
     """``classifier`` is the one to begin with; `between_frames` is what a `Loop` asks for another."""
 
-    def __init__(self, classifier: Classifier, probation: Probation | None, watchdog: Watchdog) -> None:
-        self.classifier, self._probation, self._watchdog = classifier, probation, watchdog
+    def __init__(self, classifier: Classifier, follower: ModelFollower | None, watchdog: Watchdog) -> None:
+        self.classifier, self._follower, self._watchdog = classifier, follower, watchdog
 
     @property
     def model(self) -> ModelFile:
@@ -28,7 +28,7 @@ class RunModel:
 
     def between_frames(self, num_labels: int, num_late: int) -> Classifier | None:
         self._watchdog.alive(num_labels)
-        changed = self._probation(num_labels, num_late) if self._probation is not None else None
+        changed = self._follower(num_labels, num_late) if self._follower is not None else None
         if changed is not None:
             self.classifier = changed
         return changed
@@ -38,7 +38,7 @@ class RunModel:
 def open_run_model(flags: Namespace) -> Iterator[RunModel]:
     """The model that the flags of ``run`` mean, for as long as the block runs.
 
-    A run that ends by the model's fault, or by a bug, counts against a model on probation; a missing camera does not.
+    A run that ends by the model's fault, or by a bug, counts against a candidate; a missing camera does not.
     """
     watchdog = Watchdog()
     if flags.model:
@@ -49,20 +49,20 @@ def open_run_model(flags: Namespace) -> Iterator[RunModel]:
     def load(path: Path) -> Classifier:
         return open_flagged_classifier(flags, open_model(path, flags.labels))
 
-    probation = Probation(Store(), load)
-    path = probation.begin()
+    follower = ModelFollower(Store(), load)
+    path = follower.begin()
     try:
         classifier = load(path)
     except (ModelError, MissingInputError) as error:
         if isinstance(error, MissingInputError) and path.exists():  # a file of --labels, no fault of the model
             raise
-        classifier = load(probation.instead(error))
+        classifier = load(follower.instead(error))
     try:
-        yield RunModel(classifier, probation, watchdog)
+        yield RunModel(classifier, follower, watchdog)
     except ModelError:
         raise
     except EdgeRuntimeError:
-        probation.end()
+        follower.end()
         raise
     watchdog.stopping()
-    probation.end()
+    follower.end()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge_runtime.model.model_file import ModelFile
     from edge_runtime.outputs.stdout import Outlet
 
-# The live page shows pictures of about this size, so the camera need not decode larger ones for it.
+# The live page shows images of about this size, so the camera need not decode larger ones for it.
 PAGE_HEIGHT, PAGE_WIDTH = 360, 480
 
 
@@ -58,8 +58,8 @@ def add_output_flags(parser: ArgumentParser) -> None:
     )
 
 
-def smallest_picture(flags: Namespace, spec: InputSpec) -> InputSpec | None:
-    """Down to which size a camera may shrink its pictures while decoding; None when whole frames are wanted."""
+def choose_smallest_input(flags: Namespace, spec: InputSpec) -> InputSpec | None:
+    """Down to which size a camera may shrink its images while decoding; None when whole frames are wanted."""
     if flags.save_uncertain or flags.save_changes:
         return None
     if flags.web is not None:
@@ -76,12 +76,12 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
     Raises:
         ConfigurationError, OutputError, UsageError, MissingInputError: before anything is opened where possible.
     """
-    from edge_runtime.outputs.mqtt.config import mqtt_config
-    from edge_runtime.outputs.web.config import web_config
+    from edge_runtime.outputs.mqtt.config import parse_mqtt
+    from edge_runtime.outputs.web.config import parse_web
 
     _refuse_lone_flags(flags)
-    page_config = web_config(flags.web, flags.web_token_file, flags.allow_host) if flags.web is not None else None
-    broker = mqtt_config(flags.mqtt, flags.mqtt_password_file, flags.mqtt_ca) if flags.mqtt else None
+    page_config = parse_web(flags.web, flags.web_token_file, flags.allow_host) if flags.web is not None else None
+    broker = parse_mqtt(flags.mqtt, flags.mqtt_password_file, flags.mqtt_ca) if flags.mqtt else None
     sinks: list[Sink] = [printed]
     observers: list[Observer] = []
     talkers: list[Any] = [printer]
@@ -103,7 +103,7 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
             from edge_runtime.live.live_state import LiveState
             from edge_runtime.system.thermal import SystemWatch
 
-            live = LiveState(signature_words)
+            live = LiveState(describe_signature)
             observers.insert(0, live)
             watch = stack.enter_context(contextlib.closing(SystemWatch()))
             if broker is not None:
@@ -125,7 +125,7 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
         yield Outputs(every, every)
 
 
-def signature_words(model: ModelFile) -> str:
+def describe_signature(model: ModelFile) -> str:
     """What is known of the signature of a model that was opened; opening has refused it if it had to be refused."""
     if model.path is None:
         return "not checked"

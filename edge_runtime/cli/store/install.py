@@ -11,7 +11,7 @@ def main(arguments: list[str]) -> int:
         "install",
         "Checks a model file, tries it in a process of its own (golden frames, speed), and puts it into use for every "
         "verb without --model. A running service takes it over between two frames; until it has given labels for 60 s "
-        "it is on probation, and one that fails is taken back by itself.",
+        "it is a candidate, and one that fails its health check is rolled back by itself.",
         "edge-runtime install flowers.tflite",
         "edge-runtime install https://models.example/flowers.tflite",
         "edge-runtime install --max-latency-ms 40 large.tflite",
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
         if not installed.changed:
             return f"{installed.name} ({installed.model[:12]}) is in use already."
         latency = f", {installed.probe.latency_ms:.2f} ms a frame" if installed.probe else ""
-        return f"{installed.name} ({installed.model[:12]}{latency}) is in use, on probation until 60 s of labels."
+        return f"{installed.name} ({installed.model[:12]}{latency}) is in use, a candidate until 60 s of labels."
 
     print_result(flags.format, text, lambda: {"v": 1, "type": "installed", **dataclasses.asdict(installed)})
     return 0

@@ -9,8 +9,8 @@ def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
     parser = verb_parser(
         "status",
-        "Shows which installed model is in use, whether it is on probation, what it would roll back to and what was "
-        "refused. Ends with 65 when the model in use is damaged.",
+        "Shows which installed model is in use, whether it is still a candidate, what it would roll back to and what "
+        "was refused. Ends with 65 when the model in use is damaged.",
         "edge-runtime status",
         "edge-runtime status --format jsonl",
     )
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     def text() -> str:
         rows = [
             ("in use", f"{model.contract.spec.name}, {state.current[:12]}, {model.path}"),
-            ("state", f"on probation, {state.failed_starts} failed starts" if state.probation else "proved"),
+            ("state", f"candidate, {state.failed_starts} failed starts" if state.probation else "health check passed"),
             ("rolls back to", before[:12] if before else "nothing"),
             ("versions from", str(state.floor)),
             *(("refused", f"{name[:12]}: {reason}") for name, reason in state.refused.items()),

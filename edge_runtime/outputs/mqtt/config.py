@@ -44,7 +44,7 @@ class MqttConfig:
         return f"{self.prefix}/{name}"
 
 
-def mqtt_config(mqtt: str, mqtt_password_file: str | None = None, mqtt_ca: str | None = None) -> MqttConfig:
+def parse_mqtt(mqtt: str, mqtt_password_file: str | None = None, mqtt_ca: str | None = None) -> MqttConfig:
     """The broker at the address ``mqtt``; ``mqtt_ca`` is the file of its authority, and the password comes from the
     file, else from EDGE_RUNTIME_MQTT_PASSWORD.
 

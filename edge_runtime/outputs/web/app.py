@@ -14,10 +14,10 @@ from starlette.types import ASGIApp
 
 from edge_runtime.live.live_state import LiveState
 from edge_runtime.outputs.web.config import WebConfig
-from edge_runtime.outputs.web.frames import Pictures
+from edge_runtime.outputs.web.frames import FrameEncoder
 from edge_runtime.outputs.web.guard import Guard
 from edge_runtime.outputs.web.state import health_object, state_object
-from edge_runtime.outputs.web.streams import Bell, EventStream, PictureStream
+from edge_runtime.outputs.web.streams import Bell, EventStream, FrameStream
 from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.json_line import to_json_line
 from edge_runtime.system.thermal import SystemState
@@ -37,35 +37,35 @@ def build_app(
     config: WebConfig,
     live: LiveState,
     system: Callable[[], SystemState],
-    pictures: Pictures,
+    images: FrameEncoder,
     bell: Bell,
     metrics: Callable[[], bytes] | None,
 ) -> ASGIApp:
     """The guarded application; ``metrics`` None means that their library is not installed."""
-    state = _StateText(live, system, pictures)
+    state = _StateText(live, system, images)
 
     async def snapshot_jpg(request: Request) -> Response:
-        picture = pictures.newest()
-        if picture is None or picture.captured_s < monotonic_s() - 0.2:
-            pictures.ask(True)
+        image = images.newest()
+        if image is None or image.captured_s < monotonic_s() - 0.2:
+            images.ask(True)
             try:
                 deadline_s = monotonic_s() + SNAPSHOT_S
-                last = picture
-                while (picture := pictures.newest()) is last or picture is None:
-                    if monotonic_s() >= deadline_s or pictures.closed:
+                last = image
+                while (image := images.newest()) is last or image is None:
+                    if monotonic_s() >= deadline_s or images.closed:
                         break
                     await bell.wait(0.1)
             finally:
-                pictures.ask(False)
-        if picture is None:
-            return PlainTextResponse(f"There is no live picture: {live.snapshot().reason}.\n", 503)
-        age_ms = (monotonic_s() - picture.captured_s) * 1e3
+                images.ask(False)
+        if image is None:
+            return PlainTextResponse(f"There is no live image: {live.snapshot().reason}.\n", 503)
+        age_ms = (monotonic_s() - image.captured_s) * 1e3
         return Response(
-            picture.jpeg, media_type="image/jpeg", headers={"X-Seq": str(picture.seq), "X-Age-Ms": f"{age_ms:.1f}"}
+            image.jpeg, media_type="image/jpeg", headers={"X-Seq": str(image.seq), "X-Age-Ms": f"{age_ms:.1f}"}
         )
 
     async def thumb(request: Request) -> Response:
-        jpeg = pictures.thumb(request.path_params["number"])
+        jpeg = images.thumb(request.path_params["number"])
         return Response(jpeg, media_type="image/jpeg") if jpeg else PlainTextResponse("No longer kept.\n", 404)
 
     async def api_state(request: Request) -> Response:
@@ -86,8 +86,8 @@ def build_app(
     routes = [Route(path, _static(name, kind)) for path, (name, kind) in STATIC.items()]
     routes += [
         Route("/api/state", api_state),
-        Route("/api/events", EventStream(state, lambda: pictures.closed), methods=["GET"]),
-        Route("/stream.mjpg", PictureStream(pictures, bell), methods=["GET"]),
+        Route("/api/events", EventStream(state, lambda: images.closed), methods=["GET"]),
+        Route("/stream.mjpg", FrameStream(images, bell), methods=["GET"]),
         Route("/snapshot.jpg", snapshot_jpg),
         Route("/thumbs/{number:int}.jpg", thumb),
         Route("/healthz", healthz),
@@ -99,18 +99,18 @@ def build_app(
 class _StateText:
     """The state as JSON text, made at most every `STATE_VALID_S` however many ask."""
 
-    def __init__(self, live: LiveState, system: Callable[[], SystemState], pictures: Pictures) -> None:
-        self._live, self._system, self._pictures = live, system, pictures
+    def __init__(self, live: LiveState, system: Callable[[], SystemState], images: FrameEncoder) -> None:
+        self._live, self._system, self._images = live, system, images
         self._text, self._made_s = "", -1e9
 
     def __call__(self) -> str:
         if monotonic_s() - self._made_s > STATE_VALID_S:
-            picture = self._pictures.newest()
+            image = self._images.newest()
             value = state_object(
                 self._live.snapshot(),
                 self._system(),
-                (picture.width, picture.height) if picture else None,
-                self._pictures.num_viewers,
+                (image.width, image.height) if image else None,
+                self._images.num_viewers,
             )
             self._text = to_json_line(value)
             self._made_s = monotonic_s()

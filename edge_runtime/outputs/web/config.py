@@ -118,7 +118,7 @@ def read_token(path: str) -> str:
     return token
 
 
-def web_config(web: str, web_token_file: str | None, allow_host: Sequence[str]) -> WebConfig:
+def parse_web(web: str, web_token_file: str | None, allow_host: Sequence[str]) -> WebConfig:
     """The live page at the address ``web``, for whoever has the token of the file ``web_token_file``; ``allow_host``
     are other names of this machine. Raises what `parse_web_address`, `read_token` and `WebConfig` raise.
     """

@@ -1,7 +1,7 @@
-"""The newest picture for whoever looks: encoded once for all viewers, in a thread of its own, and only while somebody
+"""The newest image for whoever looks: encoded once for all viewers, in a thread of its own, and only while somebody
 looks.
 
-A picture is handed out only while the camera is believed, so that an old one is never shown as live.
+An image is handed out only while the camera is believed, so that an old one is never shown as live.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ VALID_S = 1.0
 
 
 @dataclass(frozen=True)
-class Picture:
+class EncodedFrame:
     """An encoded frame. ``crop`` is the region that the model sees: left, top, width, height as fractions."""
 
     number: int
@@ -50,8 +50,8 @@ class _Raw:
     crop: tuple[float, float, float, float]
 
 
-class Pictures:
-    """An `Observer`. Viewers `join` and `leave`; ``on_new`` is called from the encoder's thread after every picture."""
+class FrameEncoder:
+    """An `Observer`. Viewers `join` and `leave`; ``on_new`` is called from the encoder's thread after every image."""
 
     def __init__(self, live: LiveState, on_new: Callable[[], None], clock: Callable[[], float] = monotonic_s) -> None:
         self._live, self._on_new, self._clock = live, on_new, clock
@@ -60,12 +60,12 @@ class Pictures:
         self._raw: _Raw | None = None
         self._thumb: tuple[int, Image] | None = None
         self._thumbs: OrderedDict[int, bytes] = OrderedDict()
-        self._newest: Picture | None = None
+        self._newest: EncodedFrame | None = None
         self._num_encoded = self._last_change = 0
         self._input: InputSpec | None = None
         self._is_shown = True
         self.closed = False
-        self._thread = threading.Thread(target=self._run, name="pictures", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="images", daemon=True)
         self._thread.start()
 
     # The loop's side.
@@ -120,19 +120,19 @@ class Pictures:
             self._num_viewers -= 1
 
     def ask(self, waiting: bool) -> None:
-        """Notes that somebody wants one picture (true), or has it or has given up (false)."""
+        """Notes that somebody wants one image (true), or has it or has given up (false)."""
         with self._changed:
             self._num_waiting += 1 if waiting else -1
 
-    def newest(self) -> Picture | None:
-        """The newest picture, or None when there is none that may be called live."""
-        picture = self._newest
-        if picture is None or not self._is_shown or self._clock() - picture.captured_s > VALID_S:
+    def newest(self) -> EncodedFrame | None:
+        """The newest image, or None when there is none that may be called live."""
+        image = self._newest
+        if image is None or not self._is_shown or self._clock() - image.captured_s > VALID_S:
             return None
-        return picture
+        return image
 
     def thumb(self, number: int) -> bytes | None:
-        """The small picture of a label change, as the bytes of a JPEG."""
+        """The small image of a label change, as the bytes of a JPEG."""
         return self._thumbs.get(number)
 
     def close(self) -> None:
@@ -163,11 +163,11 @@ class Pictures:
             if raw is not None:
                 time.sleep(max(0.0, SPACING_S - (self._clock() - raw.captured_s)))
 
-    def _encode(self, raw: _Raw) -> Picture:
+    def _encode(self, raw: _Raw) -> EncodedFrame:
         pixels = _within(raw.pixels, MAX_SIDE, MAX_SIDE)
         self._num_encoded += 1
         height, width = pixels.shape[:2]
-        return Picture(self._num_encoded, raw.seq, raw.captured_s, width, height, raw.crop, _jpeg(pixels, QUALITY))
+        return EncodedFrame(self._num_encoded, raw.seq, raw.captured_s, width, height, raw.crop, _jpeg(pixels, QUALITY))
 
 
 def _within(pixels: Image, width: int, height: int) -> Image:

@@ -71,7 +71,7 @@ class _Run(Collector):
             "frames_captured": ("Frames that the camera gave.", counts.captured),
             "frames_processed": ("Frames that were looked at.", counts.processed),
             "frames_refused": ("Frames looked at that got no label: black or frozen.", counts.refused),
-            "frames_bad": ("Pictures that could not be decoded.", counts.bad),
+            "frames_bad": ("Images that could not be decoded.", counts.bad),
             "camera_reconnects": ("Times the camera had to be opened again.", counts.restarts),
         }
         for name, (text, value) in plain.items():
@@ -85,7 +85,7 @@ class _Run(Collector):
         for state in CHIPS:
             states.add_metric([state.value], int(state is snapshot.state))
         yield states
-        yield GaugeMetricFamily("edge_runtime_viewers", "Picture streams being read.", value=self._viewers())
+        yield GaugeMetricFamily("edge_runtime_viewers", "Image streams being read.", value=self._viewers())
         if snapshot.model is not None:
             facts = {"name": snapshot.model.name, "version": snapshot.model.version, "backend": snapshot.model.backend}
             yield InfoMetricFamily("edge_runtime_model", "The model in use.", value=facts)

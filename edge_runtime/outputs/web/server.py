@@ -31,7 +31,7 @@ except ImportError as missing:
 
 MAX_CONNECTIONS = 48
 FIRST_REQUEST_S = NEXT_REQUEST_S = 10.0
-# What a slow reader has not read yet waits here, so it bounds how old a picture on the wire can be.
+# What a slow reader has not read yet waits here, so it bounds how old an image on the wire can be.
 SEND_BUFFER_BYTES = 128 * 1024
 
 
@@ -74,24 +74,24 @@ def live_page(config: WebConfig, live: LiveState, system: Callable[[], SystemSta
         OutputError: the address cannot be used, at least now.
     """
     from edge_runtime.outputs.web.app import build_app
-    from edge_runtime.outputs.web.frames import Pictures
+    from edge_runtime.outputs.web.frames import FrameEncoder
     from edge_runtime.outputs.web.streams import Bell
 
     listener = _listen(config)
     bell = Bell()
-    pictures = Pictures(live, bell.ring)
-    metrics = _metrics(live, system, lambda: pictures.num_viewers)
-    observers: tuple[Observer, ...] = (pictures,)
+    images = FrameEncoder(live, bell.ring)
+    metrics = _metrics(live, system, lambda: images.num_viewers)
+    observers: tuple[Observer, ...] = (images,)
     if metrics is not None:
         observers += (metrics,)
-    app = build_app(config, live, system, pictures, bell, metrics.render if metrics else None)
+    app = build_app(config, live, system, images, bell, metrics.render if metrics else None)
     bound = WebConfig(config.host, listener.getsockname()[1], config.token, config.extra_hosts)
     try:
         with _serving(app, listener):
             try:
                 yield LivePage(bound.url, observers)
             finally:
-                pictures.close()
+                images.close()
     finally:
         listener.close()
 

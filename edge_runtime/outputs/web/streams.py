@@ -1,4 +1,4 @@
-"""Answers that never end: the pictures as multipart JPEG, and the state as server-sent events.
+"""Answers that never end: the images as multipart JPEG, and the state as server-sent events.
 
 Every reader gets the newest and nothing that it missed; one that does not read for `WRITE_S` is cut off.
 """
@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from edge_runtime.outputs.web.frames import MAX_VIEWERS, Pictures
+from edge_runtime.outputs.web.frames import MAX_VIEWERS, FrameEncoder
 from edge_runtime.system.clock import monotonic_s
 
 WRITE_S = 5.0
@@ -78,16 +78,16 @@ async def _disconnect(receive: Receive) -> None:
         pass
 
 
-class PictureStream:
-    """``multipart/x-mixed-replace``: one part a picture, with its age; the fifth viewer is told that all places are
+class FrameStream:
+    """``multipart/x-mixed-replace``: one part an image, with its age; the fifth viewer is told that all places are
     taken.
     """
 
-    def __init__(self, pictures: Pictures, bell: Bell) -> None:
-        self._pictures, self._bell = pictures, bell
+    def __init__(self, images: FrameEncoder, bell: Bell) -> None:
+        self._images, self._bell = images, bell
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != "HEAD" and not self._pictures.join():
+        if scope["method"] != "HEAD" and not self._images.join():
             text = f"{MAX_VIEWERS} viewers are looking already; close one of them, this page tries again.\n"
             await PlainTextResponse(text, 503, {"Retry-After": "5"})(scope, receive, send)
             return
@@ -96,25 +96,25 @@ class PictureStream:
             await answer(scope, receive, send)
         finally:
             if scope["method"] != "HEAD":
-                self._pictures.leave()
+                self._images.leave()
 
     async def _parts(self) -> AsyncIterator[bytes]:
         last = 0
         yield f"--{BOUNDARY}\r\n".encode()
-        while not self._pictures.closed:
-            picture = self._pictures.newest()
-            if picture is None or picture.number == last:
+        while not self._images.closed:
+            image = self._images.newest()
+            if image is None or image.number == last:
                 yield b""  # a chance to notice that the reader went
                 await self._bell.wait(0.5)
                 continue
-            last = picture.number
+            last = image.number
             now_s = monotonic_s()
             head = (
-                f"Content-Type: image/jpeg\r\nContent-Length: {len(picture.jpeg)}\r\nX-Seq: {picture.seq}\r\n"
-                f"X-Age-Ms: {(now_s - picture.captured_s) * 1e3:.1f}\r\nX-Sent-Ms: {now_s * 1e3:.1f}\r\n"
-                f"X-Crop: {','.join(f'{value:.4f}' for value in picture.crop)}\r\n\r\n"
+                f"Content-Type: image/jpeg\r\nContent-Length: {len(image.jpeg)}\r\nX-Seq: {image.seq}\r\n"
+                f"X-Age-Ms: {(now_s - image.captured_s) * 1e3:.1f}\r\nX-Sent-Ms: {now_s * 1e3:.1f}\r\n"
+                f"X-Crop: {','.join(f'{value:.4f}' for value in image.crop)}\r\n\r\n"
             )
-            yield head.encode() + picture.jpeg + f"\r\n--{BOUNDARY}\r\n".encode()
+            yield head.encode() + image.jpeg + f"\r\n--{BOUNDARY}\r\n".encode()
 
 
 class EventStream:

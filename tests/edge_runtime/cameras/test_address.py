@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.cameras.address import CameraAddress, parse_camera
-from edge_runtime.cameras.password import PASSWORD_VARIABLE, with_password
+from edge_runtime.cameras.password import PASSWORD_VARIABLE, add_password
 from edge_runtime.errors import ConfigurationError, MissingInputError, UsageError
 from edge_runtime.system.redact import redact
 
@@ -100,12 +100,12 @@ def test_a_password_comes_from_a_file_or_the_environment_and_is_quoted(
     file = str(tmp_path / "password")
     monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
     whole = "rtsp://admin:p%40ss%2Fw%23rd@cam:554/live?x=1"
-    assert with_password("rtsp://admin@cam:554/live?x=1", file) == whole
+    assert add_password("rtsp://admin@cam:554/live?x=1", file) == whole
     assert parse_camera(whole).shown == "rtsp://***@cam:554/live?***"
-    assert with_password("rtsp://admin@cam/", None) == "rtsp://admin@cam/"
+    assert add_password("rtsp://admin@cam/", None) == "rtsp://admin@cam/"
     monkeypatch.setenv(PASSWORD_VARIABLE, "x y")
-    assert with_password("http://admin@[::1]/s", None) == "http://admin:x%20y@[::1]/s"
-    assert with_password("0", None) == "0"
+    assert add_password("http://admin@[::1]/s", None) == "http://admin:x%20y@[::1]/s"
+    assert add_password("0", None) == "0"
 
 
 @pytest.mark.parametrize(
@@ -117,15 +117,15 @@ def test_a_password_that_belongs_to_nobody_is_refused(camera: str, words: str, t
     with pytest.raises(
         ConfigurationError, match=rf"the address .* {words}; expected a form like rtsp://user@host/path"
     ):
-        with_password(camera, str(tmp_path / "password"))
+        add_password(camera, str(tmp_path / "password"))
 
 
 def test_a_password_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match=r"There is no password file .*none; check `camera_password_file`"):
-        with_password("rtsp://a@cam/", str(tmp_path / "none"))
+        add_password("rtsp://a@cam/", str(tmp_path / "none"))
     (tmp_path / "binary").write_bytes(b"\xff")
     with pytest.raises(ConfigurationError, match=r"password file .*binary cannot be read .*expected one line"):
-        with_password("rtsp://a@cam/", str(tmp_path / "binary"))
+        add_password("rtsp://a@cam/", str(tmp_path / "binary"))
 
 
 def test_a_device_index_is_shown_as_its_path() -> None:

@@ -23,7 +23,7 @@ from edge_runtime.cameras.capture.parent import Capture, CaptureConfig
 from edge_runtime.cameras.capture.shared_frames import HEADER_BYTES, SLOT_BYTES, SharedFrames
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cameras.opening import open_camera
-from edge_runtime.cameras.sources.synthetic import picture_number
+from edge_runtime.cameras.sources.synthetic import read_image_number
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
 from edge_runtime.system.backoff import Backoff
@@ -97,7 +97,7 @@ def test_only_the_newest_frame_is_seen_and_every_frame_is_accounted_for(
 ) -> None:
     with Capture(parse_camera(network_camera.address)) as capture:
         first = read_until(capture, is_frame, 10)
-        assert first is not None and picture_number(first.pixels) == first.seq
+        assert first is not None and read_image_number(first.pixels) == first.seq
         assert holds(capture, 1)
         sent = network_camera.num_sent
         while network_camera.num_sent < sent + 40:
@@ -105,7 +105,7 @@ def test_only_the_newest_frame_is_seen_and_every_frame_is_accounted_for(
         late = capture.read(1.0)
         assert late is not None
         assert late.seq >= first.seq + 35
-        assert picture_number(late.pixels) == late.seq
+        assert read_image_number(late.pixels) == late.seq
         assert time.monotonic() - late.captured_s < 0.5
         assert holds(capture, 2)
         assert capture.counts().dropped >= 30
@@ -119,7 +119,7 @@ def test_decoding_happens_in_the_child_at_the_size_that_the_model_needs(
     assert frame is not None and frame.pixels.shape == (30, 40, 3)
 
 
-def test_a_model_with_another_input_size_gets_its_pictures_from_the_same_process_and_connection(
+def test_a_model_with_another_input_size_gets_its_images_from_the_same_process_and_connection(
     network_camera: Any, read_until: ReadUntil
 ) -> None:
     small, large = InputSpec(24, 32), InputSpec(200, 200)
@@ -177,25 +177,25 @@ def test_a_camera_that_was_opened_for_whole_frames_keeps_them(network_camera: An
 def test_frames_of_an_iteration_keep_their_pixels(network_camera: Any) -> None:
     with open_camera(network_camera.address) as camera:
         frames = [frame for frame, _ in zip(camera, range(5), strict=False)]
-    assert [picture_number(frame.pixels) for frame in frames] == [frame.seq for frame in frames]
+    assert [read_image_number(frame.pixels) for frame in frames] == [frame.seq for frame in frames]
 
 
 def test_a_changing_resolution_gives_no_wrong_shape(network_camera: Any, read_until: ReadUntil) -> None:
-    from edge_runtime.cameras.sources.synthetic import numbered_picture, wave_picture
+    from edge_runtime.cameras.sources.synthetic import numbered_image, wave_image
 
-    backgrounds = [wave_picture(240, 320), wave_picture(120, 200), wave_picture(480, 640)]
+    backgrounds = [wave_image(240, 320), wave_image(120, 200), wave_image(480, 640)]
     import cv2
 
-    network_camera.picture = lambda number: cv2.imencode(
-        ".jpg", numbered_picture(backgrounds[number // 5 % 3], number)
-    )[1].tobytes()
+    network_camera.image = lambda number: cv2.imencode(".jpg", numbered_image(backgrounds[number // 5 % 3], number))[
+        1
+    ].tobytes()
     seen = set()
     with Capture(parse_camera(network_camera.address)) as capture:
         last_s = None
         while len(seen) < 3:
             frame = read_until(capture, is_frame, 10)
             assert frame is not None
-            assert picture_number(frame.pixels) == frame.seq
+            assert read_image_number(frame.pixels) == frame.seq
             assert frame.pixels.shape == backgrounds[frame.seq // 5 % 3].shape
             assert last_s is None or frame.captured_s - last_s < 1.0
             last_s = frame.captured_s

@@ -17,10 +17,10 @@ from edge_runtime.cameras.sources.opencv import DeviceCamera, raw_to_bgr
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.cameras.sources.synthetic import (
     SyntheticCamera,
-    numbered_picture,
+    numbered_image,
     parse_options,
-    picture_number,
-    wave_picture,
+    read_image_number,
+    wave_image,
 )
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError, MissingInputError, UsageError
@@ -35,11 +35,11 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "sub").mkdir()
     for name, colour in {"b.png": (0, 255, 0), "a.png": (255, 0, 0), "sub/c.PNG": (0, 0, 255)}.items():
         cv2.imwrite(str(tmp_path / name), solid(colour))
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     return tmp_path
 
 
-def test_a_folder_gives_each_picture_once_in_sorted_order_with_its_name(folder: Path) -> None:
+def test_a_folder_gives_each_image_once_in_sorted_order_with_its_name(folder: Path) -> None:
     with open_camera(folder) as camera:
         frames = list(camera)
         assert camera.ended
@@ -48,7 +48,7 @@ def test_a_folder_gives_each_picture_once_in_sorted_order_with_its_name(folder: 
     assert camera.counts().captured == 3
 
 
-def test_after_a_change_of_the_model_pictures_are_decoded_for_the_new_one(tmp_path: Path) -> None:
+def test_after_a_change_of_the_model_images_are_decoded_for_the_new_one(tmp_path: Path) -> None:
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         cv2.imwrite(str(tmp_path / name), np.zeros((240, 320, 3), np.uint8))
     with open_camera(tmp_path, InputSpec(24, 32)) as camera:
@@ -61,17 +61,17 @@ def test_after_a_change_of_the_model_pictures_are_decoded_for_the_new_one(tmp_pa
     assert shapes == [(30, 40, 3), (240, 320, 3), (30, 40, 3)]
 
 
-def test_a_picture_that_cannot_be_decoded_is_logged_counted_and_skipped(
+def test_an_image_that_cannot_be_decoded_is_logged_counted_and_skipped(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (folder / "aa.jpg").write_bytes(b"not a picture")
+    (folder / "aa.jpg").write_bytes(b"not an image")
     with caplog.at_level(logging.WARNING), open_camera(folder) as camera:
         assert [frame.name for frame in camera] == ["a.png", "b.png", "sub/c.PNG"]
     assert camera.num_bad == 1
-    assert "aa.jpg (13 bytes) is not a picture" in caplog.text
+    assert "aa.jpg (12 bytes) is not an image" in caplog.text
 
 
-def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match=r"holds no image; expected files ending in .jpg"):
         open_camera(tmp_path)
 
@@ -80,12 +80,12 @@ def test_a_video_file_gives_every_frame_in_order(tmp_path: Path) -> None:
     path = tmp_path / "clip.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (320, 240))
     for number in range(12):
-        writer.write(numbered_picture(wave_picture(240, 320), number))
+        writer.write(numbered_image(wave_image(240, 320), number))
     writer.release()
     with open_camera(path) as camera:
         frames = list(camera)
     assert [frame.seq for frame in frames] == list(range(12))
-    assert [picture_number(frame.pixels) for frame in frames] == list(range(12))
+    assert [read_image_number(frame.pixels) for frame in frames] == list(range(12))
     assert not camera.live
     assert camera.read() is None
 
@@ -125,7 +125,7 @@ def test_a_file_that_is_no_capture_device_does_not_open(tmp_path: Path, monkeypa
 def test_the_synthetic_camera_counts_in_its_pixels_and_is_live() -> None:
     camera = SyntheticCamera("200x40@1000")
     frames = [camera.read() for _ in range(3)]
-    assert [picture_number(frame.pixels) for frame in frames if frame] == [0, 1, 2]
+    assert [read_image_number(frame.pixels) for frame in frames if frame] == [0, 1, 2]
     assert [frame.seq for frame in frames if frame] == [0, 1, 2]
     assert frames[0] is not None and frames[0].pixels.shape == (40, 200, 3)
     assert camera.live
@@ -139,8 +139,8 @@ def test_a_synthetic_frame_that_is_not_due_yet_is_not_waited_for() -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 12345, 2**24 - 1])
 def test_numbers_survive_jpeg_coding(number: int) -> None:
-    coded = cv2.imencode(".jpg", numbered_picture(wave_picture(240, 320), number), [cv2.IMWRITE_JPEG_QUALITY, 60])[1]
-    assert picture_number(cv2.imdecode(coded, cv2.IMREAD_COLOR)) == number
+    coded = cv2.imencode(".jpg", numbered_image(wave_image(240, 320), number), [cv2.IMWRITE_JPEG_QUALITY, 60])[1]
+    assert read_image_number(cv2.imdecode(coded, cv2.IMREAD_COLOR)) == number
 
 
 def test_synthetic_options_are_read_and_checked() -> None:
@@ -154,7 +154,7 @@ def test_synthetic_options_are_read_and_checked() -> None:
 
 
 def test_raw_v4l2_jpeg_is_decoded_small_and_a_cut_one_is_bad() -> None:
-    content = cv2.imencode(".jpg", wave_picture(480, 640))[1]
+    content = cv2.imencode(".jpg", wave_image(480, 640))[1]
     raw = content.reshape(1, -1)
     decoded = raw_to_bgr(raw, "MJPG", InputSpec(32, 32))
     assert decoded is not None and decoded.shape == (60, 80, 3)
@@ -177,7 +177,7 @@ class FakeCapture:
 
     def __init__(self, stamps_ms: list[float]) -> None:
         self.stamps_ms, self.stamp_ms = stamps_ms, 0.0
-        self.raw = cv2.imencode(".jpg", wave_picture(48, 64))[1].reshape(1, -1)
+        self.raw = cv2.imencode(".jpg", wave_image(48, 64))[1].reshape(1, -1)
 
     def isOpened(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""The reader of network cameras against a real server: newest picture, damaged pictures counted, every refusal
+"""The reader of network cameras against a real server: newest image, damaged images counted, every refusal
 explained.
 """
 
@@ -16,7 +16,7 @@ import pytest
 
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.cameras.sources.mjpeg import MjpegCamera, NotMultipartError
-from edge_runtime.cameras.sources.synthetic import numbered_picture, picture_number, wave_picture
+from edge_runtime.cameras.sources.synthetic import numbered_image, read_image_number, wave_image
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
 
@@ -58,27 +58,27 @@ def take(camera: MjpegCamera, count: int) -> list[Frame]:
 
 
 @pytest.mark.parametrize("announce_length", [True, False])
-def test_pictures_come_in_order_whole_and_numbered(network_camera: Any, announce_length: bool) -> None:
+def test_images_come_in_order_whole_and_numbered(network_camera: Any, announce_length: bool) -> None:
     network_camera.announce_length = announce_length
     with MjpegCamera(network_camera.address) as camera:
         frames = take(camera, 8)
-    assert all(picture_number(frame.pixels) == frame.seq for frame in frames)
+    assert all(read_image_number(frame.pixels) == frame.seq for frame in frames)
     assert [frame.seq for frame in frames] == sorted({frame.seq for frame in frames})
     assert frames[0].pixels.shape == (240, 320, 3)
 
 
-def test_pictures_are_decoded_no_larger_than_needed(network_camera: Any) -> None:
+def test_images_are_decoded_no_larger_than_needed(network_camera: Any) -> None:
     with MjpegCamera(network_camera.address, InputSpec(24, 32)) as camera:
         assert take(camera, 1)[0].pixels.shape == (30, 40, 3)
 
 
-def test_equal_pictures_have_equal_fingerprints_and_others_do_not(network_camera: Any) -> None:
-    same = network_camera.picture(0)
-    network_camera.picture = lambda number: same if number < 4 else network_camera_picture(number)
-    background = wave_picture(240, 320)
+def test_equal_images_have_equal_fingerprints_and_others_do_not(network_camera: Any) -> None:
+    same = network_camera.image(0)
+    network_camera.image = lambda number: same if number < 4 else network_camera_image(number)
+    background = wave_image(240, 320)
 
-    def network_camera_picture(number: int) -> bytes:
-        return cv2.imencode(".jpg", numbered_picture(background, number))[1].tobytes()
+    def network_camera_image(number: int) -> bytes:
+        return cv2.imencode(".jpg", numbered_image(background, number))[1].tobytes()
 
     with MjpegCamera(network_camera.address) as camera:
         frames = take(camera, 8)
@@ -88,22 +88,22 @@ def test_equal_pictures_have_equal_fingerprints_and_others_do_not(network_camera
     assert len(set(later)) == len(later) and not repeated & set(later)
 
 
-def test_a_late_reader_gets_the_newest_picture_and_the_skipped_ones_are_counted(network_camera: Any) -> None:
+def test_a_late_reader_gets_the_newest_image_and_the_skipped_ones_are_counted(network_camera: Any) -> None:
     with MjpegCamera(network_camera.address) as camera:
         first = take(camera, 1)[0]
         while network_camera.num_sent < 30:
             threading.Event().wait(0.01)
         late = take(camera, 1)[0]
     assert late.seq - first.seq > 10
-    assert picture_number(late.pixels) == late.seq
+    assert read_image_number(late.pixels) == late.seq
     assert camera.num_captured == late.seq + 1
 
 
-def test_a_camera_that_sends_as_fast_as_it_can_still_gives_its_newest_picture_again_and_again(
+def test_a_camera_that_sends_as_fast_as_it_can_still_gives_its_newest_image_again_and_again(
     network_camera: Any,
 ) -> None:
-    pictures = [network_camera.picture(number) for number in range(64)]
-    network_camera.picture = lambda number: pictures[number % 64]
+    images = [network_camera.image(number) for number in range(64)]
+    network_camera.image = lambda number: images[number % 64]
     network_camera.fps = 1e9
     with MjpegCamera(network_camera.address, InputSpec(24, 32)) as camera:
         frames = []
@@ -116,11 +116,11 @@ def test_a_camera_that_sends_as_fast_as_it_can_still_gives_its_newest_picture_ag
 
 
 def test_draining_ends_although_the_line_never_runs_dry(monkeypatch: pytest.MonkeyPatch, clock: Any) -> None:
-    content = cv2.imencode(".jpg", wave_picture(48, 64))[1].tobytes()
+    content = cv2.imencode(".jpg", wave_image(48, 64))[1].tobytes()
     part = b"--a\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(content), content)
 
     class Connection:
-        """Each receive takes 10 ms and brings one whole picture; there always is another."""
+        """Each receive takes 10 ms and brings one whole image; there always is another."""
 
         num_received = 0
 
@@ -145,8 +145,8 @@ def test_draining_ends_although_the_line_never_runs_dry(monkeypatch: pytest.Monk
     assert camera.num_captured == frames[-1].seq + 1 >= 5 * 4
 
 
-def test_damaged_pictures_are_counted_exactly_and_the_good_ones_all_arrive(network_camera: Any) -> None:
-    whole = network_camera.picture
+def test_damaged_images_are_counted_exactly_and_the_good_ones_all_arrive(network_camera: Any) -> None:
+    whole = network_camera.image
     kinds = np.random.default_rng(7).choice(4, 300, p=[0.84, 0.10, 0.05, 0.01])
     noise = np.random.default_rng(8).bytes(4000)
     damage = {
@@ -154,7 +154,7 @@ def test_damaged_pictures_are_counted_exactly_and_the_good_ones_all_arrive(netwo
         2: lambda content: noise,
         3: lambda content: b"<html>busy</html>",
     }
-    network_camera.picture = lambda number: damage.get(int(kinds[number % 300]), lambda content: content)(whole(number))
+    network_camera.image = lambda number: damage.get(int(kinds[number % 300]), lambda content: content)(whole(number))
     network_camera.fps = 300
     with MjpegCamera(network_camera.address, InputSpec(24, 32)) as camera:
         while camera.num_captured + camera.num_bad < 300:
@@ -166,9 +166,9 @@ def test_damaged_pictures_are_counted_exactly_and_the_good_ones_all_arrive(netwo
 
 
 def test_the_resolution_and_the_number_of_channels_may_change_in_the_stream(network_camera: Any) -> None:
-    grey = cv2.cvtColor(wave_picture(120, 160), cv2.COLOR_BGR2GRAY)
-    pictures = [wave_picture(240, 320), grey, wave_picture(480, 640)]
-    network_camera.picture = lambda number: cv2.imencode(".jpg", pictures[number // 4 % 3])[1].tobytes()
+    grey = cv2.cvtColor(wave_image(120, 160), cv2.COLOR_BGR2GRAY)
+    images = [wave_image(240, 320), grey, wave_image(480, 640)]
+    network_camera.image = lambda number: cv2.imencode(".jpg", images[number // 4 % 3])[1].tobytes()
     with MjpegCamera(network_camera.address) as camera:
         frames = take(camera, 24)
     assert {frame.pixels.shape for frame in frames} == {(240, 320, 3), (120, 160, 3), (480, 640, 3)}
@@ -180,11 +180,11 @@ def test_the_resolution_and_the_number_of_channels_may_change_in_the_stream(netw
     assert reduced == {(30, 40, 3), (60, 80, 3)}
 
 
-def test_a_picture_is_as_old_as_its_own_last_byte_not_as_the_next_one_s_first(
+def test_an_image_is_as_old_as_its_own_last_byte_not_as_the_next_one_s_first(
     monkeypatch: pytest.MonkeyPatch, clock: Any
 ) -> None:
     head = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=a\r\n\r\n"
-    content = cv2.imencode(".jpg", wave_picture(48, 64))[1].tobytes()
+    content = cv2.imencode(".jpg", wave_image(48, 64))[1].tobytes()
     part = b"--a\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(content), content)
     chunks = [head + part[:99], part[99:], part[:99]]
 

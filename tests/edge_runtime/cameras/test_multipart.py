@@ -6,12 +6,12 @@ import cv2
 import pytest
 
 from edge_runtime.cameras.sources.multipart import MAX_PART_BYTES, MultipartReader
-from edge_runtime.cameras.sources.synthetic import wave_picture
+from edge_runtime.cameras.sources.synthetic import wave_image
 from edge_runtime.errors import CameraError
 from edge_runtime.pixels.jpeg import is_whole
 
-JPEG = cv2.imencode(".jpg", wave_picture(48, 192))[1].tobytes()
-OTHER = cv2.imencode(".jpg", wave_picture(64, 192))[1].tobytes()
+JPEG = cv2.imencode(".jpg", wave_image(48, 192))[1].tobytes()
+OTHER = cv2.imencode(".jpg", wave_image(64, 192))[1].tobytes()
 
 
 def part(content: bytes, length: int | None = None) -> bytes:
@@ -28,7 +28,7 @@ def drain(reader: MultipartReader) -> list[bytes]:
 def test_a_part_comes_out_with_its_last_byte_and_not_before(announced: bool, boundary: str) -> None:
     reader = MultipartReader(boundary)
     content = part(JPEG, len(JPEG) if announced else None)
-    reader.feed(content[:-3])  # all but the last byte of the picture and the line break
+    reader.feed(content[:-3])  # all but the last byte of the image and the line break
     assert reader.next_part() is None
     reader.feed(content[-3:-2])
     assert reader.next_part() == JPEG
@@ -65,7 +65,7 @@ def test_garbage_before_a_boundary_is_skipped() -> None:
     assert drain(reader) == [JPEG]
 
 
-def test_html_between_pictures_is_a_part_that_is_not_whole() -> None:
+def test_html_between_images_is_a_part_that_is_not_whole() -> None:
     reader = MultipartReader("frame")
     html = b"<html>busy</html>"
     reader.feed(part(html, len(html)) + part(JPEG, len(JPEG)))

@@ -1,4 +1,4 @@
-"""The Pi camera through a fake rpicam-vid that stands first on PATH: pictures, silence, death, and no process left
+"""The Pi camera through a fake rpicam-vid that stands first on PATH: images, silence, death, and no process left
 over.
 """
 
@@ -19,13 +19,13 @@ from edge_runtime.cameras.capture.parent import Capture, CaptureConfig
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cameras.opening import open_camera
 from edge_runtime.cameras.sources.rpicam import PiCamera
-from edge_runtime.cameras.sources.synthetic import numbered_picture, picture_number, wave_picture
+from edge_runtime.cameras.sources.synthetic import numbered_image, read_image_number, wave_image
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
 
 ROOT = Path(__file__).parents[3]
 Install = Callable[..., Path]
-SENDS = "for number in range(10**9):\n    out.write(pictures[number % len(pictures)]); out.flush(); time.sleep(0.01)\n"
+SENDS = "for number in range(10**9):\n    out.write(images[number % len(images)]); out.flush(); time.sleep(0.01)\n"
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     for number in range(20):
-        cv2.imwrite(str(tmp_path / f"{number:02}.jpg"), numbered_picture(wave_picture(240, 320), number))
+        cv2.imwrite(str(tmp_path / f"{number:02}.jpg"), numbered_image(wave_image(240, 320), number))
 
     def write(statements: str, name: str = "rpicam-vid") -> Path:
         program = tmp_path / name
@@ -43,7 +43,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
             f"#!{sys.executable} -S\nimport os, signal, sys, time\nfrom pathlib import Path\n"
             f"here = Path({str(tmp_path)!r})\n"
             "(here / 'arguments').write_text(' '.join(sys.argv[1:]))\n(here / 'pid').write_text(str(os.getpid()))\n"
-            "pictures = [path.read_bytes() for path in sorted(here.glob('*.jpg'))]\nout = sys.stdout.buffer\n"
+            "images = [path.read_bytes() for path in sorted(here.glob('*.jpg'))]\nout = sys.stdout.buffer\n"
             + statements
         )
         program.chmod(0o755)
@@ -68,7 +68,7 @@ def state(pid: int) -> str:
         return "gone"
 
 
-def test_pictures_come_whole_small_and_in_order(install: Install) -> None:
+def test_images_come_whole_small_and_in_order(install: Install) -> None:
     here = install(SENDS)
     with PiCamera(InputSpec(60, 80)) as camera:
         frames = take(camera, 6)
@@ -81,23 +81,23 @@ def test_pictures_come_whole_small_and_in_order(install: Install) -> None:
 def test_the_number_in_the_pixels_is_the_number_of_the_frame(install: Install) -> None:
     install(SENDS)
     with PiCamera() as camera:
-        assert all(picture_number(frame.pixels) == frame.seq % 20 for frame in take(camera, 6))
+        assert all(read_image_number(frame.pixels) == frame.seq % 20 for frame in take(camera, 6))
 
 
-def test_pictures_that_pile_up_are_dropped_all_but_the_newest(install: Install) -> None:
-    install("out.write(b''.join(pictures)); out.flush(); time.sleep(60)\n")
+def test_images_that_pile_up_are_dropped_all_but_the_newest(install: Install) -> None:
+    install("out.write(b''.join(images)); out.flush(); time.sleep(60)\n")
     with PiCamera() as camera:
         frames = []
         while not frames or frames[-1].seq < 19:
             frames += take(camera, 1)
         assert camera.num_captured == 20
-    assert picture_number(frames[-1].pixels) == 19
+    assert read_image_number(frames[-1].pixels) == 19
 
 
-def test_a_program_that_writes_as_fast_as_it_can_still_gives_its_newest_picture_again_and_again(
+def test_a_program_that_writes_as_fast_as_it_can_still_gives_its_newest_image_again_and_again(
     install: Install,
 ) -> None:
-    install("all_of_them = b''.join(pictures)\nwhile True: out.write(all_of_them); out.flush()\n")
+    install("all_of_them = b''.join(images)\nwhile True: out.write(all_of_them); out.flush()\n")
     with PiCamera(InputSpec(60, 80)) as camera:
         frames = take(camera, 5)
     numbers = [frame.seq for frame in frames]
@@ -112,10 +112,10 @@ def test_the_older_program_is_used_where_it_is_the_only_one(install: Install) ->
         take(camera, 1)
 
 
-def test_a_damaged_picture_is_counted_and_the_next_one_comes(install: Install) -> None:
-    install("out.write(pictures[0][:400] + b'\\xff\\xd9' + pictures[1]); out.flush(); time.sleep(60)\n")
+def test_a_damaged_image_is_counted_and_the_next_one_comes(install: Install) -> None:
+    install("out.write(images[0][:400] + b'\\xff\\xd9' + images[1]); out.flush(); time.sleep(60)\n")
     with PiCamera() as camera:
-        assert picture_number(take(camera, 1)[0].pixels) == 1
+        assert read_image_number(take(camera, 1)[0].pixels) == 1
         assert (camera.num_captured, camera.num_bad) == (1, 1)
 
 
@@ -135,8 +135,7 @@ def test_without_the_program_the_package_is_named(tmp_path: Path, monkeypatch: p
 
 def test_a_silent_program_is_killed_with_its_capture_process_and_started_again(install: Install) -> None:
     here = install(
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "out.write(pictures[0]); out.flush()\nwhile True: time.sleep(60)\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nout.write(images[0]); out.flush()\nwhile True: time.sleep(60)\n"
     )
     config = CaptureConfig(silent_s=0.3, first_restart_s=0.02)
     with Capture(CameraAddress("csi", ""), config=config) as capture:

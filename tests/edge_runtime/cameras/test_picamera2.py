@@ -40,7 +40,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_frames_are_numbered_bgr_pictures_and_closing_frees_the_camera(library: ModuleType) -> None:
+def test_frames_are_numbered_bgr_images_and_closing_frees_the_camera(library: ModuleType) -> None:
     with open_source(parse_camera("picamera2")) as camera:
         frames = [camera.read(), camera.read()]
         assert camera.live and camera.counts().captured == 2
@@ -60,7 +60,7 @@ def test_frames_are_numbered_bgr_pictures_and_closing_frees_the_camera(library: 
 
 def test_without_the_library_another_way_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", None)
-    with pytest.raises(CameraError, match=r"Picamera2 cannot be imported .* python3-picamera2 .* Use --camera csi"):
+    with pytest.raises(CameraError, match=r"Picamera2 cannot be imported .* python3-picamera2 .* Use the camera csi"):
         open_source(parse_camera("picamera2"))
 
 

@@ -20,7 +20,7 @@ import pytest
 
 from edge_runtime import cli
 from edge_runtime.cameras.address import CameraAddress
-from edge_runtime.cameras.lock import only_user_of
+from edge_runtime.cameras.lock import lock_camera
 from edge_runtime.errors import AlreadyRunningError
 
 ROOT = Path(__file__).parents[3]
@@ -43,7 +43,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     for name, colour in {"red.jpg": (0, 0, 255), "green.png": (0, 255, 0), "blue.png": (255, 0, 0)}.items():
         cv2.imwrite(str(tmp_path / name), np.full((40, 60, 3), colour, np.uint8))
     return tmp_path
@@ -87,39 +87,37 @@ def test_an_unknown_verb_and_an_unknown_flag_are_usage_errors(run: Run) -> None:
     assert run("info", "--modle", "x")[0] == 2
 
 
-def test_pictures_are_labelled_one_line_each(run: Run, toy_path: Path, pictures: Path) -> None:
-    code, out, _ = run("classify", "--model", toy_path, pictures / "red.jpg", pictures / "green.png", "--top-k", 1)
+def test_images_are_labelled_one_line_each(run: Run, toy_path: Path, images: Path) -> None:
+    code, out, _ = run("classify", "--model", toy_path, images / "red.jpg", images / "green.png", "--top-k", 1)
     assert code == 0
     assert [line.split(": ")[1].split()[0] for line in out.splitlines()] == ["red", "green"]
 
 
-def test_json_lines_carry_label_score_and_name(run: Run, toy_path: Path, pictures: Path) -> None:
-    code, out, _ = run("classify", "--model", toy_path, "--format", "jsonl", pictures / "blue.png")
+def test_json_lines_carry_label_score_and_name(run: Run, toy_path: Path, images: Path) -> None:
+    code, out, _ = run("classify", "--model", toy_path, "--format", "jsonl", images / "blue.png")
     line = json.loads(out)
     assert code == 0
     assert (line["v"], line["type"], line["label"], line["name"]) == (
         1,
         "prediction",
         "blue",
-        str(pictures / "blue.png"),
+        str(images / "blue.png"),
     )
     assert line["score"] == line["top"][0]["score"] > line["top"][1]["score"]
 
 
-def test_a_threshold_makes_unsure_answers_unknown(run: Run, toy_path: Path, pictures: Path) -> None:
-    cv2.imwrite(str(pictures / "grey.png"), np.full((8, 8, 3), 128, np.uint8))
-    _, out, _ = run("classify", "--model", toy_path, "--threshold", 0.9, "--format", "jsonl", pictures / "grey.png")
+def test_a_threshold_makes_unsure_answers_unknown(run: Run, toy_path: Path, images: Path) -> None:
+    cv2.imwrite(str(images / "grey.png"), np.full((8, 8, 3), 128, np.uint8))
+    _, out, _ = run("classify", "--model", toy_path, "--threshold", 0.9, "--format", "jsonl", images / "grey.png")
     assert json.loads(out)["label"] == "unknown"
 
 
-def test_a_bad_picture_is_reported_and_the_others_are_still_labelled(run: Run, toy_path: Path, pictures: Path) -> None:
-    (pictures / "bad.jpg").write_bytes(b"no")
-    code, out, err = run(
-        "classify", "--model", toy_path, pictures / "bad.jpg", pictures / "none.jpg", pictures / "red.jpg"
-    )
+def test_a_bad_image_is_reported_and_the_others_are_still_labelled(run: Run, toy_path: Path, images: Path) -> None:
+    (images / "bad.jpg").write_bytes(b"no")
+    code, out, err = run("classify", "--model", toy_path, images / "bad.jpg", images / "none.jpg", images / "red.jpg")
     assert code == 65
     assert out.count("\n") == 1 and "red" in out
-    assert "bad.jpg (2 bytes) is not a picture" in err and "There is no image" in err
+    assert "bad.jpg (2 bytes) is not an image" in err and "There is no image" in err
 
 
 @pytest.mark.parametrize("verb", ["info", "selftest", "bench"])
@@ -154,8 +152,8 @@ def test_a_run_that_cannot_start_ends_with_its_code_and_one_line(
     assert "Traceback" not in err
 
 
-def test_a_folder_is_run_through_in_order(run: Run, toy_path: Path, pictures: Path) -> None:
-    code, out, err = run("run", "--model", toy_path, "--camera", pictures, "--format", "jsonl")
+def test_a_folder_is_run_through_in_order(run: Run, toy_path: Path, images: Path) -> None:
+    code, out, err = run("run", "--model", toy_path, "--camera", images, "--format", "jsonl")
     lines = [json.loads(line) for line in out.splitlines()]
     assert code == 0
     assert [(line["name"], line["label"]) for line in lines[:-1]] == [
@@ -165,7 +163,7 @@ def test_a_folder_is_run_through_in_order(run: Run, toy_path: Path, pictures: Pa
     ]
     assert lines[-1]["type"] == "status"
     assert (lines[-1]["captured"], lines[-1]["processed"], lines[-1]["dropped"]) == (3, 3, 0)
-    assert "3 pictures in" in err
+    assert "3 images in" in err
 
 
 def test_the_synthetic_camera_runs_live(run: Run, toy_path: Path) -> None:
@@ -210,11 +208,11 @@ def test_selftest_needs_goldens(run: Run, toy_path: Path) -> None:
     assert "The model has no golden frames" in err
 
 
-def test_bench_times_every_stage_of_every_combination(run: Run, toy_path: Path, pictures: Path) -> None:
+def test_bench_times_every_stage_of_every_combination(run: Run, toy_path: Path, images: Path) -> None:
     from edge_runtime.inference.interpreter import available_backends
 
     code, out, _ = run(
-        "bench", "--model", toy_path, "--runs", 3, "--threads", "1,2", "--image", pictures / "red.jpg", "--json"
+        "bench", "--model", toy_path, "--runs", 3, "--threads", "1,2", "--image", images / "red.jpg", "--json"
     )
     report = json.loads(out)
     assert code == 0
@@ -297,10 +295,10 @@ def test_a_reader_that_leaves_ends_the_run_quietly(toy_path: Path) -> None:
         assert "Traceback" not in process.stderr.read()
 
 
-def test_results_that_cannot_be_written_end_with_1(toy_path: Path, pictures: Path) -> None:
+def test_results_that_cannot_be_written_end_with_1(toy_path: Path, images: Path) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            command("classify", "--model", toy_path, pictures / "red.jpg"),
+            command("classify", "--model", toy_path, images / "red.jpg"),
             cwd=ROOT,
             stdout=full,
             stderr=subprocess.PIPE,
@@ -392,29 +390,29 @@ def test_a_second_signal_ends_the_process_at_once(toy_path: Path, network_camera
 def test_a_second_instance_on_the_same_camera_is_refused_with_75() -> None:
     address = CameraAddress("csi", "")
     with (
-        only_user_of(address),
+        lock_camera(address),
         pytest.raises(
             AlreadyRunningError, match=r"Another edge-runtime holds the camera csi; stop that one first"
         ) as caught,
-        only_user_of(address),
+        lock_camera(address),
     ):
         pytest.fail("two held the camera")
     assert caught.value.exit_code == 75
-    with only_user_of(address):
+    with lock_camera(address):
         pass
 
 
 def test_cameras_that_many_can_read_are_not_locked() -> None:
     address = CameraAddress("http", "http://cam/")
-    with only_user_of(address), only_user_of(address):
+    with lock_camera(address), lock_camera(address):
         both = True
     assert both
 
 
-def test_classifying_does_not_import_what_only_a_live_camera_needs(toy_path: Path, pictures: Path) -> None:
+def test_classifying_does_not_import_what_only_a_live_camera_needs(toy_path: Path, images: Path) -> None:
     script = (
         "import sys\nfrom edge_runtime.cli import main\n"
-        f"assert main(['classify', '--model', {str(toy_path)!r}, {str(pictures / 'red.jpg')!r}]) == 0\n"
+        f"assert main(['classify', '--model', {str(toy_path)!r}, {str(images / 'red.jpg')!r}]) == 0\n"
         "print(sorted(set(sys.modules) & {'edge_runtime.cameras.capture.parent', 'edge_runtime.live.loop', 'edge_runtime.cameras.sources.opencv', "
         "'subprocess', 'socket', 'edge_runtime.reports.doctor', 'tensorflow', 'train', 'convert'}))\n"
     )

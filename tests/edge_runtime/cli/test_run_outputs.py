@@ -19,7 +19,7 @@ from edge_runtime import cli
 from edge_runtime.cameras.address import parse_camera
 from edge_runtime.cameras.frame import FrameSource
 from edge_runtime.cameras.sources.opening import open_source
-from edge_runtime.cli.run.outputs import add_output_flags, open_outputs, smallest_picture
+from edge_runtime.cli.run.outputs import add_output_flags, choose_smallest_input, open_outputs
 from edge_runtime.contract import InputSpec
 from edge_runtime.outputs.formats import open_sink
 from edge_runtime.outputs.stdout import Outlet
@@ -53,7 +53,7 @@ def flags(*arguments: str) -> Namespace:
         (("--mqtt-ca", "x"), 2, "--mqtt-ca needs --mqtt"),
         (("--mqtt", "mqtts://pi:secret@host"), 78, "where every process list shows it"),
         (("--mqtt", "broker"), 2, "--mqtt is 'broker', expected mqtts://"),
-        (("--save-changes", "/dev/null/x"), 73, "Pictures cannot be saved in /dev/null/x"),
+        (("--save-changes", "/dev/null/x"), 73, "Images cannot be saved in /dev/null/x"),
         (("--save-changes", "x", "--save-limit-mb", "0"), 2, "--save-limit-mb is 0"),
         (("--log-file", "/dev/null/x"), 73, "The log file /dev/null/x cannot be written"),
     ],
@@ -97,11 +97,11 @@ def test_without_flags_the_loop_has_no_observer_and_the_sink_is_the_printed_one(
 
 def test_cameras_decode_no_larger_than_somebody_wants() -> None:
     spec = InputSpec(32, 48, "crop")
-    assert smallest_picture(flags(), spec) == spec
-    assert smallest_picture(flags("--web"), spec) == InputSpec(360, 480, "crop")
-    assert smallest_picture(flags("--web"), InputSpec(512, 512)) == InputSpec(512, 512)
+    assert choose_smallest_input(flags(), spec) == spec
+    assert choose_smallest_input(flags("--web"), spec) == InputSpec(360, 480, "crop")
+    assert choose_smallest_input(flags("--web"), InputSpec(512, 512)) == InputSpec(512, 512)
     for arguments in (("--save-changes", "x"), ("--save-uncertain", "x")):
-        assert smallest_picture(flags(*arguments), spec) is None
+        assert choose_smallest_input(flags(*arguments), spec) is None
 
 
 def test_files_get_what_was_asked_for(tmp_path: Path, toy_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,22 +178,22 @@ def test_the_page_stays_up_while_the_camera_is_missing_and_sigterm_ends_all_in_t
 
 def test_the_state_of_the_signature_is_put_into_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("cryptography")
-    from edge_runtime.cli.run.outputs import signature_words
+    from edge_runtime.cli.run.outputs import describe_signature
     from edge_runtime.model.model_file import open_model
     from edge_runtime.model.signatures import make_keys, sign
     from edge_runtime.store.shipped import default_model
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("EDGE_RUNTIME_KEYS", str(tmp_path / "keys"))
-    assert signature_words(open_model(default_model())) == "not signed"
+    assert describe_signature(open_model(default_model())) == "not signed"
     private, public = make_keys()
     path = tmp_path / "signed.tflite"
     path.write_bytes(sign(default_model().read_bytes(), private, 7))
-    assert signature_words(open_model(path)).endswith("which is not trusted here")
+    assert describe_signature(open_model(path)).endswith("which is not trusted here")
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "maker.pub").write_bytes(public)
-    assert signature_words(open_model(path)).startswith("valid, key ")
-    assert signature_words(open_model(path)).endswith(", version 7")
+    assert describe_signature(open_model(path)).startswith("valid, key ")
+    assert describe_signature(open_model(path)).endswith(", version 7")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_certainty_that_is_wrong_half_of_the_time_has_a_half() -> None:
     assert calibration_error(two_classes(np.ones(10)), [0, 1] * 5, num_bins=1) == pytest.approx(0.5)
 
 
-def test_bins_hold_equally_many_pictures_and_errors_of_both_signs_do_not_cancel() -> None:
+def test_bins_hold_equally_many_images_and_errors_of_both_signs_do_not_cancel() -> None:
     probabilities = two_classes(np.array([0.6] * 10 + [0.9] * 10))
     labels = [0] * 10 + [1] * 10  # 0.6 is always right, 0.9 never
     assert calibration_error(probabilities, labels, num_bins=2) == pytest.approx((0.4 + 0.9) / 2)

@@ -22,7 +22,7 @@ LABEL_TEXT = "red\ngreen\nblue\n"
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}
 
 
-def picture(label: str, height: int = 13, width: int = 21) -> np.ndarray:
+def image(label: str, height: int = 13, width: int = 21) -> np.ndarray:
     return np.broadcast_to(np.array(COLOURS[label], np.uint8), (height, width, 3)).copy()
 
 
@@ -36,12 +36,12 @@ def backend(request):
 def test_a_bgr_frame_of_one_colour_gets_its_name(toy, label, backend, toy_bytes):
     labels = None if toy == "uint8_metadata" else LABEL_TEXT
     with Classifier(read_model(toy_bytes(toy), toy, labels), backend=backend) as classifier:
-        answer = classifier.classify(picture(label))
+        answer = classifier.classify(image(label))
         assert (answer.label, answer.unknown) == (label, False)
-        assert classifier.probabilities(picture(label)).dtype == np.float32
-        stored = classifier.raw_output(picture(label))
+        assert classifier.probabilities(image(label)).dtype == np.float32
+        stored = classifier.raw_output(image(label))
         assert stored.dtype == classifier.contract.output_tensor.dtype
-        assert (classifier.probabilities(picture(label)) == probabilities(stored, classifier.contract)).all()
+        assert (classifier.probabilities(image(label)) == probabilities(stored, classifier.contract)).all()
 
 
 def test_input_tensors_are_the_pixels_of_each_dtype(toy_bytes):
@@ -74,7 +74,7 @@ def test_a_refused_frame_does_not_hold_the_interpreters_memory(backend, toy_byte
     classifier = Classifier(read_model(toy_bytes("uint8"), "toy", LABEL_TEXT), backend=backend)
     with pytest.raises(DataError, match=r"expected \(h, w, 3\) uint8 in BGR order") as kept:
         classifier.classify(np.zeros((4, 4), np.uint8))
-    assert classifier.classify(picture("green")).label == "green"
+    assert classifier.classify(image("green")).label == "green"
     assert kept.tb is not None
 
 
@@ -86,12 +86,12 @@ def test_an_opencv_that_makes_an_array_of_its_own_gives_the_same_answers(monkeyp
     copying = Classifier(model)
     monkeypatch.setattr(copying.interpreter, "input_view", None)
     for label in COLOURS:
-        assert straight.classify(picture(label)) == copying.classify(picture(label))
+        assert straight.classify(image(label)) == copying.classify(image(label))
 
 
 def test_a_camera_frame_is_taken_by_its_pixels(toy_file):
     classifier = Classifier(read_model(toy_file, "toy"))
-    assert classifier.classify(SimpleNamespace(pixels=picture("blue"))) == classifier.classify(picture("blue"))
+    assert classifier.classify(SimpleNamespace(pixels=image("blue"))) == classifier.classify(image("blue"))
 
 
 def test_threshold_and_top_k_are_the_callers_else_the_contracts(toy_file):
@@ -106,7 +106,7 @@ def test_a_path_and_a_label_file_are_opened(toy_bytes, tmp_path):
     (tmp_path / "toy.tflite").write_bytes(toy_bytes("int8"))
     (tmp_path / "names.txt").write_text(LABEL_TEXT)
     classifier = Classifier(tmp_path / "toy.tflite", labels=tmp_path / "names.txt")
-    assert classifier.classify(picture("green")).label == "green"
+    assert classifier.classify(image("green")).label == "green"
 
 
 def test_arguments_that_cannot_be_are_refused(toy_file):
@@ -153,7 +153,7 @@ def test_another_size_and_label_count_are_refused(toy_file):
 def test_a_normalisation_by_channel_reaches_the_input(toy_bytes):
     model = read_model(toy_bytes("float32"), "toy", LABEL_TEXT)
     contract = dataclasses.replace(model.contract, normalization=Normalization((1.0, 2.0, 3.0), (1.0, 2.0, 4.0)))
-    stored = Classifier(dataclasses.replace(model, contract=contract)).input_tensor(picture("red"))
+    stored = Classifier(dataclasses.replace(model, contract=contract)).input_tensor(image("red"))
     assert stored[0, 0].tolist() == [254.0, -1.0, -0.75]
 
 
@@ -164,7 +164,7 @@ def classifier(toy_file):
 
 
 def test_an_array_a_frame_and_an_image_file_get_the_same_answer(classifier, tmp_path):
-    pixels = picture("green")
+    pixels = image("green")
     cv2.imwrite(str(tmp_path / "green.png"), pixels)
     answer = classifier.classify(pixels)
     assert answer.label == "green"
@@ -174,25 +174,25 @@ def test_an_array_a_frame_and_an_image_file_get_the_same_answer(classifier, tmp_
 
 
 def test_an_rgb_array_is_taken_as_one(classifier):
-    rgb = np.ascontiguousarray(picture("red")[..., ::-1])
+    rgb = np.ascontiguousarray(image("red")[..., ::-1])
     assert classifier.classify(rgb).label == "blue"
-    assert classifier.classify(rgb, channels="rgb") == classifier.classify(picture("red"))
+    assert classifier.classify(rgb, channels="rgb") == classifier.classify(image("red"))
     assert classifier.classify(rgb[:, ::-1], channels="rgb").label == "red"
 
 
 def test_many_are_classified_in_their_order(classifier, tmp_path):
-    cv2.imwrite(str(tmp_path / "red.png"), picture("red"))
-    frames = [picture("blue"), tmp_path / "red.png", Frame(picture("green"), 0, 0.0)]
+    cv2.imwrite(str(tmp_path / "red.png"), image("red"))
+    frames = [image("blue"), tmp_path / "red.png", Frame(image("green"), 0, 0.0)]
     assert [answer.label for answer in classifier.classify_many(frames)] == ["blue", "red", "green"]
-    rgb = (picture(name)[..., ::-1] for name in COLOURS)
+    rgb = (image(name)[..., ::-1] for name in COLOURS)
     assert [answer.label for answer in classifier.classify_many(rgb, channels="rgb")] == list(COLOURS)
     assert classifier.classify_many([]) == []
 
 
 def test_channels_are_those_of_arrays_only(classifier):
     with pytest.raises(UsageError, match="`channels` is 'gbr', expected 'bgr' or 'rgb'"):
-        classifier.classify(picture("red"), channels="gbr")
-    for frame in ("photo.jpg", Frame(picture("red"), 0, 0.0)):
+        classifier.classify(image("red"), channels="gbr")
+    for frame in ("photo.jpg", Frame(image("red"), 0, 0.0)):
         with pytest.raises(UsageError, match="`channels` is 'rgb', which is for arrays"):
             classifier.classify(frame, channels="rgb")
 
@@ -222,7 +222,7 @@ def test_a_closed_classifier_says_so(classifier, toy_bytes):
         closed.close()
         closed.close()
         with pytest.raises(UsageError, match="The classifier is closed, expected an open one; make another"):
-            closed.classify(picture("red"))
+            closed.classify(image("red"))
 
 
 def test_options_go_by_their_names_only(toy_file):

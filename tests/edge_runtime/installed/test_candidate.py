@@ -20,78 +20,78 @@ import pytest
 from edge_runtime import cli
 from edge_runtime.errors import EdgeRuntimeError, ModelError
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.installed.candidate import LAST_WAIT_S, Probation
-from edge_runtime.installed.health_check import PATIENCE_S, PROBATION_S
+from edge_runtime.installed.candidate import LAST_WAIT_S, ModelFollower
+from edge_runtime.installed.health_check import HEALTH_CHECK_S, PATIENCE_S
 from edge_runtime.installed.rollback import BRIEF_WAIT_S
 from edge_runtime.model.model_file import open_model
 from edge_runtime.store.store import SHIPPED, Store
 
 
-def until_changed(probation: Any, clock: Any) -> Classifier | None:
+def until_changed(follower: Any, clock: Any) -> Classifier | None:
     """What the loop is given in the end, once the loader's thread is done."""
     for _ in range(6):
         clock.now_s += 0.2
-        if (changed := probation(0, 0)) is not None:
+        if (changed := follower(0, 0)) is not None:
             return changed
-        if probation._work is not None:
-            probation._work.wait()
+        if follower._work is not None:
+            follower._work.wait()
     return None
 
 
 @pytest.fixture
-def probation(store: Store, clock: Any) -> Probation:
-    return Probation(store, lambda path: Classifier(open_model(path)), clock)
+def follower(store: Store, clock: Any) -> ModelFollower:
+    return ModelFollower(store, lambda path: Classifier(open_model(path)), clock)
 
 
 def test_a_change_of_the_store_gives_a_loaded_classifier(
-    probation: Probation, store: Store, clock: Any, make_model: Callable[..., bytes]
+    follower: ModelFollower, store: Store, clock: Any, make_model: Callable[..., bytes]
 ) -> None:
-    probation.begin()
-    assert until_changed(probation, clock) is None
+    follower.begin()
+    assert until_changed(follower, clock) is None
     store.add(make_model(1))
-    changed = until_changed(probation, clock)
+    changed = until_changed(follower, clock)
     assert changed is not None
     assert changed.contract.provenance["number"] == 1
-    assert until_changed(probation, clock) is None
+    assert until_changed(follower, clock) is None
 
 
-def run_for(probation: Any, clock: Any, seconds: float, labels: int = 0, late: int = 0) -> list[Classifier]:
+def run_for(follower: Any, clock: Any, seconds: float, labels: int = 0, late: int = 0) -> list[Classifier]:
     """Ten frames a second of which each adds ``labels`` and ``late``, from 0; the classifiers that the loop is given."""
     changes = []
     for number in range(1, round(10 * seconds) + 1):
         clock.now_s += 0.1
-        changes.append(probation(number * labels, number * late))
-        if probation._work is not None:
-            probation._work.wait()
+        changes.append(follower(number * labels, number * late))
+        if follower._work is not None:
+            follower._work.wait()
     return [changed for changed in changes if changed is not None]
 
 
 def test_a_model_that_gives_labels_for_a_minute_is_accepted(
-    probation: Probation, store: Store, clock: Any, make_model: Callable[..., bytes]
+    follower: ModelFollower, store: Store, clock: Any, make_model: Callable[..., bytes]
 ) -> None:
     store.add(make_model(1))
-    probation.begin()
-    run_for(probation, clock, PROBATION_S - 10, labels=1)
+    follower.begin()
+    run_for(follower, clock, HEALTH_CHECK_S - 10, labels=1)
     assert store.state().probation
-    run_for(probation, clock, 600)  # time alone proves nothing
+    run_for(follower, clock, 600)  # time alone proves nothing
     assert store.state().probation
-    run_for(probation, clock, 1)
-    probation(10000, 0)
-    clock.now_s += PROBATION_S
-    probation(10001, 0)  # nor do two labels with a minute between them
+    run_for(follower, clock, 1)
+    follower(10000, 0)
+    clock.now_s += HEALTH_CHECK_S
+    follower(10001, 0)  # nor do two labels with a minute between them
     assert store.state().probation
-    run_for(probation, clock, PROBATION_S, labels=1)
+    run_for(follower, clock, HEALTH_CHECK_S, labels=1)
     assert (store.state().probation, store.state().failed_starts) == (False, 0)
 
 
 def test_a_model_whose_labels_are_all_too_late_is_taken_back_after_half_a_minute(
-    probation: Probation, store: Store, clock: Any, make_model: Callable[..., bytes]
+    follower: ModelFollower, store: Store, clock: Any, make_model: Callable[..., bytes]
 ) -> None:
     slow = store.add(make_model(1))
-    probation.begin()
-    assert run_for(probation, clock, PATIENCE_S - 1, late=1) == []
+    follower.begin()
+    assert run_for(follower, clock, PATIENCE_S - 1, late=1) == []
     assert store.state().current == slow
-    (before,) = run_for(probation, clock, 3, late=1)
+    (before,) = run_for(follower, clock, 3, late=1)
     assert before.contract.spec.name == Classifier(store.path_of(SHIPPED)).contract.spec.name
     assert store.state().current == SHIPPED
     assert "gave no label in time for 30 s" in store.state().refused[slow]
@@ -117,18 +117,18 @@ def test_the_loop_itself_never_touches_disk_or_lock(
             raise ModelError("It does not fit into memory.")
         return classifier
 
-    probation = Probation(store, load, clock)
-    probation.begin()
+    follower = ModelFollower(store, load, clock)
+    follower.begin()
     good, bad = store.add(make_model(1)), make_model(2)
     for owner, name in ((fcntl, "flock"), (os, "fsync"), (os, "open"), (Path, "read_bytes"), (Path, "rename")):
         watch(owner, name)
-    assert len(run_for(probation, clock, PROBATION_S + 5, labels=1)) == 1
+    assert len(run_for(follower, clock, HEALTH_CHECK_S + 5, labels=1)) == 1
     kept = store.state()
     on_loop = [name for name, is_loop in touched if is_loop]
     assert on_loop == ["read_bytes"], "that one was this test's own look"
     store.add(bad)
     touched.clear()
-    assert run_for(probation, clock, 1, labels=1) == []
+    assert run_for(follower, clock, 1, labels=1) == []
     assert {name for name, _ in touched} == {"flock", "fsync", "open", "read_bytes", "rename"}
     assert not [name for name, is_loop in touched if is_loop]
     assert (kept.current, kept.probation) == (good, False)
@@ -136,11 +136,11 @@ def test_the_loop_itself_never_touches_disk_or_lock(
 
 
 def test_a_camera_that_gives_nothing_to_label_never_fails_a_model(
-    probation: Probation, store: Store, clock: Any, make_model: Callable[..., bytes]
+    follower: ModelFollower, store: Store, clock: Any, make_model: Callable[..., bytes]
 ) -> None:
     store.add(make_model(1))
-    probation.begin()
-    assert run_for(probation, clock, 20 * PATIENCE_S) == []
+    follower.begin()
+    assert run_for(follower, clock, 20 * PATIENCE_S) == []
     assert (store.state().probation, store.state().refused) == (True, {})
 
 
@@ -154,10 +154,10 @@ def test_a_model_that_cannot_be_loaded_is_taken_back_and_remembered(
         return classifier
 
     good = store.add(make_model(1))
-    probation = Probation(store, load, clock)
-    probation.begin()
+    follower = ModelFollower(store, load, clock)
+    follower.begin()
     bad = store.add(make_model(2))
-    assert until_changed(probation, clock) is None
+    assert until_changed(follower, clock) is None
     assert store.state().current == good
     assert store.state().refused == {bad: "It does not fit into memory."}
     with pytest.raises(ModelError, match="It does not fit into memory"):
@@ -180,10 +180,10 @@ def test_whatever_loading_a_model_raises_is_the_reason_why_it_is_taken_back(
     def load(path: Path) -> Classifier:
         raise error
 
-    probation = Probation(store, load, clock)
-    probation.begin()
+    follower = ModelFollower(store, load, clock)
+    follower.begin()
     bad = store.add(make_model(1))
-    assert until_changed(probation, clock) is None
+    assert until_changed(follower, clock) is None
     assert store.state().refused == {bad: reason}
 
 
@@ -198,10 +198,10 @@ def test_a_good_model_that_is_installed_while_a_bad_one_loads_is_used(
             raise ModelError("It does not fit into memory.")
         return Classifier(open_model(path))
 
-    probation = Probation(store, load, clock)
-    probation.begin()
+    follower = ModelFollower(store, load, clock)
+    follower.begin()
     bad = store.add(make_model(1))
-    changed = until_changed(probation, clock)
+    changed = until_changed(follower, clock)
     assert changed is not None and changed.contract.provenance["number"] == 2
     assert store.state().history == (SHIPPED, *good)
     assert store.state().refused == {bad: "It does not fit into memory."}
@@ -211,7 +211,7 @@ def test_after_three_bad_ends_the_model_before_starts(
     store: Store, clock: Any, make_model: Callable[..., bytes]
 ) -> None:
     bad = store.add(make_model(1))
-    paths = [Probation(store, Classifier, clock).begin() for _ in range(4)]
+    paths = [ModelFollower(store, Classifier, clock).begin() for _ in range(4)]
     assert [path.stem for path in paths] == [bad, bad, bad, "default"]
     assert store.state().current == SHIPPED
     assert "3 runs with it ended badly" in store.state().refused[bad]
@@ -220,9 +220,9 @@ def test_after_three_bad_ends_the_model_before_starts(
 def test_runs_that_end_well_are_no_crashes(store: Store, clock: Any, make_model: Callable[..., bytes]) -> None:
     store.add(make_model(1))
     for _ in range(8):
-        probation = Probation(store, Classifier, clock)
-        probation.begin()
-        probation.end()
+        follower = ModelFollower(store, Classifier, clock)
+        follower.begin()
+        follower.end()
     assert (store.state().probation, store.state().failed_starts) == (True, 0)
 
 
@@ -236,17 +236,17 @@ def test_a_run_that_ends_well_while_a_model_is_loaded_is_no_crash_of_it(
         may_load.wait(20)
         return Classifier(open_model(path))
 
-    probation = Probation(store, load, clock)
-    probation.begin()
+    follower = ModelFollower(store, load, clock)
+    follower.begin()
     store.add(make_model(1))
     clock.now_s += 1
-    assert probation(0, 0) is None
+    assert follower(0, 0) is None
     assert is_loading.wait(20)
     assert store.state().failed_starts == 1
-    probation.end()
+    follower.end()
     may_load.set()
-    assert probation._work is not None
-    probation._work.wait()
+    assert follower._work is not None
+    follower._work.wait()
     assert (store.state().probation, store.state().failed_starts) == (True, 0)
 
 
@@ -254,10 +254,10 @@ def test_a_run_ends_although_another_process_holds_the_store(
     store: Store, clock: Any, make_model: Callable[..., bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     model = store.add(make_model(1))
-    probation = Probation(store, Classifier, clock)
-    probation.begin()
+    follower = ModelFollower(store, Classifier, clock)
+    follower.begin()
     with store.changing():
-        probation.end()
+        follower.end()
     assert "That this run ended well cannot be noted: The store" in caplog.text
     assert (store.state().current, store.state().failed_starts) == (model, 1)
 
@@ -266,18 +266,18 @@ def test_a_run_ends_although_a_verdict_and_a_start_wait_for_the_store(
     store: Store, clock: Any, make_model: Callable[..., bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     store.add(make_model(1))
-    probation = Probation(store, lambda path: Classifier(open_model(path)), clock)
-    probation.begin()
-    run_for(probation, clock, PATIENCE_S - 1, late=1)
+    follower = ModelFollower(store, lambda path: Classifier(open_model(path)), clock)
+    follower.begin()
+    run_for(follower, clock, PATIENCE_S - 1, late=1)
     with store.changing():
         clock.now_s += 2
-        probation(0, 1000)
+        follower(0, 1000)
         clock.now_s += 2
-        probation(0, 2000)  # the verdict: a thread waits to write it down
-        waiting = probation._work
+        follower(0, 2000)  # the verdict: a thread waits to write it down
+        waiting = follower._work
         assert waiting is not None and waiting.is_brief
-        probation._succession._counting.acquire()  # as a thread does that counts the start of yet another model
-        probation.end()
+        follower._switch._counting.acquire()  # as a thread does that counts the start of yet another model
+        follower.end()
         assert not waiting.is_done()
     waiting.wait(20)
     assert "cannot be noted: another process holds the store" in caplog.text
@@ -296,7 +296,7 @@ def locked(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 def test_a_store_that_cannot_be_written_is_followed_without_judging(
-    probation: Probation,
+    follower: ModelFollower,
     store: Store,
     clock: Any,
     make_model: Callable[..., bytes],
@@ -306,21 +306,21 @@ def test_a_store_that_cannot_be_written_is_followed_without_judging(
 ) -> None:
     first = store.add(make_model(1))
     locked()
-    assert probation.begin() == store.path_of(first)
-    assert run_for(probation, clock, 2 * PROBATION_S, labels=1) == []
+    assert follower.begin() == store.path_of(first)
+    assert run_for(follower, clock, 2 * HEALTH_CHECK_S, labels=1) == []
     monkeypatch.undo()
     second = store.add(make_model(2))
     locked()
-    (changed,) = run_for(probation, clock, 2 * PROBATION_S, late=1)
+    (changed,) = run_for(follower, clock, 2 * HEALTH_CHECK_S, late=1)
     assert changed.contract.provenance["number"] == 2
-    probation.end()
+    follower.end()
     assert (store.state().current, store.state().probation, store.state().failed_starts) == (second, True, 0)
     assert caplog.text.count("New models are used without being judged, for this run cannot write the store") == 1
     assert caplog.text.count("From the next frame on: model") == 1
 
 
 def test_a_damaged_model_gives_way_even_where_that_cannot_be_noted(
-    probation: Probation,
+    follower: ModelFollower,
     store: Store,
     make_model: Callable[..., bytes],
     locked: Callable[[], None],
@@ -328,8 +328,8 @@ def test_a_damaged_model_gives_way_even_where_that_cannot_be_noted(
 ) -> None:
     model = store.add(make_model(1))
     locked()
-    probation.begin()
-    assert probation.instead(ModelError("It is cut short.")) == store.path_of(SHIPPED)
+    follower.begin()
+    assert follower.instead(ModelError("It is cut short.")) == store.path_of(SHIPPED)
     assert (store.state().current, store.state().refused) == (model, {})
     assert "That it is taken back cannot be noted" in caplog.text
 
@@ -339,12 +339,12 @@ def test_a_proved_model_that_was_damaged_gives_way_to_the_one_before(
 ) -> None:
     model = store.add(make_model(1))
     store.accept(model)
-    probation = Probation(store, Classifier, clock)
-    probation.begin()
-    assert probation.instead(ModelError("damaged")).stem == "default"
+    follower = ModelFollower(store, Classifier, clock)
+    follower.begin()
+    assert follower.instead(ModelError("damaged")).stem == "default"
     assert store.state().refused == {}
     with pytest.raises(ModelError, match="the shipped one is damaged"):
-        probation.instead(ModelError("the shipped one is damaged"))
+        follower.instead(ModelError("the shipped one is damaged"))
 
 
 def run_once() -> int:
@@ -380,12 +380,16 @@ def test_a_label_file_that_is_not_there_is_no_fault_of_the_model(
 
 
 def test_a_store_that_becomes_unreadable_changes_nothing(
-    probation: Probation, store: Store, clock: Any, make_model: Callable[..., bytes], caplog: pytest.LogCaptureFixture
+    follower: ModelFollower,
+    store: Store,
+    clock: Any,
+    make_model: Callable[..., bytes],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     store.add(make_model(1))
-    probation.begin()
+    follower.begin()
     store.state_path.write_text("{")
-    assert until_changed(probation, clock) is None
+    assert until_changed(follower, clock) is None
     assert "The model is kept as it is" in caplog.text
 
 

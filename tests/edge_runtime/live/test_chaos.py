@@ -66,15 +66,15 @@ class Watched:
 
 def faults(camera: Any, run: Watched) -> dict[str, tuple[Callable[[], object], Callable[[], object]]]:
     """By name what begins each fault, and what ends it."""
-    good, rng = camera.picture, np.random.default_rng(SEED)
+    good, rng = camera.image, np.random.default_rng(SEED)
     large = cv2.imencode(".jpg", rng.integers(0, 256, (480, 640, 3), np.uint8))[1].tobytes()
 
     def truncated(number: int) -> bytes:
         whole: bytes = good(number)
         return whole[: len(whole) // 2] if number % 3 else rng.bytes(3000)
 
-    def sends(picture: Callable[[int], bytes]) -> Callable[[], None]:
-        return lambda: setattr(camera, "picture", picture)
+    def sends(image: Callable[[int], bytes]) -> Callable[[], None]:
+        return lambda: setattr(camera, "picture", image)
 
     mend = sends(good)
     return {
@@ -82,10 +82,10 @@ def faults(camera: Any, run: Watched) -> dict[str, tuple[Callable[[], object], C
         "camera silent": (camera.stalled.set, camera.stalled.clear),
         "capture process killed": (lambda: run.signal_children(signal.SIGKILL), lambda: None),
         "capture process stopped": (lambda: run.signal_children(signal.SIGSTOP), lambda: None),
-        "damaged pictures": (sends(truncated), mend),
-        "pages instead of pictures": (sends(lambda number: b"<html>sorry</html>"), mend),
+        "damaged images": (sends(truncated), mend),
+        "pages instead of images": (sends(lambda number: b"<html>sorry</html>"), mend),
         "another resolution": (sends(lambda number: large if number % 2 else good(number)), mend),
-        "black pictures": (sends(lambda number: BLACK), mend),
+        "black images": (sends(lambda number: BLACK), mend),
         "slower": (lambda: setattr(camera, "fps", 4.0), lambda: setattr(camera, "fps", 20.0)),
     }
 

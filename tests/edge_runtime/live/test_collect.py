@@ -19,7 +19,7 @@ from edge_runtime.live.collect import CollectConfig, Collector, Kept, collect, s
 
 
 def sharp(seed: int) -> np.ndarray:
-    """A picture of large random patches with hard edges."""
+    """An image of large random patches with hard edges."""
     patches = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
     return cv2.resize(patches, (160, 120), interpolation=cv2.INTER_NEAREST)
 
@@ -29,25 +29,25 @@ def blurred(seed: int) -> np.ndarray:
 
 
 class ListCamera(FrameSource):
-    """Gives these pictures; then it ends, or is silent when ``live``."""
+    """Gives these images; then it ends, or is silent when ``live``."""
 
-    def __init__(self, pictures: Sequence[np.ndarray], *, live: bool = False, clock: object = None) -> None:
-        self.name, self.live, self._pictures, self._clock = "list", live, list(pictures), clock
+    def __init__(self, images: Sequence[np.ndarray], *, live: bool = False, clock: object = None) -> None:
+        self.name, self.live, self._images, self._clock = "list", live, list(images), clock
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
         if self._clock is not None:
             self._clock.now_s += timeout_s
-        if not self._pictures:
+        if not self._images:
             self.ended = not self.live
             return None
         self.num_captured += 1
-        return Frame(self._pictures.pop(0), self.num_captured - 1, 0.0)
+        return Frame(self._images.pop(0), self.num_captured - 1, 0.0)
 
 
-def run(tmp_path: Path, pictures: Sequence[np.ndarray], **settings: object) -> tuple[Collector, object, list[object]]:
+def run(tmp_path: Path, images: Sequence[np.ndarray], **settings: object) -> tuple[Collector, object, list[object]]:
     collector = Collector(CollectConfig(tmp_path, "mug", **settings))  # type: ignore[arg-type]
     told: list[object] = []
-    return collector, collect(collector, ListCamera(pictures), told.append), told
+    return collector, collect(collector, ListCamera(images), told.append), told
 
 
 def test_sharp_new_frames_are_written_with_their_pixels(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_sharp_new_frames_are_written_with_their_pixels(tmp_path: Path) -> None:
     files = sorted((tmp_path / "mug").iterdir())
     assert [file.name for file in files] == ["00001.jpg", "00002.jpg"]
     assert np.abs(cv2.imread(str(files[1])).astype(int) - sharp(2)).mean() < 4
-    assert (summary.num_kept, summary.reason) == (2, "the camera's pictures end here")
+    assert (summary.num_kept, summary.reason) == (2, "the camera's images end here")
     assert all(isinstance(item, Kept) for item in told)
 
 
@@ -79,7 +79,7 @@ def test_a_frame_like_one_of_an_earlier_run_is_left_out(tmp_path: Path) -> None:
     assert (summary.num_kept, summary.num_alike) == (1, 1)
 
 
-def test_enter_takes_a_picture_and_the_end_of_stdin_ends_it(
+def test_enter_takes_an_image_and_the_end_of_stdin_ends_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading, writing = os.pipe()
@@ -89,11 +89,11 @@ def test_enter_takes_a_picture_and_the_end_of_stdin_ends_it(
         threading.Timer(1.0, os.close, [writing]).start()
         camera = ["--camera", "synthetic:640x480@30", "--min-sharpness", "0"]
         assert main(["--label", "mug", "--out", str(tmp_path), "--on-enter", *camera]) == 0
-    assert "Enter takes a picture, Ctrl-C ends" in (printed := capsys.readouterr()).err
+    assert "Enter takes an image, Ctrl-C ends" in (printed := capsys.readouterr()).err
     assert printed.out.splitlines() == [str(tmp_path / "mug" / "00001.jpg"), "1 kept, 0 blurred, 0 alike; stopped"]
 
 
-def test_earlier_pictures_are_never_overwritten(tmp_path: Path) -> None:
+def test_earlier_images_are_never_overwritten(tmp_path: Path) -> None:
     run(tmp_path, [sharp(1)])
     before = (tmp_path / "mug" / "00001.jpg").read_bytes()
     run(tmp_path, [sharp(2)])
@@ -103,7 +103,7 @@ def test_earlier_pictures_are_never_overwritten(tmp_path: Path) -> None:
 
 def test_it_ends_at_the_wanted_number(tmp_path: Path) -> None:
     _, summary, _ = run(tmp_path, [sharp(seed) for seed in range(5)], max_images=2)
-    assert (summary.num_kept, summary.reason) == (2, "2 pictures are kept")
+    assert (summary.num_kept, summary.reason) == (2, "2 images are kept")
 
 
 def test_it_ends_at_the_folder_s_limit_which_counts_what_was_there(tmp_path: Path) -> None:
@@ -114,14 +114,14 @@ def test_it_ends_at_the_folder_s_limit_which_counts_what_was_there(tmp_path: Pat
     assert summary.reason == f"{tmp_path / 'mug'} holds 2 MB, its limit (`max_mb`)"
 
 
-def test_a_live_camera_gives_a_picture_every_so_many_seconds(tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+def test_a_live_camera_gives_an_image_every_so_many_seconds(tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
     collector = Collector(CollectConfig(tmp_path, "mug", every_s=1.0, max_images=2))
     camera = ListCamera([sharp(seed) for seed in range(30)], live=True, clock=clock)
     collect(collector, camera, lambda told: None, clock=clock)
     assert camera.num_captured in (11, 12)  # the first, and the next after ten reads of 0.1 s
 
 
-def test_without_a_time_a_picture_is_taken_only_when_asked(tmp_path: Path) -> None:
+def test_without_a_time_an_image_is_taken_only_when_asked(tmp_path: Path) -> None:
     asked = iter([False, True, False, True, False])
     collector = Collector(CollectConfig(tmp_path, "mug", every_s=None))
     summary = collect(collector, ListCamera([sharp(seed) for seed in range(5)]), lambda told: None, lambda: next(asked))
@@ -169,18 +169,18 @@ def test_numbers_without_end_are_refused(tmp_path: Path, value: str) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ConfigurationError, match=r"Pictures cannot be saved in .*file/mug \(.*\); choose a writable"):
+    with pytest.raises(ConfigurationError, match=r"Images cannot be saved in .*file/mug \(.*\); choose a writable"):
         Collector(CollectConfig(tmp_path / "file", "mug"))
 
 
 def test_a_folder_that_goes_away_is_named(tmp_path: Path) -> None:
     collector = Collector(CollectConfig(tmp_path, "mug"))
     (tmp_path / "mug").rmdir()
-    with pytest.raises(ConfigurationError, match=r"Pictures cannot be saved in .*mug \(.*\); free space"):
+    with pytest.raises(ConfigurationError, match=r"Images cannot be saved in .*mug \(.*\); free space"):
         collector.offer(sharp(1))
 
 
-def test_sharpness_falls_when_a_picture_is_blurred() -> None:
+def test_sharpness_falls_when_an_image_is_blurred() -> None:
     assert sharpness(sharp(1)) > 20 > sharpness(blurred(1))
 
 
@@ -197,5 +197,5 @@ def test_the_verb_collects_from_a_folder_as_from_a_camera(tmp_path: Path, capsys
     assert lines[-1]["num_kept"] == 3
     assert main([*flags[:-1], "text", "--min-sharpness", "1e9"]) == 0
     printed = capsys.readouterr()
-    assert printed.out == "0 kept, 3 blurred, 0 alike; the camera's pictures end here\n"
+    assert printed.out == "0 kept, 3 blurred, 0 alike; the camera's images end here\n"
     assert printed.err.count("left out, blurred") == 1

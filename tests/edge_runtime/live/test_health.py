@@ -10,25 +10,25 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from edge_runtime.cameras.sources.synthetic import numbered_picture, wave_picture
+from edge_runtime.cameras.sources.synthetic import numbered_image, wave_image
 from edge_runtime.live.health import Health, HealthConfig, one_colour_reason
 from edge_runtime.live.health_state import HealthState
 
-BACKGROUND = wave_picture(96, 256)
+BACKGROUND = wave_image(96, 256)
 FPS = 30
 
 
 def scene(number: int) -> np.ndarray:
-    return numbered_picture(BACKGROUND, number)
+    return numbered_image(BACKGROUND, number)
 
 
 def states(
-    health: Health, pictures: Iterator[tuple[np.ndarray, int]], fps: float = FPS
+    health: Health, images: Iterator[tuple[np.ndarray, int]], fps: float = FPS
 ) -> Iterator[tuple[float, str, bool]]:
-    """(seconds since the start, state, may be labelled) for each (picture, fingerprint) at a steady rate."""
-    for number, (picture, fingerprint) in enumerate(pictures):
+    """(seconds since the start, state, may be labelled) for each (image, fingerprint) at a steady rate."""
+    for number, (image, fingerprint) in enumerate(images):
         now_s = number / fps
-        allowed = health.frame(picture, fingerprint, number + 1, now_s)
+        allowed = health.frame(image, fingerprint, number + 1, now_s)
         yield now_s, health.condition(now_s).state, allowed
 
 
@@ -54,7 +54,7 @@ def test_silence_is_flagged_within_two_seconds_and_the_next_frame_ends_it() -> N
     assert health.condition(60.0).state == "ok"
 
 
-def test_a_repeated_picture_is_flagged_as_frozen_after_five_seconds_and_gets_no_label() -> None:
+def test_a_repeated_image_is_flagged_as_frozen_after_five_seconds_and_gets_no_label() -> None:
     timeline = list(states(Health(0.0), ((scene(7), 77) for _ in range(8 * FPS))))
     flagged_s = next(now_s for now_s, state, _ in timeline if state == "frozen")
     assert 4.0 <= flagged_s <= 6.0
@@ -62,8 +62,8 @@ def test_a_repeated_picture_is_flagged_as_frozen_after_five_seconds_and_gets_no_
 
 
 def test_a_thawed_camera_is_believed_at_once() -> None:
-    pictures = [(scene(7), 77)] * (6 * FPS) + [(scene(8), 78)]
-    assert list(states(Health(0.0), iter(pictures)))[-1][1:] == ("ok", True)
+    images = [(scene(7), 77)] * (6 * FPS) + [(scene(8), 78)]
+    assert list(states(Health(0.0), iter(images)))[-1][1:] == ("ok", True)
 
 
 def test_a_static_but_noisy_scene_is_never_flagged() -> None:
@@ -71,13 +71,11 @@ def test_a_static_but_noisy_scene_is_never_flagged() -> None:
     noisy = (
         np.clip(scene(0) + random.normal(0, 1, BACKGROUND.shape), 0, 255).astype(np.uint8) for _ in range(20 * FPS)
     )
-    assert {
-        state for _, state, _ in states(Health(0.0), ((picture, hash(picture.tobytes())) for picture in noisy))
-    } == {"ok"}
+    assert {state for _, state, _ in states(Health(0.0), ((image, hash(image.tobytes())) for image in noisy))} == {"ok"}
 
 
 @pytest.mark.parametrize(("value", "colour"), [(0, "black"), (255, "white"), (3, "black"), (128, "one colour")])
-def test_a_picture_of_one_colour_gets_no_label_from_its_first_frame_and_is_flagged_within_three_seconds(
+def test_an_image_of_one_colour_gets_no_label_from_its_first_frame_and_is_flagged_within_three_seconds(
     value: int, colour: str
 ) -> None:
     random = np.random.default_rng(value)
@@ -89,7 +87,7 @@ def test_a_picture_of_one_colour_gets_no_label_from_its_first_frame_and_is_flagg
     timeline = list(states(health, iter(covered)))
     assert not any(allowed for _, _, allowed in timeline)
     assert next(now_s for now_s, state, _ in timeline if state == "black") < 3.0
-    assert f"the picture is {colour}" in health.condition(3.0).reason
+    assert f"the image is {colour}" in health.condition(3.0).reason
 
 
 def test_coloured_one_colour_frames_are_recognised_too() -> None:
@@ -121,8 +119,8 @@ def test_a_frame_rate_that_collapses_to_thirty_percent_is_degraded_within_ten_se
 
 
 def test_a_steady_slow_camera_is_not_degraded() -> None:
-    pictures = ((scene(number), number) for number in range(60))
-    assert {state for _, state, _ in states(Health(0.0), pictures, fps=2)} == {"ok"}
+    images = ((scene(number), number) for number in range(60))
+    assert {state for _, state, _ in states(Health(0.0), images, fps=2)} == {"ok"}
 
 
 def test_frames_that_are_always_too_old_are_stale_and_the_reason_names_their_age() -> None:

@@ -16,7 +16,7 @@ import pytest
 from edge_runtime.cameras.address import parse_camera
 from edge_runtime.cameras.capture.parent import Capture
 from edge_runtime.cameras.frame import Frame, FrameSource, SourceCounts
-from edge_runtime.cameras.sources.synthetic import numbered_picture, picture_number, wave_picture
+from edge_runtime.cameras.sources.synthetic import numbered_image, read_image_number, wave_image
 from edge_runtime.errors import CameraError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import Prediction
@@ -27,7 +27,7 @@ from edge_runtime.outputs.jsonl import JsonLinesSink
 from edge_runtime.outputs.stdout import Outlet
 
 FPS = 30
-BACKGROUND = wave_picture(96, 256)
+BACKGROUND = wave_image(96, 256)
 
 
 class Collector:
@@ -55,15 +55,15 @@ class Collector:
 class SimulatedCamera(FrameSource):
     """A live camera of simulated time: frame n is captured at n / FPS and only the newest is kept.
 
-    ``picture`` gives frame n; ``delay_s`` passes between capture and hand-over; ``silent`` times give nothing.
+    ``image`` gives frame n; ``delay_s`` passes between capture and hand-over; ``silent`` times give nothing.
     """
 
     live = True
 
-    def __init__(self, clock: Any, picture: Callable[[int], np.ndarray] | None = None) -> None:
+    def __init__(self, clock: Any, image: Callable[[int], np.ndarray] | None = None) -> None:
         self.name = "simulated"
         self.clock, self.start_s = clock, clock.now_s
-        self.picture = picture or (lambda number: numbered_picture(BACKGROUND, number))
+        self.image = image or (lambda number: numbered_image(BACKGROUND, number))
         self.delay_s = 0.0
         self.silent: tuple[float, float] = (1e9, 1e9)
         self.last = -1
@@ -88,7 +88,7 @@ class SimulatedCamera(FrameSource):
         self.last, self.taken = number, self.taken + 1
         captured_s = self.start_s + number / FPS
         self.clock.now_s += self.delay_s
-        return Frame(self.picture(number), number, captured_s, fingerprint=hash(self.picture(number).tobytes()))
+        return Frame(self.image(number), number, captured_s, fingerprint=hash(self.image(number).tobytes()))
 
     def counts(self) -> SourceCounts:
         captured = self.newest() + 1
@@ -174,8 +174,8 @@ def test_frames_older_than_the_limit_are_dropped_before_and_after_inference(toy:
 
 
 def test_between_frames_the_loop_tells_labels_and_those_that_came_too_late(toy: Classifier, clock: Any) -> None:
-    def told(delay_s: float, cost_s: float, picture: Callable[[int], np.ndarray] | None = None) -> tuple[int, int]:
-        camera, seen = SimulatedCamera(clock, picture), [(0, 0)]
+    def told(delay_s: float, cost_s: float, image: Callable[[int], np.ndarray] | None = None) -> tuple[int, int]:
+        camera, seen = SimulatedCamera(clock, image), [(0, 0)]
         camera.delay_s = delay_s
         end_s = clock.now_s + 5.0
         loop = Loop(
@@ -194,7 +194,7 @@ def test_between_frames_the_loop_tells_labels_and_those_that_came_too_late(toy: 
     labels, late = told(0.0, 0.2)
     assert labels == 0 and late >= 20
     assert told(0.6, 0.002) == (0, 0), "frames that were old already were never the model's"
-    assert told(0.0, 0.002, lambda number: np.zeros((96, 256, 3), np.uint8)) == (0, 0), "nor is a dark picture"
+    assert told(0.0, 0.002, lambda number: np.zeros((96, 256, 3), np.uint8)) == (0, 0), "nor is a dark image"
 
 
 def test_a_silent_camera_is_an_event_and_so_is_its_return(toy: Classifier, clock: Any) -> None:
@@ -215,19 +215,19 @@ def test_frames_of_one_colour_are_refused_and_counted_never_labelled(toy: Classi
 
 
 def test_a_frozen_camera_is_an_event_after_five_seconds_and_no_label_follows(toy: Classifier, clock: Any) -> None:
-    camera = SimulatedCamera(clock, lambda number: numbered_picture(BACKGROUND, min(number, 60)))
+    camera = SimulatedCamera(clock, lambda number: numbered_image(BACKGROUND, min(number, 60)))
     sink, _, _ = simulate(toy, clock, camera, 20.0)
     assert sink.states == ["ok", "frozen"]
     assert 4.0 <= (sink.results[-1].seq - 60) / FPS <= 6.0
 
 
 def test_a_label_is_held_until_enough_frames_agree_and_its_change_is_an_event(toy: Classifier, clock: Any) -> None:
-    def picture(number: int) -> np.ndarray:
-        tinted = numbered_picture(BACKGROUND, number) // 4
+    def image(number: int) -> np.ndarray:
+        tinted = numbered_image(BACKGROUND, number) // 4
         tinted[..., 2 if number < 10 or number == 15 else 0] += 180  # red, then blue with one red frame
         return tinted
 
-    sink, _, _ = simulate(toy, clock, SimulatedCamera(clock, picture), 1.0, LoopConfig(hold=Hold(3, 5)))
+    sink, _, _ = simulate(toy, clock, SimulatedCamera(clock, image), 1.0, LoopConfig(hold=Hold(3, 5)))
     labels = [result.prediction.label for result in sink.results]
     assert labels[:17] == ["red"] * 10 + ["blue"] * 5 + ["red"] + ["blue"]
     held = [result.held for result in sink.results]
@@ -311,7 +311,7 @@ def test_with_real_processes_a_slow_classifier_sees_the_present_and_a_naive_read
         interpreter = toy.interpreter
 
         def classify(self, frame: Frame) -> Prediction:
-            fresh_lags.append(network_camera.num_sent - 1 - picture_number(frame.pixels))
+            fresh_lags.append(network_camera.num_sent - 1 - read_image_number(frame.pixels))
             time.sleep(0.4)
             return toy.classify(frame)
 
@@ -323,14 +323,14 @@ def test_with_real_processes_a_slow_classifier_sees_the_present_and_a_naive_read
     with MjpegCamera(network_camera.address) as naive:
         lags, pending = [], []
         start = network_camera.num_sent
-        while len(lags) < 10:  # every picture in the order of arrival, as a read loop without a dropper sees them
+        while len(lags) < 10:  # every image in the order of arrival, as a read loop without a dropper sees them
             naive._receive(1.0)
             pending += list(iter(naive._splitter.next_part, None))
             if pending:
                 import cv2
 
-                picture = cv2.imdecode(np.frombuffer(pending.pop(0), np.uint8), cv2.IMREAD_COLOR)
-                lags.append(network_camera.num_sent - 1 - picture_number(picture))
+                image = cv2.imdecode(np.frombuffer(pending.pop(0), np.uint8), cv2.IMREAD_COLOR)
+                lags.append(network_camera.num_sent - 1 - read_image_number(image))
                 time.sleep(0.4)
     assert network_camera.num_sent > start
     assert np.median(fresh_lags) <= 3, "the newest frame, however long the classifier slept"

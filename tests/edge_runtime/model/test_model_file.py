@@ -158,8 +158,8 @@ def test_goldens_that_contradict_the_contract_are_refused(toy_file, toy_goldens)
         ({"input_digests": toy_goldens.input_digests[:, :4]}, r"input_digests is \(3, 4\) uint8, expected \(3, 32\)"),
         ({"pictures": ()}, r"repeats is \(3,\) uint8, expected \(0,\)"),
         (
-            {"pictures": tuple(picture[..., 0] for picture in toy_goldens.pictures)},
-            r"3 pictures, expected at least 1, each \(h, w, 3\)",
+            {"pictures": tuple(image[..., 0] for image in toy_goldens.pictures)},
+            r"3 images, expected at least 1, each \(h, w, 3\)",
         ),
         ({"repeats": np.array([1, 0, 1], np.uint8)}, r"sides of up to 17 pixels, expected 1 to 4096"),
         ({"repeats": np.array([1, 1, 255], np.uint8)}, r"sides of up to 4335 pixels, expected 1 to 4096"),

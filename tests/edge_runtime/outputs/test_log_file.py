@@ -55,7 +55,7 @@ def test_a_line_that_was_cut_by_a_power_failure_is_taken_back(tmp_path: Path) ->
 def test_results_events_and_the_status_are_all_written(tmp_path: Path) -> None:
     sink = LogFileSink(tmp_path / "log")
     sink.result(result(1))
-    sink.event(Event(1.7e9, "camera", "frozen", "the same picture"))
+    sink.event(Event(1.7e9, "camera", "frozen", "the same image"))
     sink.close()
     assert [line["type"] for line in lines_of(tmp_path / "log")] == ["prediction", "event"]
 
@@ -170,7 +170,7 @@ def test_a_run_on_a_full_disk_keeps_giving_labels_and_says_so_once(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_a_disk_that_turns_read_only_costs_pictures_and_no_label(tmp_path: Path) -> None:
+def test_a_disk_that_turns_read_only_costs_images_and_no_label(tmp_path: Path) -> None:
     lines = lines_of_run_on_a_disk(READ_ONLY_DISK, tmp_path)
     assert sum(line["type"] == "prediction" for line in lines) == 360
     (failing,) = [line for line in lines if line.get("state") == "failing"]

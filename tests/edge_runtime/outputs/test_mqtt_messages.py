@@ -12,7 +12,7 @@ from edge_runtime.inference.postprocess import ClassScore, Prediction
 from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.live_state import LabelChange, ModelFacts, Rates, Snapshot
 from edge_runtime.live.results import Counts, Result
-from edge_runtime.outputs.mqtt.config import MqttConfig, mqtt_config
+from edge_runtime.outputs.mqtt.config import MqttConfig, parse_mqtt
 from edge_runtime.outputs.mqtt.messages import (
     EXPIRE_AFTER_S,
     STATE_EVERY_S,
@@ -40,24 +40,24 @@ def snapshot(state: str = "ok", label: str = "cat") -> Snapshot:
 
 
 def test_addresses_are_read_with_their_defaults(tmp_path: Path) -> None:
-    assert mqtt_config("mqtts://broker.lan/home/door") == MqttConfig("broker.lan", 8883, True, "home/door")
-    config = mqtt_config("mqtt://pi@127.0.0.1:1999")
+    assert parse_mqtt("mqtts://broker.lan/home/door") == MqttConfig("broker.lan", 8883, True, "home/door")
+    config = parse_mqtt("mqtt://pi@127.0.0.1:1999")
     assert (config.host, config.port, config.tls, config.user) == ("127.0.0.1", 1999, False, "pi")
     assert config.prefix.startswith("edge-runtime/")
-    assert mqtt_config("mqtts://[::1]/x").shown == "mqtts://[::1]:8883"
+    assert parse_mqtt("mqtts://[::1]/x").shown == "mqtts://[::1]:8883"
 
 
 @pytest.mark.parametrize("address", ["broker.lan", "http://broker.lan", "mqtt://", "mqtts://host/x?y=1"])
 def test_other_addresses_are_usage_errors(address: str) -> None:
     with pytest.raises(UsageError, match=r"`mqtt` is .*, expected mqtts://"):
-        mqtt_config(address)
+        parse_mqtt(address)
 
 
 def test_a_port_and_a_prefix_that_cannot_be_are_usage_errors() -> None:
     with pytest.raises(UsageError, match="port that is no number from 0 to 65535"):
-        mqtt_config("mqtt://host:99999")
+        parse_mqtt("mqtt://host:99999")
     with pytest.raises(UsageError, match=r"The MQTT prefix is 'a/\+/b', expected topic levels without"):
-        mqtt_config("mqtt://host/a/+/b")
+        parse_mqtt("mqtt://host/a/+/b")
 
 
 def test_the_password_comes_from_a_file_or_the_environment_never_from_the_address(
@@ -66,33 +66,33 @@ def test_the_password_comes_from_a_file_or_the_environment_never_from_the_addres
     with pytest.raises(
         ConfigurationError, match=r"in `mqtt`, where every process list shows it.*`mqtt_password_file`"
     ) as caught:
-        mqtt_config("mqtts://pi:hunter2@host")
+        parse_mqtt("mqtts://pi:hunter2@host")
     assert "hunter2" not in str(caught.value)
     (tmp_path / "password").write_text("from the file\n")
     monkeypatch.setenv("EDGE_RUNTIME_MQTT_PASSWORD", "from outside")
-    assert mqtt_config("mqtts://pi@host").password == "from outside"
-    assert mqtt_config("mqtts://pi@host", str(tmp_path / "password")).password == "from the file"
+    assert parse_mqtt("mqtts://pi@host").password == "from outside"
+    assert parse_mqtt("mqtts://pi@host", str(tmp_path / "password")).password == "from the file"
 
 
 def test_settings_that_cannot_work_are_told_before_anything_connects(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("x")
     with pytest.raises(MissingInputError, match="There is no password file"):
-        mqtt_config("mqtts://pi@host", str(tmp_path / "none"))
+        parse_mqtt("mqtts://pi@host", str(tmp_path / "none"))
     with pytest.raises(ConfigurationError, match=r"The password file .* cannot be read"):
-        mqtt_config("mqtts://pi@host", str(tmp_path))
+        parse_mqtt("mqtts://pi@host", str(tmp_path))
     with pytest.raises(ConfigurationError, match="There is an MQTT password but no user"):
-        mqtt_config("mqtts://host", str(tmp_path / "password"))
+        parse_mqtt("mqtts://host", str(tmp_path / "password"))
     with pytest.raises(ConfigurationError, match="`mqtt_ca` is for mqtts://"):
-        mqtt_config("mqtt://host", mqtt_ca=str(tmp_path / "password"))
+        parse_mqtt("mqtt://host", mqtt_ca=str(tmp_path / "password"))
     with pytest.raises(MissingInputError, match="There is no certificate file"):
-        mqtt_config("mqtts://host", mqtt_ca=str(tmp_path / "none"))
+        parse_mqtt("mqtts://host", mqtt_ca=str(tmp_path / "none"))
 
 
 def test_a_password_over_a_plain_connection_is_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "password").write_text("x")
-    mqtt_config("mqtt://pi@127.0.0.1", str(tmp_path / "password"))
+    parse_mqtt("mqtt://pi@127.0.0.1", str(tmp_path / "password"))
     assert caplog.text == ""
-    mqtt_config("mqtt://pi@broker.lan", str(tmp_path / "password"))
+    parse_mqtt("mqtt://pi@broker.lan", str(tmp_path / "password"))
     assert "sends the password readable over the network to broker.lan" in caplog.text
 
 
@@ -123,11 +123,11 @@ def test_events_say_what_changed() -> None:
     assert label_event(LabelChange(3, 1.7e9, "cat", 0.9, False)) == {
         "event": "label", "ts": 1.7e9, "label": "cat", "score": 0.9,
     }  # fmt: skip
-    assert health_event("frozen", "same picture", 1.7e9)["state"] == "frozen"
+    assert health_event("frozen", "same image", 1.7e9)["state"] == "frozen"
 
 
 def test_home_assistant_gets_one_device_with_its_sensors() -> None:
-    config = mqtt_config("mqtts://broker.lan/home/front door")
+    config = parse_mqtt("mqtts://broker.lan/home/front door")
     topic, message = discovery(config, "pets")
     assert topic == "homeassistant/device/edge_runtime_home_front_door/config"
     assert set(message["components"]) == {"label", "confidence", "problem", "fps", "latency", "temperature", "version"}

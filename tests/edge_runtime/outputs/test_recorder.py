@@ -16,20 +16,20 @@ import numpy as np
 import pytest
 
 from edge_runtime.cameras.frame import Frame
-from edge_runtime.cameras.sources.synthetic import numbered_picture, picture_number, wave_picture
+from edge_runtime.cameras.sources.synthetic import numbered_image, read_image_number, wave_image
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import ClassScore, Prediction
 from edge_runtime.live.results import Result
-from edge_runtime.outputs.image_folder import PictureFolder
+from edge_runtime.outputs.image_folder import ImageFolder
 from edge_runtime.outputs.recorder import Recorder, RecorderConfig
 from edge_runtime.outputs.trouble import OutputTrouble
 
-BACKGROUND = wave_picture(96, 256)
+BACKGROUND = wave_image(96, 256)
 
 
 def frame(number: int) -> Frame:
-    return Frame(numbered_picture(BACKGROUND, number), number, 0.0)
+    return Frame(numbered_image(BACKGROUND, number), number, 0.0)
 
 
 def result(number: int, label: str, score: float = 0.9, unknown: bool = False) -> Result:
@@ -65,8 +65,8 @@ def test_changes_are_kept_whole_with_a_line_of_json_each(tmp_path: Path, clock: 
         (0, "cat", "change"), (2, "dog", "change"), (4, "cat", "change"),
     ]  # fmt: skip
     for line in lines:
-        picture = cv2.imread(str(tmp_path / "new" / "folder" / line["file"]))
-        assert picture_number(picture) == line["seq"]
+        image = cv2.imread(str(tmp_path / "new" / "folder" / line["file"]))
+        assert read_image_number(image) == line["seq"]
         assert (line["size"], line["type"], line["model"]) == ([256, 96], "record", toy.contract.spec.name)
         assert line["file"].startswith("20231114T")
     assert oct((tmp_path / "new" / "folder").stat().st_mode & 0o777) == "0o700"
@@ -94,7 +94,7 @@ def test_one_folder_may_serve_both_reasons_and_nothing_else_is_kept(tmp_path: Pa
 
 def test_the_oldest_pairs_go_when_the_limit_is_reached_and_foreign_files_stay(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"x" * 5000)
-    folder = PictureFolder(tmp_path, 10_000, keep_free_bytes=0)
+    folder = ImageFolder(tmp_path, 10_000, keep_free_bytes=0)
     for number in range(50):
         folder.save(f"20231114T000000.000Z-{number:08d}", b"j" * 900, "{}\n")
         own = [path for path in tmp_path.iterdir() if path.name != "holiday.jpg"]
@@ -106,32 +106,32 @@ def test_the_oldest_pairs_go_when_the_limit_is_reached_and_foreign_files_stay(tm
 
 
 def test_a_restart_counts_what_is_there_and_removes_half_written_files(tmp_path: Path) -> None:
-    first = PictureFolder(tmp_path, 10_000, keep_free_bytes=0)
+    first = ImageFolder(tmp_path, 10_000, keep_free_bytes=0)
     first.save("20231114T000000.000Z-00000001", b"j" * 900, "{}\n")
     (tmp_path / ".unfinished-20231114T000000.000Z-00000002.jpg-7").write_bytes(b"half")
-    again = PictureFolder(tmp_path, 10_000, keep_free_bytes=0)
+    again = ImageFolder(tmp_path, 10_000, keep_free_bytes=0)
     assert again.num_bytes == first.num_bytes == 903
     assert not list(tmp_path.glob(".unfinished-*"))
 
 
 def test_room_is_left_for_others_even_below_the_limit(tmp_path: Path) -> None:
-    folder = PictureFolder(tmp_path, 10_000_000, keep_free_bytes=0)
+    folder = ImageFolder(tmp_path, 10_000_000, keep_free_bytes=0)
     folder.save("20231114T000000.000Z-00000001", b"j" * 900, "{}\n")
-    greedy = PictureFolder(tmp_path, 10_000_000, keep_free_bytes=2**62)
+    greedy = ImageFolder(tmp_path, 10_000_000, keep_free_bytes=2**62)
     with pytest.raises(OSError, match="MB are free"):
         greedy.save("20231114T000000.000Z-00000002", b"j" * 900, "{}\n")
     assert list(tmp_path.iterdir()) == [] and greedy.num_bytes == 0
 
 
-def test_a_picture_larger_than_the_limit_is_refused(tmp_path: Path) -> None:
+def test_an_image_larger_than_the_limit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="2,003 bytes, the limit is 1,000"):
-        PictureFolder(tmp_path, 1000, keep_free_bytes=0).save("20231114T000000.000Z-00000001", b"j" * 2000, "{}\n")
+        ImageFolder(tmp_path, 1000, keep_free_bytes=0).save("20231114T000000.000Z-00000001", b"j" * 2000, "{}\n")
 
 
 def test_a_folder_that_cannot_be_made_is_told_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"Pictures cannot be saved in .* choose a folder that this user may write"):
-        PictureFolder(tmp_path / "file" / "folder", 1000)
+    with pytest.raises(OutputError, match=r"Images cannot be saved in .* choose a folder that this user may write"):
+        ImageFolder(tmp_path / "file" / "folder", 1000)
 
 
 @pytest.mark.parametrize("limit_mb", [0.5, float("inf"), float("nan")])
@@ -146,12 +146,12 @@ def test_a_full_disk_is_one_event_one_log_line_a_minute_and_no_file_half_written
     recorder = Recorder(RecorderConfig(tmp_path, ("uncertain",), keep_free_bytes=0), clock)
     is_full = True
 
-    def write(self: PictureFolder, name: str, content: bytes, whole: Any = PictureFolder._write) -> None:
+    def write(self: ImageFolder, name: str, content: bytes, whole: Any = ImageFolder._write) -> None:
         if is_full and name.endswith(".jpg"):
             raise OSError(errno.ENOSPC, "No space left on device")
         whole(self, name, content)
 
-    monkeypatch.setattr(PictureFolder, "_write", write)
+    monkeypatch.setattr(ImageFolder, "_write", write)
     feed(recorder, clock, [result(n, "cat", 0.2) for n in range(90)])
     until(lambda: recorder.num_lost == 90)
     assert [(event.kind, event.state) for event in recorder.take_events()] == [("recorder", "failing")]
@@ -181,26 +181,24 @@ def test_a_patient_recorder_begins_without_its_disk_and_saves_when_it_comes(tmp_
     recorder.close()
 
 
-def test_a_picture_that_jpeg_cannot_hold_costs_itself_and_not_the_recorder(tmp_path: Path, clock: Any) -> None:
+def test_an_image_that_jpeg_cannot_hold_costs_itself_and_not_the_recorder(tmp_path: Path, clock: Any) -> None:
     recorder = Recorder(RecorderConfig(tmp_path, ("change",), keep_free_bytes=0), clock)
     wide = Frame(np.zeros((1, 70_000, 3), np.uint8), 1, 0.0)
     recorder.frame(wide, result(1, "cat"))
     until(lambda: recorder.num_lost == 1)
     (event,) = recorder.take_events()
-    assert "a picture of 70000x1 cannot be coded as JPEG" in event.reason
+    assert "an image of 70000x1 cannot be coded as JPEG" in event.reason
     clock.now_s += 20
     feed(recorder, clock, [result(2, "dog")])
     until(lambda: recorder.num_saved == 1)
     recorder.close()
 
 
-def test_a_stuck_disk_costs_pictures_and_never_waits(
-    tmp_path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stuck_disk_costs_images_and_never_waits(tmp_path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
 
     go_on = threading.Event()
-    monkeypatch.setattr(PictureFolder, "save", lambda *arguments: go_on.wait(20))
+    monkeypatch.setattr(ImageFolder, "save", lambda *arguments: go_on.wait(20))
     recorder = Recorder(RecorderConfig(tmp_path, ("uncertain",), keep_free_bytes=0), clock)
     for number in range(100):
         clock.now_s += 2
@@ -216,7 +214,7 @@ def test_the_frame_is_copied_before_the_camera_overwrites_it(tmp_path: Path, clo
     recorder.frame(shared, result(5, "cat"))
     shared.pixels[:] = 0
     recorder.close()
-    assert picture_number(cv2.imread(str(next(tmp_path.glob("*.jpg"))))) == 5
+    assert read_image_number(cv2.imread(str(next(tmp_path.glob("*.jpg"))))) == 5
 
 
 def test_trouble_is_told_once_and_its_end_too(clock: Any, caplog: pytest.LogCaptureFixture) -> None:

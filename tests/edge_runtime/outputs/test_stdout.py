@@ -76,18 +76,16 @@ def test_a_run_that_shall_end_does_not_wait_for_a_reader(pipe: tuple[TextIO, int
     assert outlet.num_lost > 2_000
 
 
-@pytest.mark.parametrize("camera", ["synthetic:320x240@150", "pictures"])
+@pytest.mark.parametrize("camera", ["synthetic:320x240@150", "images"])
 def test_one_sigterm_ends_a_run_whose_reader_sleeps(camera: str, toy_path: Path, tmp_path: Path) -> None:
     import cv2
     import numpy as np
 
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     for number in range(40):
-        assert cv2.imwrite(
-            str(tmp_path / "pictures" / f"{number:03d}-{'long' * 40}.png"), np.zeros((8, 8, 3), np.uint8)
-        )
+        assert cv2.imwrite(str(tmp_path / "images" / f"{number:03d}-{'long' * 40}.png"), np.zeros((8, 8, 3), np.uint8))
     command = [sys.executable, "-m", "edge_runtime", "run", "--model", str(toy_path), "--camera"]
-    command.append(str(tmp_path / "pictures") if camera == "pictures" else camera)
+    command.append(str(tmp_path / "images") if camera == "images" else camera)
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     filler = 0
@@ -108,7 +106,7 @@ def test_one_sigterm_ends_a_run_whose_reader_sleeps(camera: str, toy_path: Path,
     os.close(reading)
 
 
-def test_a_picture_whose_name_is_no_utf8_is_printed_and_the_next_one_too(toy_path: Path, tmp_path: Path) -> None:
+def test_an_image_whose_name_is_no_utf8_is_printed_and_the_next_one_too(toy_path: Path, tmp_path: Path) -> None:
     import cv2
     import numpy as np
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.errors import ConfigurationError, MissingInputError, UsageError
-from edge_runtime.outputs.web.config import WebConfig, parse_web_address, read_token, web_config
+from edge_runtime.outputs.web.config import WebConfig, parse_web, parse_web_address, read_token
 
 TOKEN = "3f1c9a7be2d84c0f9a6b5d2e7c1f8a40"
 
@@ -86,7 +86,7 @@ def test_a_good_token_file_is_read_without_its_line_break(tmp_path: Path) -> Non
     path = tmp_path / "token"
     path.write_text(TOKEN + "\n")
     path.chmod(0o600)
-    assert web_config("0.0.0.0", str(path), ["door"]).token == TOKEN
+    assert parse_web("0.0.0.0", str(path), ["door"]).token == TOKEN
 
 
 @pytest.mark.parametrize("text", ["", "secret", "a" * 40, "3f1c9a7be2d84c0f 9a6b5d2e7c1f8a40", "0123456789abcdef01234"])

@@ -1,4 +1,4 @@
-"""The served page over real sockets: routes, threats, streams, slow readers, and pictures that are never old."""
+"""The served page over real sockets: routes, threats, streams, slow readers, and images that are never old."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.cameras.frame import Frame
-from edge_runtime.cameras.sources.synthetic import numbered_picture, picture_number, wave_picture
+from edge_runtime.cameras.sources.synthetic import numbered_image, read_image_number, wave_image
 from edge_runtime.errors import OutputError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import ClassScore, Prediction
@@ -35,7 +35,7 @@ pytest.importorskip("uvicorn")
 
 TOKEN = "3f1c9a7be2d84c0f9a6b5d2e7c1f8a40"
 EVIL = "<img src=x onerror=alert(1)>"
-BACKGROUND = wave_picture(240, 320)
+BACKGROUND = wave_image(240, 320)
 
 
 class Site:
@@ -58,7 +58,7 @@ class Site:
         self.observer.pulse(Pulse(now_s, "door", HealthState(self.state), f"it is {self.state}", counts))
         top = (ClassScore(self.label, 0.75), ClassScore("other", 0.25))
         result = Result(self.number, 1.7e9, 4.0, Prediction(0, self.label, 0.75, top, False), 0, classify_ms=2.0)
-        frame = Frame(numbered_picture(self.background, self.number), self.number, now_s)
+        frame = Frame(numbered_image(self.background, self.number), self.number, now_s)
         self.observer.frame(frame, result if self.state == "ok" else None)
 
     def feed_on(self, fps: float = 30.0) -> None:
@@ -256,9 +256,9 @@ def test_a_snapshot_is_the_newest_frame_with_its_age(serve: Callable[..., Site])
     site.feed_on()
     status, headers, body = site.ask("/snapshot.jpg")
     assert (status, headers["content-type"]) == (200, "image/jpeg")
-    picture = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
-    assert picture.shape == (240, 320, 3)
-    assert picture_number(picture) == int(headers["x-seq"])
+    image = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
+    assert image.shape == (240, 320, 3)
+    assert read_image_number(image) == int(headers["x-seq"])
     assert float(headers["x-age-ms"]) < 1000
 
 
@@ -270,11 +270,11 @@ def test_no_snapshot_is_given_of_a_frozen_or_missing_camera(serve: Callable[...,
     site.state = "frozen"
     until(lambda: site.ask("/healthz")[0] == 503)
     status, _, body = site.ask("/snapshot.jpg")
-    assert (status, body) == (503, b"There is no live picture: it is frozen.\n")
+    assert (status, body) == (503, b"There is no live image: it is frozen.\n")
 
 
 def parts_of(connection: socket.socket, count: int) -> list[tuple[dict[str, str], bytes]]:
-    """The next ``count`` pictures of a stream (chunked by HTTP/1.1) with their headers."""
+    """The next ``count`` images of a stream (chunked by HTTP/1.1) with their headers."""
     answer = http.client.HTTPResponse(connection)
     answer.begin()
     assert answer.status == 200
@@ -291,7 +291,7 @@ def parts_of(connection: socket.socket, count: int) -> list[tuple[dict[str, str]
     return parts
 
 
-def test_the_stream_gives_fresh_pictures_with_age_number_and_crop(serve: Callable[..., Site]) -> None:
+def test_the_stream_gives_fresh_images_with_age_number_and_crop(serve: Callable[..., Site]) -> None:
     site = serve()
     site.feed_on()
     with site.connect("/stream.mjpg") as connection:
@@ -299,17 +299,17 @@ def test_the_stream_gives_fresh_pictures_with_age_number_and_crop(serve: Callabl
     numbers = [int(fields["x-seq"]) for fields, _ in parts]
     assert numbers == sorted(set(numbers))
     for fields, body in parts:
-        assert picture_number(cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)) == int(fields["x-seq"])
+        assert read_image_number(cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)) == int(fields["x-seq"])
         assert float(fields["x-age-ms"]) < 1000
         assert fields["x-crop"] == "0.0000,0.0000,1.0000,1.0000"
 
 
 def test_nothing_is_encoded_when_nobody_looks(serve: Callable[..., Site]) -> None:
     site = serve()
-    pictures = site.observer._observers[1]
+    images = site.observer._observers[1]
     for _ in range(20):
         site.feed()
-    assert pictures._num_encoded == 0 and pictures._raw is None  # type: ignore[attr-defined]
+    assert images._num_encoded == 0 and images._raw is None  # type: ignore[attr-defined]
 
 
 def test_four_may_look_and_the_fifth_is_told_and_gets_a_freed_place(serve: Callable[..., Site]) -> None:
@@ -336,11 +336,11 @@ def test_four_may_look_and_the_fifth_is_told_and_gets_a_freed_place(serve: Calla
 def test_one_encoding_serves_all_viewers(serve: Callable[..., Site]) -> None:
     site = serve()
     site.feed_on(20)
-    pictures = site.observer._observers[1]
+    images = site.observer._observers[1]
     with site.connect("/stream.mjpg") as one, site.connect("/stream.mjpg") as two:
         first = {fields["x-seq"]: body for fields, body in parts_of(one, 10)}
         second = parts_of(two, 10)
-        encoded, seen = pictures._num_encoded, {*first, *(fields["x-seq"] for fields, _ in second)}  # type: ignore[attr-defined]
+        encoded, seen = images._num_encoded, {*first, *(fields["x-seq"] for fields, _ in second)}  # type: ignore[attr-defined]
     assert len(seen) <= encoded <= site.number
     assert [body == first[fields["x-seq"]] for fields, body in second if fields["x-seq"] in first].count(False) == 0
 
@@ -408,12 +408,12 @@ def test_events_tell_the_state_again_and_again(serve: Callable[..., Site]) -> No
     assert states[-1]["counts"]["captured"] > states[0]["counts"]["captured"]
 
 
-def test_label_changes_come_with_a_small_picture(serve: Callable[..., Site]) -> None:
+def test_label_changes_come_with_a_small_image(serve: Callable[..., Site]) -> None:
     site = serve()
     site.feed()
     until(lambda: site.ask("/thumbs/1.jpg")[0] == 200)
-    picture = cv2.imdecode(np.frombuffer(site.ask("/thumbs/1.jpg")[2], np.uint8), cv2.IMREAD_COLOR)
-    assert picture.shape == (96, 128, 3)
+    image = cv2.imdecode(np.frombuffer(site.ask("/thumbs/1.jpg")[2], np.uint8), cv2.IMREAD_COLOR)
+    assert image.shape == (96, 128, 3)
     assert site.ask("/thumbs/2.jpg")[0] == 404
     assert site.ask("/thumbs/../../etc/passwd")[0] == 404
 
@@ -422,17 +422,17 @@ def test_large_frames_are_shown_smaller_and_the_model_s_region_is_told(toy: Clas
     import dataclasses
 
     from edge_runtime.contract import InputSpec
-    from edge_runtime.outputs.web.frames import Pictures
+    from edge_runtime.outputs.web.frames import FrameEncoder
 
     rung = threading.Event()
-    pictures = Pictures(LiveState(), rung.set)
-    pictures.model(toy)
-    pictures._input = dataclasses.replace(InputSpec(32, 32), resize="crop")
-    assert pictures.join()
-    pictures.frame(Frame(wave_picture(1080, 1920), 7, monotonic_s()), None)
+    images = FrameEncoder(LiveState(), rung.set)
+    images.model(toy)
+    images._input = dataclasses.replace(InputSpec(32, 32), resize="crop")
+    assert images.join()
+    images.frame(Frame(wave_image(1080, 1920), 7, monotonic_s()), None)
     assert rung.wait(5)
-    newest = pictures.newest()
-    pictures.close()
+    newest = images.newest()
+    images.close()
     assert newest is not None
     assert (newest.width, newest.height, newest.seq) == (960, 540, 7)
     assert newest.crop == (420 / 1920, 0.0, 1080 / 1920, 1.0)
@@ -513,6 +513,6 @@ def test_the_server_ends_quickly_with_viewers_still_connected(toy: Classifier) -
         viewers = [site.connect("/stream.mjpg"), site.connect("/api/events")]
         assert all(viewer.recv(10) for viewer in viewers)
     site.stop()
-    assert not [thread.name for thread in threading.enumerate() if thread.name in ("web", "pictures")]
+    assert not [thread.name for thread in threading.enumerate() if thread.name in ("web", "images")]
     for viewer in viewers:
         viewer.close()

@@ -18,7 +18,7 @@ from tests.tools.bench.decoding_paths import PATHS, SHRUNK, YUYV, Comparison, co
 
 SHEETS = Path(__file__).parents[3] / "train/datasets/cifar10_mini"
 PER_ROW, SIDE, PER_CLASS = 40, 32, 100
-# Wanted on all 10,000 test pictures, for which docs/bench.md has the figures. Here are only 1,000, and the paths answer
+# Wanted on all 10,000 test images, for which docs/bench.md has the figures. Here are only 1,000, and the paths answer
 # some 10 to 40 of them otherwise: chance alone moves the difference by 0.6 to 1.2 points (95 %), which the test has to
 # grant on top. So it finds a path that loses 3 points, such as one with swapped colours, and cannot tell a loss of 0.3
 # points from one of 1.
@@ -26,8 +26,8 @@ TOLERANCE = 0.003
 MAX_DIFFERENT = 60
 
 
-def embedded_pictures(labels: tuple[str, ...]) -> Iterator[tuple[np.ndarray, str]]:
-    """(32, 32, 3) uint8 BGR pictures and their labels."""
+def embedded_images(labels: tuple[str, ...]) -> Iterator[tuple[np.ndarray, str]]:
+    """(32, 32, 3) uint8 BGR images and their labels."""
     for label in labels:
         sheet = read_image(SHEETS / f"test_{label}.webp")
         for number in range(PER_CLASS):
@@ -43,7 +43,7 @@ def test_every_decoding_path_is_as_often_right_as_the_plain_one(size_wh: tuple[i
     classifiers = {name: Classifier(path) for name, path in shipped_models().items()}
     assert len(classifiers) >= 2
     labels = classifiers["default"].contract.spec.labels
-    compared = compare_paths(classifiers, embedded_pictures(labels), size_wh)
+    compared = compare_paths(classifiers, embedded_images(labels), size_wh)
     assert set(compared) == {(name, path) for name in classifiers for path in PATHS}
     for (name, path), each in compared.items():
         assert each.num == len(labels) * PER_CLASS and each.plain / each.num > 0.8
@@ -60,7 +60,7 @@ def test_the_paths_that_are_compared_are_reduced_and_the_plain_one_is_not() -> N
     }  # fmt: skip
 
 
-def test_a_comparison_counts_only_the_pictures_that_one_path_alone_gets_right() -> None:
+def test_a_comparison_counts_only_the_images_that_one_path_alone_gets_right() -> None:
     each = Comparison(num=1000, plain=900, right=895, lost=15, gained=10)
     assert each.change == pytest.approx(-0.005)
     low, high = each.interval

@@ -1,4 +1,4 @@
-"""Picture files: colour order, orientation, depth, and every refusal in words."""
+"""Image files: colour order, orientation, depth, and every refusal in words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def encoded(suffix: str, frame: np.ndarray) -> bytes:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff", ".jpg", ".webp"])
-def test_a_picture_file_gives_bgr(suffix: str, tmp_path: Path) -> None:
+def test_an_image_file_gives_bgr(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"blue{suffix}"
     path.write_bytes(encoded(suffix, np.full((6, 9, 3), BLUE, np.uint8)))
     frame = read_image(path)
@@ -29,7 +29,7 @@ def test_a_picture_file_gives_bgr(suffix: str, tmp_path: Path) -> None:
     assert np.abs(frame.astype(int) - BLUE).max() <= 2
 
 
-def test_grey_16_bit_and_transparent_pictures_become_three_channels_of_8_bits() -> None:
+def test_grey_16_bit_and_transparent_images_become_three_channels_of_8_bits() -> None:
     grey = decode_image(encoded(".png", np.full((2, 2), 77, np.uint8)), "grey.png")
     assert grey.tolist() == [[[77] * 3] * 2] * 2
     deep = decode_image(encoded(".png", np.full((2, 2, 3), 77 * 257, np.uint16)), "deep.png")
@@ -61,8 +61,8 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\xff\xd8\xff\xe0 cut"])
-def test_what_is_no_picture_is_refused_with_its_size(content: bytes) -> None:
-    with pytest.raises(DataError, match=rf"x.jpg \({len(content)} bytes\) is not a picture that OpenCV can decode"):
+def test_what_is_no_image_is_refused_with_its_size(content: bytes) -> None:
+    with pytest.raises(DataError, match=rf"x.jpg \({len(content)} bytes\) is not an image that OpenCV can decode"):
         decode_image(content, "x.jpg")
 
 
@@ -75,7 +75,7 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
 
-def test_a_picture_of_more_pixels_than_the_limit_is_refused_before_it_is_decoded() -> None:
+def test_an_image_of_more_pixels_than_the_limit_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(DataError, match=rf"bomb.png was refused by OpenCV: .*; the limit is {MAX_PIXELS} pixels"):
         decode_image(png_header(65_500, 65_500), "bomb.png")
 

@@ -41,22 +41,22 @@ def test_an_array_that_opencv_would_not_fill_is_told_apart() -> None:
 
 
 def test_below_a_threefold_reduction_pixels_are_sampled_bilinearly() -> None:
-    picture = preprocess(grey([[0, 10, 20, 30], [40, 50, 60, 70]]), InputSpec(1, 2))
-    assert picture[..., 0].tolist() == [[25, 45]]
+    image = preprocess(grey([[0, 10, 20, 30], [40, 50, 60, 70]]), InputSpec(1, 2))
+    assert image[..., 0].tolist() == [[25, 45]]
 
 
 def test_from_a_threefold_reduction_on_four_samples_are_averaged() -> None:
     rows = np.zeros((8, 8), np.uint8)
     rows[1, 1], rows[3, 3], rows[2, 2] = 200, 100, 255
     # Rows and columns 1, 3, 5, 7 are sampled, then each 2x2 block is averaged: (200 + 100) / 4.
-    picture = preprocess(grey(rows.tolist()), InputSpec(2, 2))
-    assert picture[..., 0].tolist() == [[75, 0], [0, 0]]
+    image = preprocess(grey(rows.tolist()), InputSpec(2, 2))
+    assert image[..., 0].tolist() == [[75, 0], [0, 0]]
 
 
 def test_a_ramp_stays_where_it_is() -> None:
     ramp = np.tile(np.arange(240, dtype=np.uint8), (96, 1))
-    picture = preprocess(grey(ramp.tolist()), InputSpec(8, 20))
-    assert np.abs(picture[0, :, 0] - (np.arange(20) * 12 + 5.5)).max() <= 1
+    image = preprocess(grey(ramp.tolist()), InputSpec(8, 20))
+    assert np.abs(image[0, :, 0] - (np.arange(20) * 12 + 5.5)).max() <= 1
 
 
 def test_a_side_beyond_int16_is_sampled_too() -> None:
@@ -77,17 +77,17 @@ def test_crop_takes_the_largest_centred_region_of_the_inputs_shape() -> None:
 
 
 def test_letterbox_keeps_the_whole_frame_and_pads_with_mid_grey() -> None:
-    picture = preprocess(grey([[10, 20, 30, 40], [50, 60, 70, 80]]), InputSpec(4, 4, "letterbox"))
+    image = preprocess(grey([[10, 20, 30, 40], [50, 60, 70, 80]]), InputSpec(4, 4, "letterbox"))
     bar = [LETTERBOX_VALUE] * 4
-    assert picture[..., 0].tolist() == [bar, [10, 20, 30, 40], [50, 60, 70, 80], bar]
+    assert image[..., 0].tolist() == [bar, [10, 20, 30, 40], [50, 60, 70, 80], bar]
 
 
 @pytest.mark.parametrize("resize", ["stretch", "crop", "letterbox"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 2000), (2000, 1), (7, 5), (480, 640)])
 def test_any_frame_becomes_the_inputs_shape(resize: str, size: tuple[int, int]) -> None:
-    picture = preprocess(np.full((*size, 3), 99, np.uint8), InputSpec(24, 32, resize))
-    assert (picture.shape, picture.dtype) == ((24, 32, 3), np.uint8)
-    assert (picture == 99).any()
+    image = preprocess(np.full((*size, 3), 99, np.uint8), InputSpec(24, 32, resize))
+    assert (image.shape, image.dtype) == ((24, 32, 3), np.uint8)
+    assert (image == 99).any()
 
 
 @pytest.mark.parametrize(

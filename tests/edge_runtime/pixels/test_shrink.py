@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime.cameras.capture.shared_frames import SLOT_BYTES
-from edge_runtime.cameras.sources.synthetic import wave_picture
+from edge_runtime.cameras.sources.synthetic import wave_image
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import decode_image
@@ -24,7 +24,7 @@ from edge_runtime.pixels.preprocess import preprocess
 from edge_runtime.pixels.shrink import (
     MAX_SHRUNK_BYTES,
     MAX_WHOLE_BYTES,
-    decode_camera_picture,
+    decode_camera_image,
     decode_shrunk,
     decoding_bytes,
     read_shrunk,
@@ -33,7 +33,7 @@ from edge_runtime.pixels.shrink import (
 
 
 def jpeg(height: int, width: int, quality: int = 90) -> bytes:
-    return cv2.imencode(".jpg", wave_picture(height, width), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+    return cv2.imencode(".jpg", wave_image(height, width), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
 def with_exif_turn(content: bytes) -> bytes:
@@ -121,7 +121,7 @@ def test_the_reduction_is_the_largest_that_still_covers_the_input(
     st.sampled_from(["stretch", "crop"]),
 )
 @settings(derandomize=True, max_examples=300, deadline=None)
-def test_a_reduced_picture_is_never_smaller_than_the_input(
+def test_a_reduced_image_is_never_smaller_than_the_input(
     height: int, width: int, input_height: int, input_width: int, resize: str
 ) -> None:
     divisor = reduction(height, width, InputSpec(input_height, input_width, resize))
@@ -131,7 +131,7 @@ def test_a_reduced_picture_is_never_smaller_than_the_input(
 @pytest.mark.parametrize("size_wh", [(640, 480), (1280, 720), (1920, 1080)])
 @pytest.mark.parametrize("side", [32, 96])
 @pytest.mark.parametrize("resize", ["stretch", "crop", "letterbox"])
-def test_the_model_sees_nearly_the_same_picture_as_by_the_plain_path(
+def test_the_model_sees_nearly_the_same_image_as_by_the_plain_path(
     size_wh: tuple[int, int], side: int, resize: str
 ) -> None:
     content, spec = jpeg(size_wh[1], size_wh[0]), InputSpec(side, side, resize)
@@ -145,8 +145,8 @@ def test_a_turned_jpeg_is_turned_and_still_covers_the_input() -> None:
     assert decode_shrunk(with_exif_turn(jpeg(240, 640)), "turned", InputSpec(70, 30)).shape == (320, 120, 3)
 
 
-def test_other_formats_and_no_input_spec_give_the_whole_picture() -> None:
-    png = cv2.imencode(".png", wave_picture(200, 200))[1].tobytes()
+def test_other_formats_and_no_input_spec_give_the_whole_image() -> None:
+    png = cv2.imencode(".png", wave_image(200, 200))[1].tobytes()
     assert decode_shrunk(png, "a.png", InputSpec(8, 8)).shape == (200, 200, 3)
     assert decode_shrunk(jpeg(200, 200), "a.jpg", None).shape == (200, 200, 3)
 
@@ -169,7 +169,7 @@ def with_first_scan_of_one_component(content: bytes) -> bytes:
     return content[:at] + b"\x01" + content[at + 1 :]
 
 
-def test_the_header_tells_what_a_decoder_must_hold_of_the_whole_picture() -> None:
+def test_the_header_tells_what_a_decoder_must_hold_of_the_whole_image() -> None:
     def coefficients(content: bytes) -> int:
         header = jpeg_header(content)
         assert header is not None
@@ -191,16 +191,16 @@ def test_a_frame_header_inside_what_a_decoder_takes_for_no_segment_is_not_believ
 
 def measured(content: bytes, spec: InputSpec | None, folder: Path) -> tuple[str, int]:
     """(what a process of its own says of the decoding, by how many bytes its peak memory grew)."""
-    (folder / "picture.jpg").write_bytes(content)
+    (folder / "image.jpg").write_bytes(content)
     script = (
         f"import re, sys\nsys.path[:] = {sys.path!r}\n"
         "from edge_runtime.contract import InputSpec\nfrom edge_runtime.errors import DataError\n"
-        "from edge_runtime.pixels.shrink import decode_camera_picture\n"
+        "from edge_runtime.pixels.shrink import decode_camera_image\n"
         "def peak():\n    return int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) * 1024\n"
-        f"content = open({str(folder / 'picture.jpg')!r}, 'rb').read()\n"
+        f"content = open({str(folder / 'image.jpg')!r}, 'rb').read()\n"
         "import cv2, numpy\ncv2.setNumThreads(1)\n"
         "cv2.imdecode(cv2.imencode('.jpg', numpy.zeros((64, 64, 3), numpy.uint8))[1], cv2.IMREAD_COLOR)\n"
-        f"before = peak()\ntry:\n    said = str(decode_camera_picture(content, 'it', {spec!r}).shape)\n"
+        f"before = peak()\ntry:\n    said = str(decode_camera_image(content, 'it', {spec!r}).shape)\n"
         "except DataError as error:\n    said = str(error)\n"
         "print(peak() - before)\nprint(said)\n"
     )
@@ -220,7 +220,7 @@ def measured(content: bytes, spec: InputSpec | None, folder: Path) -> tuple[str,
     ],
     ids=["progressive", "progressive at half colour", "baseline", "turned", "baseline, much reduced"],
 )
-def test_a_picture_of_a_camera_below_the_limit_takes_no_more_memory_than_was_reckoned(
+def test_an_image_of_a_camera_below_the_limit_takes_no_more_memory_than_was_reckoned(
     make: Callable[[], bytes], spec: InputSpec, said: str, tmp_path: Path
 ) -> None:
     content = make()
@@ -266,7 +266,7 @@ def test_a_picture_of_a_camera_below_the_limit_takes_no_more_memory_than_was_rec
     ],
     ids=["progressive", "baseline", "progressive, whole", "layered", "bomb", "hidden header"],
 )
-def test_a_picture_of_a_camera_above_the_limit_is_refused_and_costs_nothing(
+def test_an_image_of_a_camera_above_the_limit_is_refused_and_costs_nothing(
     make: Callable[[], bytes], spec: InputSpec | None, said: str, tmp_path: Path
 ) -> None:
     told, grown = measured(make(), spec, tmp_path)
@@ -274,10 +274,10 @@ def test_a_picture_of_a_camera_above_the_limit_is_refused_and_costs_nothing(
     assert grown < 3_000_000
 
 
-def test_whole_pictures_of_a_camera_are_decoded_up_to_what_can_be_handed_over() -> None:
-    assert decode_camera_picture(flat(3040, 4056), "it", None).shape == (3040, 4056, 3)
+def test_whole_images_of_a_camera_are_decoded_up_to_what_can_be_handed_over() -> None:
+    assert decode_camera_image(flat(3040, 4056), "it", None).shape == (3040, 4056, 3)
     with pytest.raises(DataError, match=r"it has 5000x5000 pixels, decoding it takes 150 MB; the limit is 134 MB"):
-        decode_camera_picture(bomb(5000), "it", None)
+        decode_camera_image(bomb(5000), "it", None)
     assert MAX_WHOLE_BYTES == 2 * SLOT_BYTES
 
 

@@ -14,14 +14,14 @@ from edge_runtime.live.timings import Timings
 from edge_runtime.outputs.formats import open_sink
 from edge_runtime.outputs.stdout import Outlet
 from edge_runtime.outputs.text import TextSink, result_line, status_text
-from edge_runtime.reports.doctor import Finding, examine, finding_line
+from edge_runtime.reports.doctor import Finding, check_device, finding_line
 from edge_runtime.system.memory import pss_mb
 
 PREDICTION = Prediction(1, "cat", 0.8, (ClassScore("cat", 0.8), ClassScore("dog", 0.15)), False)
 
 
 def findings(root: Path, model: Path) -> dict[str, Finding]:
-    return {finding.what: finding for finding in examine(str(model), None, root)}
+    return {finding.what: finding for finding in check_device(str(model), None, root)}
 
 
 def fake_pi(root: Path, available_kb: int = 300_000) -> Path:
@@ -129,7 +129,7 @@ def test_the_summary_tells_every_count_and_percentile() -> None:
         "cam: 100 frames in 10.0 s (8.5 labels a second): 90 looked at, 5 refused, 8 dropped (3 too old), 2 in flight"
         in text
     )
-    assert "4 damaged pictures, 1 camera restarts" in text
+    assert "4 damaged images, 1 camera restarts" in text
     assert "memory of all processes 78 MB" in text
     assert [line.split() for line in text.splitlines()[-2:]] == [
         ["frame", "age", "1.00", "2.00", "3.00"],
@@ -142,9 +142,9 @@ def test_text_goes_to_stdout_for_labels_and_to_people_for_the_rest() -> None:
     sink = open_sink("text", Outlet(out), people)
     assert isinstance(sink, TextSink)
     sink.result(Result(1, 0.0, 1.0, PREDICTION, 0))
-    sink.event(Event(0.0, "camera", "frozen", "the same picture for 5.0 s"))
+    sink.event(Event(0.0, "camera", "frozen", "the same image for 5.0 s"))
     assert out.getvalue() == "frame 1: cat 0.80  (dog 0.15)  1 ms old\n"
-    assert people.getvalue() == "camera: frozen: the same picture for 5.0 s\n"
+    assert people.getvalue() == "camera: frozen: the same image for 5.0 s\n"
 
 
 def test_an_unknown_format_is_refused() -> None:

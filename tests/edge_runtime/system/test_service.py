@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import cli
-from edge_runtime.cli.service import lasting_program
+from edge_runtime.cli.service import find_lasting_program
 from edge_runtime.errors import ConfigurationError
 from edge_runtime.system.systemd_unit import ServiceConfig, unit_text
 from edge_runtime.system.watchdog import Watchdog
@@ -78,9 +78,11 @@ def test_a_unit_follows_the_link_that_names_its_release(tmp_path: Path) -> None:
         (tmp_path / "releases" / release / "bin").mkdir(parents=True)
     (tmp_path / "current").symlink_to("releases/new")
     old, new = (tmp_path / "releases" / release / "bin" / "edge-runtime" for release in ("old", "new"))
-    assert lasting_program(new) == tmp_path / "current" / "bin" / "edge-runtime"
-    assert lasting_program(old) == old
-    assert lasting_program(Path("/opt/edge-runtime/bin/edge-runtime")) == Path("/opt/edge-runtime/bin/edge-runtime")
+    assert find_lasting_program(new) == tmp_path / "current" / "bin" / "edge-runtime"
+    assert find_lasting_program(old) == old
+    assert find_lasting_program(Path("/opt/edge-runtime/bin/edge-runtime")) == Path(
+        "/opt/edge-runtime/bin/edge-runtime"
+    )
 
 
 class Manager:
@@ -161,7 +163,7 @@ from edge_runtime.live.loop import Loop, LoopConfig
 from edge_runtime.store.shipped import default_model
 from edge_runtime.outputs.formats import open_sink
 from edge_runtime.outputs.stdout import Outlet
-from edge_runtime.cli.service import lasting_program
+from edge_runtime.cli.service import find_lasting_program
 from edge_runtime.system.watchdog import Watchdog
 
 def answer():
