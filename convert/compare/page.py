@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convert.compare.rows import Comparison, Row, tabulate_accuracy, tabulate_latency, recommend, list_problems, tabulate_sizes
+from convert.compare.rows import (
+    Comparison,
+    Row,
+    list_problems,
+    recommend,
+    tabulate_accuracy,
+    tabulate_latency,
+    tabulate_sizes,
+)
 from convert.compare.variants import OTHER, PRUNED
 from convert.output.page import Table, count, render_page
 from convert.output.plot import Kind, Point, draw_scatter
@@ -36,7 +44,10 @@ def render(comparison: Comparison) -> str:
         sizes=Table(*tabulate_sizes(comparison), marked=marked),
         latencies=Table(*tabulate_latency(comparison), marked=marked),
         variants=Table(
-            ["variant", "group", "how"], [[row.name, row.group, row.how] for row in comparison.rows], words=(1, 2)
+            ["variant", "group", "how"],
+            [[row.name, row.group, row.how] for row in comparison.rows],
+            words=(2,),
+            names=(1,),
         ),
         problems=list_problems(comparison),
     )

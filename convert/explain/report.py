@@ -7,12 +7,13 @@ import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from pathlib import Path
 
 from convert.explain.layer_signals import FIXED_SCALE, WITH_WEIGHTS, Signals
-from convert.output.page import document, markdown_table, table
-from convert.output.plot import bars
+from convert.output.page import Table, count, markdown_table, render_page
+from convert.output.plot import Bar, Kind, draw_bars
 
+_TEMPLATE = Path(__file__).parent / "templates" / "explain.html"
 POOR_DB = 20.0
 INHERITED_DB = 6.0
 UNEVEN = 8.0
@@ -22,7 +23,7 @@ LENT_USE = 0.25
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One layer with what is wrong and what helps; ``to_blame`` is False where the noise came from a layer before."""
 
     signals: Signals
@@ -39,21 +40,21 @@ class Explanation:
     name: str
     num_images: int
     agreement: float
-    layers: tuple[Finding, ...]
+    layers: tuple[Diagnosis, ...]
     worst: tuple[str, ...]
 
 
 def explain_signals(name: str, signals: Sequence[Signals], num_images: int, agreement: float) -> Explanation:
     """The Explanation of measured signals."""
     by_layer = {row.layer: row for row in signals}
-    lent = {row.layer: scale_owner(row, signals, by_layer) for row in signals}
-    findings = tuple(_finding(row, by_layer, lent[row.layer]) for row in signals)
-    blamed = sorted((item for item in findings if item.to_blame), key=lambda item: item.signals.own_db)
+    lent = {row.layer: find_scale_owner(row, signals, by_layer) for row in signals}
+    diagnoses = tuple(_diagnose(row, by_layer, lent[row.layer]) for row in signals)
+    blamed = sorted((item for item in diagnoses if item.to_blame), key=lambda item: item.signals.own_db)
     worst = tuple(dict.fromkeys(item.signals.layer for item in blamed))
-    return Explanation(name, num_images, agreement, findings, worst)
+    return Explanation(name, num_images, agreement, diagnoses, worst)
 
 
-def scale_owner(row: Signals, signals: Sequence[Signals], by_layer: dict[str, Signals]) -> str | None:
+def find_scale_owner(row: Signals, signals: Sequence[Signals], by_layer: dict[str, Signals]) -> str | None:
     """The layer whose large values set the scale of ``row``: the converter may give both inputs of an addition one
     scale. None when the scale is its own.
     """
@@ -71,7 +72,7 @@ def scale_owner(row: Signals, signals: Sequence[Signals], by_layer: dict[str, Si
     return None
 
 
-def _finding(row: Signals, by_layer: dict[str, Signals], owner: str | None) -> Finding:
+def _diagnose(row: Signals, by_layer: dict[str, Signals], owner: str | None) -> Diagnosis:
     alive = [size for size in row.channels if size > 0] or [0.0]
     middle = statistics.median(alive)
     unevenness = max(alive) / middle if middle > 0 else 1.0
@@ -83,7 +84,7 @@ def _finding(row: Signals, by_layer: dict[str, Signals], owner: str | None) -> F
     advice = _advice(row, unevenness, largest, to_blame=to_blame)
     if owner is not None:
         advice = (f"its range fits the values of {owner}, which the same operator reads: mend {owner}",)
-    return Finding(row, unevenness, largest, to_blame, advice)
+    return Diagnosis(row, unevenness, largest, to_blame, advice)
 
 
 def _advice(row: Signals, unevenness: float, largest: int, *, to_blame: bool) -> tuple[str, ...]:
@@ -114,10 +115,11 @@ def _advice(row: Signals, unevenness: float, largest: int, *, to_blame: bool) ->
 
 
 def to_json_text(explanation: Explanation) -> str:
+    """The Explanation as indented JSON, its keys sorted."""
     return json.dumps(dataclasses.asdict(explanation), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def rows(explanation: Explanation) -> tuple[list[str], list[list[str]]]:
+def tabulate(explanation: Explanation) -> tuple[list[str], list[list[str]]]:
     """The table: a row a layer in order of execution."""
     head = ["layer", "operator", "own SQNR, dB", "accumulated, dB", "weights, dB", "output step"]
     head += ["largest / median channel", "range used", "cut off", "dead", "drowned", "what to do"]
@@ -131,7 +133,7 @@ def rows(explanation: Explanation) -> tuple[list[str], list[list[str]]]:
     return head, body
 
 
-def summary(explanation: Explanation) -> str:
+def summarize(explanation: Explanation) -> str:
     """One sentence: the worst layers."""
     own = {item.signals.layer: item.signals.own_db for item in reversed(explanation.layers) if item.to_blame}
     worst = ", ".join(f"{name} ({own[name]:.1f} dB)" for name in explanation.worst[:3])
@@ -140,36 +142,39 @@ def summary(explanation: Explanation) -> str:
 
 
 def to_markdown(explanation: Explanation) -> str:
-    head, body = rows(explanation)
+    """The summary and the table, for a terminal or a pull request."""
+    head, body = tabulate(explanation)
     return (
-        f"# {explanation.name}: where did the accuracy go?\n\n{summary(explanation)}\n\n"
-        f"{explanation.num_images} test images.\n\n{markdown_table(head, body)}\n"
+        f"# {explanation.name}: where did the accuracy go?\n\n{summarize(explanation)}\n\n"
+        f"{count(explanation.num_images, 'test image')}.\n\n{markdown_table(head, body)}\n"
     )
 
 
 def to_html(explanation: Explanation) -> str:
-    """The page with the layers' noise as bars and the table."""
-    head, body = rows(explanation)
+    """The page: the worst layers, what helps, the layers' noise as bars, and every figure; it needs no other file."""
+    head, body = tabulate(explanation)
 
-    def kind(item: Finding) -> str:
+    def kind(item: Diagnosis) -> Kind:
         if not item.to_blame:
             return "three"
         return "bad" if item.signals.own_db < POOR_DB else "one"
 
-    own = [(item.signals.layer, item.signals.own_db, kind(item)) for item in explanation.layers]
-    accumulated = [(item.signals.layer, item.signals.accumulated_db, kind(item)) for item in explanation.layers]
-    parts = [
-        f"<h1>{escape(explanation.name)}: where did the accuracy go?</h1>",
-        f'<p class="answer">{escape(summary(explanation))}</p>',
-        f'<p class="soft">{explanation.num_images} test images through the float and the integer model, all layers '
-        "read. SQNR: signal to quantisation noise, mean over channels; more is better, 6 dB are one bit. "
-        "Own: what this layer's weights and output steps do to a perfect input. "
-        "Accumulated: what the integer model really has there. "
-        f"Red: below {POOR_DB:g} dB. Grey: handed on from a layer before, or a scale that the format lays down.</p>",
-        '<div class="pair">',
-        f'<div class="card"><h2>Own noise</h2>{bars(own, "dB")}</div>',
-        f'<div class="card"><h2>Accumulated noise</h2>{bars(accumulated, "dB")}</div>',
-        "</div><h2>Each layer</h2>",
-        table(head, body, words=(len(head) - 1,)),
-    ]
-    return document(f"{explanation.name}: layers", parts)
+    own = [Bar(item.signals.layer, item.signals.own_db, kind(item)) for item in explanation.layers]
+    accumulated = [Bar(item.signals.layer, item.signals.accumulated_db, kind(item)) for item in explanation.layers]
+    return render_page(
+        _TEMPLATE,
+        title=f"{explanation.name}: layers",
+        name=explanation.name,
+        summary=summarize(explanation),
+        num_images=explanation.num_images,
+        poor_db=POOR_DB,
+        own_chart=draw_bars({"": own}, "signal to quantisation noise, dB"),
+        accumulated_chart=draw_bars({"": accumulated}, "signal to quantisation noise, dB"),
+        # What to do is sentences: they have a table of their own, so that no window cuts them off.
+        advice=Table(
+            ["layer", "what to do"],
+            [[item.signals.layer, "; ".join(item.advice)] for item in explanation.layers if item.advice],
+            words=(1,),
+        ),
+        layers=Table(head[:-1], [row[:-1] for row in body], names=(1,)),
+    )

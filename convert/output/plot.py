@@ -1,35 +1,108 @@
-"""Plots as inline SVG: accuracy against a cost with the Pareto front, rates by epoch, and bars by name."""
+"""Every chart of the host: curves, bars, intervals, a scatter with its Pareto front, a confusion matrix; all as SVG.
+
+A chart gets plain values and the words on its axes; it never knows what was measured. Colours are roles of `theme`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from pathlib import Path
+from typing import Any, Literal
 
-WIDTH, HEIGHT = 640, 400
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 20, 16, 48
-_LETTER = 6.4  # a letter's width at 12 px
-_ALONE = """text { fill: #1d2327; font: 12px sans-serif; } .soft { fill: #5d6870; } .rule { stroke: #dcdfdf; }
-polyline { fill: none; stroke-width: 2.5; } .one { stroke: #2f6fab; } .two { stroke: #b5651d; }
-circle.one { fill: #2f6fab; }"""
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from convert.output.place import place_names
+from convert.output.svg import SETTINGS, WIDTH, new_figure, to_svg
+from convert.output.theme import LIGHT
+
+Kind = Literal["one", "two", "three", "good", "bad", "soft"]
+_MARKERS = {"one": "o", "two": "D", "three": "s"}
+_STYLE: list[str | Path | dict[str, Any]] = ["default", SETTINGS]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Rates in [0, 1] over ``places`` on the x axis, a single one as a dot; ``marked`` is the index of the point that
+    gets a dot.
+    """
+
+    name: str
+    places: tuple[float, ...]
+    rates: tuple[float, ...]
+    kind: Kind = "one"
+    marked: int | None = None
 
 
 @dataclass(frozen=True)
 class Point:
-    """A model: ``cost`` (less is better), ``rate`` in [0, 1] with its interval; ``kind`` is a colour of the
-    page; what does not count is shown but makes no front.
+    """A model: ``cost`` (less is better), ``rate`` in [0, 1] with its interval; ``kind`` is a colour; what does not
+    count is shown but makes no front. A point without a name is told to the pointer as ``tip``.
     """
 
     name: str
     cost: float
     rate: float
     interval: tuple[float, float]
-    kind: str = "one"
+    kind: Kind = "one"
     counts: bool = True
+    tip: str = ""
 
 
-def pareto(points: Sequence[Point]) -> tuple[Point, ...]:
+@dataclass(frozen=True)
+class Bar:
+    """One bar: its name, its value, and its colour."""
+
+    name: str
+    value: float
+    kind: Kind = "one"
+
+
+def draw_curves(
+    curves: Sequence[Curve],
+    axes: tuple[str, str],
+    *,
+    share: bool = False,
+    wanted: tuple[str, float] | None = None,
+    alone: bool = False,
+) -> str:
+    """Rates over the numbers of an x axis; ``axes`` names x and y. ``share``: the x axis is a share in [0, 1] too.
+    ``wanted`` is a named rate, drawn dashed. ``alone``: an SVG file of its own.
+    """
+    with matplotlib.style.context(_STYLE):
+        figure = new_figure(300)
+        plot = figure.add_subplot(xlabel=axes[0], ylabel=axes[1])
+        for curve in curves:
+            single = len(curve.places) == 1
+            line: dict[str, Any] = {"marker": "o", "markersize": 8, "linewidth": 0} if single else {"linewidth": 2.2}
+            plot.plot(curve.places, curve.rates, color=LIGHT[curve.kind], label=curve.name, clip_on=not single, **line)
+            if curve.marked is not None:
+                at = curve.places[curve.marked], curve.rates[curve.marked]
+                plot.plot(*at, "o", color=LIGHT[curve.kind], markersize=8, clip_on=False, zorder=4)
+        if wanted is not None:
+            plot.axhline(wanted[1], color=LIGHT["good"], linestyle=(0, (5, 4)), label=wanted[0])
+        rates = [rate for curve in curves for rate in curve.rates] + ([wanted[1]] if wanted else [])
+        _scale_rates(plot, min(rates), max(rates))
+        if share:
+            plot.set_xlim(0, 1)
+            plot.xaxis.set_major_formatter(FuncFormatter(_say_rate))
+        else:
+            places = sorted({place for curve in curves for place in curve.places})
+            room = max(0.5, 0.03 * (places[-1] - places[0]))
+            plot.set_xlim(places[0] - room, places[-1] + room)
+            plot.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
+        if len(curves) > 1 or wanted:
+            figure.legend(loc="outside upper left", ncols=3, handlelength=1.4, columnspacing=1.4, borderaxespad=0.2)
+        return to_svg(figure, f"{axes[1]} over {axes[0]}", alone=alone)
+
+
+def find_pareto(points: Sequence[Point]) -> tuple[Point, ...]:
     """The points that no other one beats in both cost and rate, by rising cost."""
     front: list[Point] = []
     for point in sorted(points, key=lambda point: (point.cost, -point.rate)):
@@ -38,175 +111,168 @@ def pareto(points: Sequence[Point]) -> tuple[Point, ...]:
     return tuple(front)
 
 
-def scatter(points: Sequence[Point], axis: str, *, front: bool = True) -> str:
-    """Rate against cost on a logarithmic axis called ``axis``, intervals as bars, the Pareto front dashed."""
+def draw_scatter(points: Sequence[Point], axes: tuple[str, str], *, front: bool = True) -> str:
+    """Rate against cost on a logarithmic axis, the intervals as bars, the Pareto front dashed. Names that find no room
+    beside their points become numbers with a key below.
+    """
+    named = [point for point in points if point.name]
+    with matplotlib.style.context(_STYLE):
+        figure = _scatter_figure(points, axes, front, rows=0)
+        spots = [(point.cost, point.rate) for point in named]
+        if not place_names(figure.axes[0], [point.name for point in named], spots, _obstacles(points)):
+            columns = 2 if max(len(point.name) for point in named) <= 26 else 1
+            rows = math.ceil(len(named) / columns)
+            figure = _scatter_figure(points, axes, front, rows=rows)
+            numbers = [str(number) for number in range(1, len(named) + 1)]
+            place_names(figure.axes[0], numbers, spots, _obstacles(points), must=True)
+            for index, point in enumerate(named):
+                where = 12 + (index // rows) * WIDTH / columns, 18 * (rows - index % rows) - 10
+                text = textwrap.shorten(f"{index + 1} {point.name}", 64, placeholder=" …")
+                figure.text(where[0] / WIDTH, where[1] / (72 * figure.get_figheight()), text, fontsize=11)
+        tips = {f"point{index}": _tip(point) for index, point in enumerate(points)}
+        return to_svg(figure, f"{axes[1]} against {axes[0]}", tips)
+
+
+def _tip(point: Point) -> str:
+    return f"{point.tip or point.name}: {point.rate:.2%} at {point.cost:,.6g}"
+
+
+def _scatter_figure(points: Sequence[Point], axes: tuple[str, str], front: bool, rows: int) -> Figure:
+    """The plot without names, with room for ``rows`` lines of a key below."""
+    height = 340 + (18 * rows + 8 if rows else 0)
+    figure = new_figure(height)
+    if rows:
+        share = (18 * rows + 8) / height
+        figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))  # type: ignore[union-attr, call-arg]
+    plot = figure.add_subplot(xlabel=axes[0], ylabel=axes[1], xscale="log")
     costs = [point.cost for point in points]
-    low, high = math.log(min(costs) / 1.25), math.log(max(costs) * 1.25)
-    bottom = max(0.0, min(point.interval[0] for point in points) - 0.01)
-    top = min(1.0, max(point.interval[1] for point in points) + 0.01)
-
-    def x(cost: float) -> float:
-        return _LEFT + (WIDTH - _LEFT - _RIGHT) * (math.log(cost) - low) / (high - low)
-
-    def y(rate: float) -> float:
-        return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (rate - bottom) / (top - bottom)
-
-    parts = []
-    for tick in _log_ticks(math.exp(low), math.exp(high)):
-        parts.append(
-            f'<line class="rule" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}"/>'
-            f'<text class="soft" x="{x(tick):.1f}" y="{HEIGHT - _BOTTOM + 18}" text-anchor="middle">{_short(tick)}'
-            "</text>"
-        )
-    for tick in _ticks(bottom, top):
-        parts.append(
-            f'<line class="rule" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
-            f'<text class="soft" x="{_LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{100 * tick:g} %</text>'
-        )
+    low, high = min(costs) / 1.25, max(costs) * 1.25
+    plot.set_xlim(low, high)
+    plot.xaxis.set_major_locator(FixedLocator(_choose_log_ticks(low, high)))
+    plot.xaxis.set_minor_locator(NullLocator())
+    plot.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _shorten(value)))
+    _scale_rates(plot, min(point.interval[0] for point in points), max(point.interval[1] for point in points))
+    for index, point in enumerate(points):
+        colour = LIGHT[point.kind]
+        plot.plot([point.cost] * 2, point.interval, color=colour, alpha=0.45, linewidth=2)
+        marker = _MARKERS.get(point.kind, "o")
+        plot.plot(point.cost, point.rate, marker, color=colour, markersize=7, zorder=4, gid=f"point{index}")
     if front:
-        corners = " ".join(
-            f"{x(point.cost):.1f},{y(point.rate):.1f}" for point in pareto([p for p in points if p.counts])
-        )
-        parts.append(f'<polyline class="front" points="{corners}"/>')
-    for point in points:
-        at = f"{x(point.cost):.1f}"
-        parts.append(
-            f'<line class="{point.kind}" opacity=".45" stroke-width="2" x1="{at}" x2="{at}" '
-            f'y1="{y(point.interval[0]):.1f}" y2="{y(point.interval[1]):.1f}"/>'
-            f'<circle class="{point.kind}" cx="{at}" cy="{y(point.rate):.1f}" r="5"><title>{escape(point.name)}: '
-            f"{point.rate:.2%} at {point.cost:,.6g}</title></circle>"
-        )
-    parts += _labels([(point.name, x(point.cost), y(point.rate)) for point in points])
-    parts.append(
-        f'<text class="soft" x="{(_LEFT + WIDTH - _RIGHT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">'
-        f"{escape(axis)}</text>"
-    )
-    return _svg(HEIGHT, f"accuracy against {axis}", parts)
+        best = find_pareto([point for point in points if point.counts])
+        line = [point.cost for point in best], [point.rate for point in best]
+        plot.plot(*line, color=LIGHT["soft"], linestyle=(0, (5, 4)), linewidth=1, zorder=1.5)
+    return figure
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Rates in [0, 1], one an epoch from epoch 1 on; ``marked`` is the epoch that gets a dot, 0 for none."""
-
-    name: str
-    rates: tuple[float, ...]
-    kind: str
-    marked: int = 0
+def _obstacles(points: Sequence[Point]) -> list[tuple[float, float]]:
+    """What a name may not cover: each point, and its interval from end to end."""
+    steps = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    along = [(p.cost, p.interval[0] + step * (p.interval[1] - p.interval[0])) for p in points for step in steps]
+    return [*along, *((point.cost, point.rate) for point in points)]
 
 
-def curves(found: Sequence[Curve], axis: str) -> str:
-    """Rates by number, the numbers on an axis called ``axis``."""
-    num = max(len(curve.rates) for curve in found)
-    rates = [rate for curve in found for rate in curve.rates]
-    bottom, top = max(0.0, min(rates) - 0.02), min(1.0, max(rates) + 0.02)
-    right = WIDTH - 90  # the names stand behind the last points
-
-    def x(epoch: float) -> float:
-        return _LEFT + (right - _LEFT) * (epoch - 1) / max(1, num - 1)
-
-    def y(rate: float) -> float:
-        return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (rate - bottom) / (top - bottom)
-
-    parts = []
-    for tick in _ticks(bottom, top):
-        parts.append(
-            f'<line class="rule" x1="{_LEFT}" x2="{right}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
-            f'<text class="soft" x="{_LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{100 * tick:g} %</text>'
-        )
-    for epoch in sorted({1, *range(max(1, num // 8), num, max(1, num // 8))}):
-        parts.append(
-            f'<text class="soft" x="{x(epoch):.1f}" y="{HEIGHT - _BOTTOM + 18}" text-anchor="middle">{epoch}</text>'
-        )
-    ends = [y(curve.rates[-1]) for curve in found]
-    for number, curve in enumerate(found):
-        line = " ".join(f"{x(epoch):.1f},{y(rate):.1f}" for epoch, rate in enumerate(curve.rates, start=1))
-        parts.append(f'<polyline class="{curve.kind}" points="{line}"/>')
-        if curve.marked:
-            at = f'cx="{x(curve.marked):.1f}" cy="{y(curve.rates[curve.marked - 1]):.1f}"'
-            parts.append(f'<circle class="{curve.kind}" {at} r="5"/>')
-        above = sum(abs(ends[number] - other) < 14 for other in ends[:number])
-        parts.append(f'<text x="{x(len(curve.rates)) + 8:.1f}" y="{ends[number] + 4 + 14 * above:.1f}">')
-        parts.append(f"{escape(curve.name)}</text>")
-    parts.append(f'<text class="soft" x="{(_LEFT + right) / 2}" y="{HEIGHT - 8}" text-anchor="middle">')
-    parts.append(f"{escape(axis)}</text>")
-    return _svg(HEIGHT, f"rates by {axis}", parts)
+def draw_bars(groups: Mapping[str, Sequence[Bar]], axis: str, *, digits: int = 1, alone: bool = False) -> str:
+    """Horizontal bars from 0 on with their values behind them: a panel a group, on a scale of its own, under its title
+    ("" for none).
+    """
+    names = {title: [textwrap.fill(bar.name, 26) for bar in bars] for title, bars in groups.items()}
+    lines = {title: max((name.count("\n") + 1 for name in found), default=1) for title, found in names.items()}
+    heights = [len(bars) * (8 + 14 * lines[title]) + (24 if title else 0) for title, bars in groups.items()]
+    with matplotlib.style.context(_STYLE):
+        figure = new_figure(sum(heights) + 12 * len(heights) + 46)
+        panels = figure.subplots(len(groups), squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
+        for plot, (title, bars) in zip(panels, groups.items(), strict=True):
+            rows = range(len(bars))
+            colours = [LIGHT[bar.kind] for bar in bars]
+            drawn = plot.barh(rows, [bar.value for bar in bars], 0.7, color=colours)
+            plot.bar_label(drawn, [f"{bar.value:.{digits}f}" for bar in bars], padding=4, color=LIGHT["soft"])
+            plot.set_yticks(rows, names[title], color=LIGHT["ink"])
+            plot.set_ylim(len(bars) - 0.4, -0.6)
+            low, high = min(0.0, *(bar.value for bar in bars)), max(1e-9, *(bar.value for bar in bars))
+            plot.set_xlim(low - (0.2 * (high - low) if low < 0 else 0), high + 0.2 * (high - low))
+            plot.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+            plot.grid(False, axis="y")
+            plot.tick_params(axis="y", length=0)
+            if title:
+                plot.set_title(title)
+        panels[-1].set_xlabel(axis)
+        return to_svg(figure, axis, alone=alone)
 
 
-def alone(svg: str) -> str:
-    """An SVG of this module as a file of its own, on white."""
-    head = '<svg xmlns="http://www.w3.org/2000/svg" '
-    start = svg.index(">") + 1
-    frame = svg[:start].replace("<svg ", head, 1)
-    return f'{frame}<style>{_ALONE}</style><rect width="100%" height="100%" fill="#fff"/>{svg[start:]}\n'
+def draw_intervals(rows: Sequence[tuple[str, float, tuple[float, float]]], axis: str) -> str:
+    """A dot with its interval a row (name, rate in [0, 1], interval), on one axis."""
+    with matplotlib.style.context(_STYLE):
+        figure = new_figure(56 + 34 * len(rows))
+        plot = figure.add_subplot(xlabel=axis)
+        for index, (_, rate, interval) in enumerate(rows):
+            plot.plot(interval, [index] * 2, color=LIGHT["one"], linewidth=3, alpha=0.6)
+            plot.plot(rate, index, "o", color=LIGHT["one"], markersize=9, zorder=4)
+        plot.set_yticks(range(len(rows)), [textwrap.fill(name, 26) for name, _, _ in rows], color=LIGHT["ink"])
+        plot.set_ylim(len(rows) - 0.5, -0.5)
+        plot.grid(False, axis="y")
+        plot.tick_params(axis="y", length=0)
+        low, high = min(span[0] for _, _, span in rows), max(span[1] for _, _, span in rows)
+        plot.set_xlim(max(0.0, low - 0.01), min(1.005, high + 0.01))
+        plot.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        plot.xaxis.set_major_formatter(FuncFormatter(_say_rate))
+        return to_svg(figure, axis)
 
 
-def bars(rows: Sequence[tuple[str, float, str]], unit: str) -> str:
-    """One horizontal bar a row (name, value, kind), from 0 or the lowest value on."""
-    step, left = 22, 150
-    low, high = min(0.0, *(value for _, value, _ in rows)), max(1e-9, *(value for _, value, _ in rows))
-
-    def x(value: float) -> float:
-        return left + (WIDTH - left - 70) * (value - low) / (high - low)
-
-    parts = []
-    for number, (name, value, kind) in enumerate(rows):
-        top = 6 + step * number
-        start, end = sorted((x(0.0), x(value)))
-        parts.append(
-            f'<text x="{left - 8}" y="{top + 13}" text-anchor="end">{escape(name)}</text>'
-            f'<rect class="{kind}" x="{start:.1f}" y="{top}" width="{max(1.0, end - start):.1f}" height="{step - 6}"/>'
-            f'<text class="soft" x="{end + 6:.1f}" y="{top + 13}">{value:.1f} {escape(unit)}</text>'
-        )
-    return _svg(12 + step * len(rows), unit, parts)
-
-
-def _svg(height: int, label: str, parts: Sequence[str]) -> str:
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>'
-
-
-def _labels(points: Sequence[tuple[str, float, float]]) -> list[str]:
-    """Each name at the free place nearest to its point."""
-    taken = [(x - 5, y - 5, x + 5, y + 5) for _, x, y in points]
-    parts = []
-    for name, x, y in points:
-        if not name:
-            continue
-        wide = _LETTER * len(name)
-        boxes = []
-        for rise in (0, -14, 14, -28, 28, -42, 42, -56, 56, -70, 70, -84, 84):
-            for left in (x + 9, x - 9 - wide, x - wide / 2):
-                if (left >= _LEFT and left + wide <= WIDTH - 2) and _TOP <= y + rise <= HEIGHT - _BOTTOM:
-                    boxes.append((left, y + rise - 7, left + wide, y + rise + 7))
-        free = next((box for box in boxes if not any(_overlap(box, other) for other in taken)), None)
-        box = free or (boxes[0] if boxes else (x + 9, y - 7, x + 9 + wide, y + 7))
-        taken.append(box)
-        if abs((box[1] + box[3]) / 2 - y) > 7:
-            near = min(max(x, box[0]), box[2])
-            parts.append(
-                f'<line class="rule" x1="{x:.1f}" y1="{y:.1f}" x2="{near:.1f}" y2="{(box[1] + box[3]) / 2:.1f}"/>'
-            )
-        parts.append(f'<text x="{box[0]:.1f}" y="{box[3] - 3:.1f}">{escape(name)}</text>')
-    return parts
+def draw_confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
+    """A confusion matrix of counts: rows are the truth, columns the answers; the colour is the share of its row."""
+    num = len(labels)
+    names = [textwrap.fill(label, 16) for label in labels]
+    lines = max(name.count("\n") + 1 for name in names)
+    widest = max(len(line) for name in names for line in name.split("\n"))
+    cell = max((WIDTH - 60 - 7 * widest) / num, 8 * len(str(max(max(row) for row in counts))) + 6, 13.0 * lines)
+    side = cell * num + 50 + 7 * widest
+    with matplotlib.style.context(_STYLE):
+        figure = new_figure(side, side)
+        plot = figure.add_subplot(xlabel="answer", ylabel="truth", aspect="equal")
+        for row, found in enumerate(counts):
+            for column, count in enumerate(found):
+                if count:
+                    # Not darker than 0.55: text is readable on it in both themes.
+                    shade = 0.04 + 0.51 * count / sum(found)
+                    kind = LIGHT["one" if row == column else "two"]
+                    plot.add_patch(Rectangle((column, row), 1, 1, facecolor=kind, alpha=shade, edgecolor="none"))
+                    plot.text(column + 0.5, row + 0.5, str(count), ha="center", va="center", fontsize=11)
+        middles = [index + 0.5 for index in range(num)]
+        plot.set_xticks(middles, names, rotation=90 if 7 * widest > cell else 0, color=LIGHT["ink"])
+        plot.set_yticks(middles, names, color=LIGHT["ink"])
+        plot.set(xlim=(0, num), ylim=(num, 0))
+        plot.tick_params(length=0)
+        plot.grid(False)
+        for edge in range(num + 1):
+            plot.axhline(edge, color=LIGHT["line"], linewidth=0.8)
+            plot.axvline(edge, color=LIGHT["line"], linewidth=0.8)
+        return to_svg(figure, f"confusion matrix of {num} classes")
 
 
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+def _scale_rates(plot: Axes, low: float, high: float) -> None:
+    """The y axis for rates from ``low`` to ``high`` with some room, in round per cents."""
+    room = max(0.01, 0.05 * (high - low))
+    plot.set_ylim(max(0.0, low - room), min(1.0 + 0.2 * room, high + room))
+    plot.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    plot.yaxis.set_major_formatter(FuncFormatter(_say_rate))
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    step = next(s for s in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2) if (high - low) / s <= 8)
-    return [round(step * number, 4) for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
+def _choose_log_ticks(low: float, high: float) -> list[float]:
+    """At most seven round numbers between ``low`` and ``high`` on a logarithmic axis."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [factor * 10.0**decade for decade in decades for factor in (1, 2, 5)]
-    if high / low < 3:
-        ticks = [factor * 10.0**decade for decade in decades for factor in (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8)]
-    return [tick for tick in ticks if low <= tick <= high]
+    for factors in ((1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 5), (1, 3), (1,)):
+        ticks = [factor * 10.0**decade for decade in decades for factor in factors]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) <= 7:
+            return ticks
+    return ticks[:: math.ceil(len(ticks) / 7)]
 
 
-def _short(value: float) -> str:
+def _say_rate(rate: float, _: int) -> str:
+    return f"{round(100 * rate, 6):g} %"
+
+
+def _shorten(value: float) -> str:
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:g} {letter}"

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convert.output.atomic import refuse_to_overwrite, write_atomically
+from convert.output.command import run_command
 from convert.output.progress import stage
-from convert.report.card_facts import read_card, summary
-from convert.report.card_page import history_svg, to_markdown
-from edge_runtime.errors import DataError, EdgeRuntimeError
+from convert.report.card_facts import read_card, summarize
+from convert.report.card_page import draw_history, to_markdown
+from edge_runtime.errors import DataError
 
 _EXAMPLES = """examples:
   python -m convert.report.card runs/zoo-micro build/zoo/micro.tflite          writes build/zoo/micro.md and micro.svg
@@ -25,6 +26,11 @@ _EXAMPLES = """examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m convert.report.card",
         description="Writes the model card of a converted file, and its training curves beside it.",
@@ -39,21 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON")
     options = parser.parse_args(arguments)
     out = options.out or options.file.with_suffix(".md")
+    refuse_to_overwrite(out, force=options.force)
+    card = read_card(options.run, options.file, options.report or options.file.with_suffix(".report.json"))
     try:
-        refuse_to_overwrite(out, force=options.force)
-        card = read_card(options.run, options.file, options.report or options.file.with_suffix(".report.json"))
-        try:
-            curves, text, figures = history_svg(card.metrics), to_markdown(card, f"{out.stem}.svg"), summary(card)
-        except (KeyError, TypeError, IndexError) as error:
-            raise DataError(
-                f"{options.run} lacks {error} in its files; a card is made of a run that python -m train trained by "
-                "epochs."
-            ) from error
-        write_atomically(out.with_suffix(".svg"), curves.encode(), force=True)
-        write_atomically(out, text.encode(), force=options.force)
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        curves, text, figures = draw_history(card.metrics), to_markdown(card, f"{out.stem}.svg"), summarize(card)
+    except (KeyError, TypeError, IndexError) as error:
+        raise DataError(
+            f"{options.run} lacks {error} in its files; a card is made of a run that python -m train trained by epochs."
+        ) from error
+    write_atomically(out.with_suffix(".svg"), curves.encode(), force=True)
+    write_atomically(out, text.encode(), force=options.force)
     print(json.dumps(figures) if options.json else out)
     stage(f"{out} written, with {out.stem}.svg beside it")
     return 0

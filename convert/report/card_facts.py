@@ -95,7 +95,7 @@ def read_card(run: Path, file: Path, report_path: Path) -> Card:
         ) from error
 
 
-def summary(card: Card) -> dict[str, Any]:
+def summarize(card: Card) -> dict[str, Any]:
     """The card's figures as plain JSON values, each accuracy with its 95 % interval."""
     num = card.verification["num_images"]
     right = {"float32": card.verification["float_num_correct"]}

@@ -6,29 +6,31 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from convert.output.page import markdown_table
-from convert.output.plot import Curve, alone, curves
+from convert.output.plot import Curve, draw_curves
 from edge_runtime.metrics import wilson_interval
 
 if TYPE_CHECKING:
     from convert.report.card_facts import Card
 
 
-def history_svg(metrics: Mapping[str, Any]) -> str:
-    """Training and validation accuracy by epoch, a dot on the epoch whose weights were kept."""
+def draw_history(metrics: Mapping[str, Any]) -> str:
+    """Training and validation accuracy by epoch as an SVG file, a dot on the epoch whose weights were kept."""
     history, best = metrics["history"], metrics["best_epoch"]
+    epochs = tuple(float(row["epoch"]) for row in history)
+    kept = next((index for index, row in enumerate(history) if row["epoch"] == best), None)
     found = [
-        Curve("training", tuple(row["train_accuracy"] for row in history), "two"),
-        Curve("validation", tuple(row["validation_accuracy"] for row in history), "one", best),
+        Curve("training", epochs, tuple(row["train_accuracy"] for row in history), "two"),
+        Curve("validation", epochs, tuple(row["validation_accuracy"] for row in history), "one", kept),
     ]
-    return alone(curves(found, "epoch"))
+    return draw_curves(found, ("epoch", "accuracy"), alone=True)
 
 
-def to_markdown(card: Card, picture: str) -> str:
-    """The whole card; ``picture`` is the file name of its curves."""
+def to_markdown(card: Card, chart: str) -> str:
+    """The whole card; ``chart`` is the file name of its curves."""
     integer = card.verification["backends"][0]
     parts = [
         f"# {card.name}",
-        f"A full-integer image classifier: {card.input_pixels[0]}x{card.input_pixels[1]} RGB pictures, "
+        f"A full-integer image classifier: {card.input_pixels[0]}x{card.input_pixels[1]} RGB images, "
         f"{len(card.labels)} classes ({', '.join(card.labels)}). Written by `python -m convert.report.card` from the "
         "run's own files; no figure here was typed.",
         "## Figures",
@@ -36,18 +38,18 @@ def to_markdown(card: Card, picture: str) -> str:
         _sizes(card),
         "## Training",
         _recipe(card),
-        f"![Accuracy by epoch]({picture})",
+        f"![Accuracy by epoch]({chart})",
         f"The dot is epoch {card.metrics['best_epoch']}, whose weights were kept: the best on the validation split; "
         "the test split had no part in it.",
         f"The same again: `make zoo MODEL={card.config['model']}`; it goes on where it was stopped.",
         "## Each class",
-        f"int8 on {integer['backend']}, {card.verification['num_images']:,} test pictures.",
+        f"int8 on {integer['backend']}, {card.verification['num_images']:,} test images.",
         _classes(card),
         "## Confusion matrix",
         "Rows are the truth, columns the answers of the same model.",
         _confusion(card),
         "## Intended use",
-        f"Says which of the {len(card.labels)} classes one picture shows when its object fills most of it. Made for "
+        f"Says which of the {len(card.labels)} classes one image shows when its object fills most of it. Made for "
         "comparing networks and devices, for trying a device before a model of one's own is trained, and as a "
         "start for one. Not made for decisions about people, health or safety.",
         "## Limits",
@@ -80,7 +82,7 @@ def _sizes(card: Card) -> str:
         ["before packing, without metadata", f"{card.bytes_before_packing:,} bytes ({saved:.1%} saved)"],
         [f"`{card.file}`: with labels, contract and golden frames", f"{card.file_bytes:,} bytes"],
         ["SHA-256 of that file", f"`{card.file_sha256}`"],
-        ["multiplications a picture (MACs)", f"{card.macs:,}"],
+        ["multiplications an image (MACs)", f"{card.macs:,}"],
         ["weights and biases in the file; while training", f"{card.parameters:,}; {card.metrics['parameters']:,}"],
     ]
     return markdown_table(["what", "measured"], rows)
@@ -97,13 +99,13 @@ def _recipe(card: Card) -> str:
         ["source", data["citation"]],
         ["architecture", config["model"]],
         ["seed", str(config["seed"])],
-        *([["learnt from the answers of", f"{teacher['name']}, SHA-256 `{teacher['sha256']}`"]] if teacher else []),
+        *([["teacher", f"{teacher['name']}, SHA-256 `{teacher['sha256']}`"]] if teacher else []),
         *([name.replace("_", " "), _plain(value)] for name, value in sorted(config["recipe"].items())),
         [
             "training time",
             f"{seconds:,.0f} s, {seconds / len(card.metrics['history']):.1f} s an epoch",
         ],
-        ["calibration", f"{card.num_calibration_images} training pictures, the same number of each class"],
+        ["calibration", f"{card.num_calibration_images} training images, the same number of each class"],
         ["made with", ", ".join(f"{name} {version}" for name, version in sorted(card.versions.items()))],
     ]
     return markdown_table(["what", "value"], rows)
@@ -116,7 +118,7 @@ def _classes(card: Card) -> str:
     for row in verified["backends"][0]["report"]["per_class"]:
         cells = [f"{row[name]:.3f}" for name in ("precision", "recall", "f1")]
         rows.append([row["label"], *cells, f"{floats[row['label']]['recall']:.3f}", f"{row['support']:,}"])
-    return markdown_table(["class", "precision", "recall", "F1", "recall, float", "pictures"], rows)
+    return markdown_table(["class", "precision", "recall", "F1", "recall, float", "images"], rows)
 
 
 def _confusion(card: Card) -> str:
@@ -133,19 +135,19 @@ def _limits(card: Card) -> str:
     unknown = (
         f"An answer below a probability of {card.threshold:g} is given as unknown."
         if card.threshold
-        else "There is no class for anything else: whatever the picture shows, one of these classes is the answer, "
+        else "There is no class for anything else: whatever the image shows, one of these classes is the answer, "
         "unless `--threshold` is given."
     )
     items = [
         unknown,
         f"The weakest class is {worst['label']}: {worst['recall']:.1%} of them are found. The commonest mistake is "
         f"{answer} for {truth}, {count} times.",
-        f"The accuracy is that of pictures like {card.config['dataset']['name']}'s; a camera's frames differ in light, "
+        f"The accuracy is that of images like {card.config['dataset']['name']}'s; a camera's frames differ in light, "
         "distance and background, and it will be lower there.",
         f"Frames are resized to {card.input_pixels[0]}x{card.input_pixels[1]} ({card.config['input']['resize']}): what "
         "is small in the frame is lost.",
-        f"The interpreters do not answer alike: all give the same label on {verified['backend_agreement']:.2%} of the "
-        "test pictures.",
+        f"The backends do not answer alike: all give the same label on {verified['backend_agreement']:.2%} of the "
+        "test images.",
         "The data set comes without a formal licence; cite its author (above).",
     ]
     return "\n".join(f"- {item}" for item in items)

@@ -10,7 +10,7 @@ from typing import Any
 from convert.measure.gallery import Gallery
 from convert.measure.gate import VerificationReport
 from convert.measure.threshold import UnknownReport
-from convert.report.unknown_section import acceptance_line
+from convert.report.unknown_section import describe_acceptance
 from convert.tflite.audit import AuditReport
 from edge_runtime.contract import TensorSpec
 from edge_runtime.metrics import wilson_interval
@@ -19,7 +19,7 @@ from edge_runtime.metrics import wilson_interval
 @dataclass(frozen=True)
 class ConversionReport:
     """All figures of one conversion; sizes in bytes, ``max_drop`` in points, flatbuffer sizes without the appended
-    parts. ``unknown`` and ``gallery`` need labelled test pictures; ``training`` is the run's metrics.json.
+    parts. ``unknown`` and ``gallery`` need labelled test images; ``training`` is the run's metrics.json.
     """
 
     name: str
@@ -54,7 +54,7 @@ class AccuracyRow:
     agreement: float | None
 
 
-def accuracy_rows(report: ConversionReport) -> tuple[AccuracyRow, ...]:
+def list_accuracies(report: ConversionReport) -> tuple[AccuracyRow, ...]:
     """The float model's row, then one for each interpreter."""
     verified = report.verification
     num = verified.num_images
@@ -78,10 +78,12 @@ def accuracy_rows(report: ConversionReport) -> tuple[AccuracyRow, ...]:
 
 def to_data(report: ConversionReport) -> dict[str, Any]:
     """The report as plain JSON values; numbers that are no numbers become null."""
-    return _plain({**dataclasses.asdict(report), "passed": report.verification.passed})
+    data: dict[str, Any] = _plain({**dataclasses.asdict(report), "passed": report.verification.passed})
+    return data
 
 
 def to_json_text(report: ConversionReport) -> str:
+    """`to_data` as indented JSON, its keys sorted."""
     return json.dumps(to_data(report), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -99,7 +101,7 @@ def to_markdown(report: ConversionReport) -> str:
         "| model | accuracy | 95 % interval | drop (points) | 95 % interval | McNemar p | agreement |",
         "|---|---|---|---|---|---|---|",
     ]
-    for row in accuracy_rows(report):
+    for row in list_accuracies(report):
         if row.drop is None or row.drop_interval is None or row.agreement is None:
             cells = ["–"] * 4
         else:
@@ -109,7 +111,7 @@ def to_markdown(report: ConversionReport) -> str:
         lines.append("| " + " | ".join([row.model, *accuracy, *cells]) + " |")
     audit = report.audit
     if report.unknown is not None:
-        lines += ["", acceptance_line(report.unknown)]
+        lines += ["", describe_acceptance(report.unknown)]
     lines += [
         "",
         f"The interpreters agree on {verified.backend_agreement:.2%} of the images.",

@@ -1,4 +1,4 @@
-"""Draws the result of `python -m train.search`: two plots with the Pareto front and a table, beside its JSON file.
+"""Draws the result of `python -m train.search`: two charts with the Pareto front and a table, beside its JSON file.
 
 Usage: python -m convert.report.search_page FRONT.json
 """
@@ -9,45 +9,66 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from convert.output.atomic import write_atomically
-from convert.output.page import document, table
-from convert.output.plot import Point, scatter
-from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError
+from convert.output.command import run_command
+from convert.output.page import Table, render_page
+from convert.output.plot import Kind, Point, draw_scatter
+from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.metrics import wilson_interval
+
+_TEMPLATE = Path(__file__).parent / "templates" / "search.html"
 
 
 def render(result: dict[str, Any]) -> str:
-    """The page. Rows of the front are blue, the winner orange, what was beaten or over the budget grey."""
+    """The page of a result as `python -m train.search` writes it; it needs no other file."""
     front = {row["trial"] for row in result["front"]}
     rows = [*result["front"], *(row for row in result["all"] if row["trial"] not in front)]
+    best = next(row for row in result["front"] if row["trial"] == result["winner"])
 
-    def kind(row: dict[str, Any]) -> str:
-        return "two" if row["trial"] == result["winner"] else "one" if row["trial"] in front else "three"
+    def kind(row: dict[str, Any]) -> Kind:
+        return "two" if row is best else "one" if row["trial"] in front else "three"
 
-    def plot(cost: str, axis: str) -> str:
+    def draw(cost: str, axis: str) -> str:
         points = [
             Point(
-                _short(row) if row["trial"] in front else "",
-                row[cost],
-                row["accuracy"],
-                wilson_interval(row["correct"], row["num_images"]),
-                kind(row),
-                row["trial"] in front,
+                name=_shorten(row) if row["trial"] in front else "",
+                cost=row[cost],
+                rate=row["accuracy"],
+                interval=wilson_interval(row["correct"], row["num_images"]),
+                kind=kind(row),
+                counts=row["trial"] in front,
+                tip=_shorten(row),
             )
             for row in rows
         ]
-        return scatter(points, axis)
+        return draw_scatter(points, (axis, "accuracy on the test images"))
 
-    best = next(row for row in result["front"] if row["trial"] == result["winner"])
-    limits = [
-        f"{name.removeprefix('max_').replace('_', ' ')} {value:,}" for name, value in result["budget"].items() if value
-    ]
-    head = ["network", "input", "validation", "int8 test", "95 % interval", "bytes", "MACs", "ms a picture", "trial"]
-    like = result["like"]
+    return render_page(
+        _TEMPLATE,
+        title=result["search"],
+        search=result["search"],
+        num_trials=result["num_trials"],
+        num_ended_early=result["num_ended_early"],
+        num_too_slow=result["num_too_slow"],
+        limits=[
+            f"{name.removeprefix('max_').replace('_', ' ')} {value:,}"
+            for name, value in result["budget"].items()
+            if value
+        ],
+        best=best,
+        like=result["like"],
+        size_chart=draw("bytes", "size of the int8 model, bytes"),
+        latency_chart=draw("latency_ms", "ms an image"),
+        trials=_make_table(rows, marked=rows.index(best), like=result["like"]),
+    )
+
+
+def _make_table(rows: Sequence[dict[str, Any]], *, marked: int, like: str | None) -> Table:
+    """A row a trial; with ``like`` times are also told against those of that file."""
+    head = ["network", "input", "validation", "int8 test", "95 % interval", "bytes", "MACs", "ms an image", "trial"]
     body = []
     for row in rows:
         rates = f"{row['validation_accuracy']:.2%}", f"{row['accuracy']:.2%}"
@@ -55,49 +76,31 @@ def render(result: dict[str, Any]) -> str:
         latency = f"{row['latency_ms']:.3f}" + (f" ({row['time_ratio']:.2f} x)" if like else "")
         costs = f"{row['bytes']:,}", f"{row['macs']:,}", latency
         body.append([row["model"], str(row["size"]), *rates, f"{low:.2%} to {high:.2%}", *costs, str(row["trial"])])
-    parts = [
-        f"<h1>{escape(result['search'])}</h1>",
-        f'<p class="answer">Of {result["num_trials"]} finished trials ({result["num_ended_early"]} more were ended '
-        f"early, {result['num_too_slow']} were too slow to be trained), within the budget "
-        f"({escape(', '.join(limits)) or 'none'}), {escape(best['model'])} at {best['size']} pixels "
-        f"has the best validation accuracy, "
-        f"{best['validation_accuracy']:.2%}; its int8 file has {best['accuracy']:.2%} on the test images, "
-        f"{best['bytes']:,} bytes and {best['latency_ms']:.3f} ms a picture"
-        + (f", {best['time_ratio']:.2f} times the time of {escape(like)}" if like else "")
-        + ".</p>",
-        '<p class="soft">Chosen by validation accuracy; test accuracies of the int8 files are only shown. Blue: the '
-        "front, what nothing else beats in validation accuracy, bytes and time. Orange: the winner. Grey: beaten, or "
-        "over the budget. Bars: 95 % intervals. Dashed: the front of each plot by test accuracy.</p>",
-        '<div class="pair">',
-        f'<div class="card"><h2>Accuracy against size</h2>{plot("bytes", "bytes of the int8 model")}</div>',
-        f'<div class="card"><h2>Accuracy against latency</h2>{plot("latency_ms", "milliseconds a picture")}</div>',
-        "</div><h2>All trials</h2>",
-        table(head, body, marked=rows.index(best)),
-    ]
-    return document(result["search"], parts)
+    return Table(head, body, marked=marked)
 
 
-def _short(row: dict[str, Any]) -> str:
+def _shorten(row: dict[str, Any]) -> str:
     return f"{row['model'].removeprefix('scaled-')} @{row['size']}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m convert.report.search_page", description="Draws the result of a search."
     )
     parser.add_argument("result", metavar="FRONT.json", type=Path, help="as `python -m train.search` writes it")
     path = parser.parse_args(arguments).result
+    if not path.is_file():
+        raise MissingInputError(f"There is no result {path}; check the path.")
     try:
-        if not path.is_file():
-            raise MissingInputError(f"There is no result {path}; check the path.")
-        try:
-            page = render(json.loads(path.read_text("utf-8")))
-        except (ValueError, KeyError, TypeError, StopIteration) as error:
-            raise DataError(f"{path} is no result of python -m train.search ({error!r}).") from error
-        write_atomically(path.with_suffix(".html"), page.encode(), force=True)
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        page = render(json.loads(path.read_text("utf-8")))
+    except (ValueError, KeyError, TypeError, StopIteration) as error:
+        raise DataError(f"{path} is no result of python -m train.search ({error!r}).") from error
+    write_atomically(path.with_suffix(".html"), page.encode(), force=True)
     print(path.with_suffix(".html"))
     return 0
 

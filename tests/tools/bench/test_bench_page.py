@@ -25,9 +25,11 @@ def test_the_table_has_ratios_of_medians_and_says_why_a_contender_is_missing() -
     assert "| other | – | – | ImportError: no other |" in lines
 
 
-def test_the_plot_has_a_bar_for_everyone_that_ran() -> None:
-    plot = to_svg(RACES)
-    assert plot.count("<rect") == 1 + 2 and ">1.25</text>" in plot and "other" not in plot
+def test_the_chart_has_a_bar_for_everyone_that_ran() -> None:
+    chart = to_svg({**RACES, "nobody ran": RACES["net, 32x32"][2:]})
+    assert chart.startswith("<svg xmlns=") and ">net, 32x32</text>" in chart
+    assert ">1.00</text>" in chart and ">1.25</text>" in chart
+    assert "other" not in chart and "nobody" not in chart
 
 
 def test_whole_programs_are_shown_beside_their_aims() -> None:
