@@ -116,6 +116,7 @@ class Score:
 
     @property
     def accuracy(self) -> float:
+        """The share of images that were classified right, in [0, 1]."""
         return self.num_correct / self.num_images
 
 

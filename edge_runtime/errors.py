@@ -30,40 +30,60 @@ class EdgeRuntimeError(Exception):
 
 
 class UsageError(EdgeRuntimeError, ValueError):
+    """A flag or an argument is wrong."""
+
     exit_code = 2
 
 
 class ModelError(EdgeRuntimeError, ValueError):
+    """A model file is damaged or contradicts itself."""
+
     exit_code = 65
 
 
 class DataError(EdgeRuntimeError, ValueError):
+    """An image, a frame or a data set cannot be used."""
+
     exit_code = 65
 
 
 class MissingInputError(EdgeRuntimeError, FileNotFoundError):
+    """A named file or folder is not there."""
+
     exit_code = 66
 
 
 class CameraError(EdgeRuntimeError, ConnectionError):
+    """A camera cannot be opened or went away."""
+
     exit_code = 69
 
 
 class InternalError(EdgeRuntimeError, AssertionError):
+    """A bug of ours."""
+
     exit_code = 70
 
 
 class OutputError(EdgeRuntimeError, OSError):
+    """An output cannot be opened now; the same may work later."""
+
     exit_code = 73
 
 
 class AlreadyRunningError(EdgeRuntimeError, BlockingIOError):
+    """Another instance holds the lock."""
+
     exit_code = 75
 
 
 class SignatureError(EdgeRuntimeError, PermissionError):
+    """A signature or a hash is refused."""
+
     exit_code = 76
 
 
 class ConfigurationError(EdgeRuntimeError, ValueError):
+    """The settings cannot work together, or something is not installed."""
+
     exit_code = 78

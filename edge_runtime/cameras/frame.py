@@ -64,6 +64,7 @@ class FrameSource(ABC):
 
     @property
     def pids(self) -> tuple[int, ...]:
+        """The processes of its own, for whoever sums up memory."""
         return ()
 
     def counts(self) -> SourceCounts:

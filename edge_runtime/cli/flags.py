@@ -23,6 +23,7 @@ CAMERA_HELP = (
 
 
 def add_camera_flags(parser: ArgumentParser) -> None:
+    """Adds --camera and the file of its password."""
     parser.add_argument("--camera", default="0", metavar="CAMERA", help=CAMERA_HELP)
     parser.add_argument(
         "--camera-password-file",
@@ -32,6 +33,7 @@ def add_camera_flags(parser: ArgumentParser) -> None:
 
 
 def verb_parser(verb: str, description: str, *examples: str) -> ArgumentParser:
+    """The parser of one verb, with its examples below its help."""
     import argparse
 
     return argparse.ArgumentParser(
@@ -44,6 +46,7 @@ def verb_parser(verb: str, description: str, *examples: str) -> ArgumentParser:
 
 
 def add_model_flags(parser: ArgumentParser) -> None:
+    """Adds --model and --labels."""
     parser.add_argument(
         "--model",
         metavar="MODEL",
@@ -54,6 +57,7 @@ def add_model_flags(parser: ArgumentParser) -> None:
 
 
 def add_classifier_flags(parser: ArgumentParser) -> None:
+    """Adds the flags of a model and of what runs it."""
     add_model_flags(parser)
     parser.add_argument(
         "--backend",
@@ -69,6 +73,7 @@ def add_classifier_flags(parser: ArgumentParser) -> None:
 
 
 def add_store_flag(parser: ArgumentParser) -> None:
+    """Adds --store."""
     parser.add_argument(
         "--store",
         type=Path,
@@ -79,12 +84,14 @@ def add_store_flag(parser: ArgumentParser) -> None:
 
 
 def add_format_flag(parser: ArgumentParser) -> None:
+    """Adds --format."""
     parser.add_argument(
         "--format", choices=("text", "jsonl"), default="text", help="for people or for programs (default text)"
     )
 
 
 def open_flagged_model(flags: Namespace) -> ModelFile:
+    """The model that the flags name, else the one in use; what had to be assumed of it goes to stderr."""
     from edge_runtime.model.model_file import open_model
 
     model = open_model(flags.model, flags.labels)
@@ -94,6 +101,7 @@ def open_flagged_model(flags: Namespace) -> ModelFile:
 
 
 def open_flagged_classifier(flags: Namespace, model: ModelFile) -> Classifier:
+    """``model``, ready to classify as the flags say; OpenCV gets as many threads. Raises what `Classifier` raises."""
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.pixels.opencv import cv2
 

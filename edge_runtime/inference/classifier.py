@@ -29,7 +29,8 @@ class HasPixels(Protocol):
     """A camera's frame: ``pixels`` is (h, w, 3) uint8 BGR."""
 
     @property
-    def pixels(self) -> Image: ...
+    def pixels(self) -> Image:
+        """(h, w, 3) uint8 BGR."""
 
 
 class Classifier:

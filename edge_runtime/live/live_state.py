@@ -79,6 +79,7 @@ class Snapshot:
 
     @property
     def healthy(self) -> bool:
+        """Whether a label may be believed now."""
         return self.state.is_believed
 
 

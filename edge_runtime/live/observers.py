@@ -12,9 +12,11 @@ from edge_runtime.live.results import Event, Pulse, Result, Status
 class Sink(Protocol):
     """One place for results; each call returns at once or raises OSError when its reader is gone."""
 
-    def result(self, result: Result) -> None: ...
+    def result(self, result: Result) -> None:
+        """A frame got its label."""
 
-    def event(self, event: Event) -> None: ...
+    def event(self, event: Event) -> None:
+        """Something changed."""
 
     def status(self, status: Status) -> None: ...
 

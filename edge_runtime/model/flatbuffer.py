@@ -33,27 +33,33 @@ class Table:
         return cls(data, struct.unpack_from("<I", data)[0])
 
     def scalar(self, field: int, code: str, default: int = 0) -> Any:
+        """The number in ``field``, of the `struct` type ``code``; ``default`` when the file leaves it out."""
         place = self._place(field)
         return self._unpack("<" + code, place) if place else default
 
     def table(self, field: int) -> Table | None:
+        """The table in ``field``, or None."""
         place = self._place(field)
         return Table(self._data, place + self._unpack("<I", place)) if place else None
 
     def tables(self, field: int) -> list[Table]:
+        """The tables in ``field``; none when the file leaves it out."""
         start, count = self._vector(field, 4)
         places = range(start, start + 4 * count, 4)
         return [Table(self._data, place + self._unpack("<I", place)) for place in places]
 
     def numbers(self, field: int, code: str) -> tuple[Any, ...]:
+        """The numbers in ``field``, each of the `struct` type ``code``."""
         start, count = self._vector(field, struct.calcsize("<" + code))
         return struct.unpack_from(f"<{count}{code}", self._data, start)
 
     def content(self, field: int) -> bytes:
+        """The bytes in ``field``; none when the file leaves it out."""
         start, count = self._vector(field, 1)
         return self._data[start : start + count]
 
     def text(self, field: int) -> str:
+        """The text in ``field``; what is no UTF-8 in it is replaced."""
         return self.content(field).decode("utf-8", "replace")
 
     def _place(self, field: int) -> int:

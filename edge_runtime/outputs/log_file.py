@@ -58,6 +58,7 @@ class RotatingFile:
             self._fd = -1
 
     def open(self) -> None:
+        """Opens the file to append to; half a line at its end, left by a power cut, is cut off. Raises OSError."""
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         state = os.fstat(self._fd)
         self._is_regular = stat.S_ISREG(state.st_mode)  # a device is written to, never renamed nor cut

@@ -59,6 +59,8 @@ class BenchRow:
 
 @dataclass(frozen=True)
 class BenchReport:
+    """All rows for one ``model`` and the ``frame`` that was timed; ``memory_mb`` in 10^6 bytes, None when unknown."""
+
     model: str
     frame: str
     rows: tuple[BenchRow, ...]

@@ -56,6 +56,7 @@ class StoreState:
 
     @property
     def current(self) -> str:
+        """The SHA-256 of the model in use, or "shipped"."""
         return self.history[-1]
 
 

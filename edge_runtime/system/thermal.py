@@ -34,10 +34,12 @@ class Throttle:
 
     @property
     def now(self) -> tuple[str, ...]:
+        """The flags that hold now."""
         return tuple(name for bit, name in FLAGS.items() if self.word >> bit & 1)
 
     @property
     def since_boot(self) -> tuple[str, ...]:
+        """The flags that held at some time since the device started."""
         return tuple(name for bit, name in FLAGS.items() if self.word >> (bit + 16) & 1)
 
 

@@ -20,10 +20,12 @@ class Order:
     parent: int
 
     def to_json(self) -> str:
+        """The order as one line of JSON."""
         return json.dumps(asdict(self)) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Order:
+        """The order that a line of JSON holds."""
         data = json.loads(text)
         shrink_for = InputSpec(**data.pop("shrink_for")) if data["shrink_for"] else data.pop("shrink_for")
         return cls(CameraAddress(**data.pop("address")), shrink_for, **data)

@@ -90,9 +90,11 @@ class CaptureProcess:
         return found
 
     def has_ended(self) -> bool:
+        """Whether the process is gone."""
         return self.process.poll() is not None
 
     def how_it_ended(self) -> str:
+        """In words: its exit code, or the signal that killed it."""
         code = self.process.returncode
         if code is None or code >= 0:
             return f"exit code {code}"

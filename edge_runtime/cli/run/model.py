@@ -27,6 +27,7 @@ class RunModel:
         return self.classifier.model
 
     def between_frames(self, num_labels: int, num_late: int) -> Classifier | None:
+        """Feeds the watchdog; gives another classifier when the model in use has changed."""
         self._watchdog.alive(num_labels)
         changed = self._follower(num_labels, num_late) if self._follower is not None else None
         if changed is not None:

@@ -41,6 +41,7 @@ class MqttConfig:
         return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
 
     def topic(self, name: str) -> str:
+        """The topic ``name`` below the prefix."""
         return f"{self.prefix}/{name}"
 
 

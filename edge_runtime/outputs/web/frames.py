@@ -104,6 +104,7 @@ class FrameEncoder:
 
     @property
     def num_viewers(self) -> int:
+        """How many places are taken."""
         return self._num_viewers
 
     def join(self) -> bool:

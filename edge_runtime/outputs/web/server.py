@@ -39,11 +39,13 @@ class BoundedProtocol(H11Protocol):
     """Drops connections that ask nothing, and lets an answer cut off a reader that does not read."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begins to wait for the first request."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "abort": transport.abort}
         self.loop.call_later(FIRST_REQUEST_S, self._drop_if_idle)
 
     def on_response_complete(self) -> None:
+        """Begins to wait for the next request."""
         answered = self.cycle
         super().on_response_complete()  # which may go on with the next request at once
         self.loop.call_later(NEXT_REQUEST_S, self._drop_unless_asked_again, answered)

@@ -37,6 +37,7 @@ class Bell:
             await asyncio.wait_for(self._event.wait(), timeout_s)
 
     def ring(self) -> None:
+        """Wakes all that wait; may be called from any thread."""
         if self._loop is not None and self._event is not None:
             with contextlib.suppress(RuntimeError):  # the server's loop has ended
                 self._loop.call_soon_threadsafe(self._event.set)
