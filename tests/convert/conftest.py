@@ -1,4 +1,4 @@
-"""A run directory as `train` writes it, made in seconds: pictures of coloured stripes and a small network that
+"""A run directory as `train` writes it, made in seconds: images of coloured stripes and a small network that
 learns them.
 """
 
@@ -22,28 +22,28 @@ LABELS = ("red rows", "green columns", "blue rows", "grey columns")
 SIZE = 16
 
 
-def striped_pictures(num_per_class: int, seed: int) -> tuple[Any, Any]:
+def striped_images(num_per_class: int, seed: int) -> tuple[Any, Any]:
     """(n, 16, 16, 3) uint8 RGB noisy stripes and their class indices, classes taking turns."""
     random = np.random.default_rng(seed)
     labels = np.tile(np.arange(len(LABELS)), num_per_class)
-    pictures = random.integers(0, 90, (len(labels), SIZE, SIZE, 3))
+    images = random.integers(0, 90, (len(labels), SIZE, SIZE, 3))
     stripes = (np.arange(SIZE) // 2 % 2 * 110).astype(np.int64)
-    for picture, label in zip(pictures, labels, strict=True):
+    for image, label in zip(images, labels, strict=True):
         shape = stripes[:, None] if label in (0, 2) else stripes[None, :]
         for channel in (0, 1, 2) if label == 3 else (int(label),):
-            picture[:, :, channel] += shape + random.integers(0, 40)
-    return pictures.clip(0, 255).astype(np.uint8), labels
+            image[:, :, channel] += shape + random.integers(0, 40)
+    return images.clip(0, 255).astype(np.uint8), labels
 
 
 def small_network(mean: float = 127.0, std: float = 128.0, *, normalization: bool = True) -> Any:
-    """An untrained Keras classifier of 16x16 pictures: convolution with batch norm, residual, depthwise, dense;
+    """An untrained Keras classifier of 16x16 images: convolution with batch norm, residual, depthwise, dense;
     logits.
     """
     import keras
 
     layers = keras.layers
-    picture = keras.Input((SIZE, SIZE, 3))
-    x = layers.Rescaling(1 / std, -mean / std)(picture) if normalization else picture
+    image = keras.Input((SIZE, SIZE, 3))
+    x = layers.Rescaling(1 / std, -mean / std)(image) if normalization else image
     x = layers.Conv2D(8, 3, padding="same", use_bias=False)(x)
     x = layers.BatchNormalization()(x)
     x = layers.ReLU()(x)
@@ -51,7 +51,7 @@ def small_network(mean: float = 127.0, std: float = 128.0, *, normalization: boo
     x = layers.DepthwiseConv2D(3, strides=2, padding="same")(x)
     x = layers.ReLU()(x)
     x = layers.Flatten()(x)
-    return keras.Model(picture, layers.Dense(len(LABELS))(x), name="stripes")
+    return keras.Model(image, layers.Dense(len(LABELS))(x), name="stripes")
 
 
 def trained_network(**settings: Any) -> Any:
@@ -60,8 +60,8 @@ def trained_network(**settings: Any) -> Any:
     keras.backend.clear_session()  # layers are numbered a process through, and tests name them
     keras.utils.set_random_seed(1)
     model = small_network(**settings)
-    pictures, labels = striped_pictures(60, seed=1)
-    inputs = pictures.astype(np.float32)
+    images, labels = striped_images(60, seed=1)
+    inputs = images.astype(np.float32)
     if not settings.get("normalization", True):
         inputs = (inputs - 127) / 128
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -80,17 +80,17 @@ def write_run(path: Path, model: Any, *, num_test: int = 40, name: str = "stripe
     (path / "metrics.json").write_text(json.dumps({"accuracy": 1.0}))
     lists = {}
     for which, num, seed in (("calibration", 30, 2), ("test", num_test, 3)):
-        pictures, labels = striped_pictures(num, seed)
-        np.save(path / "images" / f"{which}.npy", pictures)
+        images, labels = striped_images(num, seed)
+        np.save(path / "images" / f"{which}.npy", images)
         lists[which] = [
             {
                 "name": f"{which}/{row:04}",
                 "label": int(label),
                 "file": f"images/{which}.npy",
                 "row": row,
-                "sha256": hashlib.sha256(picture.tobytes()).hexdigest(),
+                "sha256": hashlib.sha256(image.tobytes()).hexdigest(),
             }
-            for row, (picture, label) in enumerate(zip(pictures, labels, strict=True))
+            for row, (image, label) in enumerate(zip(images, labels, strict=True))
         ]
     (path / "images.json").write_text(json.dumps(lists))
     return path
@@ -98,7 +98,7 @@ def write_run(path: Path, model: Any, *, num_test: int = 40, name: str = "stripe
 
 @pytest.fixture(scope="session")
 def network() -> Any:
-    """The trained striped-pictures network; do not change its weights."""
+    """The trained striped-images network; do not change its weights."""
     pytest.importorskip("tensorflow")
     return trained_network()
 
@@ -118,5 +118,5 @@ TOYS = Path(__file__).parents[1] / "edge_runtime" / "toys"
 
 @pytest.fixture
 def toy() -> bytes:
-    """A full-integer classifier of 8x8 pictures as the converter wrote it, uint8 in and out."""
+    """A full-integer classifier of 8x8 images as the converter wrote it, uint8 in and out."""
     return (TOYS / "uint8.tflite").read_bytes()

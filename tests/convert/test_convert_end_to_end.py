@@ -131,7 +131,7 @@ def test_a_calibration_image_from_the_test_split_stops_the_conversion(
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Callable[[str, int], Path]:
+def images(tmp_path: Path) -> Callable[[str, int], Path]:
     def write(name: str, seed: int) -> Path:
         random = np.random.default_rng(seed)
         for index in range(80):
@@ -139,25 +139,25 @@ def pictures(tmp_path: Path) -> Callable[[str, int], Path]:
             stripes = (
                 (np.arange(16) // 2 % 2 * 110)[:, None] if label in (0, 2) else (np.arange(16) // 2 % 2 * 110)[None, :]
             )
-            picture = random.integers(0, 90, (16, 16, 3))
+            image = random.integers(0, 90, (16, 16, 3))
             for channel in (0, 1, 2) if label == 3 else (label,):
-                picture[:, :, channel] += stripes
+                image[:, :, channel] += stripes
             folder = tmp_path / name / LABELS[label]
             folder.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(folder / f"{index:03}.png"), picture.astype(np.uint8)[:, :, ::-1])
+            cv2.imwrite(str(folder / f"{index:03}.png"), image.astype(np.uint8)[:, :, ::-1])
         return tmp_path / name
 
     return write
 
 
 def test_a_keras_file_of_others_converts_with_labels_and_folders(
-    network: Any, pictures: Callable[[str, int], Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    network: Any, images: Callable[[str, int], Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     model, labels, out = tmp_path / "other.keras", tmp_path / "labels.txt", tmp_path / "x.tflite"
     network.save(model)
     labels.write_text("\n".join(LABELS))
-    flags = [str(model), "--labels", str(labels), "--calibration", str(pictures("train", 5)), "--out", str(out)]
-    assert main([*flags, "--test", str(pictures("test", 6)), "--json"]) == 0
+    flags = [str(model), "--labels", str(labels), "--calibration", str(images("train", 5)), "--out", str(out)]
+    assert main([*flags, "--test", str(images("test", 6)), "--json"]) == 0
     result = json.loads(capfd.readouterr().out)
     assert result["num_images"] == 80 and min(result["correct"].values()) >= 60
     contract = open_model(out).contract
@@ -172,15 +172,15 @@ def test_a_keras_file_of_others_converts_with_labels_and_folders(
 
 
 def test_a_keras_file_with_a_lambda_layer_is_refused(
-    pictures: Callable[[str, int], Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    images: Callable[[str, int], Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     import keras
 
-    picture = keras.Input((16, 16, 3))
-    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Lambda(lambda x: x * 2)(picture))
-    keras.Model(picture, keras.layers.Dense(4)(features)).save(tmp_path / "m.keras")
+    image = keras.Input((16, 16, 3))
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Lambda(lambda x: x * 2)(image))
+    keras.Model(image, keras.layers.Dense(4)(features)).save(tmp_path / "m.keras")
     (tmp_path / "labels.txt").write_text("\n".join(LABELS))
-    flags = ["--labels", str(tmp_path / "labels.txt"), "--calibration", str(pictures("train", 5))]
+    flags = ["--labels", str(tmp_path / "labels.txt"), "--calibration", str(images("train", 5))]
     assert main([str(tmp_path / "m.keras"), *flags, "--out", str(tmp_path / "x.tflite")]) == 65
     assert "holds a Lambda layer" in capfd.readouterr().err
 

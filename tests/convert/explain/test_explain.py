@@ -87,7 +87,7 @@ def test_the_table_and_the_page_have_a_row_and_a_bar_for_each_layer() -> None:
 
 
 def test_two_models_of_different_networks_are_refused() -> None:
-    pictures = [(np.zeros((8, 8, 3), np.float32), np.zeros((8, 8, 3), np.uint8))]
+    images = [(np.zeros((8, 8, 3), np.float32), np.zeros((8, 8, 3), np.uint8))]
     one, two = ((TOYS / name).read_bytes() for name in ("float32.tflite", "uint8.tflite"))
     from convert.tflite import schema
 
@@ -95,7 +95,7 @@ def test_two_models_of_different_networks_are_refused() -> None:
     for tensor in tree.subgraphs[0].tensors:
         tensor.name = b"other"
     with pytest.raises(ModelError, match=r"have no layer in common.*give the right --run"):
-        measure_layers(one, schema.write_tree(tree), pictures)
+        measure_layers(one, schema.write_tree(tree), images)
 
 
 def test_an_interpreter_keeps_what_it_computed_when_asked() -> None:

@@ -1,4 +1,4 @@
-"""The threshold keeps its promise on the pictures it was fitted on, at the highest coverage, and says when it cannot."""
+"""The threshold keeps its promise on the images it was fitted on, at the highest coverage, and says when it cannot."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_scores_without_labels_are_refused() -> None:
         fit_threshold(np.ones((1, 3), np.float32), [0, 1], 0.95)
 
 
-def test_pictures_of_no_class_are_never_right() -> None:
+def test_images_of_no_class_are_never_right() -> None:
     probabilities, _ = scored([0.9, 0.4], [True, True])
     found = apply_threshold(probabilities, [-1, -1], 0.5)
     assert (found.num_accepted, found.num_correct, found.coverage, found.precision) == (1, 0, 0.5, 0.0)

@@ -18,9 +18,9 @@ from edge_runtime.model.model_file import open_model
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 
-def with_validation(run: Path, pictures: np.ndarray, labels: list[int]) -> Path:
-    """The run directory with these (n, 16, 16, 3) uint8 RGB pictures as its validation split."""
-    np.save(run / "images" / "validation.npy", pictures)
+def with_validation(run: Path, images: np.ndarray, labels: list[int]) -> Path:
+    """The run directory with these (n, 16, 16, 3) uint8 RGB images as its validation split."""
+    np.save(run / "images" / "validation.npy", images)
     lists = json.loads((run / "images.json").read_text())
     lists["validation"] = [
         {
@@ -28,9 +28,9 @@ def with_validation(run: Path, pictures: np.ndarray, labels: list[int]) -> Path:
             "label": label,
             "file": "images/validation.npy",
             "row": row,
-            "sha256": hashlib.sha256(picture.tobytes()).hexdigest(),
+            "sha256": hashlib.sha256(image.tobytes()).hexdigest(),
         }
-        for row, (picture, label) in enumerate(zip(pictures, labels, strict=True))
+        for row, (image, label) in enumerate(zip(images, labels, strict=True))
     ]
     (run / "images.json").write_text(json.dumps(lists))
     return run
@@ -38,7 +38,7 @@ def with_validation(run: Path, pictures: np.ndarray, labels: list[int]) -> Path:
 
 @pytest.fixture
 def run(make_run: Callable[..., Path]) -> Path:
-    """A run whose validation images are noise with labels that the model cannot know, but for its own test pictures."""
+    """A run whose validation images are noise with labels that the model cannot know, but for its own test images."""
     path = make_run()
     known = np.load(path / "images" / "test.npy")[:80]
     labels = [row["label"] for row in json.loads((path / "images.json").read_text())["test"][:80]]
@@ -78,7 +78,7 @@ def test_a_given_threshold_is_kept_and_an_old_run_has_none(
     assert "Every answer is accepted" in capfd.readouterr().out
 
 
-def test_few_or_hopeless_validation_pictures_are_warned_about(
+def test_few_or_hopeless_validation_images_are_warned_about(
     make_run: Callable[..., Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     noise = np.random.default_rng(5).integers(0, 256, (30, 16, 16, 3), np.uint8)
