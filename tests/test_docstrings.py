@@ -1,4 +1,4 @@
-"""Every public function, method and class says what it gives: in the packages named here, and without exception.
+"""Every public function, method and class of the three packages says what it gives.
 
 Public is what no underscore in its name or in that of its class hides. A method that a class of ours declares with a
 docstring needs none where it is only carried out.
