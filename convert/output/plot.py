@@ -177,7 +177,9 @@ def draw_bars(groups: Mapping[str, Sequence[Bar]], axis: str, *, digits: int = 1
     """
     names = {title: [textwrap.fill(bar.name, 26) for bar in bars] for title, bars in groups.items()}
     lines = {title: max((name.count("\n") + 1 for name in found), default=1) for title, found in names.items()}
-    heights = [len(bars) * (8 + 14 * lines[title]) + (24 if title else 0) for title, bars in groups.items()]
+    heights = [
+        len(bars) * (10 + 15 * lines[title]) + 15 * len(textwrap.wrap(title, 30)) for title, bars in groups.items()
+    ]
     with matplotlib.style.context(_STYLE):
         figure = new_figure(sum(heights) + 12 * len(heights) + 46)
         panels = figure.subplots(len(groups), squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
@@ -194,8 +196,8 @@ def draw_bars(groups: Mapping[str, Sequence[Bar]], axis: str, *, digits: int = 1
             plot.grid(False, axis="y")
             plot.tick_params(axis="y", length=0)
             if title:
-                plot.set_title(title)
-        panels[-1].set_xlabel(axis)
+                plot.set_title(textwrap.fill(title, 30))
+        panels[-1].set_xlabel(textwrap.fill(axis, 32))
         return to_svg(figure, axis, alone=alone)
 
 

@@ -126,6 +126,13 @@ def test_bars_wrap_long_names_and_say_their_values_also_below_zero() -> None:
     assert faults(draw_bars({"": [Bar("all zero", 0.0)]}, "dB")) == []
 
 
+def test_a_long_title_and_a_long_axis_are_wrapped() -> None:
+    rows = [Bar("teachable-machine-lite (tflite-runtime)", 69.98), Bar("bare invoke()", 1.0)]
+    title = "a network with a name, 96x96, from a 1920x1080 JPEG file"
+    drawn = draw_bars({title: rows, f"another {title}": rows}, "median time against the first row of each of the parts")
+    assert faults(drawn) == []
+
+
 def test_intervals_have_a_row_each() -> None:
     rows = [("float32", 0.9, (0.88, 0.92)), ("uint8 on a backend with a long name", 1.0, (0.97, 1.0))]
     drawn = draw_intervals(rows, "accuracy")

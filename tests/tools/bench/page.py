@@ -42,4 +42,4 @@ def to_svg(races: Mapping[str, Sequence[Timing]]) -> str:
             if not timing.failure
         ]
     shown = {title: bars for title, bars in groups.items() if bars}
-    return draw_bars(shown, "median time against the first row of each part", digits=2, alone=True)
+    return draw_bars(shown, "median time against the first row", digits=2, alone=True)
