@@ -44,6 +44,7 @@ class ModelFollower:
         self._switch = ModelSwitch(store, load)
         self._used = Candidate(SHIPPED)
         self._check: HealthCheck | None = None
+        self._is_label_noted = False
         self._stamp: tuple[int, int] | None = None
         self._checked_s = -1e9
         self._work: _Work | None = None
@@ -78,6 +79,9 @@ class ModelFollower:
         if self._check is not None and (self._check.passed or self._check.failure):
             self._work = _Work(partial(self._switch.note, self._used, self._check.failure), is_brief=True)
             self._check = None
+        elif self._check is not None and self._check.has_labelled and not self._is_label_noted:
+            self._is_label_noted = True
+            self._work = _Work(partial(self._switch.note_label, self._used), is_brief=True)
         elif now_s - self._checked_s >= CHECK_EVERY_S:
             self._checked_s = now_s
             stamp = self._read_stamp()
@@ -99,6 +103,7 @@ class ModelFollower:
     def _take_over(self, found: Candidate, check: HealthCheck) -> Classifier | None:
         is_new = found.model != self._used.model
         self._check = None if not found.is_judged else check if is_new or self._check is None else self._check
+        self._is_label_noted &= not is_new
         self._used = dataclasses.replace(found, classifier=None)
         if found.classifier is not None:
             _log.warning("From the next frame on: model %s.", found.model[:12])

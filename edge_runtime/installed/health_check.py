@@ -26,6 +26,11 @@ class HealthCheck:
         self._frame_s: float | None = None
         self._labelled_s = self._unlabelled_s = 0.0
 
+    @property
+    def has_labelled(self) -> bool:
+        """Whether the model gave a label in time."""
+        return self._num_labels > self._labels_before
+
     def add(self, num_labels: int, num_late: int, now_s: float) -> None:
         """What happened since the last call, of which there are several a second and one before every frame."""
         if self.passed or self.failure:

@@ -19,10 +19,12 @@ from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.installed.health_check import HEALTH_CHECK_S
 from edge_runtime.model.signatures import split_signature, trusted_keys
+from edge_runtime.store.runs import OpenRun, count_runs
 from edge_runtime.store.store import LOCK_WAIT_S, SHIPPED, Store, StoreState
-from edge_runtime.system.clock import monotonic_s
 
 MAX_FAILED_STARTS = 3
+# A weak power supply may end the machine whenever the camera starts; so may a model where nothing limits its memory.
+MAX_UNCLEAR_ENDS = 10
 # Where a run itself waits, before its first frame and after its last one, a signal must still end it in time.
 BRIEF_WAIT_S = 1.0
 _log = logging.getLogger(__name__)
@@ -47,16 +49,16 @@ class ModelSwitch:
     def __init__(self, store: Store, load: Callable[[Path], Classifier]) -> None:
         self._store, self._load = store, load
         self._has_warned = False
-        # Starts are counted in a thread while `end` may be taking them back.
-        self._counting = threading.Lock()
-        self._counted: set[str] = set()
+        # Runs are begun in a thread while `end` may be ending them.
+        self._beginning = threading.Lock()
+        self._open_runs: list[OpenRun] = []
         self._has_ended = False
 
     def first(self, state: StoreState) -> Candidate:
         """What to start with, after taking back a model whose runs ended badly three times; not loaded."""
-        state, is_judged = self._count_start(state, BRIEF_WAIT_S)
-        if is_judged and state.failed_starts > MAX_FAILED_STARTS:
-            state = self.take_back(state, state.current, f"{MAX_FAILED_STARTS} runs with it ended badly.", BRIEF_WAIT_S)
+        state, is_judged = self._begin_run(state, BRIEF_WAIT_S)
+        if is_judged and (reason := self._why_no_more(state)):
+            state = self.take_back(state, state.current, reason, BRIEF_WAIT_S)
             is_judged = False
         return Candidate(state.current, is_judged, self._version_of(state.current))
 
@@ -71,7 +73,7 @@ class ModelSwitch:
             return None
         if state.current == used.model and (is_judged or not state.probation):
             return dataclasses.replace(used, is_judged=state.probation)
-        state, is_judged = self._count_start(state)
+        state, is_judged = self._begin_run(state)
         found = Candidate(state.current, is_judged, self._version_of(state.current))
         if state.current == used.model:
             return found
@@ -109,30 +111,40 @@ class ModelSwitch:
         history = tuple(entry for entry in state.history if entry != model)
         return dataclasses.replace(state, history=history or state.history, probation=False)
 
+    def note_label(self, used: Candidate) -> None:
+        """The model in use gave a label, so a machine that ends from now on is no fault of the model."""
+        try:
+            for run in self._open_runs:
+                if run.model == used.model:
+                    run.note_label()
+        except OSError as error:
+            _log.warning("That the model labels cannot be noted: %s", error)
+
     def end(self) -> None:
         """The run ended well, so it is no crash, neither of the model in use nor of one that is just being loaded."""
-        until_s = monotonic_s() + BRIEF_WAIT_S
         self._has_ended = True
-        if not self._counting.acquire(timeout=BRIEF_WAIT_S):
+        if not self._beginning.acquire(timeout=BRIEF_WAIT_S):
             _log.warning("That this run ended well cannot be noted: another process holds the store.")
             return
         try:
-            for model in self._counted:
-                self._store.count_start(model, -1, max(0.0, until_s - monotonic_s()))
-        except EdgeRuntimeError as error:
+            for run in self._open_runs:
+                run.end()
+        except OSError as error:
             _log.warning("That this run ended well cannot be noted: %s", error)
         finally:
-            self._counting.release()
+            self._beginning.release()
 
-    def _count_start(self, state: StoreState, wait_s: float = LOCK_WAIT_S) -> tuple[StoreState, bool]:
+    def _begin_run(self, state: StoreState, wait_s: float = LOCK_WAIT_S) -> tuple[StoreState, bool]:
         """(the state now, whether this run judges its model)."""
         if not state.probation:
             return state, False
-        with self._counting:
+        with self._beginning:
             if self._has_ended:
                 return state, False
+            if any(run.model == state.current for run in self._open_runs):  # it was in use before in this run
+                return state, True
             try:
-                state = self._store.count_start(state.current, +1, wait_s)
+                state, run = self._store.begin_run(state.current, wait_s)
             except EdgeRuntimeError as error:
                 if not self._has_warned:
                     _log.warning(
@@ -142,8 +154,17 @@ class ModelSwitch:
                     )
                 self._has_warned = True
                 return state, False
-            self._counted.add(state.current)
-        return state, state.probation
+            if run is not None:
+                self._open_runs.append(run)
+            return state, run is not None
+
+    def _why_no_more(self, state: StoreState) -> str:
+        """Why a candidate gets no further run; empty when it does."""
+        if state.failed_starts >= MAX_FAILED_STARTS:
+            return f"{MAX_FAILED_STARTS} runs with it ended badly."
+        if count_runs(self._store.folder, state.current).num_unclear >= MAX_UNCLEAR_ENDS:
+            return f"{MAX_UNCLEAR_ENDS} times the machine ended before it gave a label."
+        return ""
 
     def _version_of(self, model: str) -> int:
         """The signed version, which may raise the floor once a trusted key vouched for it, as `Store.add` saw."""

@@ -2,6 +2,7 @@
 
     STORE/state.json          what is in use, what was before, whether that is a candidate, what was refused
     STORE/models/HASH.tflite  the files, never changed once they are there
+    STORE/runs/               the runs of a candidate that go on, or ended otherwise than well (`runs`)
     STORE/.lock               what a change holds meanwhile; only its owner may open it
 
 Every change happens under a lock, writes whole files (`durable`) and leaves a model in use that works at any moment.
@@ -23,6 +24,7 @@ from typing import Any
 
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
 from edge_runtime.store.lock import lock_store
+from edge_runtime.store.runs import OpenRun, settle_runs
 from edge_runtime.store.shipped import default_model
 from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
 
@@ -43,8 +45,8 @@ class StoreState:
     """``history`` names models by SHA-256, oldest first, the last one is in use; "shipped" is the package's own.
 
     ``probation`` says that the one in use is a candidate that has yet to pass its health check, ``failed_starts`` how
-    many runs of it began and did not end well. ``refused`` has the reason why a model must not come back. ``floor`` is
-    the lowest version of a signed model that may be installed.
+    many runs of it ended badly, as far as a later run saw it. ``refused`` has the reason why a model must not come
+    back. ``floor`` is the lowest version of a signed model that may be installed.
     """
 
     version: int = VERSION
@@ -133,6 +135,7 @@ class Store:
                 write_durably(path, content)
             history = (*(entry for entry in state.history if entry != model), model)[-NUM_KEPT:]
             refused = {key: reason for key, reason in state.refused.items() if key != model}
+            settle_runs(self.folder, model)  # what is left of an earlier time as a candidate says nothing now
             changed = dataclasses.replace(state, history=history, probation=True, failed_starts=0, refused=refused)
             self._write(changed)
         return model
@@ -184,13 +187,20 @@ class Store:
                 floor = max(state.floor, version)
                 self._write(dataclasses.replace(state, probation=False, failed_starts=0, floor=floor))
 
-    def count_start(self, model: str, change: int, wait_s: float = LOCK_WAIT_S) -> StoreState:
-        """Notes that a run of a candidate began (+1) or ended well (-1); the new state."""
+    def begin_run(self, model: str, wait_s: float = LOCK_WAIT_S) -> tuple[StoreState, OpenRun | None]:
+        """Notes that a run of a candidate begins, and how those before ended: the new state, and the run to be
+        ended; None when the model is no candidate any more.
+
+        Raises:
+            EdgeRuntimeError: it cannot be written, or another change holds the store for ``wait_s`` seconds.
+        """
         with self.changing(wait_s) as state:
-            if state.current == model and state.probation:
-                state = dataclasses.replace(state, failed_starts=max(0, state.failed_starts + change))
+            if state.current != model or not state.probation:
+                return state, None
+            if num_failed := settle_runs(self.folder, model):
+                state = dataclasses.replace(state, failed_starts=state.failed_starts + num_failed)
                 self._write(state)
-        return state
+            return state, OpenRun(self.folder, model)
 
     @contextlib.contextmanager
     def changing(self, wait_s: float = LOCK_WAIT_S) -> Iterator[StoreState]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from edge_runtime.cli.flags import add_format_flag, add_store_flag, print_result, verb_parser
+
+if TYPE_CHECKING:
+    from edge_runtime.store.runs import RunCount
 
 
 def main(arguments: list[str]) -> int:
@@ -22,17 +27,20 @@ def main(arguments: list[str]) -> int:
     from functools import partial
 
     from edge_runtime.model.model_file import open_model
+    from edge_runtime.store.runs import count_runs
     from edge_runtime.store.store import Store
 
     store = Store(flags.store)
     state = store.state()
     model = open_model(store.path_of(state.current))
+    runs = count_runs(store.folder, state.current)
+    runs = dataclasses.replace(runs, num_failed=runs.num_failed + state.failed_starts)
     before = state.history[-2] if len(state.history) > 1 else None
 
     def text() -> str:
         rows = [
             ("in use", f"{model.contract.spec.name}, {state.current[:12]}, {model.path}"),
-            ("state", f"candidate, {state.failed_starts} failed starts" if state.probation else "health check passed"),
+            ("state", candidate_text(runs) if state.probation else "health check passed"),
             ("rolls back to", before[:12] if before else "nothing"),
             ("versions from", str(state.floor)),
             *(("refused", f"{name[:12]}: {reason}") for name, reason in state.refused.items()),
@@ -40,6 +48,13 @@ def main(arguments: list[str]) -> int:
         ]
         return "\n".join(f"{name:>14}  {value}" for name, value in rows)
 
-    value = {"name": model.contract.spec.name, "current": state.current, "path": str(model.path)}
+    value: dict[str, object] = {"open_runs": runs.num_open, "failed_starts": runs.num_failed}
+    value |= {"name": model.contract.spec.name, "current": state.current, "path": str(model.path)}
     print_result(flags.format, text, partial(dict, {**dataclasses.asdict(state), **value}, v=1, type="store"))
     return 0
+
+
+def candidate_text(runs: RunCount) -> str:
+    """What a candidate has behind it."""
+    now = "a run is trying it now" if runs.num_open else "no run is trying it now"
+    return f"candidate: {now}, {runs.num_failed} ended badly"

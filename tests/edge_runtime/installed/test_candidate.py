@@ -22,8 +22,9 @@ from edge_runtime.errors import EdgeRuntimeError, ModelError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.installed.candidate import LAST_WAIT_S, ModelFollower
 from edge_runtime.installed.health_check import HEALTH_CHECK_S, PATIENCE_S
-from edge_runtime.installed.rollback import BRIEF_WAIT_S
+from edge_runtime.installed.rollback import BRIEF_WAIT_S, MAX_UNCLEAR_ENDS
 from edge_runtime.model.model_file import open_model
+from edge_runtime.store.runs import RunCount, count_runs
 from edge_runtime.store.store import SHIPPED, Store
 
 
@@ -207,14 +208,102 @@ def test_a_good_model_that_is_installed_while_a_bad_one_loads_is_used(
     assert store.state().refused == {bad: "It does not fit into memory."}
 
 
+def crash(follower: ModelFollower) -> None:
+    """What the death of its process does to a run."""
+    for run in follower._switch._open_runs:
+        run.abandon()
+
+
 def test_after_three_bad_ends_the_model_before_starts(
     store: Store, clock: Any, make_model: Callable[..., bytes]
 ) -> None:
     bad = store.add(make_model(1))
-    paths = [ModelFollower(store, Classifier, clock).begin() for _ in range(4)]
+    paths = []
+    for _ in range(4):
+        follower = ModelFollower(store, Classifier, clock)
+        paths.append(follower.begin())
+        crash(follower)
     assert [path.stem for path in paths] == [bad, bad, bad, "default"]
     assert store.state().current == SHIPPED
     assert "3 runs with it ended badly" in store.state().refused[bad]
+
+
+@pytest.fixture
+def reboot(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From each call on, the machine was started anew."""
+    number = itertools.count(1)
+
+    def again() -> None:
+        boot = f"{next(number):032x}"
+        monkeypatch.setattr("edge_runtime.store.runs.boot_id", lambda: boot)
+
+    return again
+
+
+def test_power_cuts_are_no_fault_of_a_model_that_labels(
+    store: Store, clock: Any, make_model: Callable[..., bytes], reboot: Callable[[], None]
+) -> None:
+    model = store.add(make_model(1))
+    for _ in range(2 * MAX_UNCLEAR_ENDS):
+        reboot()
+        follower = ModelFollower(store, Classifier, clock)
+        assert follower.begin() == store.path_of(model)
+        run_for(follower, clock, 5, labels=1)
+        crash(follower)
+    assert (store.state().refused, store.state().failed_starts, store.state().probation) == ({}, 0, True)
+    assert len(list((store.folder / "runs").iterdir())) == 1
+
+
+def test_a_model_that_labelled_and_crashed_in_the_boot_that_goes_on_failed(
+    store: Store, clock: Any, make_model: Callable[..., bytes], reboot: Callable[[], None]
+) -> None:
+    bad = store.add(make_model(1))
+    reboot()
+    for _ in range(4):
+        follower = ModelFollower(store, Classifier, clock)
+        follower.begin()
+        run_for(follower, clock, 5, labels=1)
+        crash(follower)
+    assert "3 runs with it ended badly" in store.state().refused[bad]
+
+
+def test_a_model_before_whose_first_label_the_machine_ends_each_time_is_taken_back_in_the_end(
+    store: Store, clock: Any, make_model: Callable[..., bytes], reboot: Callable[[], None]
+) -> None:
+    bad = store.add(make_model(1))
+    for number in range(MAX_UNCLEAR_ENDS):
+        reboot()
+        follower = ModelFollower(store, Classifier, clock)
+        assert follower.begin() == store.path_of(bad), number
+        run_for(follower, clock, 5)
+        crash(follower)
+    reboot()
+    assert ModelFollower(store, Classifier, clock).begin() == store.path_of(SHIPPED)
+    assert "10 times the machine ended before it gave a label" in store.state().refused[bad]
+
+
+def test_one_label_clears_a_model_of_machines_that_ended_before(
+    store: Store, clock: Any, make_model: Callable[..., bytes], reboot: Callable[[], None]
+) -> None:
+    model = store.add(make_model(1))
+    for number in range(2 * MAX_UNCLEAR_ENDS):
+        reboot()
+        follower = ModelFollower(store, Classifier, clock)
+        assert follower.begin() == store.path_of(model), number
+        run_for(follower, clock, 5, labels=number == MAX_UNCLEAR_ENDS - 1)
+        crash(follower)
+
+
+def test_what_is_left_of_an_earlier_installation_is_no_fault_of_a_later_one(
+    store: Store, clock: Any, make_model: Callable[..., bytes]
+) -> None:
+    model = store.add(make_model(1))
+    for _ in range(4):
+        follower = ModelFollower(store, Classifier, clock)
+        assert follower.begin() == store.path_of(model)
+        crash(follower)
+        store.rollback()
+        store.add(make_model(1))
 
 
 def test_runs_that_end_well_are_no_crashes(store: Store, clock: Any, make_model: Callable[..., bytes]) -> None:
@@ -242,11 +331,12 @@ def test_a_run_that_ends_well_while_a_model_is_loaded_is_no_crash_of_it(
     clock.now_s += 1
     assert follower(0, 0) is None
     assert is_loading.wait(20)
-    assert store.state().failed_starts == 1
+    assert count_runs(store.folder, store.state().current).num_open == 1
     follower.end()
     may_load.set()
     assert follower._work is not None
     follower._work.wait()
+    assert count_runs(store.folder, store.state().current) == RunCount(0, 0, 0)
     assert (store.state().probation, store.state().failed_starts) == (True, 0)
 
 
@@ -258,8 +348,8 @@ def test_a_run_ends_although_another_process_holds_the_store(
     follower.begin()
     with store.changing():
         follower.end()
-    assert "That this run ended well cannot be noted: The store" in caplog.text
-    assert (store.state().current, store.state().failed_starts) == (model, 1)
+    assert caplog.text == ""
+    assert count_runs(store.folder, model) == RunCount(0, 0, 0)
 
 
 def test_a_run_ends_although_a_verdict_and_a_start_wait_for_the_store(
@@ -276,7 +366,7 @@ def test_a_run_ends_although_a_verdict_and_a_start_wait_for_the_store(
         follower(0, 2000)  # the verdict: a thread waits to write it down
         waiting = follower._work
         assert waiting is not None and waiting.is_brief
-        follower._switch._counting.acquire()  # as a thread does that counts the start of yet another model
+        follower._switch._beginning.acquire()  # as a thread does that begins a run of yet another model
         follower.end()
         assert not waiting.is_done()
     waiting.wait(20)
@@ -292,7 +382,11 @@ def locked(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def refuse(path: Path, content: bytes) -> None:
         raise EdgeRuntimeError(f"{path} cannot be written (Permission denied).")
 
-    return lambda: monkeypatch.setattr("edge_runtime.store.store.write_durably", refuse)
+    def lock() -> None:
+        monkeypatch.setattr("edge_runtime.store.store.write_durably", refuse)
+        monkeypatch.setattr("edge_runtime.store.runs.write_durably", refuse)
+
+    return lock
 
 
 def test_a_store_that_cannot_be_written_is_followed_without_judging(
@@ -440,3 +534,24 @@ def test_a_running_service_ends_in_time_although_its_store_is_held(
     with store.changing():
         service.terminate()
         assert service.wait(20) == 0
+
+
+def test_status_says_that_a_candidate_is_being_tried_and_what_failed_before(
+    store: Store, clock: Any, make_model: Callable[..., bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.add(make_model(1))
+    follower = ModelFollower(store, Classifier, clock)
+
+    def says() -> str:
+        assert cli.main(["status", "--store", str(store.folder)]) == 0
+        return next(line for line in capsys.readouterr().out.splitlines() if " state " in line)
+
+    assert "candidate: no run is trying it now, 0 ended badly" in says()
+    follower.begin()
+    assert "candidate: a run is trying it now, 0 ended badly" in says()
+    crash(follower)
+    assert "candidate: no run is trying it now, 1 ended badly" in says()
+    again = ModelFollower(store, Classifier, clock)
+    again.begin()
+    assert "candidate: a run is trying it now, 1 ended badly" in says()
+    again.end()

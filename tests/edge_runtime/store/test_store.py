@@ -66,7 +66,7 @@ def test_files_that_are_not_ours_stay_in_the_store(store: Store, make_model: Cal
 
 @pytest.mark.parametrize(
     "change",
-    [lambda store, model: store.rollback(wait_s=0.1), lambda store, model: store.count_start(model, 1, wait_s=0.1)],
+    [lambda store, model: store.rollback(wait_s=0.1), lambda store, model: store.begin_run(model, wait_s=0.1)],
 )
 def test_a_change_waits_only_so_long_for_another_one(
     store: Store, make_model: Callable[..., bytes], change: Callable[[Store, str], object]
@@ -81,7 +81,7 @@ def test_a_change_waits_only_so_long_for_another_one(
     ):
         change(store, model)
     assert store.state() == before
-    assert store.count_start(model, 1).failed_starts == 1
+    assert store.begin_run(model)[1] is not None
 
 
 def test_a_change_follows_as_soon_as_the_one_before_is_done(store: Store, make_model: Callable[..., bytes]) -> None:
@@ -287,7 +287,6 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs 
         ("store.add(content)", (1,)),
         ("store.accept(store.state().current, 3)", (1, 2)),
         ("store.rollback('It saw ghosts.')", (1, 2)),
-        ("store.count_start(store.state().current, 1)", (1, 2)),
     ],
 )
 def test_a_kill_at_any_file_system_call_leaves_the_old_or_the_new_state(
