@@ -14,11 +14,11 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from convert.config import IO_DTYPES, ConvertConfig, ForeignModel
-from convert.output.command import run_command
 from convert.pipeline import ConversionResult, convert
 from convert.report.conversion import to_markdown
 from edge_runtime.contract import RESIZE_MODES
 from edge_runtime.errors import UsageError
+from edge_runtime.system.command import run_command
 
 _EXAMPLES = """examples:
   python -m convert runs/resnet8                                    writes build/resnet8.tflite

@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from convert.output.atomic import write_atomically
-from convert.output.command import run_command
 from convert.tflite.attached_zip import split_attached
 from convert.tflite.packing import compare_outputs, open_interpreters, pack, shorten_name
 from edge_runtime.errors import MissingInputError, ModelError
 from edge_runtime.inference.interpreter import available_backends
 from edge_runtime.model.model_file import read_model, write_model
+from edge_runtime.system.command import run_command
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convert.output.atomic import write_atomically
-from convert.output.command import run_command
 from edge_runtime.errors import DataError, MissingInputError, UsageError
 from edge_runtime.model.model_file import read_model
 from edge_runtime.model.signatures import make_keys, read_public_key, sign, split_signature
+from edge_runtime.system.command import run_command
 
 _EXAMPLES = """examples:
   python -m convert.sign --make-keys keys/maker        writes keys/maker.key (keep it secret) and keys/maker.pub

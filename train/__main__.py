@@ -15,8 +15,8 @@ from typing import Any
 
 from edge_runtime.contract import RESIZE_MODES, InputSpec
 from edge_runtime.errors import UsageError
+from edge_runtime.system.command import run_command
 from edge_runtime.system.quiet_start import quiet_start
-from train import run_command
 from train.datasets.data_checks import format_checks
 from train.models import MODELS
 from train.recipes.config import NAMED_DATA, RECIPES, Recipe, TrainConfig, preset

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import ConfigurationError, DataError, MissingInputError, UsageError
-from train import run_command
+from edge_runtime.system.command import run_command
 from train.recipes.config import Recipe, TeacherRun, TrainConfig
 
 if TYPE_CHECKING:

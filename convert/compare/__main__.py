@@ -15,9 +15,9 @@ from convert.compare.comparison import DEFAULT_CALIBRATION, CompareConfig, compa
 from convert.compare.page import render
 from convert.compare.rows import to_json_text, to_markdown
 from convert.output.atomic import refuse_to_overwrite, write_atomically
-from convert.output.command import run_command
 from convert.output.progress import stage
 from edge_runtime.errors import UsageError
+from edge_runtime.system.command import run_command
 
 _EXAMPLES = """examples:
   python -m convert.compare runs/resnet8                      writes build/compare-resnet8.html, .json and .md

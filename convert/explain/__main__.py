@@ -24,13 +24,13 @@ from convert.inputs.calibration import choose_calibration
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import Source
 from convert.output.atomic import refuse_to_overwrite, write_atomically
-from convert.output.command import run_command
 from convert.output.progress import stage
 from edge_runtime.contract import Contract
 from edge_runtime.errors import DataError, MissingInputError, UsageError
 from edge_runtime.inference.quantization import apply_pixel_table, pixel_table
 from edge_runtime.model.model_file import ModelFile, open_model
 from edge_runtime.pixels.preprocess import preprocess
+from edge_runtime.system.command import run_command
 
 NUM_IMAGES = 64
 RUNS = Path("runs")

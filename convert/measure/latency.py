@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.output.command import run_command
 from convert.output.progress import with_progress
 from edge_runtime.contract import InputSpec, ModelSpec
 from edge_runtime.errors import EdgeRuntimeError, UsageError
 from edge_runtime.inference.interpreter import BACKENDS, Interpreter, available_backends
 from edge_runtime.metrics import percentiles
 from edge_runtime.model.model_file import open_model
+from edge_runtime.system.command import run_command
 
 MIN_ROUNDS, MAX_ROUNDS = 30, 1000
 _SLOW = 4.0  # a model that takes so many times the typical one's time takes part in fewer rounds

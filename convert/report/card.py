@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convert.output.atomic import refuse_to_overwrite, write_atomically
-from convert.output.command import run_command
 from convert.output.progress import stage
 from convert.report.card_facts import read_card, summarize
 from convert.report.card_page import draw_history, to_markdown
 from edge_runtime.errors import DataError
+from edge_runtime.system.command import run_command
 
 _EXAMPLES = """examples:
   python -m convert.report.card runs/zoo-micro build/zoo/micro.tflite          writes build/zoo/micro.md and micro.svg

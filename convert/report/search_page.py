@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from convert.output.atomic import write_atomically
-from convert.output.command import run_command
 from convert.output.page import Table, render_page
 from convert.output.plot import Kind, Point, draw_scatter
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.metrics import wilson_interval
+from edge_runtime.system.command import run_command
 
 _TEMPLATE = Path(__file__).parent / "templates" / "search.html"
 

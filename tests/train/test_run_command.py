@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_runtime.errors import DataError, MissingInputError
-from train import run_command
+from edge_runtime.system.command import run_command
 
 
 def end_with(ending: BaseException | int | None) -> int | None:

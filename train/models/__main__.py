@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_runtime.contract import InputSpec
+from edge_runtime.system.command import run_command
 from edge_runtime.system.quiet_start import quiet_start
-from train import run_command
 from train.models import build_model
 
 

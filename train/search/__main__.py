@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError, UsageError
+from edge_runtime.system.command import run_command
 from edge_runtime.system.durable import write_durably
-from train import run_command
 from train.recipes.config import NAMED_DATA
 from train.search.space import Budget, epochs_for, sizes_for
 from train.search.trial import ROOT, TrialConfig, time_files

@@ -22,8 +22,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from edge_runtime.errors import ConfigurationError, DataError, MissingInputError
+from edge_runtime.system.command import run_command
 from edge_runtime.system.durable import write_durably
-from train import run_command
 from train.models.scaled import parse
 from train.search.pruner import COSTS, AmongNoDearer
 from train.search.space import (

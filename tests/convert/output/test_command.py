@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from convert.output.command import run_command
 from edge_runtime.errors import DataError
+from edge_runtime.system.command import run_command
 
 CONVERT = Path(__file__).parents[3] / "convert"
 

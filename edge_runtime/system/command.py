@@ -1,4 +1,7 @@
-"""How each command of this package ends is said here, once: a result and 0, or one line on stderr and an exit code."""
+"""How a command of the workstation ends, said once: a result and 0, or one line on stderr and an exit code.
+
+The device's own command line has more to say (`edge_runtime.cli`). Never prints a result.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,17 @@ from edge_runtime.errors import EdgeRuntimeError
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
-def run_command(work: Callable[[], int]) -> int:
-    """Runs ``work``; the exit code: what it returns, that of its `EdgeRuntimeError`, or 130 after Ctrl-C.
+def run_command(work: Callable[[], int | None], interrupted: str = "interrupted") -> int:
+    """Runs ``work``; the exit code: what it returns (None: 0), that of its error, or 130 after Ctrl-C.
 
     An error on purpose and a Ctrl-C are one line on stderr, ``error: ...`` and ``interrupted``; all others are bugs and
     keep their traceback.
     """
     try:
-        return work()
+        return work() or 0
     except EdgeRuntimeError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
+        print(f"\n{interrupted}", file=sys.stderr)
         return INTERRUPTED
