@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--resize", default="stretch", choices=RESIZE_MODES, help="how a frame becomes the input")
     flags.add_argument("--recipe", choices=tuple(RECIPES), help="default: adam for seed_cnn, modern for the others")
     flags.add_argument("--teacher", type=Path, help="run directory of a larger network to learn from as well")
+    flags.add_argument("--start", type=Path, help="run directory of the same architecture: go on from its weights")
     flags.add_argument("--epochs", type=int, help="default: the recipe's for the architecture")
     flags.add_argument("--seed", type=int, default=0)
     flags.add_argument("--name", help="the model's name in its files (default: DATA-MODEL)")
@@ -81,6 +82,9 @@ TUNABLE = {
     "cutmix": float,
     "average": float,
     "precision": str,
+    "light": float,
+    "views": int,
+    "averaged": float,
     "crop_area": float,
     "jitter": float,
     "patience": int,
@@ -98,6 +102,8 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
     if args.model == TRANSFER:
         if args.teacher is not None:
             raise UsageError("--teacher is for training from scratch; --model transfer is transfer learning.")
+        if args.start is not None:
+            raise UsageError("--start is for training from scratch; --model transfer starts from ImageNet's weights.")
         if args.recipe is not None:
             raise UsageError(f"--recipe {args.recipe} is for training from scratch; transfer has its own.")
         recipe = with_changes(transfer(args.size or "small", args.minutes, args.epochs), given)
@@ -109,7 +115,8 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
         spec = input_spec(args.size or ("32" if args.data in NAMED_DATA else "64"), args.resize)
         name = f"{data_name}-{args.model}"
     teacher = None if args.teacher is None else teacher_run(args.teacher)
-    return TrainConfig(args.name or name, args.data, args.model, spec, recipe, args.seed, teacher)
+    start = None if args.start is None else teacher_run(args.start, "--start")
+    return TrainConfig(args.name or name, args.data, args.model, spec, recipe, args.seed, teacher, start)
 
 
 def _changed(recipe: Recipe, given: dict[str, Any]) -> Recipe:
@@ -150,7 +157,7 @@ def train(args: argparse.Namespace) -> None:
     with quiet_start():
         import tensorflow as tf
 
-        from train.scratch.distillation import open_teacher
+        from train.scratch.distillation import open_start, open_teacher
         from train.scratch.fit import fit
     from train.progress import Progress
     from train.runs.run_directory import write_run
@@ -175,7 +182,11 @@ def train(args: argparse.Namespace) -> None:
             answers = checkpoints / "teacher"
             teacher = open_teacher(args.teacher, config, dataset, answers)
             progress.note(f"learning from {config.teacher.name} ({args.teacher}) as well")
-        result = fit(config, dataset, checkpoints, resume=args.resume, progress=progress, teacher=teacher)
+        start = None
+        if config.start is not None:
+            start = open_start(args.start, config, dataset)
+            progress.note(f"going on from {config.start.name} ({args.start})")
+        result = fit(config, dataset, checkpoints, resume=args.resume, progress=progress, teacher=teacher, start=start)
     report = evaluate(result.model, dataset)
     write_run(args.out, config, dataset, result, report)
     shutil.rmtree(checkpoints, ignore_errors=True)

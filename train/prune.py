@@ -55,11 +55,12 @@ def read_config(run: Path) -> TrainConfig:
         raise MissingInputError(f"{run} is no run directory: it lacks config.json or model.keras. Train a model first.")
     try:
         values = json.loads(path.read_text("utf-8"))
-        names = [field.name for field in dataclasses.fields(TrainConfig) if field.name != "teacher"]
+        names = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in ("teacher", "start")]
         fields = {name: values[name] for name in names}
         if "optimizer" in fields["recipe"]:
-            # Runs of earlier versions do not say that they had no teacher.
-            fields["teacher"] = TeacherRun(**values["teacher"]) if values.get("teacher") else None
+            # Runs of earlier versions do not say that they had no teacher and no start.
+            for role in ("teacher", "start"):
+                fields[role] = TeacherRun(**values[role]) if values.get(role) else None
             fields["recipe"], fields["input"] = Recipe(**fields["recipe"]), InputSpec(**fields["input"])
             return TrainConfig(**fields)
     except (ValueError, KeyError, TypeError) as error:

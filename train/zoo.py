@@ -1,8 +1,8 @@
 """Trains one of the models that the package ships again, from the complete CIFAR-10: `ZOO` is the one place of what
 they are trained with.
 
-Usage: python -m train.zoo NAME. Stopped or killed, the same command goes on after the last finished epoch. The teacher
-of a model is trained first, unless it lies beside it.
+Usage: python -m train.zoo NAME. Stopped or killed, the same command goes on after the last finished epoch. What a model
+learns from or goes on from is trained first, unless it lies beside it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from train.__main__ import main as train_main
 @dataclass(frozen=True)
 class ZooModel:
     """How a model was trained. ``changes`` are the values that differ from the recipe's, ``teacher`` is the entry of
-    `ZOO` that it learnt from as well; ``model`` is the architecture where the entry is not called like it.
+    `ZOO` that it learnt from as well, ``start`` the one whose weights it went on from; ``model`` is the architecture
+    where the entry is not called like it.
     """
 
     recipe: str
@@ -28,6 +29,7 @@ class ZooModel:
     teacher: str | None = None
     seed: int = 0
     model: str | None = None
+    start: str | None = None
 
 
 # The package ships those that are called like their architecture; the other only teaches.
@@ -49,14 +51,28 @@ def flags_of(name: str, out: Path, data_path: Path | None = None) -> list[str]:
     flags += ["--epochs", str(model.epochs), "--seed", str(model.seed), "--out", str(out), "--resume"]
     for key, value in model.changes.items():
         flags += [f"--{key.replace('_', '-')}", str(value)]
-    if model.teacher is not None:
-        flags += ["--teacher", str(run_of(model.teacher, out))]
+    for flag, earlier in (("--teacher", model.teacher), ("--start", model.start)):
+        if earlier is not None:
+            flags += [flag, str(run_of(earlier, out))]
     return flags if data_path is None else [*flags, "--data-path", str(data_path)]
 
 
-def run_of(teacher: str, out: Path) -> Path:
-    """Where the run of ``teacher`` lies when the model that learns from it is trained into ``out``: beside it."""
-    return out.with_name(f"zoo-{teacher}")
+def run_of(earlier: str, out: Path) -> Path:
+    """Where the run of ``earlier`` lies when the model that needs it is trained into ``out``: beside it."""
+    return out.with_name(f"zoo-{earlier}")
+
+
+def train_with_earlier(name: str, out: Path, data_path: Path | None) -> int:
+    """Trains what the zoo's ``name`` needs and does not find, then ``name`` itself; the exit code of the last training.
+
+    A training that fails ends it.
+    """
+    for earlier in (ZOO[name].teacher, ZOO[name].start):
+        if earlier is not None and not out.exists():
+            exit_code = train_with_earlier(earlier, run_of(earlier, out), data_path)
+            if exit_code:
+                return exit_code
+    return train_main(flags_of(name, out, data_path))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,12 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-path", type=Path, help="where cifar10 lies (default: found, else fetched)")
     options = parser.parse_args(arguments)
     out = options.out or Path("runs") / f"zoo-{options.name}"
-    teacher = ZOO[options.name].teacher
-    if teacher is not None and not out.exists():
-        exit_code = train_main(flags_of(teacher, run_of(teacher, out), options.data_path))
-        if exit_code:
-            return exit_code
-    return train_main(flags_of(options.name, out, options.data_path))
+    return train_with_earlier(options.name, out, options.data_path)
 
 
 if __name__ == "__main__":

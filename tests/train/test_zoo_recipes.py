@@ -14,10 +14,11 @@ from train.zoo import ZOO, ZooModel, flags_of, main
 
 @pytest.mark.parametrize("name", ZOO)
 def test_every_zoo_model_is_a_resumable_training_on_the_complete_data_set(name: str, tmp_path: Path) -> None:
-    teacher = tmp_path / f"zoo-{ZOO[name].teacher}"
-    teacher.mkdir()
-    (teacher / "model.keras").write_bytes(b"weights")
-    (teacher / "config.json").write_text(json.dumps({"name": "small"}))
+    for earlier in {ZOO[name].teacher, ZOO[name].start} - {None}:
+        run = tmp_path / f"zoo-{earlier}"
+        run.mkdir()
+        (run / "model.keras").write_bytes(b"weights")
+        (run / "config.json").write_text(json.dumps({"name": "small"}))
     args = parser().parse_args(flags_of(name, tmp_path / "again", Path("here.npz")))
     config = configuration(args)
     assert isinstance(config.recipe, Recipe)
@@ -26,6 +27,7 @@ def test_every_zoo_model_is_a_resumable_training_on_the_complete_data_set(name: 
     assert (config.recipe.name, config.recipe.epochs, config.seed) == (ZOO[name].recipe, ZOO[name].epochs, 0)
     assert (args.out, args.data_path) == (tmp_path / "again", Path("here.npz"))
     assert (config.teacher is not None) == (ZOO[name].teacher is not None)
+    assert (config.start is not None) == (ZOO[name].start is not None)
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,6 +55,20 @@ def test_the_teacher_of_a_zoo_model_is_trained_first_and_lies_beside_it(
     beside = str(tmp_path / "zoo-small-teacher")
     assert teacher[teacher.index("--out") + 1] == student[student.index("--teacher") + 1] == beside
     assert "--teacher" not in teacher and student[student.index("--model") + 1] == "micro"
+
+
+def test_what_a_zoo_model_goes_on_from_is_trained_before_it_with_all_that_it_needs_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr("train.zoo.train_main", lambda flags: commands.append(list(flags)) or 0)
+    monkeypatch.setitem(ZOO, "first", ZooModel("modern", 9, teacher="small-teacher", model="micro"))
+    monkeypatch.setitem(ZOO, "micro", ZooModel("modern", 4, {"light": 0.5}, start="first"))
+    assert main(["micro", "--out", str(tmp_path / "student")]) == 0
+    teacher, first, student = commands
+    assert teacher[teacher.index("--out") + 1] == first[first.index("--teacher") + 1]
+    assert first[first.index("--out") + 1] == student[student.index("--start") + 1] == str(tmp_path / "zoo-first")
+    assert student[student.index("--light") + 1] == "0.5" and "--teacher" not in student
 
 
 def test_a_teacher_that_could_not_be_trained_ends_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,8 @@ class Recipe:
     ``warmup`` is the share of all steps with a rising rate. ``weight_decay`` is decoupled and acts on kernels alone:
     each step takes rate x decay off them. ``crop_padding`` and ``cutout`` are pixels, ``mixup`` and ``cutmix`` the
     alpha of their Beta distribution, ``average`` the decay a step of the weights' moving average; 0 turns each off.
+    ``light`` is the share of the images that are seen in other light (`train/scratch/light.py`). A teacher answers to
+    ``views`` crops of each image, and ``averaged`` is the share that the mean over them has in its answers.
     ``precision`` is what convolutions and batch norms compute in; weights, loss and evaluation are always float32.
     """
 
@@ -46,6 +48,9 @@ class Recipe:
     cutmix: float
     average: float
     precision: str = "float32"
+    light: float = 0.0
+    views: int = 12
+    averaged: float = 0.0
 
     def __post_init__(self) -> None:
         expect(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, f"one of {', '.join(OPTIMIZERS)}")
@@ -53,16 +58,19 @@ class Recipe:
         expect(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
         expect(self.epochs >= 1, "number of epochs", self.epochs, "at least 1")
         expect(self.batch_size >= 1, "batch size", self.batch_size, "at least 1")
+        expect(self.views >= 1, "number of views", self.views, "at least 1")
         expect(0 < self.learning_rate <= 10, "learning rate", self.learning_rate, "above 0, at most 10")
         for name in ("crop_padding", "cutout", "mixup", "cutmix", "weight_decay"):
             expect(getattr(self, name) >= 0, name.replace("_", " "), getattr(self, name), "at least 0")
         for name in ("warmup", "label_smoothing", "average"):
             expect(0 <= getattr(self, name) < 1, name.replace("_", " "), getattr(self, name), "at least 0, below 1")
+        for name in ("light", "averaged"):
+            expect(0 <= getattr(self, name) <= 1, f"share {name}", getattr(self, name), "from 0 to 1")
 
 
 @dataclass(frozen=True)
 class TeacherRun:
-    """The run of the teacher: its model's name and the SHA-256 of its `model.keras`."""
+    """An earlier run to learn from or to go on with: its model's name and the SHA-256 of its `model.keras`."""
 
     name: str
     sha256: str
@@ -70,7 +78,9 @@ class TeacherRun:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run: the data set's name or folder, the architecture, the input, the recipe, the seed, a teacher."""
+    """One training run: the data set's name or folder, the architecture, the input, the recipe, the seed; a
+    teacher, and a start whose weights it goes on from.
+    """
 
     name: str
     data: str
@@ -79,6 +89,7 @@ class TrainConfig:
     recipe: Recipe | TransferRecipe
     seed: int
     teacher: TeacherRun | None = None
+    start: TeacherRun | None = None
 
     def __post_init__(self) -> None:
         expect_name(self.name)

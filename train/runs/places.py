@@ -31,12 +31,12 @@ def expect_same_data(out: Path, data: str) -> None:
         )
 
 
-def teacher_run(folder: Path) -> TeacherRun:
-    """What identifies the teacher in ``folder``. Raises UsageError when that is no run directory."""
+def teacher_run(folder: Path, flag: str = "--teacher") -> TeacherRun:
+    """What identifies the run in ``folder``, which ``flag`` named. Raises UsageError when that is no run directory."""
     model, config = folder / "model.keras", folder / "config.json"
     if not (model.is_file() and config.is_file()):
         raise UsageError(
-            f"--teacher {folder} has no model.keras and config.json, expected a run directory of `python -m train`."
+            f"{flag} {folder} has no model.keras and config.json, expected a run directory of `python -m train`."
         )
     name = str(json.loads(config.read_text("utf-8"))["name"])
     return TeacherRun(name, hashlib.sha256(model.read_bytes()).hexdigest())

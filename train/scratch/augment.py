@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.recipes.config import Recipe
+from train.scratch.light import relight
 from train.training.targets import Images, Targets
 
 
@@ -39,6 +40,8 @@ def augment(
         images = shift(images, shifts)
     elif recipe.crop_padding or recipe.flip:
         images = crop_and_flip(images, recipe.crop_padding, flip=recipe.flip, rng=rng)
+    if recipe.light:
+        images = relight(images, recipe.light, rng)
     if recipe.cutout:
         images = cutout(images, recipe.cutout, rng)
     # Mixing twice would leave nothing recognisable: a batch gets one of the two.

@@ -3,8 +3,9 @@
 Hinton et al., "Distilling the Knowledge in a Neural Network" (2015): the answers of a teacher say which classes a
 image resembles. It must have seen the very pixels that the student sees (Beyer et al., "Knowledge distillation: A good
 teacher is patient and consistent", 2022), but asking it at every step costs as much as the student's own training. So
-each image is shifted and mirrored in `VIEWS` ways only, one an epoch in turn, and the teacher is asked once for each
-(as Shen and Xing, "A Fast Knowledge Distillation Framework for Visual Recognition", 2022).
+each image is shifted and mirrored in a few ways only, one an epoch in turn, and the teacher is asked once for each
+(as Shen and Xing, "A Fast Knowledge Distillation Framework for Visual Recognition", 2022). A teacher's mean answer over
+several views is right more often than each of them, and costs nothing more.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from train.scratch.batches import Lesson
 from train.training.logits import compile_forward, compute_logits
 from train.training.temperature import softmax
 
-VIEWS = 12
 VIEW_STREAM = 12
 # The student learns softmax(logits / temperature) at a temperature of 1: its own logits come out divided by it, which
 # moves no label, and one loss serves with and without a teacher.
@@ -51,12 +51,20 @@ class Teacher:
 
         The first epoch of a view asks the teacher, later ones read what it said.
         """
-        view = epoch % VIEWS
+        if not recipe.averaged:
+            shifts, logits = self._view(split, recipe, seed, epoch % recipe.views)
+            return Lesson(shifts, soften(logits), TEACHERS_SHARE)
+        views = [self._view(split, recipe, seed, view) for view in range(min(epoch + 1, recipe.views))]
+        shifts, logits = views[epoch % recipe.views]
+        mean = np.mean([soften(answers) for _, answers in views], axis=0)
+        share = np.float32(recipe.averaged)
+        return Lesson(shifts, soften(logits) * (1 - share) + mean * share, TEACHERS_SHARE)
+
+    def _view(self, split: Split, recipe: Recipe, seed: int, view: int) -> tuple[Shifts, NDArray[np.float32]]:
         rng = np.random.default_rng([seed, VIEW_STREAM, view])
         shifts = draw_shifts(len(split.labels), recipe.crop_padding, flip=recipe.flip, rng=rng)
         path = self.answers / f"view-{view}-{self._question(split, shifts)}.npy"
-        logits = _read(path) if path.exists() else self._ask(split, shifts, path)
-        return Lesson(shifts, soften(logits), TEACHERS_SHARE)
+        return shifts, _read(path) if path.exists() else self._ask(split, shifts, path)
 
     def _question(self, split: Split, shifts: Shifts) -> str:
         """16 hexadecimal digits that no other teacher, images or shifts share."""
@@ -104,6 +112,40 @@ def open_teacher(folder: Path, config: TrainConfig, dataset: Dataset, answers: P
         UsageError: it was trained on other data, splits, classes or another input.
         DataError: it is no longer the network that the run was configured with.
     """
+    _expect_same_splits(folder, "teacher", config, dataset)
+    run = _expect_unchanged(folder, "teacher", config.teacher)
+    return Teacher(run, keras.models.load_model(folder / "model.keras", compile=False), answers)
+
+
+def open_start(folder: Path, config: TrainConfig, dataset: Dataset) -> keras.Model:
+    """The network of the run directory ``folder``, whose weights the training that ``config`` describes goes on from.
+
+    It must have been trained on the same splits, for the same reason as a teacher.
+
+    Raises:
+        UsageError: it was trained on other data, splits, classes or another input, or is of another architecture.
+        DataError: it is no longer the network that the run was configured with.
+    """
+    _expect_same_splits(folder, "start", config, dataset)
+    theirs = json.loads((folder / "config.json").read_text("utf-8"))["model"]
+    if theirs != config.model:
+        raise UsageError(
+            f"The start {folder} is of the architecture {theirs}, expected {config.model}; name a run of that one."
+        )
+    _expect_unchanged(folder, "start", config.start)
+    return keras.models.load_model(folder / "model.keras", compile=False)
+
+
+def _expect_unchanged(folder: Path, role: str, expected: TeacherRun | None) -> TeacherRun:
+    found = teacher_run(folder)
+    if found != expected:
+        raise DataError(
+            f"The {role} {folder} is {found} now, expected {expected}; it changed, start again with --force."
+        )
+    return found
+
+
+def _expect_same_splits(folder: Path, role: str, config: TrainConfig, dataset: Dataset) -> None:
     theirs = json.loads((folder / "config.json").read_text("utf-8"))
     contract = json.loads((folder / "contract.json").read_text("utf-8"))
     tested = json.loads((folder / "images.json").read_text("utf-8"))["test"]
@@ -118,12 +160,6 @@ def open_teacher(folder: Path, config: TrainConfig, dataset: Dataset, answers: P
     ):
         if found != expected:
             raise UsageError(
-                f"The teacher {folder} cannot teach this run: its {what} is {found}, expected {expected}. Train a "
-                "teacher on the same data, seed and size."
+                f"The {role} {folder} cannot serve this run: its {what} is {found}, expected {expected}. Train a "
+                f"{role} on the same data, seed and size."
             )
-    found_run = teacher_run(folder)
-    if found_run != config.teacher:
-        raise DataError(
-            f"The teacher {folder} is {found_run} now, expected {config.teacher}; it changed, start again with --force."
-        )
-    return Teacher(found_run, keras.models.load_model(folder / "model.keras", compile=False), answers)

@@ -42,8 +42,10 @@ def fit(
     resume: bool,
     progress: Progress,
     teacher: Teacher | None = None,
+    start: keras.Model | None = None,
 ) -> TrainResult:
-    """Trains as ``config`` says, on the answers of ``teacher`` as well, with a checkpoint in ``checkpoints`` an epoch.
+    """Trains as ``config`` says, from the weights of ``start`` and on the answers of ``teacher`` as well, with a
+    checkpoint in ``checkpoints`` an epoch.
 
     Raises:
         ConfigurationError: the checkpoint to resume belongs to another configuration.
@@ -56,6 +58,8 @@ def fit(
         )
     keras.utils.set_random_seed(config.seed)
     model = build_model(config.model, config.input, len(dataset.labels))
+    if start is not None:
+        model.set_weights(start.get_weights())
     steps = num_batches(dataset.train, recipe.batch_size)
     total = recipe.epochs * steps
     learner = _Learner(model, recipe, total)

@@ -38,6 +38,9 @@ def test_an_unknown_model_or_recipe_is_refused_with_the_known_ones(model: str, r
         ({"precision": "float16"}, r"precision is 'float16', expected one of float32, bfloat16"),
         ({"schedule": "steps"}, r"schedule is 'steps', expected one of constant, cosine"),
         ({"mixup": -1.0}, r"mixup is -1.0, expected at least 0"),
+        ({"light": 1.5}, r"share light is 1.5, expected from 0 to 1"),
+        ({"averaged": -0.1}, r"share averaged is -0.1, expected from 0 to 1"),
+        ({"views": 0}, r"number of views is 0, expected at least 1"),
         ({"average": 1.0}, r"average is 1.0, expected at least 0, below 1"),
     ],
 )

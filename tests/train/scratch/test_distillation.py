@@ -26,7 +26,7 @@ pytestmark = pytest.mark.tensorflow
 from train.__main__ import configuration, main, parser  # noqa: E402
 from train.runs.run_directory import write_run  # noqa: E402
 from train.scratch import distillation  # noqa: E402
-from train.scratch.distillation import VIEWS, Teacher, open_teacher, soften  # noqa: E402
+from train.scratch.distillation import Teacher, open_start, open_teacher, soften  # noqa: E402
 from train.scratch.fit import fit  # noqa: E402
 from train.training.evaluation import evaluate  # noqa: E402
 from train.training.logits import compute_logits  # noqa: E402
@@ -91,13 +91,50 @@ def test_the_teacher_is_asked_once_for_each_view_and_a_resumed_run_reads_its_ans
 
     monkeypatch.setattr(distillation, "compute_logits", counting)
     first = opened(teacher_folder, colours, tmp_path / "answers").lesson(colours.train, RECIPE, 3, 0)
-    again = opened(teacher_folder, colours, tmp_path / "answers").lesson(colours.train, RECIPE, 3, VIEWS)
+    again = opened(teacher_folder, colours, tmp_path / "answers").lesson(colours.train, RECIPE, 3, RECIPE.views)
     assert len(asked) == 1
     assert np.array_equal(first.probabilities, again.probabilities)
     assert np.array_equal(first.shifts.tops, again.shifts.tops)
     other = opened(teacher_folder, colours, tmp_path / "answers").lesson(colours.train, RECIPE, 3, 1)
     assert len(asked) == 2
     assert not np.array_equal(first.shifts.tops, other.shifts.tops)
+
+
+def test_an_averaged_lesson_mixes_the_answer_to_the_view_with_the_mean_over_the_views_so_far(
+    colours: Dataset, teacher_folder: Path, tmp_path: Path
+) -> None:
+    teacher = opened(teacher_folder, colours, tmp_path / "answers")
+    plain = [teacher.lesson(colours.train, RECIPE, 3, epoch) for epoch in range(2)]
+    averaging = dataclasses.replace(RECIPE, views=2, averaged=0.5)
+    first, second, third = (teacher.lesson(colours.train, averaging, 3, epoch) for epoch in range(3))
+    mean = (plain[0].probabilities + plain[1].probabilities) / 2
+    assert np.allclose(first.probabilities, plain[0].probabilities, atol=1e-6)
+    assert np.allclose(second.probabilities, (plain[1].probabilities + mean) / 2, atol=1e-6)
+    assert np.allclose(third.probabilities, (plain[0].probabilities + mean) / 2, atol=1e-6)
+    assert np.array_equal(third.shifts.tops, plain[0].shifts.tops)
+
+
+def test_a_training_that_goes_on_begins_with_the_weights_of_its_start(
+    colours: Dataset, teacher_folder: Path, tmp_path: Path
+) -> None:
+    still = dataclasses.replace(adam(1), batch_size=16, learning_rate=1e-9)
+    run = dataclasses.replace(config(still), start=teacher_run(teacher_folder))
+    start = open_start(teacher_folder, run, colours)
+    result = fit(run, colours, tmp_path / "p", resume=False, progress=Progress(io.StringIO(), 1), start=start)
+    for after, before in zip(result.model.get_weights(), start.get_weights(), strict=True):
+        assert np.allclose(after, before, atol=1e-5)
+
+
+def test_a_start_of_another_architecture_or_that_changed_is_refused(
+    colours: Dataset, teacher_folder: Path, tmp_path: Path
+) -> None:
+    run = dataclasses.replace(config(RECIPE), start=TeacherRun("colours", "00"))
+    with pytest.raises(DataError, match=r"The start .*now, expected TeacherRun.*'00'.*; it changed, start again"):
+        open_start(teacher_folder, run, colours)
+    with pytest.raises(UsageError, match=r"is of the architecture seed_cnn, expected micro; name a run of that one"):
+        open_start(teacher_folder, dataclasses.replace(run, model="micro"), colours)
+    with pytest.raises(UsageError, match=r"The start .* cannot serve this run: its data set is colours, expected sh"):
+        open_start(teacher_folder, run, dataclasses.replace(colours, name="shades"))
 
 
 def test_a_higher_temperature_keeps_the_order_of_the_answers_and_says_them_more_softly() -> None:
@@ -158,7 +195,9 @@ def test_a_teacher_of_other_data_is_refused(
     colours: Dataset, teacher_folder: Path, tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
     other = dataclasses.replace(colours, **change)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match=rf"cannot teach this run: {message}.* Train a teacher on the same data, seed"):
+    with pytest.raises(
+        UsageError, match=rf"The teacher .* cannot serve this run: {message}.* Train a teacher on the same data, seed"
+    ):
         opened(teacher_folder, other, tmp_path)
 
 
@@ -209,6 +248,19 @@ def test_a_folder_that_is_no_run_is_refused_as_a_teacher_before_any_work(
     assert "has no model.keras and config.json, expected a run directory" in capsys.readouterr().err
 
 
+def test_transfer_takes_no_start() -> None:
+    args = parser().parse_args(["--data", "photos", "--model", "transfer", "--start", "runs/a", "--out", "runs/b"])
+    with pytest.raises(UsageError, match=r"--start is for training from scratch; --model transfer starts from"):
+        configuration(args)
+
+
+def test_a_folder_that_is_no_run_is_refused_as_a_start_before_any_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--start", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert f"--start {tmp_path} has no model.keras and config.json" in capsys.readouterr().err
+
+
 def test_transfer_takes_no_teacher() -> None:
     args = parser().parse_args(["--data", "photos", "--model", "transfer", "--teacher", "runs/a", "--out", "runs/b"])
     with pytest.raises(
@@ -220,8 +272,10 @@ def test_transfer_takes_no_teacher() -> None:
 def test_the_command_line_trains_a_teacher_and_its_student_and_names_the_teacher_in_the_run(tmp_path: Path) -> None:
     small = ["--epochs", "1", "--batch-size", "500"]
     assert main([*small, "--model", "seed_cnn", "--name", "master", "--out", str(tmp_path / "t")]) == 0
-    assert main([*small, "--model", "seed_cnn", "--teacher", str(tmp_path / "t"), "--out", str(tmp_path / "p")]) == 0
+    earlier = ["--teacher", str(tmp_path / "t"), "--start", str(tmp_path / "t"), "--light", "0.5"]
+    assert main([*small, "--model", "seed_cnn", *earlier, "--out", str(tmp_path / "p")]) == 0
     saved = json.loads((tmp_path / "p" / "config.json").read_text("utf-8"))
     assert saved["teacher"] == dataclasses.asdict(teacher_run(tmp_path / "t"))
     assert saved["teacher"]["name"] == "master"
+    assert saved["start"] == saved["teacher"] and saved["recipe"]["light"] == 0.5
     assert not (tmp_path / "p.checkpoint").exists()
