@@ -101,7 +101,7 @@ device-check: $(STAMP) ## the wheel on emulated ARM devices (needs Debian's qemu
 zoo: $(STAMP) ## a shipped model again from the complete CIFAR-10, into build/zoo (goes on where it stopped): MODEL=micro
 	$(BIN)/python -m train.zoo $(MODEL) --out "runs/zoo-$(MODEL)"
 	$(BIN)/python -m convert "runs/zoo-$(MODEL)" --out "build/zoo/$(MODEL).tflite" --force
-	$(BIN)/python -m convert.report.card "runs/zoo-$(MODEL)" "build/zoo/$(MODEL).tflite" --force
+	$(BIN)/python -m convert.report.card "runs/zoo-$(MODEL)" "build/zoo/$(MODEL).tflite" --robustness 1000 --force
 
 keys: $(STAMP) ## a key pair for signing models: keys/maker.key and keys/maker.pub
 	$(BIN)/python -m convert.sign --make-keys keys/maker

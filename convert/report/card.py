@@ -7,6 +7,7 @@ Usage: python -m convert.report.card RUN FILE
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from convert.output.atomic import refuse_to_overwrite, write_atomically
 from convert.output.progress import stage
-from convert.report.card_facts import read_card, summarize
+from convert.report.card_facts import measure_run, read_card, summarize
 from convert.report.card_page import draw_history, to_markdown
 from edge_runtime.errors import DataError
 from edge_runtime.system.command import run_command
@@ -41,12 +42,21 @@ def _run(arguments: Sequence[str] | None) -> int:
     parser.add_argument("file", metavar="FILE", type=Path, help="the .tflite file")
     parser.add_argument("--report", type=Path, help="the conversion's report (default: FILE.report.json)")
     parser.add_argument("--out", type=Path, help="the card (default: FILE.md)")
+    parser.add_argument(
+        "--robustness",
+        type=int,
+        default=0,
+        metavar="N",
+        help="measure corrupted images too, N of the run's test images",
+    )
     parser.add_argument("--force", action="store_true", help="replace the card where it exists")
     parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON")
     options = parser.parse_args(arguments)
     out = options.out or options.file.with_suffix(".md")
     refuse_to_overwrite(out, force=options.force)
     card = read_card(options.run, options.file, options.report or options.file.with_suffix(".report.json"))
+    if options.robustness:
+        card = dataclasses.replace(card, robustness=measure_run(options.run, options.file, options.robustness))
     try:
         curves, text, figures = draw_history(card.metrics), to_markdown(card, f"{out.stem}.svg"), summarize(card)
     except (KeyError, TypeError, IndexError) as error:

@@ -11,9 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from convert.converter.contract import shorten_data_path
+from convert.inputs.run_directory import read_run_directory
+from convert.measure.robustness import Robustness, choose_indices, measure_robustness
 from convert.tflite.audit import audit
 from edge_runtime.errors import DataError, MissingInputError
+from edge_runtime.inference.classifier import Classifier
 from edge_runtime.metrics import wilson_interval
 from edge_runtime.model.model_file import open_model
 
@@ -21,7 +26,7 @@ from edge_runtime.model.model_file import open_model
 @dataclass(frozen=True)
 class Card:
     """What a card says. ``config`` and ``metrics`` are the run's files, ``verification`` is that of the report;
-    sizes in bytes.
+    sizes in bytes; ``robustness`` is None where nobody measured it.
     """
 
     name: str
@@ -40,6 +45,7 @@ class Card:
     config: dict[str, Any]
     metrics: dict[str, Any]
     verification: dict[str, Any]
+    robustness: Robustness | None = None
 
 
 def read_card(run: Path, file: Path, report_path: Path) -> Card:
@@ -93,6 +99,18 @@ def read_card(run: Path, file: Path, report_path: Path) -> Card:
             f"{report_path} or {file} lacks {error}; expected what python -m convert writes from a run with a test "
             "split. Convert again."
         ) from error
+
+
+def measure_run(run: Path, file: Path, num_images: int) -> Robustness:
+    """How ``file`` does on ``num_images`` test images of ``run`` when they are corrupted.
+
+    Raises: what `read_run_directory`, `ImageEntry.read` and `Classifier` raise.
+    """
+    test = read_run_directory(run).test
+    entries = [test[index] for index in choose_indices(len(test), num_images)]
+    with Classifier(file) as classifier:
+        images = [entry.read() for entry in entries]
+        return measure_robustness(classifier, images, np.array([entry.label for entry in entries]))
 
 
 def summarize(card: Card) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convert.output.page import markdown_table
 from convert.output.plot import Curve, draw_curves
+from convert.report.robustness_section import render_marked
 from edge_runtime.metrics import wilson_interval
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def to_markdown(card: Card, chart: str) -> str:
         "## Confusion matrix",
         "Rows are the truth, columns the answers of the same model.",
         _confusion(card),
+        *(("## Corrupted images", render_marked(card.robustness)) if card.robustness else ()),
         "## Intended use",
         f"Says which of the {len(card.labels)} classes one image shows when its object fills most of it. Made for "
         "comparing networks and devices, for trying a device before a model of one's own is trained, and as a "
@@ -90,7 +92,7 @@ def _sizes(card: Card) -> str:
 
 def _recipe(card: Card) -> str:
     config, data = card.config, card.config["dataset"]
-    teacher, seconds = config.get("teacher"), card.metrics["training_seconds"]
+    seconds = card.metrics["training_seconds"]
     rows = [
         [
             "data",
@@ -99,7 +101,7 @@ def _recipe(card: Card) -> str:
         ["source", data["citation"]],
         ["architecture", config["model"]],
         ["seed", str(config["seed"])],
-        *([["teacher", f"{teacher['name']}, SHA-256 `{teacher['sha256']}`"]] if teacher else []),
+        *_list_earlier_runs(config),
         *([name.replace("_", " "), _plain(value)] for name, value in sorted(config["recipe"].items())),
         [
             "training time",
@@ -109,6 +111,16 @@ def _recipe(card: Card) -> str:
         ["made with", ", ".join(f"{name} {version}" for name, version in sorted(card.versions.items()))],
     ]
     return markdown_table(["what", "value"], rows)
+
+
+def _list_earlier_runs(config: Mapping[str, Any]) -> list[list[str]]:
+    """A row for the run that was learnt from, and one for the run that was gone on with."""
+    roles = (("start", "goes on from the weights of"), ("teacher", "teacher"))
+    return [
+        [what, f"{config[role]['name']}, SHA-256 `{config[role]['sha256']}`"]
+        for role, what in roles
+        if config.get(role)
+    ]
 
 
 def _classes(card: Card) -> str:

@@ -21,7 +21,7 @@ LABELS = ("red", "green", "blue")
 CONFUSION = [[9, 1, 0], [0, 10, 0], [3, 0, 7]]
 CONFIG = {
     "name": "toy", "data": "colours", "model": "toy", "seed": 4, "input": {"resize": "stretch"},
-    "teacher": {"name": "master", "sha256": "ab12"},
+    "teacher": {"name": "master", "sha256": "ab12"}, "start": {"name": "first", "sha256": "cd34"},
     "recipe": {"name": "modern", "epochs": 2, "flip": True, "learning_rate": 0.25},
     "dataset": {"name": "colours", "citation": "Nobody, 2020", "train": 90, "validation": 12, "test": 30},
 }  # fmt: skip
@@ -88,6 +88,7 @@ def test_the_card_has_every_figure_of_its_three_sources(
     assert "| int8 on litert | 26 | 86.67% | 70.32% to 94.69% | +3.33 (-5.00 to +10.00) | 1 | 96.67% |" in card
     assert f"({0.5:.1%} saved)" in card and f"{figures['macs']:,} |" in card and f"`{figures['file_sha256']}`" in card
     assert "| teacher | master, SHA-256 `ab12` |" in card
+    assert "| goes on from the weights of | first, SHA-256 `cd34` |" in card
     assert "| seed | 4 |" in card and "| flip | yes |" in card and "| learning rate | 0.25 |" in card
     assert "12 s, 6.2 s an epoch" in card and "90 training, 12 validation, 30 test" in card
     assert "| blue | 1.000 | 0.700 | 0.824 | 0.700 | 10 |" in card and "| blue | 3 | 0 | 7 |" in card
