@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.inputs.source import Source
+from convert.converter.faithful import expect_same_answers
+from convert.inputs.answers import run_model
+from convert.inputs.source import Source, normalize
 from convert.tflite.names import MARK
 from edge_runtime.errors import ModelError
 
@@ -24,8 +26,8 @@ class Affine:
     mean: float
     std: float
 
-    def __call__(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
-        return ((pixels.astype(np.float64) - self.mean) / self.std).astype(np.float32)
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return normalize(pixels, self.mean, self.std)
 
 
 def fix_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
@@ -49,9 +51,8 @@ def fix_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
             pixels = keras.layers.Rescaling(1 / outside.std, -outside.mean / outside.std)(image)
         clone = keras.models.clone_model(model, input_tensors=_fresh(shape), clone_function=_cloner(rescaling))
         clone.set_weights(model.get_weights())
-        scores = clone(pixels)
-        if source.spec.output == "logits":
-            scores = keras.layers.Softmax(name=f"softmax{MARK}")(scores)
+        _finish_layers(clone)
+        scores = _as_probabilities(clone(pixels), source.spec.output)
         fixed = keras.Model(image, scores, name="network")
     except (ValueError, TypeError, NotImplementedError) as error:
         raise ModelError(
@@ -63,7 +64,32 @@ def fix_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
             f"{source.model} has {fixed.output_shape[1]} outputs but there are {len(source.spec.labels)} labels; "
             f"they must agree."
         )
+    inputs = (lambda images: affine(images)) if strip else (lambda images: images.astype(np.float32))
+    expect_same_answers(source, lambda images: run_model(fixed, inputs(images)), "The rebuilt network")
     return fixed, affine
+
+
+def _finish_layers(model: Any) -> None:
+    """Has layers read what they computed from their weights when they were built: the statistics of an adapted
+    `Normalization` are such.
+    """
+    for layer in model._flatten_layers(include_self=False, recursive=True):
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+
+
+def _as_probabilities(scores: Any, meaning: str) -> Any:
+    """The (1, outputs) Keras tensor ``scores`` as (1, classes) probabilities; of one output p two become, 1 - p and
+    p.
+    """
+    import keras
+
+    if scores.shape[1] != 1:
+        return keras.layers.Softmax(name=f"softmax{MARK}")(scores) if meaning == "logits" else scores
+    if meaning == "logits":
+        scores = keras.layers.Activation("sigmoid", name=f"sigmoid{MARK}")(scores)
+    other = keras.layers.Rescaling(-1.0, 1.0, name=f"other{MARK}")(scores)
+    return keras.layers.Concatenate(name=f"both{MARK}")([other, scores])
 
 
 def _fresh(shape: tuple[int, ...]) -> Any:
@@ -79,12 +105,29 @@ def _cloner(rescaling: Any) -> Any:
     def clone(layer: Any) -> Any:
         if layer is rescaling:
             return keras.layers.Identity(name=layer.name)
-        config = layer.get_config()
+        config = _in_float32(layer.get_config())
         if not isinstance(layer, (keras.layers.InputLayer, keras.Model)):
             config["name"] = layer.name + MARK
         return layer.__class__.from_config(config)
 
     return clone
+
+
+def _in_float32(config: Any) -> Any:
+    """A layer's configuration without half precision, at any depth: the converter takes float32 alone."""
+    if isinstance(config, dict):
+        return {
+            key: "float32" if key == "dtype" and _is_half(value) else _in_float32(value)
+            for key, value in config.items()
+        }
+    if isinstance(config, list):
+        return [_in_float32(item) for item in config]
+    return config
+
+
+def _is_half(dtype: Any) -> bool:
+    name = dtype.get("config", {}).get("name") if isinstance(dtype, dict) else dtype
+    return str(name) in ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 
 
 def find_rescaling(model: Any, outside: Affine) -> tuple[Any, Affine]:

@@ -7,8 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from convert.converter import quantize
 from convert.converter.contract import attach_contract, expect_whole_range
+from convert.converter.faithful import expect_same_answers
 from convert.inputs.calibration import Calibration
 from convert.inputs.source import Source
 from convert.tflite import schema
@@ -53,12 +56,18 @@ def open_float(source: Source, spec: ModelSpec) -> FloatModel:
     """Converts ``source`` to float32 and opens it.
 
     Raises:
-        ModelError: the converter or the interpreter refuses the model.
+        ModelError: the converter or the interpreter refuses the model, or it answers otherwise than the one loaded.
     """
     flatbuffer = quantize.to_float(source)
     model = attach_contract(flatbuffer, spec, read_ends(schema.read_tree(flatbuffer)))
     with quiet_start():
-        return FloatModel(model, Classifier(model))
+        classifier = Classifier(model)
+    expect_same_answers(
+        source,
+        lambda images: np.stack([classifier.probabilities(image[:, :, ::-1]) for image in images]),
+        "The float32 file",
+    )
+    return FloatModel(model, classifier)
 
 
 def open_integer(source: Source, spec: ModelSpec, calibration: Calibration, io_dtype: str) -> IntegerModel:

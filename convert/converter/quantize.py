@@ -111,13 +111,14 @@ def _convert(model: Any, configure: Callable[[Any], None] = lambda converter: No
     with quiet_start():
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
     configure(converter)
-    try:
-        # Keras prints the endpoints of the model that it exports on the way; stdout is for results.
-        with contextlib.redirect_stdout(io.StringIO()), quiet_start(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    # Keras prints the endpoints of the model that it exports on the way; stdout is for results.
+    with contextlib.redirect_stdout(io.StringIO()), quiet_start(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
             return bytes(converter.convert())
-    except (ValueError, RuntimeError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ModelError(
-            f"The TFLite converter refuses the model ({reason}); expected layers that have integer kernels."
-        ) from error
+        except Exception as error:  # its own kind derives from nothing but Exception; the log behind it stays away
+            failure = error
+    reason = " ".join(str(failure).split())[:300]
+    raise ModelError(
+        f"The TFLite converter refuses the model ({reason}); expected layers that have integer kernels."
+    ) from failure

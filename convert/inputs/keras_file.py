@@ -8,12 +8,16 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from convert.config import ForeignModel
+from convert.inputs.answers import find_meaning
 from convert.inputs.keras_model import KerasFile, inspect_file
-from convert.inputs.source import ImageEntry, Source, make_entry
+from convert.inputs.source import NUM_REFERENCES, ImageEntry, Source, make_entry, normalize
 from edge_runtime.contract import InputSpec, ModelSpec
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, list_images
+from edge_runtime.pixels.preprocess import preprocess
 
 
 def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) -> Source:
@@ -32,16 +36,18 @@ def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) 
             f"{path} has {inspection.num_classes} outputs but {foreign.labels} has {len(labels)} labels; "
             "expected one label a line, in output order."
         )
-    spec = ModelSpec(
-        name=name or path.stem,
-        labels=labels,
-        input=InputSpec(inspection.height, inspection.width, foreign.resize),
-        output=inspection.output,
-    )
+    size = InputSpec(inspection.height, inspection.width, foreign.resize)
     calibration = _read_folder(foreign.calibration, labels, may_be_flat=True)
     test = _read_folder(foreign.test, labels, may_be_flat=False) if foreign.test else ()
+    spec = ModelSpec(name or path.stem, labels, size, _measure_meaning(file, foreign, calibration, size))
     training = {"config": {"source": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}, "metrics": {}}
     return Source(file, spec, calibration, test, training, foreign.mean, foreign.std)
+
+
+def _measure_meaning(file: KerasFile, foreign: ForeignModel, calibration: Sequence[ImageEntry], size: InputSpec) -> str:
+    few = calibration[:: max(1, len(calibration) // NUM_REFERENCES)][:NUM_REFERENCES]
+    images = np.stack([preprocess(entry.read(), size) for entry in few])
+    return find_meaning(file.network, normalize(images, foreign.mean, foreign.std), file)
 
 
 def _read_labels(path: Path) -> tuple[str, ...]:

@@ -43,12 +43,13 @@ class KerasFile:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a `.keras` file is: the size of its input in pixels, the number of classes, "logits" or "probabilities"."""
+    """What a `.keras` file is: the size of its input in pixels, and the number of classes (a single output decides
+    between two).
+    """
 
     height: int
     width: int
     num_classes: int
-    output: str
 
 
 def inspect_file(file: KerasFile) -> Inspection:
@@ -60,9 +61,7 @@ def inspect_file(file: KerasFile) -> Inspection:
     _, height, width, _ = network.input_shape
     if height is None or width is None:
         raise ModelError(f"{file} takes images of any size {network.input_shape}, expected a fixed height and width.")
-    return Inspection(
-        height, width, int(network.output_shape[1]), "probabilities" if _ends_in_softmax(network) else "logits"
-    )
+    return Inspection(height, width, max(int(network.output_shape[1]), 2))
 
 
 def load_network(path: Path) -> Any:
@@ -112,13 +111,3 @@ def load_network(path: Path) -> Any:
             f"{path} has weights that are not numbers, expected finite ones: training diverged. Train it again."
         )
     return model
-
-
-def _ends_in_softmax(model: Any) -> bool:
-    import keras
-
-    last = model.layers[-1]
-    if isinstance(last, keras.Model):
-        return _ends_in_softmax(last)
-    activation = getattr(getattr(last, "activation", None), "__name__", "")
-    return isinstance(last, keras.layers.Softmax) or activation == "softmax"

@@ -6,17 +6,22 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from convert.inputs.answers import run_model, to_probabilities
 from convert.inputs.keras_model import KerasFile
 from edge_runtime.contract import ModelSpec
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import decode_image, read_image_bytes
-from edge_runtime.pixels.preprocess import Image
+from edge_runtime.pixels.preprocess import Image, preprocess
+
+# Enough to notice what a rewriting loses, and a second of work.
+NUM_REFERENCES = 16
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,16 @@ def make_entry(path: Path, root: Path, label: int) -> ImageEntry:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """``images`` (n, H, W, 3) uint8 RGB and ``probabilities`` (n, classes) float32 that the model as loaded from its
+    file gives them: what each rewriting of it has to give too.
+    """
+
+    images: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+
+
 @dataclass(frozen=True)
 class Source:
     """``model`` is its `.keras` file, loaded once; ``input_mean`` and ``input_std`` are what it wants done to pixels
@@ -96,6 +111,27 @@ class Source:
     input_mean: float = 0.0
     input_std: float = 1.0
     validation: tuple[ImageEntry, ...] = ()
+
+    @cached_property
+    def reference(self) -> Reference:
+        """What the model as loaded answers on a few calibration images (noise where there are none), asked once.
+
+        Raises: as `ImageEntry.read`.
+        """
+        size = self.spec.input
+        step = max(1, len(self.calibration) // NUM_REFERENCES)
+        entries = self.calibration[::step][:NUM_REFERENCES]
+        if entries:
+            images = np.stack([preprocess(entry.read(), size) for entry in entries])
+        else:
+            images = np.random.default_rng(0).integers(0, 256, (2, size.height, size.width, 3), np.uint8)
+        values = run_model(self.model.network, normalize(images, self.input_mean, self.input_std))
+        return Reference(images, to_probabilities(values, self.spec.output))
+
+
+def normalize(images: NDArray[np.uint8], mean: float, std: float) -> NDArray[np.float32]:
+    """``(pixel - mean) / std`` of uint8 pixels 0..255, in float32."""
+    return ((images.astype(np.float64) - mean) / std).astype(np.float32)
 
 
 @lru_cache(maxsize=8)

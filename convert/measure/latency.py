@@ -100,6 +100,7 @@ def load_flatbuffer(path: Path) -> bytes:
     if path.suffix != ".keras":
         return open_model(path).flatbuffer
     from convert.converter.quantize import to_integer
+    from convert.inputs.answers import find_meaning
     from convert.inputs.keras_model import KerasFile, inspect_file
     from convert.inputs.source import Source
 
@@ -108,7 +109,8 @@ def load_flatbuffer(path: Path) -> bytes:
     labels = tuple(map(str, range(found.num_classes)))
     size = InputSpec(found.height, found.width)
     noise = np.random.default_rng(0).integers(0, 256, (2, size.height, size.width, 3), np.uint8)
-    return to_integer(Source(file, ModelSpec(path.stem, labels, size, found.output), (), (), {}), noise)
+    meaning = find_meaning(file.network, noise.astype(np.float32), path)
+    return to_integer(Source(file, ModelSpec(path.stem, labels, size, meaning), (), (), {}), noise)
 
 
 def _interleaved(flatbuffers: Mapping[str, bytes], backend: str, threads: int, seconds: float) -> list[Timing]:
