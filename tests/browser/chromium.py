@@ -25,7 +25,7 @@ class Page:
             [
                 browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--no-proxy-server",
-                "--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank",
+                "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank",
             ],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
