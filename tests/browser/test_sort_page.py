@@ -76,7 +76,11 @@ def sort(page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 def press(page: Any, key: str) -> None:
     code = {"Enter": 13, "Backspace": 8, "Delete": 46}.get(key, 0)
-    event = {"key": key, "windowsVirtualKeyCode": code, **({"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {})}
+    event = {
+        "key": key,
+        "windowsVirtualKeyCode": code,
+        **({"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}),
+    }
     page.call("Input.dispatchKeyEvent", type="keyDown", **event)
     page.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
 
@@ -92,7 +96,9 @@ def on_page(page: Any) -> list[dict[str, Any]]:
 
 
 def sorted_into(photos: Path) -> dict[str, str]:
-    return {path.name: path.parent.name for path in photos.glob("*/*.jpg") if not path.parent.name.startswith(".sorted")}
+    return {
+        path.name: path.parent.name for path in photos.glob("*/*.jpg") if not path.parent.name.startswith(".sorted")
+    }
 
 
 def settled(page: Any, photos: Path, num: int, limit_s: float = 60.0) -> dict[str, str]:
@@ -108,7 +114,7 @@ def test_a_thousand_frames_are_sorted_with_under_two_hundred_keys(sort: Sort, pa
     sort(str(tmp_path / "frames"), "--into", str(tmp_path / "photos"), "--labels", *LABELS)
     names = sorted(truth)
     num_keys = 0
-    while "0 frames left" != page.value(LEFT)[:13]:
+    while page.value(LEFT)[:13] != "0 frames left":
         tiles = on_page(page)
         assert tiles and num_keys < 400, page.value("document.body.innerText")
         # A person sees which tiles are not what the others are: chooses those by letter, and labels them together.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import secrets
@@ -11,13 +12,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_runtime.errors import EdgeRuntimeError, OutputError, UsageError
+from edge_runtime.errors import OutputError, UsageError
+from train import run_command
 from train.sort.class_folders import ClassFolders
 from train.sort.index import ImageIndex
 from train.sort.session import Session
 
 EXAMPLES = """examples:
-  python -m train.sort frames --into photos              frames of make fetch, by classes that photos has or the model knew
+  python -m train.sort frames --into photos              classes as in photos, or as the model has them
   python -m train.sort frames --into photos --labels mug pen nothing
   python -m train.sort --into photos --labels mug pen --capture       take images with this machine's camera
 """
@@ -40,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     return flags
 
 
-def sort(args: argparse.Namespace) -> int:
+def sort(args: argparse.Namespace) -> None:
     """Serves the page until it is interrupted.
 
     Raises:
@@ -69,12 +71,12 @@ def sort(args: argparse.Namespace) -> int:
         print(f"sort here: http://127.0.0.1:{port}/{token}/  (Ctrl-C ends it)", file=sys.stderr, flush=True)
         options = {"log_level": "critical", "access_log": False, "ws": "none", "lifespan": "off", "loop": "asyncio"}
         config = uvicorn.Config(app, server_header=False, timeout_graceful_shutdown=1, **options)  # type: ignore[arg-type]
-        uvicorn.Server(config).run(sockets=[listener])
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
     finally:
         folders.close()
         index.close()
         listener.close()
-    return 0
 
 
 def _expect_apart(source: Path, into: Path) -> None:
@@ -119,13 +121,7 @@ def _listen(port: int | None) -> socket.socket:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code."""
     args = parser().parse_args(arguments)
-    try:
-        return sort(args)
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 0
+    return run_command(lambda: sort(args))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import AlreadyRunningError, ConfigurationError, DataError, EdgeRuntimeError, UsageError
-from edge_runtime.pixels.image_file import PICTURE_SUFFIXES
+from edge_runtime.pixels.image_file import IMAGE_SUFFIXES
 from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
 from train.datasets.folder import SPLIT_NAMES, UNKNOWN
 from train.sort.index import ImageIndex
@@ -175,7 +175,7 @@ class ClassFolders:
         files = [
             path
             for path in sorted(folder.rglob("*"))
-            if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file() and self._counts(path.relative_to(folder))
+            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and self._counts(path.relative_to(folder))
         ]
         for path, image in zip(files, index.read(files), strict=True):
             self._places.setdefault(image.sha256, path)
@@ -268,8 +268,8 @@ def expect_label(label: str) -> None:
     plain = label.strip() == label and label.isprintable() and not label.startswith(".") and len(label) <= 100
     if not label or not plain or "/" in label or "\\" in label:
         raise UsageError(
-            f"The class is {label!r}, expected a name that can be a folder's: no slashes, no dot in front, no blanks at "
-            "its ends, at most 100 letters."
+            f"The class is {label!r}, expected a name that can be a folder's: no slashes, no dot in front, no blanks "
+            "at its ends, at most 100 letters."
         )
     if label.lower() == UNKNOWN or label.lower() in SPLIT_NAMES:
         raise UsageError(

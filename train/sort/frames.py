@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import MissingInputError
-from edge_runtime.pixels.image_file import PICTURE_SUFFIXES
+from edge_runtime.pixels.image_file import IMAGE_SUFFIXES
 
 STAMP = re.compile(r"(\d{8}T\d{6})\.(\d{3})Z")
 
@@ -50,7 +50,7 @@ def find_frames(folder: Path) -> list[SavedFrame]:
     files = [
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in PICTURE_SUFFIXES
+        if path.suffix.lower() in IMAGE_SUFFIXES
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
     ]
@@ -69,7 +69,7 @@ def _frame(path: Path, folder: Path) -> SavedFrame:
     return SavedFrame(
         path=path,
         camera=path.parent.relative_to(folder).as_posix().removeprefix("."),
-        ts=float(ts) if _is_number(ts) else _time_of(path),
+        ts=float(ts) if isinstance(ts, (int, float)) and _is_number(ts) else _time_of(path),
         scores=_scores(record),
         record=record,
     )

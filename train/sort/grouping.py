@@ -6,7 +6,7 @@ frames, however alike their grounds are, and every member is like the first one,
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
@@ -60,7 +60,7 @@ def group(images: Sequence[IndexedImage]) -> list[int]:
 def suggestion(members: Iterable[Mapping[str, float]], labels: Sequence[str]) -> tuple[str, float]:
     """The one of ``labels`` that the members' scores speak for most, and its mean score in [0, 1]; "" for none."""
     scores = [scores for scores in members if scores]
-    total: Counter[str] = Counter()
+    total: defaultdict[str, float] = defaultdict(float)
     for row in scores:
         for label, score in row.items():
             if label in labels:

@@ -18,7 +18,7 @@ import cv2
 
 from edge_runtime.errors import DataError
 from edge_runtime.pixels.image_file import decode_image
-from train.datasets.near_duplicates import PictureFacts, facts_of
+from train.datasets.near_duplicates import ImageFacts, describe_image
 
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 80
 COMMIT_EVERY = 200
@@ -38,6 +38,7 @@ class IndexedImage:
 
     @property
     def readable(self) -> bool:
+        """Whether it could be decoded."""
         return self.colours is not None
 
 
@@ -98,7 +99,7 @@ class ImageIndex:
         return image
 
 
-def look_at(content: bytes, name: str) -> tuple[PictureFacts | None, bytes | None]:
+def look_at(content: bytes, name: str) -> tuple[ImageFacts | None, bytes | None]:
     """Facts and JPEG thumbnail of an image file's bytes; None for both when it is no image."""
     try:
         frame = decode_image(content, name)
@@ -108,4 +109,4 @@ def look_at(content: bytes, name: str) -> tuple[PictureFacts | None, bytes | Non
     size_wh = max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale))
     small = cv2.resize(frame, size_wh, interpolation=cv2.INTER_AREA)
     coded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, THUMBNAIL_QUALITY])[1]
-    return facts_of(frame), coded.tobytes()
+    return describe_image(frame), coded.tobytes()

@@ -168,7 +168,9 @@ class Session:
     def _expect_frames(self, numbers: Sequence[int]) -> None:
         wrong = [number for number in numbers if not 0 <= number < len(self.frames)]
         if wrong:
-            raise UsageError(f"There is no frame {wrong[0]}; expected 0 to {len(self.frames) - 1}: load the page again.")
+            raise UsageError(
+                f"There is no frame {wrong[0]}; expected 0 to {len(self.frames) - 1}: load the page again."
+            )
 
     def _tile(self, numbers: Sequence[int], labels: Sequence[str]) -> Tile:
         label, score = suggestion([self.frames[number].scores for number in numbers], labels)

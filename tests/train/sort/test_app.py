@@ -82,7 +82,18 @@ STEP = [{"frames": [0], "label": "mug"}]
 
 
 def test_the_page_and_its_parts_come_with_strict_headers(ask: Client) -> None:
-    for path in ("", "page.js", "tiles.js", "server.js", "capture.js", "style.css", "icon.svg", "api/page", "thumb/0.jpg", "frame/1"):
+    for path in (
+        "",
+        "page.js",
+        "tiles.js",
+        "server.js",
+        "capture.js",
+        "style.css",
+        "icon.svg",
+        "api/page",
+        "thumb/0.jpg",
+        "frame/1",
+    ):
         answer = ask("GET", f"/{TOKEN}/{path}")
         assert answer.status == 200 and answer.body, path
         assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -120,7 +131,9 @@ def test_without_the_token_there_is_nothing(ask: Client, path: str) -> None:
         ({"content_length": ""}, 413, "at most 32000000 bytes"),
     ],
 )
-def test_other_sites_change_nothing(ask: Client, tmp_path: Path, headers: dict[str, str], status: int, words: str) -> None:
+def test_other_sites_change_nothing(
+    ask: Client, tmp_path: Path, headers: dict[str, str], status: int, words: str
+) -> None:
     answer = label(ask, STEP, **headers)
     assert answer.status == status and words in answer.body.decode()
     assert list((tmp_path / "photos").glob("mug/*")) == []

@@ -33,7 +33,8 @@ def test_without_a_line_the_name_says_when_and_without_that_the_file(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "line", ["", "[]", "{", '{"ts": true, "top": 3}', '{"ts": -1, "top": [{"label": 1, "score": 2}, 4, {"label": "a"}]}']
+    "line",
+    ["", "[]", "{", '{"ts": true, "top": 3}', '{"ts": -1, "top": [{"label": 1, "score": 2}, 4, {"label": "a"}]}'],
 )
 def test_a_damaged_line_is_as_good_as_none(tmp_path: Path, line: str) -> None:
     (tmp_path / "20260102T030405.678Z-00000001.jpg").write_bytes(b"x")
@@ -46,7 +47,7 @@ def test_hidden_files_and_other_files_are_no_frames(tmp_path: Path) -> None:
     (tmp_path / ".thumbs").mkdir()
     for name in (".thumbs/a.jpg", ".b.jpg", "notes.txt", "c.jpg.part"):
         (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(MissingInputError, match="There is no image in .*; expected frames that edge-runtime run"):
+    with pytest.raises(MissingInputError, match=r"There is no image in .*; expected frames that edge-runtime run"):
         find_frames(tmp_path)
-    with pytest.raises(MissingInputError, match="There is no folder .*absent; expected one with frames"):
+    with pytest.raises(MissingInputError, match=r"There is no folder .*absent; expected one with frames"):
         find_frames(tmp_path / "absent")

@@ -40,7 +40,9 @@ def sorted_files(tmp_path: Path) -> dict[str, int]:
     return {path.name: num for path in sorted(folders) if (num := len(list(path.iterdir())))}
 
 
-def test_scenes_are_tiles_with_the_model_s_word(tmp_path: Path, save_frames: Save, opened: Callable[..., Session]) -> None:
+def test_scenes_are_tiles_with_the_model_s_word(
+    tmp_path: Path, save_frames: Save, opened: Callable[..., Session]
+) -> None:
     save_frames(tmp_path / "frames", [("mug", "mug", 0.9), ("pen", "mug", 0.4)], num=3)
     session = opened("mug", "pen")
     assert [(tile.members, tile.label, round(tile.score, 3)) for tile in session.tiles()] == [
@@ -101,7 +103,10 @@ def test_frames_of_two_cameras_with_one_name_are_both_kept(
     session = opened("mug")
     session.put([Labelled((0, 1), "mug")])
     name = "20251124T000000.000Z-00000000.jpg"
-    assert sorted(path.name for path in (tmp_path / "photos" / "mug").iterdir()) == [f"door-{name}", f"window-left-{name}"]
+    assert sorted(path.name for path in (tmp_path / "photos" / "mug").iterdir()) == [
+        f"door-{name}",
+        f"window-left-{name}",
+    ]
 
 
 def test_a_burst_of_the_browser_s_camera_is_one_step_and_undone_into_discarded(
@@ -115,11 +120,13 @@ def test_a_burst_of_the_browser_s_camera_is_one_step_and_undone_into_discarded(
     session.undo()
     session.undo()
     assert sorted_files(tmp_path) == {".discarded": 3}
-    with pytest.raises(DataError, match="What the browser's camera took .* is not a"):
+    with pytest.raises(DataError, match=r"What the browser's camera took .* is not a"):
         session.capture(b"no image", "mug", "three")
 
 
-def test_a_frame_that_is_not_there_is_refused(tmp_path: Path, save_frames: Save, opened: Callable[..., Session]) -> None:
+def test_a_frame_that_is_not_there_is_refused(
+    tmp_path: Path, save_frames: Save, opened: Callable[..., Session]
+) -> None:
     save_frames(tmp_path / "frames", [("mug", "mug", 0.9)])
     session = opened()
     with pytest.raises(UsageError, match="There is no frame 1; expected 0 to 0: load the page again"):
@@ -138,5 +145,10 @@ def test_the_page_is_told_days_cameras_and_counts(
         "labels": ["mug"], "counts": {"mug": 1}, "num_frames": 2, "days": {"2025-11-24": 1}, "cameras": {"door": 1},
     }  # fmt: skip
     assert found["tiles"] == [
-        {"frames": [[1, "2025-11-24", "door", 1764003600.0, "mug", 0.9]], "label": "mug", "score": 0.9, "strangeness": 0.0}
+        {
+            "frames": [[1, "2025-11-24", "door", 1764003600.0, "mug", 0.9]],
+            "label": "mug",
+            "score": 0.9,
+            "strangeness": 0.0,
+        }
     ]
