@@ -15,7 +15,7 @@ TRAIN_FLAGS ?=
 CONVERT_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test train convert compare search bench demo device-check zoo keys bundle deploy wheel lock clean
+.PHONY: help setup check test train sort convert compare search bench demo device-check zoo keys bundle deploy wheel lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -72,6 +72,11 @@ convert: $(STAMP) ## train RUN unless it exists, then write OUT, verified
 	else $(if $(GIVEN),$(BIN)/python -m train --resume --data "$(PICTURES)" --model $(MODEL) --out "$(RUN)",echo "$(RUN) is complete already; it is converted again." >&2); fi
 	$(BIN)/python -m convert "$(RUN)" --out "$(OUT)" --force $(CONVERT_FLAGS)
 	$(if $(SIGN),$(BIN)/python -m convert.sign "$(OUT)" --key "$(SIGN)")
+
+FROM ?= frames
+INTO ?= photos
+sort: $(STAMP) ## saved frames FROM a folder INTO class folders, on a local page: LABELS="mug pen" CAPTURE=1
+	$(BIN)/python -m train.sort $(if $(or $(filter command,$(origin FROM)),$(wildcard $(FROM))),"$(FROM)") --into "$(INTO)" $(if $(LABELS),--labels $(LABELS)) $(if $(CAPTURE),--capture)
 
 compare: $(STAMP) ## what each form of RUN (float, int8, pruned, ...) costs and gains
 	@test -e "$(RUN)" || $(MAKE) --no-print-directory train
