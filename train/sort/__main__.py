@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_runtime.errors import OutputError, UsageError
-from train import run_command
+from edge_runtime.system.command import run_command
 from train.sort.class_folders import ClassFolders
 from train.sort.index import ImageIndex
 from train.sort.session import Session
