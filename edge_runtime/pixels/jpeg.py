@@ -93,22 +93,52 @@ def jpeg_end(content: bytes | bytearray, start: int = 0) -> int:
 
     Segments before the scan are stepped over, because a thumbnail inside one has an end marker of its own.
     """
+    scan = _scan_start(content, start)
+    if scan <= 0:
+        return scan
+    if content[scan + 1] == 0xD9:
+        return scan + 2
+    end = content.find(END, scan)
+    return end + 2 if end >= 0 else -1
+
+
+def next_start(content: bytes | bytearray, start: int, end: int) -> int:
+    """Where another JPEG begins inside the scan data of the one at ``start``, which then was cut short; else -1.
+
+    Scan data never holds a start marker. ``end`` is where to stop looking.
+    """
+    scan = _scan_start(content, start)
+    return content.find(START + b"\xff", scan, end) if scan > 0 else -1
+
+
+def _scan_start(content: bytes | bytearray, start: int) -> int:
+    """The index of the marker of the first scan, or of an end before any; -1 when not there yet, 0 when broken."""
     position = start + 2
     while position + 4 <= len(content):
         if content[position] != 0xFF:
             return 0
         marker = content[position + 1]
-        if marker == 0xDA:
-            end = content.find(END, position)
-            return end + 2 if end >= 0 else -1
-        if marker == 0xD9:
-            return position + 2
+        if marker in (0xDA, 0xD9):
+            return position
         stand_alone = marker == 0xFF or marker in _LENGTHLESS
         length = int.from_bytes(content[position + 2 : position + 4], "big")
         position += (1 if marker == 0xFF else 2) if stand_alone else 2 + max(2, length)
     return -1
 
 
-def is_whole(content: bytes) -> bool:
+def cut_out(content: bytes) -> bytes:
+    """The JPEG in ``content``, from its start marker to its end marker, whatever stands before and behind them.
+
+    One without an end marker gets it, so that the decoder says whether anything else is missing. Empty when there is
+    no JPEG at all.
+    """
+    start = content.find(START + b"\xff")
+    if start < 0 or _scan_start(content, start) <= 0:
+        return b""
+    end = jpeg_end(content, start)
+    return content[start:end] if end > 0 else content[start:] + END
+
+
+def is_whole(content: bytes | bytearray) -> bool:
     """True when ``content`` starts and ends as a JPEG does; cameras may pad the end with zero bytes."""
     return content[:2] == START and (content.endswith(END) or content.rstrip(b"\0").endswith(END))

@@ -7,6 +7,7 @@ rest, as for any frame.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ import numpy as np
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
 from edge_runtime.pixels.image_file import check_header, decode_image, read_image_bytes
-from edge_runtime.pixels.jpeg import JpegHeader, jpeg_header
+from edge_runtime.pixels.jpeg import START, JpegHeader, jpeg_header
+from edge_runtime.pixels.jpeg_damage import hear_decoder
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image, crop_box
 
@@ -22,6 +24,8 @@ from edge_runtime.pixels.preprocess import Image, crop_box
 # reduced; whole images up to what fits between the processes (see shared_frames), twice, because OpenCV copies it.
 MAX_SHRUNK_BYTES = 50_000_000
 MAX_WHOLE_BYTES = 2 * 64 * 1024 * 1024
+log = logging.getLogger(__name__)
+
 REDUCTIONS = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 
 
@@ -60,10 +64,10 @@ def decode_shrunk(content: bytes, name: str, spec: InputSpec | None) -> Image:
 
 def decode_camera_image(content: bytes, name: str, spec: InputSpec | None) -> Image:
     """As `decode_shrunk`, for what a camera sent: a JPEG whose decoding would take more memory than a camera's
-    image has to is refused by its header.
+    image has to is refused by its header, and half an image is no image.
 
     Raises:
-        DataError: the image is damaged, no JPEG, or too costly.
+        DataError: the image is damaged, as far as the decoder notices, no JPEG, or too costly.
     """
     header = jpeg_header(content)
     if header is None:
@@ -74,7 +78,18 @@ def decode_camera_image(content: bytes, name: str, spec: InputSpec | None) -> Im
             f"{name} has {header.width}x{header.height} pixels{' in several scans' if header.coefficient_bytes else ''}"
             f", decoding it takes {needed / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB, choose a smaller size."
         )
-    return decode_shrunk(content, name, spec)
+    return decode_undamaged(content, name, spec)
+
+
+def decode_undamaged(content: bytes, name: str, spec: InputSpec | None) -> Image:
+    """As `decode_shrunk`; DataError as well for a JPEG in which the decoder notices damage."""
+    if content[:2] != START:
+        return decode_shrunk(content, name, spec)
+    with hear_decoder() as warning:
+        frame = decode_shrunk(content, name, spec)
+    if warning.text:
+        raise DataError(f"{name} ({len(content)} bytes) is damaged: {warning.text}.")
+    return frame
 
 
 def decoding_bytes(header: JpegHeader, spec: InputSpec | None) -> int:
@@ -95,6 +110,13 @@ def _divisor(header: JpegHeader, spec: InputSpec) -> int:
 
 def read_shrunk(path: str | Path, spec: InputSpec | None) -> Image:
     """The image file at ``path`` as `decode_shrunk` gives it; raises MissingInputError or DataError as
-    `read_image` does.
+    `read_image` does. A JPEG of which a part is missing is read as far as it goes, with a warning.
     """
-    return decode_shrunk(read_image_bytes(path), str(path), spec)
+    content = read_image_bytes(path)
+    if content[:2] != START:
+        return decode_shrunk(content, str(path), spec)
+    with hear_decoder() as warning:
+        frame = decode_shrunk(content, str(path), spec)
+    if warning.text:
+        log.warning("%s is damaged (%s); its label may be wrong.", path, warning.text)
+    return frame

@@ -33,11 +33,13 @@ CHILD_COMMAND = (
 class CaptureConfig:
     """Seconds that a child may take to start, to open its camera, and between two frames; waits before a new child.
 
+    ``opening_s`` is also for the first frame, and longer than what opens a camera takes itself before it gives up.
+
     ``first_frame_s`` is how long iterating waits for the first frame of all before CameraError.
     """
 
     start_s: float = 20.0
-    opening_s: float = 5.0
+    opening_s: float = 20.0
     silent_s: float = 3.0
     first_restart_s: float = 1.0
     restart_cap_s: float = 30.0

@@ -8,15 +8,15 @@ from pathlib import Path
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, list_images
-from edge_runtime.pixels.shrink import read_shrunk
+from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, list_images, read_image_bytes
+from edge_runtime.pixels.shrink import decode_undamaged
 from edge_runtime.system.clock import monotonic_s
 
 log = logging.getLogger(__name__)
 
 
 class FolderCamera(FrameSource):
-    """The images below ``folder``, sub-folders too; files that cannot be decoded are logged, counted and skipped."""
+    """The images below ``folder``, sub-folders too; damaged files are logged, counted and skipped."""
 
     def __init__(self, folder: str | Path, shrink_for: InputSpec | None = None) -> None:
         root = Path(folder)
@@ -34,7 +34,7 @@ class FolderCamera(FrameSource):
         for path in self._unread:
             captured_s = monotonic_s()
             try:
-                pixels = read_shrunk(path, self._shrink_for)
+                pixels = decode_undamaged(read_image_bytes(path), str(path), self._shrink_for)
             except (DataError, MissingInputError) as error:
                 self.num_bad += 1
                 log.warning("%s", error)

@@ -1,59 +1,23 @@
 """A camera that sends JPEG images one after another as bytes: the newest whole one is decoded, the others are dropped.
 
-Where the bytes come from is the business of the camera; how they are cut into images, that of its splitter.
+Where the bytes come from is the business of the camera; how they are cut into images, that of `splitter`.
 """
 
 from __future__ import annotations
 
 import zlib
 from abc import abstractmethod
-from typing import Protocol
 
 from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.cameras.sources.splitter import JpegSplitter
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError
-from edge_runtime.pixels.jpeg import START, is_whole, jpeg_end
+from edge_runtime.pixels.jpeg import cut_out, is_whole
 from edge_runtime.pixels.shrink import decode_camera_image
 from edge_runtime.system.clock import monotonic_s
 
-MAX_JPEG_BYTES = 32 * 1024 * 1024
 # A camera that sends as fast as it can never lets the line run dry: after this long the newest image is taken.
 DRAIN_S = 0.05
-
-
-class Splitter(Protocol):
-    """Cuts received bytes into parts; each should be one JPEG, and may be damaged."""
-
-    def feed(self, content: bytes) -> None:
-        """Appends received bytes; CameraError when a part outgrows all reason."""
-
-    def next_part(self) -> bytes | None:
-        """The next part, or None until more bytes are fed."""
-
-
-class JpegSplitter:
-    """Cuts a stream of bare JPEG images at their own start and end."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, content: bytes) -> None:
-        """Appends received bytes; CameraError when there are MAX_JPEG_BYTES without a whole JPEG."""
-        self._buffer += content
-        if len(self._buffer) > MAX_JPEG_BYTES:
-            raise CameraError(f"The camera sent {len(self._buffer)} bytes without a whole JPEG; it is broken.")
-
-    def next_part(self) -> bytes | None:
-        """The next JPEG; of one that is broken inside its headers, its first bytes."""
-        start = self._buffer.find(START)
-        end = jpeg_end(self._buffer, start) if start >= 0 else -1
-        if end < 0:
-            return None
-        if end == 0:  # go on at the next image
-            end = start + len(START)
-        part = bytes(self._buffer[start:end])
-        del self._buffer[:end]
-        return part
 
 
 class JpegStream(FrameSource):
@@ -61,9 +25,10 @@ class JpegStream(FrameSource):
 
     live = True
 
-    def __init__(self, name: str, splitter: Splitter, shrink_for: InputSpec | None) -> None:
+    def __init__(self, name: str, splitter: JpegSplitter, shrink_for: InputSpec | None) -> None:
         self.name, self._splitter, self._shrink_for = name, splitter, shrink_for
         self._received_s = monotonic_s()
+        self._sends_ends = False
 
     @abstractmethod
     def _receive(self, timeout_s: float) -> bool:
@@ -99,13 +64,23 @@ class JpegStream(FrameSource):
         while True:
             part = self._splitter.next_part()
             if part is None:
-                if newest is None or monotonic_s() >= deadline_s or not self._receive(0.0):
+                if newest is None or monotonic_s() >= deadline_s or not self._more():
                     return newest
-            elif is_whole(part):
-                self.num_captured += newest is not None
-                newest = part, self._received_s
-            else:
+                continue
+            if is_whole(part):
+                self._sends_ends = True
+            elif self._sends_ends or not (part := cut_out(part)):
                 self.num_bad += 1
+                continue
+            # Some cameras never send an end marker; whether more is missing is seen by decoding.
+            self.num_captured += newest is not None
+            newest = part, self._received_s
+
+    def _more(self) -> bool:
+        try:
+            return self._receive(0.0)
+        except CameraError:  # the image in hand came before that; the next read says it again
+            return False
 
     def _decode(self, content: bytes, received_s: float) -> Frame | None:
         try:

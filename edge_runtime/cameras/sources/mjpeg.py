@@ -1,45 +1,52 @@
-"""MJPEG over HTTP, read by a few lines of our own: the newest image, decoded no larger than the model needs.
+"""JPEG images over HTTP, read by a few lines of our own: the newest image, decoded no larger than the model needs.
 
-It speaks plain HTTP/1.0, so no server may answer in chunks. What it does not speak (digest passwords, redirections,
-streams that are not multipart) it leaves to FFmpeg.
+It reads any answer in which JPEG images come one behind the other, whatever type and boundary it announces. What it
+does not speak (digest passwords, redirections, video) it leaves to FFmpeg.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import socket
-from urllib.parse import unquote, urlsplit
 
+from edge_runtime.cameras.sources.http_answer import CHUNK_BYTES, REMEDIES, Dechunker, HttpAnswer, connect, request
 from edge_runtime.cameras.sources.jpeg_stream import JpegStream
-from edge_runtime.cameras.sources.multipart import MAX_HEADER_BYTES, MultipartReader
+from edge_runtime.cameras.sources.splitter import JpegSplitter
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
+from edge_runtime.pixels.jpeg import START
 from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.redact import redact
 
 TIMEOUT_S = 4.0
-CHUNK_BYTES = 256 * 1024
+# How much of a body of unknown type is looked at for a JPEG.
+SNIFFED_BYTES = 2048
 
 
-class NotMultipartError(CameraError):
-    """The server answers, but not with a multipart stream that this reader understands."""
+class NotJpegStreamError(CameraError):
+    """The server answers, but not with JPEG images that this reader understands; FFmpeg may know better."""
 
 
 class MjpegCamera(JpegStream):
-    """One HTTP connection to a camera that sends a multipart stream."""
+    """One HTTP connection to a camera that sends JPEG images.
+
+    Raises:
+        CameraError: it cannot be reached or refuses, with its answer.
+        NotJpegStreamError: it answers with something that FFmpeg should try.
+    """
 
     def __init__(self, address: str, shrink_for: InputSpec | None = None) -> None:
         name = redact(address)
-        self._socket = _connect(address, name)
+        self._socket = connect(address, name, TIMEOUT_S)
         try:
-            boundary, rest = _request(self._socket, address, name)
+            answer = request(self._socket, address, name, TIMEOUT_S)
+            _refuse(answer, name)
+            self._dechunker = Dechunker(name) if answer.is_chunked else None
+            super().__init__(name, JpegSplitter(answer.boundary), shrink_for)
+            self._heard_s = monotonic_s()
+            self._feed_body(self._sniffed(answer))
         except BaseException:  # whatever it was, nobody else can close the socket of an object that never was
             self._socket.close()
             raise
-        super().__init__(name, MultipartReader(boundary), shrink_for)
-        self._feed(rest)
-        self._heard_s = monotonic_s()
 
     def close(self) -> None:
         super().close()
@@ -60,74 +67,42 @@ class MjpegCamera(JpegStream):
         if not content:
             raise CameraError(f"{self.name} closed its stream; the camera may be restarting.")
         self._heard_s = monotonic_s()
-        self._feed(content)
+        self._feed_body(content)
         return True
 
+    def _feed_body(self, content: bytes) -> None:
+        self._feed(self._dechunker.feed(content) if self._dechunker is not None else content)
 
-def _connect(address: str, name: str) -> socket.socket:
-    parts = urlsplit(address)
-    secure = parts.scheme.lower() == "https"
-    try:
-        connection = socket.create_connection((parts.hostname or "", parts.port or (443 if secure else 80)), TIMEOUT_S)
-        if secure:
-            import ssl
-
-            return ssl.create_default_context().wrap_socket(connection, server_hostname=parts.hostname)
-    except OSError as error:
-        raise CameraError(f"{name} cannot be reached: {error.strerror or error}; check address and network.") from error
-    with contextlib.suppress(OSError):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
-
-
-def _request(connection: socket.socket, address: str, name: str) -> tuple[str, bytes]:
-    """(multipart boundary, the first bytes behind the answer's headers)."""
-    parts = urlsplit(address)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    host = parts.netloc.rpartition("@")[2]
-    lines = [f"GET {target} HTTP/1.0", f"Host: {host}", "User-Agent: edge-runtime", "Accept: multipart/x-mixed-replace"]
-    if parts.username is not None:
-        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-        lines.append(f"Authorization: Basic {base64.b64encode(login).decode()}")
-    connection.settimeout(TIMEOUT_S)
-    received = b""
-    try:
-        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape"))
-        while b"\r\n\r\n" not in received and len(received) < MAX_HEADER_BYTES:
-            content = connection.recv(CHUNK_BYTES)
-            if not content:
+    def _sniffed(self, answer: HttpAnswer) -> bytes:
+        """The first bytes of the body; of an unannounced type, enough of them to see that JPEG images come."""
+        content = answer.rest
+        if answer.kind.startswith("multipart/"):
+            return content
+        while START + b"\xff" not in content and len(content) < SNIFFED_BYTES:
+            more = b""
+            with contextlib.suppress(OSError):  # silence, for as long as the answer may take
+                more = self._socket.recv(CHUNK_BYTES)
+            if not more:
                 break
-            received += content
-    except TimeoutError as error:
-        raise CameraError(f"{name} did not answer within {TIMEOUT_S:g} s; check the camera.") from error
-    except OSError as error:
-        raise CameraError(f"{name} broke the connection: {error.strerror or error}.") from error
-    head, end, rest = received.partition(b"\r\n\r\n")
-    if not end:
-        raise CameraError(f"{name} sent {len(received)} bytes and no whole answer; the camera may be restarting.")
-    return _boundary(head.decode("latin-1"), name), rest
+            content += more
+        if START + b"\xff" not in content[: SNIFFED_BYTES + CHUNK_BYTES]:
+            raise NotJpegStreamError(
+                f"{self.name} answered {answer.status} with {answer.kind or 'no type'}, expected JPEG images."
+            )
+        return content
 
 
-def _boundary(head: str, name: str) -> str:
-    """The multipart boundary that an HTTP answer announces."""
-    status, _, rest = head.partition("\r\n")
-    words = status.split()
-    if len(words) < 2 or not words[0].startswith("HTTP/"):
-        raise NotMultipartError(f"{name} does not speak HTTP, it answered {status[:40]!r}.")
-    headers = {key.lower(): value for key, value in _pairs(rest.split("\r\n"), ":")}
-    digest = words[1] == "401" and headers.get("www-authenticate", "").lower().startswith("digest")
-    if words[1] != "200" and not digest and not words[1].startswith("3"):
-        remedy = "check user and password" if words[1] in ("401", "403") else "check the address"
-        raise CameraError(f"{name} answered {' '.join(words[1:])[:60]}, expected 200; {remedy}.")
-    kind, _, options = headers.get("content-type", "").partition(";")
-    boundary = next((value for key, value in _pairs(options.split(";"), "=") if key.lower() == "boundary"), "")
-    if words[1] != "200" or not kind.strip().lower().startswith("multipart/") or not boundary:
-        raise NotMultipartError(f"{name} answered {words[1]} with {kind or 'no type'}, expected a multipart stream.")
-    if "transfer-encoding" in headers:
-        raise NotMultipartError(f"{name} answers in chunks although HTTP/1.0 was asked for.")
-    return boundary
-
-
-def _pairs(texts: list[str], separator: str) -> list[tuple[str, str]]:
-    """``key: value`` or ``key=value`` texts as pairs without blanks around them."""
-    return [(key.strip(), value.strip()) for key, _, value in (text.partition(separator) for text in texts)]
+def _refuse(answer: HttpAnswer, name: str) -> None:
+    """Raises for an answer that holds no images: what the camera said, and what to do."""
+    if answer.status == "401" and answer.headers.get("www-authenticate", "").lower().startswith("digest"):
+        raise NotJpegStreamError(f"{name} answered 401, it asks for a digest of the password.")
+    if answer.status.startswith("3"):
+        raise NotJpegStreamError(f"{name} answered {answer.status}, it sends us to another address.")
+    if answer.status != "200":
+        remedy = REMEDIES.get(answer.status, "check the address")
+        raise CameraError(f"{name} answered {answer.status} {answer.reason}, expected 200; {remedy}.")
+    if answer.kind in ("text/html", "application/xhtml+xml", "application/json", "text/xml", "application/xml"):
+        raise CameraError(
+            f"{name} answered with a page ({answer.kind}), expected images; use the address of the stream itself, "
+            "which the camera's manual names."
+        )

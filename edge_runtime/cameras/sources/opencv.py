@@ -17,7 +17,7 @@ from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cameras.presence import device_path
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError
-from edge_runtime.pixels.jpeg import is_whole
+from edge_runtime.pixels.jpeg import cut_out
 from edge_runtime.pixels.preprocess import Image, check_frame
 from edge_runtime.pixels.shrink import decode_camera_image
 from edge_runtime.pixels.yuyv import yuyv_to_bgr
@@ -31,7 +31,8 @@ import numpy as np
 
 from edge_runtime.pixels.opencv import cv2
 
-NETWORK_TIMEOUT_MS = 5000
+# Opening includes FFmpeg's own analysis of 5 s, and the wait for a key frame, which cameras send every 1 to 10 s.
+NETWORK_TIMEOUT_MS = 15_000
 # A driver's time stamp that is older than this, or in the future, is of another clock than ours.
 OLDEST_STAMP_S = 10.0
 # Live streams must not be buffered. Files must: the same options make FFmpeg lose some of their frames.
@@ -121,7 +122,8 @@ class VideoFileCamera(OpenCVCamera):
 class StreamCamera(OpenCVCamera):
     """A network stream that FFmpeg understands."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, refusal: str = "") -> None:
+        """``refusal`` is why another reader left this address to FFmpeg."""
         timeouts = (
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
             NETWORK_TIMEOUT_MS,
@@ -132,7 +134,8 @@ class StreamCamera(OpenCVCamera):
             super().__init__(redact(address), True, address, cv2.CAP_FFMPEG, timeouts)
         if not self._opened:
             raise CameraError(
-                f"{self.name} did not open within {NETWORK_TIMEOUT_MS // 1000} s; check address, user and network."
+                (f"{refusal} " if refusal else "")
+                + f"{self.name} did not open within {NETWORK_TIMEOUT_MS // 1000} s; check address, user and network."
             )
 
 
@@ -140,8 +143,7 @@ def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None) -> Image |
     """The (h, w, 3) uint8 BGR image of one raw V4L2 buffer, or None when it is damaged or cut short."""
     try:
         if fourcc in ("MJPG", "JPEG"):
-            content = raw.tobytes()
-            return decode_camera_image(content, "a camera frame", shrink_for) if is_whole(content) else None
+            return decode_camera_image(cut_out(raw.tobytes()), "a camera frame", shrink_for)
         if fourcc == "YUYV" and raw.ndim == 3 and raw.shape[2] == 2:
             return yuyv_to_bgr(raw, shrink_for)
         return _three_channels(raw)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.cameras.frame import FrameSource
 from edge_runtime.contract import InputSpec
@@ -11,6 +9,7 @@ from edge_runtime.contract import InputSpec
 
 def open_source(address: CameraAddress, shrink_for: InputSpec | None = None) -> FrameSource:
     """The source behind ``address``, opened in this process; raises as `open_camera` does."""
+    refusal = ""
     if address.kind == "synthetic":
         from edge_runtime.cameras.sources.synthetic import SyntheticCamera
 
@@ -32,14 +31,16 @@ def open_source(address: CameraAddress, shrink_for: InputSpec | None = None) -> 
 
         return Picamera2Camera()
     if address.kind == "http":
-        from edge_runtime.cameras.sources.mjpeg import MjpegCamera, NotMultipartError
+        from edge_runtime.cameras.sources.mjpeg import MjpegCamera, NotJpegStreamError
 
-        with contextlib.suppress(NotMultipartError):
+        try:
             return MjpegCamera(address.value, shrink_for)
+        except NotJpegStreamError as error:
+            refusal = str(error)
     from edge_runtime.cameras.sources.opencv import DeviceCamera, StreamCamera, VideoFileCamera
 
     if address.kind == "device":
         return DeviceCamera(address.value, address.shown, shrink_for)
     if address.kind == "video":
         return VideoFileCamera(address.value)
-    return StreamCamera(address.value)
+    return StreamCamera(address.value, refusal)

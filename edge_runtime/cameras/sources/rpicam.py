@@ -12,7 +12,8 @@ import subprocess
 from functools import partial
 
 from edge_runtime.cameras.presence import pi_program
-from edge_runtime.cameras.sources.jpeg_stream import JpegSplitter, JpegStream
+from edge_runtime.cameras.sources.jpeg_stream import JpegStream
+from edge_runtime.cameras.sources.splitter import JpegSplitter
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
 from edge_runtime.system.parent_death import die_with

@@ -159,6 +159,9 @@ def test_raw_v4l2_jpeg_is_decoded_small_and_a_cut_one_is_bad() -> None:
     decoded = raw_to_bgr(raw, "MJPG", InputSpec(32, 32))
     assert decoded is not None and decoded.shape == (60, 80, 3)
     assert raw_to_bgr(raw[:, :-100], "MJPG", InputSpec(32, 32)) is None
+    junk = np.arange(64, dtype=np.uint8).reshape(1, -1)
+    padded = raw_to_bgr(np.hstack([raw, junk]), "MJPG", InputSpec(32, 32))
+    assert padded is not None and (padded == decoded).all(), "what a chip leaves behind the end marker is no damage"
     assert raw_to_bgr(np.zeros((1, 64), np.uint8), "MJPG", None) is None
 
 

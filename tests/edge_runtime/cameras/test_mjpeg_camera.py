@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.cameras.frame import Frame
-from edge_runtime.cameras.sources.mjpeg import MjpegCamera, NotMultipartError
+from edge_runtime.cameras.sources.mjpeg import MjpegCamera, NotJpegStreamError
 from edge_runtime.cameras.sources.synthetic import numbered_image, read_image_number, wave_image
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
@@ -137,7 +137,7 @@ def test_draining_ends_although_the_line_never_runs_dry(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.monotonic_s", clock)
     monkeypatch.setattr("edge_runtime.cameras.sources.jpeg_stream.monotonic_s", clock)
-    monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg._connect", lambda address, name: Connection())
+    monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.connect", lambda address, name, timeout_s: Connection())
     with MjpegCamera("http://camera/") as camera:
         frames = take(camera, 5)
     gaps_s = np.diff([frame.captured_s for frame in frames])
@@ -203,7 +203,7 @@ def test_an_image_is_as_old_as_its_own_last_byte_not_as_the_next_one_s_first(
 
     monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.monotonic_s", clock)
     monkeypatch.setattr("edge_runtime.cameras.sources.jpeg_stream.monotonic_s", clock)
-    monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg._connect", lambda address, name: Connection())
+    monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.connect", lambda address, name, timeout_s: Connection())
     start_s = clock()
     with MjpegCamera("http://camera/") as camera:
         frame = camera.read(5.0)
@@ -256,20 +256,27 @@ def test_a_server_that_never_answers_is_left_after_the_time_out(monkeypatch: pyt
         MjpegCamera(f"http://127.0.0.1:{listener.getsockname()[1]}/")
 
 
-MULTIPART = b"Content-Type: multipart/x-mixed-replace;boundary=a"
-
-
 @pytest.mark.parametrize(
     ("answer", "kind", "message"),
     [
         (b"", CameraError, "sent 0 bytes and no whole answer; the camera may be restarting"),
-        (b"HTTP/1.1 404 Not Found", CameraError, "answered 404 Not Found, expected 200; check the address"),
+        (b"HTTP/1.1 404 Not Found", CameraError, "answered 404 Not Found, expected 200; check the path in the address"),
         (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic", CameraError, "answered 401 No, expected 200; check user and"),
-        (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest r=x", NotMultipartError, "answered 401 with no type"),
-        (b"HTTP/1.1 302 Found\r\nLocation: /", NotMultipartError, "answered 302 with no type, expected a multipart"),
-        (b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4", NotMultipartError, "answered 200 with video/mp4"),
-        (b"SSH-2.0-OpenSSH", NotMultipartError, "does not speak HTTP, it answered 'SSH-2.0-OpenSSH'"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + MULTIPART, NotMultipartError, "answers in chunks"),
+        (
+            b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest r=x",
+            NotJpegStreamError,
+            "answered 401, it asks for a digest of the password",
+        ),
+        (b"HTTP/1.1 302 Found\r\nLocation: /", NotJpegStreamError, "answered 302, it sends us to another address"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4", NotJpegStreamError, "answered 200 with video/mp4"),
+        (b"SSH-2.0-OpenSSH", CameraError, "does not speak HTTP, it answered 'SSH-2.0-OpenSSH'"),
+        (
+            b"HTTP/1.1 503 Busy",
+            CameraError,
+            "answered 503 Busy, expected 200; the camera is busy or has too many viewers",
+        ),
+        (b"HTTP/1.1 403 No", CameraError, "answered 403 No, expected 200; check user and password, and what"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8", CameraError, "answered with a page (text/html)"),
     ],
 )
 def test_other_answers_are_explained(
@@ -277,3 +284,63 @@ def test_other_answers_are_explained(
 ) -> None:
     with pytest.raises(kind, match=re.escape(message)):
         MjpegCamera(answering(answer + b"\r\n\r\n" if answer else b""))
+
+
+JPEG = cv2.imencode(".jpg", wave_image(48, 64))[1].tobytes()
+MULTIPART = b"Content-Type: multipart/x-mixed-replace;boundary=a\r\n"
+
+
+def chunked(body: bytes, size: int) -> bytes:
+    pieces = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x;note=1\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (MULTIPART, b"--a\r\nContent-Type: image/jpeg\r\n\r\n" + JPEG + b"\r\n--a\r\n"),
+        (MULTIPART + b"Transfer-Encoding: chunked\r\n", chunked(b"--a\r\n\r\n" + JPEG + b"\r\n--a--", 100)),
+        (MULTIPART + b"Transfer-Encoding: chunked\r\n", chunked(b"\r\nhello\r\n--a\r\n\r\n" + JPEG + b"\r\n--a--", 7)),
+        (b"Content-Type: multipart/x-mixed-replace\r\n", b"--x\r\n\r\n" + JPEG + b"\r\n--x\r\n"),
+        (b"Content-Type: application/octet-stream\r\n", b"--x\r\n\r\n" + JPEG),
+        (b"", JPEG + b"junk" + JPEG),
+    ],
+    ids=["multipart", "chunked", "late boundary", "no boundary", "other type", "no type"],
+)
+def test_an_answer_in_which_images_come_is_read_by_one_connection(
+    answering: Callable[[bytes], str], headers: bytes, body: bytes
+) -> None:
+    with MjpegCamera(answering(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n" + body)) as camera:
+        assert take(camera, 1)[0].pixels.shape == (48, 64, 3)
+    assert camera.num_bad == 0
+
+
+def test_headers_may_end_in_bare_line_feeds(answering: Callable[[bytes], str]) -> None:
+    with MjpegCamera(answering(b"HTTP/1.0 200 OK\n" + MULTIPART.replace(b"\r", b"") + b"\n--a\n\n" + JPEG)) as camera:
+        assert take(camera, 1)[0].pixels.shape == (48, 64, 3)
+
+
+def test_a_camera_that_never_sends_an_end_marker_is_read(network_camera: Any) -> None:
+    whole = network_camera.image
+    network_camera.image = lambda number: whole(number)[:-2]
+    with MjpegCamera(network_camera.address) as camera:
+        assert all(read_image_number(frame.pixels) == frame.seq for frame in take(camera, 5))
+
+
+def test_chunks_that_are_none_are_told(answering: Callable[[bytes], str]) -> None:
+    answer = b"HTTP/1.1 200 OK\r\n" + MULTIPART + b"Transfer-Encoding: chunked\r\n\r\n--a\r\n"
+    with pytest.raises(CameraError, match=r"announces chunks but sends b'--a"):
+        MjpegCamera(answering(answer))
+
+
+def test_images_whose_scan_data_was_cut_are_bad_although_their_end_marker_came(network_camera: Any) -> None:
+    whole = network_camera.image
+    chance = np.random.default_rng(3)
+    cuts = chance.uniform(0.3, 0.95, 64)
+    network_camera.image = lambda number: (
+        whole(number) if number % 2 else whole(number)[: int(cuts[number % 64] * len(whole(number)))] + b"\xff\xd9"
+    )
+    with MjpegCamera(network_camera.address) as camera:
+        frames = take(camera, 10)
+    assert all(read_image_number(frame.pixels) % 2 for frame in frames)
+    assert camera.num_bad >= 9

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +23,7 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import decode_image
 from edge_runtime.pixels.jpeg import JpegHeader, is_whole, jpeg_end, jpeg_header
+from edge_runtime.pixels.jpeg_damage import hear_decoder
 from edge_runtime.pixels.preprocess import preprocess
 from edge_runtime.pixels.shrink import (
     MAX_SHRUNK_BYTES,
@@ -304,3 +308,37 @@ def test_files_are_read_by_path_and_missing_ones_named(tmp_path: Path) -> None:
         read_shrunk(tmp_path / "none.jpg", None)
     with pytest.raises(DataError, match=r"cannot be read \(Is a directory\); expected an image file"):
         read_shrunk(tmp_path, None)
+
+
+def damaged(height: int = 240, width: int = 320) -> bytes:
+    content = jpeg(height, width)
+    return content[: len(content) * 2 // 3] + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("spec", [None, InputSpec(32, 32)])
+def test_half_an_image_with_an_end_marker_is_not_an_image(spec: InputSpec | None, capfd: Any) -> None:
+    with pytest.raises(
+        DataError, match=r"it \(\d+ bytes\) is damaged: Corrupt JPEG data: premature end of data segment\."
+    ):
+        decode_camera_image(damaged(), "it", spec)
+    assert decode_camera_image(jpeg(240, 320), "it", spec) is not None
+    assert capfd.readouterr().err == ""
+
+
+def test_padding_before_the_end_marker_and_bytes_behind_it_are_no_damage() -> None:
+    content = jpeg(240, 320)
+    assert decode_camera_image(content[:-2] + b"\0" * 7 + content[-2:] + b"junk", "it", None).shape == (240, 320, 3)
+
+
+def test_a_file_of_which_a_part_is_missing_is_read_with_a_warning(tmp_path: Path, caplog: Any, capfd: Any) -> None:
+    (tmp_path / "half.jpg").write_bytes(damaged())
+    assert read_shrunk(tmp_path / "half.jpg", InputSpec(32, 32)).shape == (60, 80, 3)
+    assert re.search(r"half.jpg is damaged \(Corrupt JPEG.*\); its label may be wrong", caplog.text)
+    assert capfd.readouterr().err == ""
+
+
+def test_what_others_write_to_stderr_while_an_image_is_decoded_is_not_lost(capfd: Any) -> None:
+    with hear_decoder() as warning:
+        os.write(2, b"another thread\nCorrupt JPEG data: bad Huffman code\n")
+    assert warning.text == "Corrupt JPEG data: bad Huffman code"
+    assert capfd.readouterr().err == "another thread\n"
