@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 
 DATA ?= cifar10-mini
 PICTURES := $(patsubst ~/%,$(HOME)/%,$(DATA))
-# Own photos are learnt on top of a network that knows ImageNet; CIFAR-10 is learnt from nothing.
+# Own photos use transfer learning from ImageNet; CIFAR-10 trains from scratch.
 MODEL ?= $(if $(filter cifar10 cifar10-mini,$(DATA)),resnet8,transfer)
 SIZE ?=
 RUN ?= runs/$(notdir $(patsubst %/,%,$(DATA)))-$(MODEL)$(if $(SIZE),-$(SIZE))
@@ -15,7 +15,8 @@ TRAIN_FLAGS ?=
 CONVERT_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test train sort convert compare search bench demo device-check zoo keys bundle deploy wheel lock clean
+# Every target with a line of help is a command, not a file.
+.PHONY: $(shell grep -oE '^[a-z-]+:.*\#\# ' $(firstword $(MAKEFILE_LIST)) | cut -d: -f1)
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -78,7 +79,7 @@ INTO ?= photos
 sort: $(STAMP) ## saved frames FROM a folder INTO class folders, on a local page: LABELS="mug pen" CAPTURE=1
 	$(BIN)/python -m train.sort $(if $(or $(filter command,$(origin FROM)),$(wildcard $(FROM))),"$(FROM)") --into "$(INTO)" $(if $(LABELS),--labels $(LABELS)) $(if $(CAPTURE),--capture)
 
-compare: $(STAMP) ## what each form of RUN (float, int8, pruned, ...) costs and gains
+compare: $(STAMP) ## what each variant of RUN (float, int8, pruned, ...) costs and gains
 	@test -e "$(RUN)" || $(MAKE) --no-print-directory train
 	$(BIN)/python -m convert.compare "$(RUN)" --force $(COMPARE_FLAGS)
 
@@ -127,8 +128,18 @@ deploy: ansible bundle ## the bundle to DEVICE=pi@host (several: a,b) or INVENTO
 wheel: $(STAMP) ## build dist/edge_runtime-*.whl, the device package
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
+.venv-docs/.ready: requirements/docs.txt $(STAMP)
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --require-hashes -r requirements/pip.txt
+	.venv-docs/bin/python -m pip install --quiet --require-hashes -r requirements/docs.txt
+	@touch $@
+
+docs: .venv-docs/.ready ## the documentation as a site with search, into build/site
+	.venv-docs/bin/mkdocs build --quiet --config-file .mkdocs.yml
+	@echo "build/site written; read it with: python3 -m http.server --directory build/site" >&2
+
 lock: ## write the pinned requirement files again (needs uv)
 	requirements/lock.sh
 
 clean: ## remove what was built; run directories stay
-	rm -rf build dist .venv .venv-litert .venv-tflite .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist .venv .venv-litert .venv-tflite .venv-peers .venv-docs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,5 @@
-"""The README says only what works: its device commands are run, its program too, and its make targets exist."""
+"""README and docs say only what works: the README's device commands are run, its program too; verbs, flags, make targets and
+links of every page exist."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
+from edge_runtime import cli
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,6 +30,7 @@ def newcomer(tmp_path: Path) -> Path:
     (tmp_path / "build").mkdir()
     shutil.copy(model, tmp_path / "build" / "cifar10-mini-resnet8.tflite")
     shutil.copy(model, tmp_path / "model.tflite")
+    shutil.copytree(ROOT / "docs" / "samples", tmp_path / "docs" / "samples")
     frame = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
     cv2.imwrite(str(tmp_path / "photo.jpg"), frame)
     video = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 30, (160, 120))
@@ -64,14 +68,50 @@ def test_the_program_of_the_readme_works(newcomer: Path) -> None:
     assert done.stdout.count("Prediction(") == 20
 
 
-def test_the_make_targets_of_the_readme_exist() -> None:
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_the_make_targets_of_a_page_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    named = set(re.findall(r"\bmake ([a-z-]+)", README))
-    assert {"convert", "test", "wheel"} <= named
-    assert named <= targets
+    assert {"convert", "test", "wheel"} <= targets
+    found = re.findall(r"(?:^\$ |`)make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE)
+    assert set(found) - targets == set()
 
 
-def test_the_files_that_the_readme_links_exist() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_the_files_that_a_page_links_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    links = re.findall(r"\]\(([^)#]+)", text) + re.findall(r"""(?:src|srcset)="([^"]+)\"""", text)
+    ours = [link for link in links if not link.startswith(("http", "mailto"))]
+    assert [link for link in ours if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_the_verbs_and_flags_of_the_device_commands_of_a_page_exist(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = re.findall(r"```(?:console|sh|bash)\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    commands = [match.group(1) for line in lines if (match := re.search(r"(?:^|[ /])edge-runtime ((?!-).+)", line))]
+    for command in commands:
+        verb, *rest = command.split("#")[0].split()
+        if verb not in cli.VERBS:
+            continue  # a path that ends so, as in `ls /opt/edge-runtime lib`
+        assert cli.main([verb, "--help"]) == 0
+        help_text = capsys.readouterr().out
+        flags = {word.split("=")[0] for word in rest if word.startswith("--") and len(word) > 2}
+        if "--" in rest:  # what follows are another verb's
+            flags = {word.split("=")[0] for word in rest[: rest.index("--")] if word.startswith("--")}
+        assert {flag for flag in flags if not re.search(rf"{re.escape(flag)}\b", help_text)} == set(), command
+
+
+def test_the_readme_is_short_has_a_picture_and_no_figure_before_the_readers_own_photos() -> None:
+    assert len(README.splitlines()) <= 150
+    assert "<picture>" in README
+    before = README[: README.index("## Your own photos")]
+    assert re.findall(r"\d+(?:\.\d+)? ?(?:%|ms|MB|kB|s\b)", before) == []

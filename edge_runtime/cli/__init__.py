@@ -110,9 +110,10 @@ def _dispatch(arguments: list[str]) -> int:
         print(__version__)
         return 0
     if arguments[0] not in VERBS:
-        raise UsageError(
-            f"There is no verb {arguments[0]!r}, expected one of {', '.join(VERBS)}; see edge-runtime --help."
-        )
+        from edge_runtime.cli.verb_parser import suggest
+
+        guess = suggest(arguments[0], list(VERBS)) or f", expected one of {', '.join(VERBS)}"
+        raise UsageError(f"There is no verb {arguments[0]!r}{guess}; see edge-runtime --help.")
     import logging
 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="edge-runtime: %(message)s")

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from edge_runtime.cli.flag_names import name_flags
 from edge_runtime.cli.flags import (
@@ -12,7 +18,12 @@ from edge_runtime.cli.flags import (
     open_flagged_model,
     verb_parser,
 )
-from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.errors import DataError, EdgeRuntimeError
+
+if TYPE_CHECKING:
+    from edge_runtime.contract import InputSpec
+    from edge_runtime.model.model_file import ModelFile
+    from edge_runtime.pixels.preprocess import Image
 
 
 def main(arguments: list[str]) -> int:
@@ -21,34 +32,73 @@ def main(arguments: list[str]) -> int:
         "classify",
         "Labels image files, one line each; an image that cannot be read is reported and the others go on.",
         "edge-runtime classify photo.jpg",
+        "edge-runtime classify holiday/",
+        "edge-runtime classify --demo",
         "edge-runtime classify --model flowers.tflite --top-k 1 --format jsonl *.jpg",
         "edge-runtime classify --model mobilenet.tflite --labels labels.txt photo.jpg",
     )
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files: JPEG, PNG, WebP, BMP, TIFF")
+    parser.add_argument(
+        "images", nargs="*", metavar="IMAGE", help="image files (JPEG, PNG, WebP, BMP, TIFF), or folders of them"
+    )
+    parser.add_argument("--demo", action="store_true", help="the images that came with the model, to try it out")
     add_classifier_flags(parser)
     add_format_flag(parser)
     parser.add_argument(
         "--full-size", action="store_true", help="decode JPEG whole even where the model needs far less (slower)"
     )
     flags = parser.parse_args(arguments)
+    if bool(flags.images) == flags.demo:
+        parser.error("expected image files or --demo, one of the two")
 
     from edge_runtime.live.results import Result
     from edge_runtime.outputs.formats import open_sink
     from edge_runtime.outputs.stdout import Outlet
-    from edge_runtime.pixels.shrink import read_shrunk
     from edge_runtime.system.clock import monotonic_s, wall_time_s
 
     exit_code = 0
     sink = open_sink(flags.format, Outlet(sys.stdout), sys.stderr)
-    with open_flagged_classifier(flags, open_flagged_model(flags)) as classifier:
+    model = open_flagged_model(flags)
+    with open_flagged_classifier(flags, model) as classifier:
         spec = None if flags.full_size else classifier.contract.spec.input
-        for seq, name in enumerate(flags.images):
+        images = read_demo(model) if flags.demo else read_files(flags.images, spec)
+        for seq, (name, read) in enumerate(images):
             started_s = monotonic_s()
             try:
-                prediction = classifier.classify(read_shrunk(name, spec))
+                prediction = classifier.classify(read())
             except EdgeRuntimeError as error:
                 print(f"edge-runtime: {name_flags(error)}", file=sys.stderr)
                 exit_code = exit_code or error.exit_code
                 continue
             sink.result(Result(seq, wall_time_s(), (monotonic_s() - started_s) * 1e3, prediction, 0, name))
     return exit_code
+
+
+def read_files(names: list[str], spec: InputSpec | None) -> Iterator[tuple[str, Callable[[], Image]]]:
+    """(name, what reads it) of each image file of ``names``, and of each one below the folders among them.
+
+    Reading gives (h, w, 3) uint8 BGR, decoded no smaller than ``spec`` needs; it raises as `read_shrunk` does.
+
+    Raises:
+        DataError: a folder holds no image.
+    """
+    from edge_runtime.pixels.image_file import list_images
+    from edge_runtime.pixels.shrink import read_shrunk
+
+    for name in names:
+        found = [str(path) for path in list_images(name)] if Path(name).is_dir() else [name]
+        if not found:
+            raise DataError(f"The folder {name} holds no image, expected files such as photo.jpg or photo.png.")
+        for each in found:
+            yield each, partial(read_shrunk, each, spec)
+
+
+def read_demo(model: ModelFile) -> Iterator[tuple[str, Callable[[], Image]]]:
+    """The golden images of ``model``, (h, w, 3) uint8 BGR, as `read_files` gives files.
+
+    Raises:
+        DataError: the model carries none.
+    """
+    if model.goldens is None:
+        raise DataError(f"{model.contract.spec.name} carries no images to show; name an image file instead of --demo.")
+    for number, image in enumerate(model.goldens.pictures):
+        yield f"demo {number}", partial(np.ascontiguousarray, image)

@@ -36,7 +36,9 @@ def verb_parser(verb: str, description: str, *examples: str) -> ArgumentParser:
     """The parser of one verb, with its examples below its help."""
     import argparse
 
-    return argparse.ArgumentParser(
+    from edge_runtime.cli.verb_parser import VerbParser
+
+    return VerbParser(
         prog=f"edge-runtime {verb}",
         description=description,
         epilog="examples:\n" + "\n".join(f"  {example}" for example in examples),

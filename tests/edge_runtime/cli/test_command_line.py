@@ -81,9 +81,9 @@ def test_the_version_is_printed(run: Run) -> None:
 
 
 def test_an_unknown_verb_and_an_unknown_flag_are_usage_errors(run: Run) -> None:
-    code, out, err = run("clasify")
+    code, out, err = run("zzz")
     assert (code, out) == (2, "")
-    assert f"There is no verb 'clasify', expected one of {', '.join(cli.VERBS)}; see" in err
+    assert f"There is no verb 'zzz', expected one of {', '.join(cli.VERBS)}; see" in err
     assert run("info", "--modle", "x")[0] == 2
 
 

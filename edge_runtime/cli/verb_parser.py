@@ -1,0 +1,36 @@
+"""The parser of one verb: a mistake is one line with the likely right spelling, never a dump of the usage.
+
+Imported when a verb is called, because argparse costs start-up time that ``--help`` alone should not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from typing import NoReturn
+
+from edge_runtime.errors import UsageError
+
+
+class VerbParser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are `UsageError`: what was wrong, what was probably meant, where the help is."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UsageError.
+
+        Raises:
+            UsageError: always; it is how argparse reports any mistake on the command line.
+        """
+        raise UsageError(f"{message[:1].upper()}{message[1:]}{self._guess(message)}; see {self.prog} --help.")
+
+    def _guess(self, message: str) -> str:
+        flags = [option for action in self._actions for option in action.option_strings]
+        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
+        return suggest(unknown.group(1), flags) if unknown else ""
+
+
+def suggest(given: str, known: list[str]) -> str:
+    """ "; did you mean X" when one of ``known`` is spelt much like ``given``, else ""."""
+    close = difflib.get_close_matches(given, known, n=1)
+    return f"; did you mean {close[0]}" if close else ""
