@@ -28,7 +28,7 @@ ARROWS = {
     "edge_runtime/contract": "errors",
     "edge_runtime/metrics": "errors",
     "edge_runtime/system": GROUND,
-    "edge_runtime/pixels": GROUND,
+    "edge_runtime/pixels": f"{GROUND} system",  # whoever decodes hears the decoder on stderr, which it takes for that time
     "edge_runtime/store": f"{GROUND} system",
     "edge_runtime/model": f"{GROUND} pixels system store",
     "edge_runtime/inference": f"{GROUND} pixels model system",

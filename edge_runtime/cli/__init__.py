@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from edge_runtime.cli.flag_names import name_flags
 from edge_runtime.errors import EdgeRuntimeError, UsageError
+from edge_runtime.system.printable import printable
 
 # In the order of the help; each is a module of this folder unless `MODULES` says where it is.
 VERBS = {
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(arguments)
     except EdgeRuntimeError as error:
-        print(f"edge-runtime: {name_flags(error)}", file=sys.stderr)
+        print(printable(f"edge-runtime: {name_flags(error)}"), file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # The reader of our results left (for example `| head`); point stdout elsewhere so that Python's last flush is
@@ -116,6 +117,12 @@ def _dispatch(arguments: list[str]) -> int:
         raise UsageError(f"There is no verb {arguments[0]!r}{guess}; see edge-runtime --help.")
     import logging
 
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="edge-runtime: %(message)s")
+    class Lines(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return printable(super().format(record))
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines("edge-runtime: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     module = importlib.import_module(MODULES.get(arguments[0], f"edge_runtime.cli.{arguments[0]}"))
     return int(module.main(arguments[1:]))

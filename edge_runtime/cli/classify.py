@@ -19,6 +19,7 @@ from edge_runtime.cli.flags import (
     verb_parser,
 )
 from edge_runtime.errors import DataError, EdgeRuntimeError
+from edge_runtime.system.printable import printable
 
 if TYPE_CHECKING:
     from edge_runtime.contract import InputSpec
@@ -66,7 +67,7 @@ def main(arguments: list[str]) -> int:
             try:
                 prediction = classifier.classify(read())
             except EdgeRuntimeError as error:
-                print(f"edge-runtime: {name_flags(error)}", file=sys.stderr)
+                print(printable(f"edge-runtime: {name_flags(error)}"), file=sys.stderr)
                 exit_code = exit_code or error.exit_code
                 continue
             sink.result(Result(seq, wall_time_s(), (monotonic_s() - started_s) * 1e3, prediction, 0, name))

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_runtime.system.printable import printable
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
@@ -98,7 +100,7 @@ def open_flagged_model(flags: Namespace) -> ModelFile:
 
     model = open_model(flags.model, flags.labels)
     for assumption in model.assumptions:
-        print(f"edge-runtime: assumed: {assumption}", file=sys.stderr)
+        print(printable(f"edge-runtime: assumed: {assumption}"), file=sys.stderr)
     return model
 
 
@@ -117,7 +119,7 @@ def open_flagged_classifier(flags: Namespace, model: ModelFile) -> Classifier:
 def print_result(form: str, text: Callable[[], str], value: Callable[[], object]) -> None:
     """One result to stdout: text for people, or one line of JSON."""
     if form == "text":
-        print(text(), flush=True)
+        print(printable(text()), flush=True)
     else:
         from edge_runtime.system.json_line import to_json_line
 

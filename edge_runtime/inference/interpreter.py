@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import TensorSpec
 from edge_runtime.errors import ConfigurationError, DataError, ModelError, UsageError
+from edge_runtime.system.quiet_start import quiet_start
 
 # In order of preference; LiteRT is two to five times as fast on integer models.
 BACKENDS = ("litert", "tflite")
@@ -89,13 +90,14 @@ class Interpreter:
         self.kernels = _DEFAULT_KERNELS[self.backend] if kernels == "default" else kernels
         resolvers = module.OpResolverType
         try:
-            self._native = module.Interpreter(
-                model_content=flatbuffer,
-                num_threads=threads,
-                experimental_op_resolver_type=resolvers.AUTO if kernels == "default" else resolvers.BUILTIN_REF,
-                experimental_preserve_all_tensors=keep_tensors,
-            )
-            self._native.allocate_tensors()
+            with quiet_start():  # it tells everybody of its delegate
+                self._native = module.Interpreter(
+                    model_content=flatbuffer,
+                    num_threads=threads,
+                    experimental_op_resolver_type=resolvers.AUTO if kernels == "default" else resolvers.BUILTIN_REF,
+                    experimental_preserve_all_tensors=keep_tensors,
+                )
+                self._native.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{self.backend} {self.version} refuses the model ({_one_line(error)}): "

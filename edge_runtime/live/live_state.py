@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.postprocess import UNKNOWN
 from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.label_changes import LabelChanges
 from edge_runtime.live.results import Counts, Pulse, Result
@@ -136,10 +137,10 @@ class LiveState:
                 return
             self._ages_ms.append(result.age_ms)
             if self._is_change.add(result.shown, now_s):
-                prediction = result.prediction
                 self.num_changes += 1
+                score = result.shown_score or 0.0
                 self._changes.append(
-                    LabelChange(self.num_changes, result.ts, result.shown, prediction.score, prediction.unknown)
+                    LabelChange(self.num_changes, result.ts, result.shown, score, result.shown == UNKNOWN)
                 )
 
     def pulse(self, pulse: Pulse) -> None:

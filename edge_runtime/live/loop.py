@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.errors import CameraError, UsageError
 from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.postprocess import Prediction
 from edge_runtime.live.health import OK, STARTING, Condition, Health, HealthConfig
 from edge_runtime.live.observers import Observer, Sink
 from edge_runtime.live.results import Counts, Event, Pulse, Result, Status
@@ -185,9 +186,19 @@ class Loop:
         self._labels += 1
         self._in_hand = 0
         ts = wall_time_s()
-        held = self._steady(prediction.label, ts)
-        classify_ms = (finished_s - started_s) * 1e3
-        result = Result(frame.seq, ts, age_ms, prediction, self.counts().dropped, frame.name, held, classify_ms)
+        held = self._steady(prediction, ts)
+        held_score = self._smoother.score if self._smoother is not None else None
+        result = Result(
+            frame.seq,
+            ts,
+            age_ms,
+            prediction,
+            self.counts().dropped,
+            frame.name,
+            held,
+            held_score,
+            classify_ms=(finished_s - started_s) * 1e3,
+        )
         self._sink.result(result)
         if self._observer is not None:
             self._observer.frame(frame, result)
@@ -198,11 +209,11 @@ class Loop:
         self._health.too_old(age_ms, captured, now_s)
         self._tell(self._health.condition(now_s))
 
-    def _steady(self, label: str, ts: float) -> str | None:
+    def _steady(self, prediction: Prediction, ts: float) -> str | None:
         if self._smoother is None:
             return None
         before = self._smoother.label
-        if self._smoother.add(label):
+        if self._smoother.add(prediction.label, prediction.score):
             hold = self._smoother.hold
             reason = f"{hold.votes} of {hold.window} frames say so" + (f", before it was {before}" if before else "")
             self._sink.event(Event(ts, "label", str(self._smoother.label), reason))

@@ -21,7 +21,8 @@ class Result:
         prediction: the classes and their scores.
         dropped: frames captured so far that were never classified.
         name: the file that the frame came from, or empty.
-        held: the steadied label when smoothing is on, else None.
+        held: the steadied label when smoothing is on (empty while undecided), else None.
+        held_score: the score that ``held`` had in the newest frame that said so, else None.
         classify_ms: how long the classifier took, preprocessing included.
     """
 
@@ -32,12 +33,18 @@ class Result:
     dropped: int
     name: str = ""
     held: str | None = None
+    held_score: float | None = None
     classify_ms: float = 0.0
 
     @property
     def shown(self) -> str:
         """The label to show: the steadied one when smoothing is on (empty while undecided), else the prediction's."""
         return self.prediction.label if self.held is None else self.held
+
+    @property
+    def shown_score(self) -> float | None:
+        """The score of the label to show; None while that is undecided."""
+        return self.prediction.score if self.held is None else self.held_score
 
 
 @dataclass(frozen=True)

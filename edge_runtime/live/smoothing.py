@@ -31,22 +31,29 @@ def parse_hold(text: str) -> Hold:
 
 
 class Smoother:
-    """Feeds on one label a frame; ``label`` is the one to show, None until the first has enough votes."""
+    """Feeds on one label a frame and its score; ``label`` is the one to show, None until the first has enough votes.
+
+    ``score`` is the one that the shown label had in the newest frame that voted for it.
+    """
 
     def __init__(self, hold: Hold) -> None:
         self.hold = hold
         self.label: str | None = None
+        self.score: float | None = None
         self._recent: deque[str] = deque(maxlen=hold.window)
 
-    def add(self, label: str) -> bool:
+    def add(self, label: str, score: float = 1.0) -> bool:
         """Counts one vote; true when the shown label changed."""
         self._recent.append(label)
-        if label == self.label or self._recent.count(label) < self.hold.votes:
+        if label == self.label:
+            self.score = score
             return False
-        self.label = label
+        if self._recent.count(label) < self.hold.votes:
+            return False
+        self.label, self.score = label, score
         return True
 
     def reset(self) -> None:
         """Forgets votes and label: after a gap in the image the old ones say nothing about the new scene."""
         self._recent.clear()
-        self.label = None
+        self.label = self.score = None

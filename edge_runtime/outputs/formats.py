@@ -11,8 +11,15 @@ from edge_runtime.outputs.stdout import Outlet
 FORMATS = ("text", "jsonl")
 
 
-def open_sink(form: str, out: Outlet, people: TextIO) -> Sink:
-    """The sink for ``form``: results go to ``out``; what only people want goes to ``people``."""
+def open_sink(form: str, out: Outlet, people: TextIO, *, changes_only: bool = False) -> Sink:
+    """The sink for ``form``: results go to ``out``; what only people want goes to ``people``.
+
+    With ``changes_only`` a result goes out when its label is another one than before.
+    """
+    if changes_only:
+        from edge_runtime.outputs.changes import ChangesOnly
+
+        return ChangesOnly(open_sink(form, out, people))
     if form == "jsonl":
         from edge_runtime.outputs.jsonl import JsonLinesSink
 

@@ -32,7 +32,7 @@ class JsonLinesSink:
 
 
 def result_object(result: Result) -> dict[str, Any]:
-    """The JSON object of a result; ``name`` and ``held`` only where they mean something."""
+    """The JSON object of a result; ``name``, ``held`` and ``held_score`` only where they mean something."""
     prediction = result.prediction
     line = {
         "v": VERSION,
@@ -49,6 +49,7 @@ def result_object(result: Result) -> dict[str, Any]:
         line["name"] = result.name
     if result.held is not None:
         line["held"] = result.held
+        line["held_score"] = None if result.held_score is None else round(result.held_score, 6)
     return line
 
 

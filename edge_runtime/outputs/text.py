@@ -6,6 +6,7 @@ from typing import TextIO
 
 from edge_runtime.live.results import Event, Percentiles, Result, Status
 from edge_runtime.outputs.stdout import Outlet
+from edge_runtime.system.printable import printable
 
 
 class TextSink:
@@ -18,22 +19,21 @@ class TextSink:
         self._out.write(result_line(result))
 
     def event(self, event: Event) -> None:
-        print(f"{event.kind}: {event.state}: {event.reason}", file=self._people, flush=True)
+        print(printable(f"{event.kind}: {event.state}: {event.reason}"), file=self._people, flush=True)
 
     def status(self, status: Status) -> None:
-        print(status_text(status), file=self._people, flush=True)
+        print(printable(status_text(status)), file=self._people, flush=True)
 
 
 def result_line(result: Result) -> str:
     """``parrot 0.93  frame 12, 8 ms old``, with the runners-up in brackets; an image's name stands first."""
     prediction = result.prediction
-    shown = prediction.label if result.held is None else result.held or "(undecided)"
-    others = ", ".join(
-        f"{entry.label} {entry.score:.2f}" for entry in prediction.top if entry.label != prediction.label
-    )
+    score = result.shown_score
+    shown = (result.shown or "(undecided)") + (f" {score:.2f}" if score is not None else "")
+    others = ", ".join(f"{entry.label} {entry.score:.2f}" for entry in prediction.top if entry.label != result.shown)
     where = result.name if result.name else f"frame {result.seq}"
     age = "" if result.name else f"  {result.age_ms:.0f} ms old"
-    return f"{where}: {shown} {prediction.score:.2f}{f'  ({others})' if others else ''}{age}"
+    return printable(f"{where}: {shown}{f'  ({others})' if others else ''}{age}")
 
 
 def status_text(status: Status) -> str:

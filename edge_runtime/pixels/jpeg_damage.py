@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import threading
 from collections.abc import Iterator
+
+from edge_runtime.system.quiet_start import stderr_lock
 
 # A camera chip may pad its data in front of the end marker: all pixels were decoded by then.
 _PADDING = re.compile(rb"Corrupt JPEG data: (\d|1[0-6]) extraneous bytes before marker 0xd9")
@@ -26,7 +27,6 @@ class _Ear:
     """The pipe, made once."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self.read_fd, self.write_fd = os.pipe()
         os.set_blocking(self.read_fd, False)
         os.set_blocking(self.write_fd, False)
@@ -47,7 +47,7 @@ def hear_decoder() -> Iterator[DecoderWarning]:
     global _ear
     _ear = _ear or _Ear()
     warning = DecoderWarning()
-    with _ear.lock:
+    with stderr_lock:
         try:
             real = os.dup(_STDERR)
         except OSError:  # a process without stderr: nobody could hear anything

@@ -7,17 +7,30 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
+import threading
 from collections.abc import Iterator
+from typing import IO
+
+# Whoever puts something else into the place of stderr holds this until it is back: two at once would lose it.
+stderr_lock = threading.RLock()
 
 
 @contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
     """Keeps what C++ code writes to file descriptor 2 from people; where the block fails, they get to see it."""
+    with stderr_lock:
+        yield from _quiet()
+
+
+def _quiet() -> Iterator[None]:
     sys.stderr.flush()
-    original = os.dup(2)
     try:
-        with tempfile.TemporaryFile() as kept:
+        original = os.dup(2)
+    except OSError:  # a process without stderr: there is nobody to be quiet for
+        yield
+        return
+    try:
+        with _file_in_memory() as kept:
             os.dup2(kept.fileno(), 2)
             try:
                 yield
@@ -29,3 +42,11 @@ def quiet_start() -> Iterator[None]:
     finally:
         os.dup2(original, 2)
         os.close(original)
+
+
+def _file_in_memory() -> IO[bytes]:
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("stderr"), "w+b", buffering=0)
+    import tempfile
+
+    return tempfile.TemporaryFile(buffering=0)

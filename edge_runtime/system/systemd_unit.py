@@ -107,7 +107,7 @@ class ServiceConfig:
 
 def unit_text(config: ServiceConfig) -> str:
     """The content of ``edge-runtime.service``."""
-    words = [*config.program, "run", "--give-up-s", "inf", *config.arguments]
+    words = [*config.program, "run", "--give-up-s", "inf", "--changes-only", *config.arguments]
     command = " ".join(_quoted(word) for word in words)
     return _UNIT.format(command=command, watchdog_s=WATCHDOG_S, memory_mb=config.memory_mb)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge_runtime.cli.flags import add_camera_flags, add_classifier_flags, add_format_flag, verb_parser
 from edge_runtime.cli.run.outputs import add_output_flags, choose_smallest_input, open_outputs
+from edge_runtime.system.printable import printable
 
 if TYPE_CHECKING:
     from edge_runtime.inference.classifier import Classifier
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
+    import argparse
+
     from edge_runtime.system.signals import StopRequest
 
     stop = StopRequest()
@@ -33,6 +36,12 @@ def main(arguments: list[str]) -> int:
     add_camera_flags(parser)
     add_classifier_flags(parser)
     add_format_flag(parser)
+    parser.add_argument(
+        "--changes-only",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="print a label only when it is another one than before",
+    )
     parser.add_argument(
         "--max-age-ms", type=float, default=500.0, metavar="MS", help="discard older frames (default 500)"
     )
@@ -73,7 +82,7 @@ def main(arguments: list[str]) -> int:
     address = add_password(flags.camera, flags.camera_password_file)
     camera = parse_camera(address)
     outlet = Outlet(sys.stdout, camera.live, stop)
-    sink = open_sink(flags.format, outlet, sys.stderr)
+    sink = open_sink(flags.format, outlet, sys.stderr, changes_only=flags.changes_only)
     with (
         lock_camera(camera),
         open_run_model(flags) as used,
@@ -82,7 +91,7 @@ def main(arguments: list[str]) -> int:
             address, choose_smallest_input(flags, used.model.contract.spec.input), wait=math.isinf(flags.give_up_s)
         ) as source,
     ):
-        print(f"{source.name} -> {used.model.contract.spec.name}; Ctrl-C ends.", file=sys.stderr)
+        print(printable(f"{source.name} -> {used.model.contract.spec.name}; Ctrl-C ends."), file=sys.stderr)
 
         def between_frames(num_labels: int, num_late: int) -> Classifier | None:
             changed = used.between_frames(num_labels, num_late)

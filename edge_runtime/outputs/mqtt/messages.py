@@ -21,7 +21,7 @@ def state_message(snapshot: Snapshot, system: SystemState) -> dict[str, Any]:
     result = snapshot.result
     return {
         "label": (result.shown or None) if result else None,
-        "score": round(result.prediction.score, 4) if result else None,
+        "score": round(result.shown_score, 4) if result and result.shown_score is not None else None,
         "state": snapshot.state,
         "problem": "OFF" if snapshot.state is HealthState.OK else "ON",
         "reason": "" if snapshot.state is HealthState.OK else snapshot.reason,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,3 +100,11 @@ def test_without_any_interpreter_the_error_says_what_to_install(toy_bytes, monke
         assert available_backends() == ()
     finally:
         module._load.cache_clear()
+
+
+def test_loading_a_model_says_nothing_on_stderr() -> None:
+    """In a process of its own, because the delegate's line is written once."""
+    toy = Path(__file__).parents[1] / "toys" / "int8.tflite"
+    code = f"from edge_runtime.inference.interpreter import Interpreter; Interpreter(open({str(toy)!r}, 'rb').read())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

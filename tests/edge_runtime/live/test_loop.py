@@ -232,6 +232,12 @@ def test_a_label_is_held_until_enough_frames_agree_and_its_change_is_an_event(to
     assert labels[:17] == ["red"] * 10 + ["blue"] * 5 + ["red"] + ["blue"]
     held = [result.held for result in sink.results]
     assert held[:17] == ["", ""] + ["red"] * 10 + ["blue"] * 5
+    for result in sink.results:
+        if result.held == result.prediction.label:
+            assert result.shown_score == result.prediction.score
+        elif not result.held:
+            assert result.shown_score is None
+    assert sink.results[10].shown_score == sink.results[9].prediction.score, "red's own, while blue is not believed yet"
     changes = [(event.state, event.reason) for event in sink.events if event.kind == "label"]
     assert changes == [("red", "3 of 5 frames say so"), ("blue", "3 of 5 frames say so, before it was red")]
 

@@ -24,6 +24,15 @@ def test_one_of_one_shows_every_label_at_once() -> None:
     assert [smoother.add(label) for label in "aab"] == [True, False, True]
 
 
+def test_the_shown_label_keeps_the_score_of_its_own_votes() -> None:
+    smoother = Smoother(Hold(2, 3))
+    scores = []
+    for label, score in [("a", 0.9), ("a", 0.8), ("b", 0.6), ("a", 0.7), ("b", 0.5)]:
+        smoother.add(label, score)
+        scores.append((smoother.label, smoother.score))
+    assert scores == [(None, None), ("a", 0.8), ("a", 0.8), ("a", 0.7), ("b", 0.5)]
+
+
 def test_a_reset_forgets_votes_and_label() -> None:
     smoother = Smoother(Hold(2, 3))
     smoother.add("a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -37,6 +38,15 @@ def snapshot(state: str = "ok", label: str = "cat") -> Snapshot:
     return Snapshot(
         "door", HealthState(state), f"it is {state}", result, Counts(), Rates(30, 29.96, 0.04), 7.26, 9.0, facts, ()
     )
+
+
+def test_an_undecided_label_has_no_score_and_a_held_one_has_its_own() -> None:
+    now, system = snapshot(), SystemState()
+    assert now.result is not None
+    undecided = dataclasses.replace(now, result=dataclasses.replace(now.result, held=""))
+    held = dataclasses.replace(now, result=dataclasses.replace(now.result, held="dog", held_score=0.5))
+    found = [state_message(each, system) for each in (undecided, held)]
+    assert [(each["label"], each["score"]) for each in found] == [(None, None), ("dog", 0.5)]
 
 
 def test_addresses_are_read_with_their_defaults(tmp_path: Path) -> None:

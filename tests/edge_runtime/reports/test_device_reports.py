@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,9 @@ from edge_runtime.errors import UsageError
 from edge_runtime.inference.postprocess import ClassScore, Prediction
 from edge_runtime.live.results import Counts, Event, Percentiles, Result, Status
 from edge_runtime.live.timings import Timings
+from edge_runtime.outputs.changes import ChangesOnly
 from edge_runtime.outputs.formats import open_sink
+from edge_runtime.outputs.jsonl import result_object
 from edge_runtime.outputs.stdout import Outlet
 from edge_runtime.outputs.text import TextSink, result_line, status_text
 from edge_runtime.reports.doctor import Finding, check_device, finding_line
@@ -117,7 +120,43 @@ def test_a_result_is_a_line_with_its_frame_age_and_runners_up() -> None:
     result = Result(12, 0.0, 8.4, PREDICTION, 3)
     assert result_line(result) == "frame 12: cat 0.80  (dog 0.15)  8 ms old"
     named = Result(0, 0.0, 8.4, PREDICTION, 0, "a.jpg", held="")
-    assert result_line(named) == "a.jpg: (undecided) 0.80  (dog 0.15)"
+    assert result_line(named) == "a.jpg: (undecided)  (cat 0.80, dog 0.15)"
+    held = Result(12, 0.0, 8.4, PREDICTION, 3, held="dog", held_score=0.7)
+    assert result_line(held) == "frame 12: dog 0.70  (cat 0.80)  8 ms old", "a held label stands beside its own score"
+
+
+def test_a_held_label_goes_to_programs_with_its_own_score() -> None:
+    held = result_object(Result(12, 0.0, 8.4, PREDICTION, 3, held="dog", held_score=0.7))
+    assert (held["label"], held["score"], held["held"], held["held_score"]) == ("cat", 0.8, "dog", 0.7)
+    assert result_object(Result(12, 0.0, 8.4, PREDICTION, 3, held=""))["held_score"] is None
+
+
+def test_control_characters_never_reach_a_terminal() -> None:
+    evil = "cat\x1b]0;you\x07\u202e\x9b2J"
+    line = result_line(Result(1, 0.0, 1.0, Prediction(0, evil, 0.8, (), False), 0))
+    assert line == r"frame 1: cat\x1b]0;you\x07\u202e\x9b2J 0.80  1 ms old"
+    people = io.StringIO()
+    open_sink("text", Outlet(io.StringIO()), people).event(Event(0.0, "camera", "no_camera", f"it answered {evil}"))
+    assert people.getvalue() == "camera: no_camera: it answered " + r"cat\x1b]0;you\x07\u202e\x9b2J" + "\n"
+
+
+@pytest.mark.parametrize("form", ["text", "jsonl"])
+def test_only_changes_are_printed_where_that_is_asked_for(form: str, clock: Any) -> None:
+    out = io.StringIO()
+    sink = ChangesOnly(open_sink(form, Outlet(out), io.StringIO()), clock)
+
+    def show(*labels: str) -> int:
+        before = out.getvalue().count('"prediction"' if form == "jsonl" else "frame")
+        for label in labels:
+            clock.now_s += 1.0
+            sink.result(Result(1, 0.0, 1.0, Prediction(0, label, 0.8, (), False), 0))
+        return out.getvalue().count('"prediction"' if form == "jsonl" else "frame") - before
+
+    assert show(*["cat"] * 50) == 1
+    assert show("dog", "dog", "cat") == 2
+    sink.event(Event(0.0, "camera", "no_camera", "it is gone"))
+    assert show("cat", "cat") == 1, "after an outage the label is said again"
+    assert isinstance(open_sink(form, Outlet(out), io.StringIO(), changes_only=True), ChangesOnly)
 
 
 def test_the_summary_tells_every_count_and_percentile() -> None:

@@ -47,7 +47,9 @@ def test_the_exposure_is_at_most_two(unit: Path) -> None:
 
 def test_arguments_are_quoted_as_systemd_reads_them() -> None:
     text = unit_text(ServiceConfig(("/opt/e",), ("--camera", "rtsp://a:b%c@h/x y", '--save=$HOME"')))
-    assert 'ExecStart=/opt/e run --give-up-s inf --camera "rtsp://a:b%%c@h/x y" "--save=$$HOME\\""' in text
+    assert (
+        'ExecStart=/opt/e run --give-up-s inf --changes-only --camera "rtsp://a:b%%c@h/x y" "--save=$$HOME\\""' in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,7 @@ def test_an_argument_with_a_line_break_is_refused() -> None:
 
 def test_the_verb_prints_the_unit(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["service", "--program", "/opt/e", "--format", "jsonl", "--", "--camera", "csi"]) == 0
-    assert "run --give-up-s inf --camera csi" in json.loads(capsys.readouterr().out)["text"]
+    assert "run --give-up-s inf --changes-only --camera csi" in json.loads(capsys.readouterr().out)["text"]
 
 
 def test_a_unit_follows_the_link_that_names_its_release(tmp_path: Path) -> None:

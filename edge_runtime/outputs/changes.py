@@ -1,0 +1,30 @@
+"""Lets through only those results that say something new: what a journal wants, where every frame is too much."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edge_runtime.live.label_changes import LabelChanges
+from edge_runtime.live.observers import Sink
+from edge_runtime.live.results import Event, Result, Status
+from edge_runtime.system.clock import monotonic_s
+
+
+class ChangesOnly:
+    """A `Sink` before another. After an outage of the camera the next label counts as new, whatever it is."""
+
+    def __init__(self, sink: Sink, clock: Callable[[], float] = monotonic_s) -> None:
+        self._sink, self._clock = sink, clock
+        self._is_change = LabelChanges()
+
+    def result(self, result: Result) -> None:
+        if self._is_change.add(result.shown, self._clock()):
+            self._sink.result(result)
+
+    def event(self, event: Event) -> None:
+        if event.kind == "camera":
+            self._is_change = LabelChanges()
+        self._sink.event(event)
+
+    def status(self, status: Status) -> None:
+        self._sink.status(status)
