@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from edge_runtime.cameras.devices import find_device
 from edge_runtime.errors import MissingInputError, UsageError
 from edge_runtime.system.redact import redact
 
 LIVE_KINDS = ("device", "csi", "picamera2", "http", "rtsp", "synthetic", "demo")
 SCHEMES = {"http": "http", "https": "http", "rtsp": "rtsp", "rtsps": "rtsp"}
-FORMS = "0 | /dev/video2 | csi | picamera2 | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | synthetic | demo"
+FORMS = (
+    "0 | /dev/video2 | NAME | csi | picamera2 | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | synthetic | "
+    "demo"
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
                 f"The camera address {scheme}://*** has @ or # behind its host, expected %40 and %23 there, and %2F "
                 "for a / in a password."
             )
-        return CameraAddress(SCHEMES[scheme.lower()], text)
+        return CameraAddress(SCHEMES[scheme.lower()], scheme.lower() + text[len(scheme) :])
     if re.match(r"(https?|rtsps?):", text, re.I):
         raise UsageError(
             f"The camera address begins with {text.partition(':')[0]}: alone, expected {text.partition(':')[0]}://."
@@ -79,6 +83,14 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
         return CameraAddress("folder", str(path))
     if text and path.is_file():
         return CameraAddress("video", str(path))
+    named = find_device(text)
+    if named is not None:
+        return CameraAddress("device", named.lasting or named.path)
+    if re.fullmatch(r"(\d{1,3}\.){3}\d{1,3}(:\d+)?(/.*)?|[\w.-]+:\d+(/.*)?|[\w-]+(\.[\w-]+)+/.*", text):
+        raise MissingInputError(
+            f"There is no file {redact(text)}; if it is a network camera, its address begins with http:// or rtsp://, "
+            f"such as http://{redact(text)}."
+        )
     raise MissingInputError(f"There is no camera, video file or folder {text!r}; expected one of {FORMS}.")
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge_runtime.model.model_file import ModelFile
 
 CAMERA_HELP = (
-    "0 | /dev/video2 | csi | picamera2 | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | "
+    "0 | /dev/video2 | NAME | csi | picamera2 | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | "
     "synthetic[:640x480@30] | demo (default 0)"
 )
 

@@ -6,6 +6,7 @@ condition (for an event) and whether a frame may be given a label; it never make
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ class HealthConfig:
 
     start_s: float = 10.0
     no_camera_s: float = 1.5
+    damaged_s: float = 3.0
     frozen_s: float = 5.0
     one_colour_s: float = 1.0
     stale_s: float = 1.5
@@ -55,6 +57,8 @@ class Health:
         self._fresh_s = now_s
         self._trouble = ""
         self._age_ms = 0.0
+        self._num_bad = self._num_damaged = 0
+        self._damaged_s = -math.inf
         self._fingerprint: int | None = None
         self._same_since_s = now_s
         self._one_colour_since_s: float | None = None
@@ -88,9 +92,14 @@ class Health:
         self._arrive(captured, now_s)
         self._age_ms = age_ms
 
-    def silence(self, captured: int, now_s: float, trouble: str = "") -> None:
-        """Notes that no frame came; ``trouble`` is what the camera says about it."""
+    def silence(self, captured: int, now_s: float, trouble: str = "", num_bad: int = 0) -> None:
+        """Notes that no frame came; ``trouble`` is what the camera says about it, ``num_bad`` how many images of it
+        were damaged so far.
+        """
         self._trouble = trouble
+        if num_bad > self._num_bad:
+            self._num_damaged += num_bad - self._num_bad
+            self._num_bad, self._damaged_s = num_bad, now_s
         if self._arrived_s is not None:
             self._rate.add(captured, now_s)
 
@@ -98,10 +107,16 @@ class Health:
         """The state at ``now_s``, the gravest first."""
         config = self.config
         quiet_s = now_s - (self._start_s if self._arrived_s is None else self._arrived_s)
-        if self._arrived_s is None and not self._trouble and quiet_s < config.start_s:
+        if self._arrived_s is None and not self._trouble and not self._num_damaged and quiet_s < config.start_s:
             return STARTING
         if self._arrived_s is None or quiet_s > config.no_camera_s:
             self._rate.forget_window()
+            if now_s - self._damaged_s <= max(config.no_camera_s, config.damaged_s):
+                return Condition(
+                    HealthState.DAMAGED,
+                    f"{self._num_damaged} images came since the last good one, and all are damaged or of a format that "
+                    "cannot be read; check cable, USB hub, bandwidth and the camera's format",
+                )
             return Condition(
                 HealthState.NO_CAMERA, self._trouble or f"no frame for {quiet_s:.1f} s; the camera is silent"
             )
@@ -125,7 +140,7 @@ class Health:
         if gap_s > self.config.no_camera_s:  # a camera that comes back starts with a clean record
             self._fingerprint, self._one_colour_since_s, self._age_ms, self._fresh_s = None, None, 0.0, now_s
             self._rate.forget_window()
-        self._arrived_s, self._trouble = now_s, ""
+        self._arrived_s, self._trouble, self._num_damaged = now_s, "", 0
         self._rate.add(captured, now_s)
 
     def _is_frozen(self, now_s: float) -> bool:

@@ -14,6 +14,7 @@ class HealthState(str, Enum):
     STALE = "stale"
     BLACK = "black"
     FROZEN = "frozen"
+    DAMAGED = "damaged"
     NO_CAMERA = "no_camera"
     STALLED = "stalled"
 

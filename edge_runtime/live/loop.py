@@ -149,11 +149,12 @@ class Loop:
         observer.pulse(Pulse(now_s, self._source.name, condition.state, condition.reason, self.counts()))
 
     def _wait(self, now_s: float) -> None:
-        captured = self._source.counts().captured
+        counts = self._source.counts()
+        captured = counts.captured
         if self._source.live and captured == 0 and now_s - self._start_s > self.config.give_up_s:
             trouble = self._source.trouble or f"{self._source.name} is silent; check cable, power and address."
             raise CameraError(f"No frame within {self.config.give_up_s:g} s: {trouble}")
-        self._health.silence(captured, now_s, self._source.trouble)
+        self._health.silence(captured, now_s, self._source.trouble, counts.bad)
         self._tell(self._health.condition(now_s))
 
     def _take(self, frame: Frame, now_s: float) -> None:

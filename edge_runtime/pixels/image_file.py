@@ -18,7 +18,7 @@ from edge_runtime.pixels.preprocess import Image
 # A progressive JPEG is held whole before its first line is there: 150 MB are 25 million pixels with colours at full
 # resolution, and 50 million at the usual half.
 MAX_COEFFICIENT_BYTES = 150_000_000
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif")
 
 
 def read_image(path: str | Path) -> Image:

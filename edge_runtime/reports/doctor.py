@@ -95,24 +95,24 @@ def _model(model: str | None, labels: str | None) -> list[Finding]:
 
 
 def _video_devices(root: Path) -> list[Finding]:
-    devices = sorted((root / "dev").glob("video*"))
+    from edge_runtime.cameras.devices import list_devices
+
+    devices = list_devices(root)
     if not devices:
         return [
             Finding("note", "USB cameras", "no /dev/video*", "plug one in, or use csi, an address, a file or synthetic")
         ]
     findings = []
     for device in devices:
-        try:
-            name = (root / "sys/class/video4linux" / device.name / "name").read_text().strip()
-        except OSError:
-            name = "unnamed"
-        what, found = f"/dev/{device.name}", name
-        if not os.access(device, os.R_OK | os.W_OK):
-            group = _group_of(device)
+        what, found = device.path, device.name
+        path = root / device.path.lstrip("/")
+        if not os.access(path, os.R_OK | os.W_OK):
+            group = _group_of(path)
             remedy = f"join the group {group}: sudo usermod -aG {group} $USER, then log in again"
             findings.append(Finding("problem", what, f"{found}, may not be opened by this user", remedy))
         else:
-            findings.append(Finding("ok", what, found))
+            remedy = f"a path that stays with this camera: {device.lasting}" if device.lasting else ""
+            findings.append(Finding("ok", what, found, remedy))
     return findings
 
 

@@ -177,18 +177,22 @@ class Capture(FrameSource):
         for state, text in child.messages():
             child.deadline_s = self._clock() + self.config.opening_s
             if state == "open":
-                self.name = text
+                self.name, self.trouble = text, ""
             elif state == "trouble":
-                self.trouble = text
+                self.trouble, child.has_explained = text, True
             elif state == "ended":
                 self.ended = True
+        if child.shared.bad != child.last_bad:  # damaged is not silent
+            child.last_bad = child.shared.bad
+            child.deadline_s = max(child.deadline_s, self._clock() + self.config.silent_s)
         if child.has_ended():
-            self._replace(f"the capture process of {self.name} ended ({child.how_it_ended()})")
+            ended = f"the capture process of {self.name} ended ({child.how_it_ended()})"
+            self._replace(self.trouble if child.has_explained and self.trouble else ended)
         elif self._clock() >= child.deadline_s and child.shared.newest_seq <= child.last_seq:
             self._replace(f"{self.name} is silent; its capture process was killed")
 
     def _replace(self, reason: str) -> None:
-        self.trouble = self.trouble or reason
+        self.trouble = reason
         if self._child is not None:
             self._child.kill()
         self._forget_child()

@@ -33,6 +33,8 @@ class CaptureProcess:
     ) -> None:
         self.deadline_s = deadline_s
         self.last_seq = -1
+        self.last_bad = 0
+        self.has_explained = False
         self._unread = b""
         self._is_mute = False
         try:

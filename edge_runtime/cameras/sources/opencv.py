@@ -13,8 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.cameras.devices import explain_device
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cameras.presence import device_path
+from edge_runtime.cameras.sources.rtsp_answer import explain_rtsp
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError
 from edge_runtime.pixels.jpeg import cut_out
@@ -35,6 +37,8 @@ from edge_runtime.pixels.opencv import cv2
 NETWORK_TIMEOUT_MS = 15_000
 # A driver's time stamp that is older than this, or in the future, is of another clock than ours.
 OLDEST_STAMP_S = 10.0
+# OpenCV ends its whole process when it converts these.
+UNREADABLE = ("Y10", "Y12", "Y10B", "Y10P", "Y12P")
 # Live streams must not be buffered. Files must: the same options make FFmpeg lose some of their frames.
 STREAM_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 STREAM_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
@@ -51,6 +55,7 @@ class OpenCVCamera(FrameSource):
         self._opened = self._capture.isOpened()
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
+        deadline_s = monotonic_s() + timeout_s
         while not self.ended:
             has_frame = self._capture.grab()
             captured_s = self._captured_s()
@@ -64,6 +69,8 @@ class OpenCVCamera(FrameSource):
                 self.num_captured += 1
                 return Frame(pixels, self.num_captured - 1, captured_s, fingerprint=self._fingerprint)
             self.num_bad += 1
+            if monotonic_s() >= deadline_s:  # damaged images are news, too
+                break
         return None
 
     def close(self) -> None:
@@ -88,11 +95,15 @@ class DeviceCamera(OpenCVCamera):
         options = (cv2.CAP_PROP_FOURCC, mjpg, cv2.CAP_PROP_BUFFERSIZE, 2)
         super().__init__(name, True, int(device) if device.isdigit() else str(path.resolve()), cv2.CAP_V4L2, options)
         if not self._opened:
-            raise CameraError(
-                f"{path} did not open; another program may hold it (fuser {path}), or it is no capture device."
-            )
+            raise CameraError(f"{path} did not open: it {explain_device(path)}.")
         self._shrink_for = shrink_for
         self._fourcc = _fourcc_name(int(self._capture.get(cv2.CAP_PROP_FOURCC)))
+        if self._fourcc.strip() in UNREADABLE:
+            self.close()
+            raise CameraError(
+                f"{path} sends {self._fourcc.strip()}, grey of 10 or 12 bits, which OpenCV cannot read; expected MJPG, "
+                "YUYV or grey of 8 or 16 bits, choose such a format in the camera."
+            )
         if self._fourcc in ("MJPG", "JPEG", "YUYV"):
             self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
 
@@ -115,6 +126,8 @@ class VideoFileCamera(OpenCVCamera):
 
     def __init__(self, path: str) -> None:
         super().__init__(Path(path).name, False, path, cv2.CAP_FFMPEG)
+        # Phones turn the video in its description; whether OpenCV follows by itself is a matter of its version.
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         if not self._opened:
             raise DataError(f"{path} is not a video that OpenCV can read; expected a file such as .mp4, .avi or .mkv.")
 
@@ -133,10 +146,8 @@ class StreamCamera(OpenCVCamera):
         with _environment(STREAM_VARIABLE, STREAM_OPTIONS):
             super().__init__(redact(address), True, address, cv2.CAP_FFMPEG, timeouts)
         if not self._opened:
-            raise CameraError(
-                (f"{refusal} " if refusal else "")
-                + f"{self.name} did not open within {NETWORK_TIMEOUT_MS // 1000} s; check address, user and network."
-            )
+            why = explain_rtsp(address, NETWORK_TIMEOUT_MS / 1000)
+            raise CameraError(f"{refusal} {self.name} {why}." if refusal else f"{self.name} {why}.")
 
 
 def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None) -> Image | None:

@@ -18,6 +18,7 @@ CHIPS = {
     HealthState.STALE: ("slow", "bad"),
     HealthState.BLACK: ("black", "bad"),
     HealthState.FROZEN: ("frozen", "bad"),
+    HealthState.DAMAGED: ("damaged images", "bad"),
     HealthState.NO_CAMERA: ("no camera", "bad"),
     HealthState.STALLED: ("stalled", "bad"),
 }

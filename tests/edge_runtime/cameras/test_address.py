@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from edge_runtime.system.redact import redact
         ("synthetic", "synthetic", "", True),
         ("synthetic:640x480@15", "synthetic", "640x480@15", True),
         ("http://cam/stream.mjpg", "http", "http://cam/stream.mjpg", True),
-        ("HTTPS://cam/", "http", "HTTPS://cam/", True),
+        ("HTTPS://cam/", "http", "https://cam/", True),
         ("rtsp://cam:554/live", "rtsp", "rtsp://cam:554/live", True),
     ],
 )
@@ -132,3 +133,14 @@ def test_a_device_index_is_shown_as_its_path() -> None:
     assert parse_camera(3).shown == "/dev/video3"
     assert parse_camera("csi").shown == "csi"
     assert parse_camera("rtsp://a:b@host/").shown == "rtsp://***@host/"
+
+
+@pytest.mark.parametrize("text", ["192.168.1.10:81/stream", "192.168.1.10", "cam.lan/video", "esp32:81"])
+def test_an_address_without_its_scheme_is_given_the_hint(text: str) -> None:
+    with pytest.raises(MissingInputError, match=re.escape(f"begins with http:// or rtsp://, such as http://{text}.")):
+        parse_camera(text)
+
+
+def test_a_scheme_may_be_written_in_capitals() -> None:
+    assert parse_camera("HTTPS://cam/Stream").value == "https://cam/Stream"
+    assert parse_camera("Rtsp://cam/a").kind == "rtsp"

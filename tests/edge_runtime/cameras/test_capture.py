@@ -528,3 +528,13 @@ def test_frames_that_do_not_fit_are_refused_on_both_sides() -> None:
     with pytest.raises(CameraError, match=r"announced a frame of 2x1000000000, which cannot be"):
         shared.take(-1)
     shared.close()
+
+
+def test_a_camera_whose_images_are_all_damaged_is_neither_silent_nor_replaced(
+    network_camera: Any, read_until: Any
+) -> None:
+    network_camera.image, network_camera.fps = lambda number: b"<html>busy</html>", 20
+    address = CameraAddress("http", network_camera.address)
+    with Capture(address, config=CaptureConfig(opening_s=30.0, silent_s=0.9)) as capture:
+        read_until(capture, lambda frame: capture.counts().bad >= 40, 60)
+        assert (capture.counts().restarts, capture.trouble) == (0, "")

@@ -118,7 +118,9 @@ def test_a_file_that_is_no_capture_device_does_not_open(tmp_path: Path, monkeypa
     device = tmp_path / "video0"
     device.touch()
     monkeypatch.setattr("edge_runtime.cameras.sources.opencv.device_path", lambda name: device)
-    with pytest.raises(CameraError, match=r"did not open; another program may hold it"):
+    with pytest.raises(
+        CameraError, match=r"did not open: it is no camera \(it does not speak V4L2\); use a /dev/video\* that is one"
+    ):
         open_source(parse_camera("/dev/video0"))
 
 

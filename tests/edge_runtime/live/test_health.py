@@ -147,3 +147,15 @@ def test_each_state_says_whether_a_label_may_be_believed_and_whether_the_image_i
     assert believed == {"ok", "degraded"}
     assert live == believed | {"starting", "black"}
     assert [f"{state}" for state in HealthState] == [state.value for state in HealthState]
+
+
+def test_images_that_arrive_and_cannot_be_used_are_damaged_and_not_silent() -> None:
+    health = Health(0.0)
+    for number in range(100):
+        health.silence(0, number * 0.1, num_bad=2 * number)
+    condition = health.condition(9.9)
+    assert condition.state == "damaged" and not condition.state.is_believed
+    assert condition.reason.startswith("198 images came since the last good one, and all are damaged or of a format")
+    assert "check cable, USB hub, bandwidth" in condition.reason
+    health.silence(0, 20.0, "the cable is out", num_bad=198)
+    assert health.condition(20.0).state == "no_camera", "silence is silence again"

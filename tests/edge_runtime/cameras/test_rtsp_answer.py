@@ -1,0 +1,54 @@
+"""What an RTSP server says after FFmpeg has failed on it is told with its remedy, and no password is sent for it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from edge_runtime.cameras.sources.rtsp_answer import explain_rtsp
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"RTSP/1.0 404 Not Found", "answered 404 Not Found, expected 200; check the path in the address"),
+        (
+            b"RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic",
+            "answered 401 Unauthorized, expected 200; check user and",
+        ),
+        (
+            b"RTSP/1.0 401 No\r\nWWW-Authenticate: Digest algorithm=SHA-256",
+            "answered 401 No: it asks for a digest by SHA",
+        ),
+        (
+            b"RTSP/1.0 453 Not Enough Bandwidth",
+            "answered 453 Not Enough Bandwidth, expected 200; the camera has no band",
+        ),
+        (b"RTSP/1.0 200 OK", "answers, but no image came within 15 s; check the camera's video format"),
+        (b"HTTP/1.0 200 OK", "does not speak RTSP, it answered 'HTTP/1.0 200 OK"),
+    ],
+)
+def test_the_answer_is_said(answer: bytes, message: str) -> None:
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                asked.append(connection.recv(4096))
+                connection.sendall(answer + b"\r\n\r\n")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        port = listener.getsockname()[1]
+        assert explain_rtsp(f"rtsp://me:secret@127.0.0.1:{port}/cam", 15).startswith(message)
+        thread.join(5)
+    assert asked[0].startswith(f"DESCRIBE rtsp://127.0.0.1:{port}/cam RTSP/1.0".encode()) and b"secret" not in asked[0]
+
+
+def test_nobody_there_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert explain_rtsp(f"rtsp://127.0.0.1:{port}/", 15).startswith("cannot be reached: Connection refused; check")
