@@ -25,6 +25,7 @@ def open_dataset(
     seed: int,
     *,
     skip_bad: bool = False,
+    background: Path | None = None,
     progress: TextIO | None = None,
 ) -> Dataset:
     """The data set ``data``: `cifar10-mini`, `cifar10` or a folder; ``data_path`` is where the complete one lies.
@@ -42,7 +43,9 @@ def open_dataset(
     elif data == "cifar10":
         training, test = _complete(data_path, input_spec)
     else:
-        return open_folder(Path(data).expanduser(), input_spec, skip_bad=skip_bad, progress=progress)
+        return open_folder(
+            Path(data).expanduser(), input_spec, skip_bad=skip_bad, background=background, progress=progress
+        )
     train, validation = split_validation(training.labels, NUM_VALIDATION[data], seed)
     return Dataset(data, cifar10.LABELS, training.pick(train), training.pick(validation), test, cifar10.CITATION)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edge_runtime.contract import InputSpec
 from edge_runtime.pixels.image_file import read_image
 from edge_runtime.pixels.preprocess import Image, preprocess
+from train.datasets.background import Background
 from train.datasets.data_checks import DataChecks
 
 
@@ -121,6 +122,7 @@ class Dataset:
     test: Split
     citation: str = ""
     checks: DataChecks | None = None
+    background: Background | None = None
 
 
 def balanced_order(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -17,10 +17,20 @@ import numpy as np
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import IMAGE_SUFFIXES
+from train.datasets.background import NAME as BACKGROUND
+from train.datasets.background import find_background, is_background
 from train.datasets.data_checks import DataChecks, DataWarning, check_images, make_warning
 from train.datasets.dataset import Dataset, FileSplit
+from train.datasets.faults import Faults, list_names
 from train.datasets.image_files import find_files, list_folders, list_images, read_content
-from train.datasets.splits import LabelledImage, hold_out, list_names, make_disjoint
+from train.datasets.splits import (
+    LabelledImage,
+    describe_conflict,
+    describe_small_classes,
+    find_conflicts,
+    hold_out,
+    make_disjoint,
+)
 from train.progress import Stage
 
 SPLIT_NAMES = {
@@ -32,23 +42,34 @@ SPLITS = ("train", "validation", "test")
 
 
 def open_folder(
-    folder: Path, input_spec: InputSpec, *, skip_bad: bool = False, progress: TextIO | None = None
+    folder: Path,
+    input_spec: InputSpec,
+    *,
+    skip_bad: bool = False,
+    background: Path | None = None,
+    progress: TextIO | None = None,
 ) -> Dataset:
     """The data set in ``folder``: labels are the class directories' names, sorted; ``checks`` say what may not work.
 
-    With ``skip_bad``, files that cannot be decoded or are no images are left out with a warning. How far reading
-    is goes to ``progress``.
+    A folder ``background`` beside the classes or the splits is no class but what the camera sees when nothing is
+    there; the one given as ``background`` is taken besides. With ``skip_bad``, files that cannot be decoded, are no
+    images or lie in two classes are left out with a warning. How far reading is goes to ``progress``.
 
     Raises:
         MissingInputError: there is no such folder.
-        DataError: files are unreadable, misplaced or contradictory, or a class or split is empty; lists the files.
+        DataError: files are unreadable, misplaced or contradictory, or a class or split is empty or too small; names
+            all of them at once.
     """
     if not folder.is_dir():
         raise MissingInputError(f"There is no folder {folder}; expected cifar10-mini, cifar10 or a folder of classes.")
     root = _below_wrapper(folder)
     reader = _Reader(root, skip_bad, progress)
-    given = reader.splits()
+    given = reader.without_conflicts(reader.splits())
     labels = sorted({image.label for image in given["train"]})
+    to_hold_out = [split for split in ("validation", "test") if split not in given]
+    for sentence in describe_small_classes(given["train"], labels, len(to_hold_out)) if to_hold_out else []:
+        reader.faults.add(sentence)
+    reader.faults.refuse()
     if len(labels) < 2:
         raise DataError(
             f"{folder} has {len(labels)} class ({', '.join(labels) or 'none'}), "
@@ -62,9 +83,8 @@ def open_folder(
                 f"expected only {', '.join(labels)}."
             )
     splits, found = make_disjoint(given)
-    for split in ("validation", "test"):
-        if split not in splits:
-            splits["train"], splits[split] = hold_out(splits["train"], split, labels)
+    for split in to_hold_out:
+        splits["train"], splits[split] = hold_out(splits["train"], split, labels)
     absent = [label for label in labels if label not in {image.label for image in splits["train"]}]
     if absent:
         raise DataError(
@@ -75,7 +95,10 @@ def open_folder(
     checks = check_images(seen, labels, min(input_spec.height, input_spec.width))
     checks = DataChecks(checks.counts, (*reader.warnings, *found, *checks.warnings))
     name = folder.resolve().name
-    return Dataset(name, tuple(labels), parts["train"], parts["validation"], parts["test"], checks=checks)
+    empty_scene = find_background([*reader.background, *([background] if background else [])], skip_bad=skip_bad)
+    return Dataset(
+        name, tuple(labels), parts["train"], parts["validation"], parts["test"], checks=checks, background=empty_scene
+    )
 
 
 class _Reader:
@@ -84,6 +107,8 @@ class _Reader:
     def __init__(self, root: Path, skip_bad: bool, progress: TextIO | None) -> None:
         self.root, self.skip_bad, self.progress = root, skip_bad, progress
         self.warnings: list[DataWarning] = []
+        self.faults = Faults(root)
+        self.background: list[Path] = []
 
     def splits(self) -> dict[str, list[LabelledImage]]:
         folder = self.root
@@ -94,7 +119,8 @@ class _Reader:
                 split_folders.setdefault(SPLIT_NAMES[path.name.lower()], []).append(path)
         if "train" not in split_folders:
             return {"train": self.classes(folder)}
-        others = [path for path in entries if path.name.lower() not in SPLIT_NAMES]
+        self.background += [path for path in entries if is_background(path)]
+        others = [path for path in entries if path.name.lower() not in (*SPLIT_NAMES, BACKGROUND)]
         if others:
             raise DataError(
                 f"{folder} has train/ and also {list_names(others)}; "
@@ -104,19 +130,25 @@ class _Reader:
             if len(paths) > 1:
                 names = " and ".join(f"{path.name}/" for path in paths)
                 raise DataError(f"{folder} has both {names}; expected one of them.")
-        _expect_none(list_images(folder), f"lie beside the splits of {folder}", "images in class directories alone")
+        self.faults.expect_none(
+            list_images(folder), f"lie beside the splits of {folder}", "images in class directories alone"
+        )
         return {name: self.classes(paths[0]) for name, paths in split_folders.items()}
 
     def classes(self, folder: Path) -> list[LabelledImage]:
-        entries = list_folders(folder)
+        folders = list_folders(folder)
+        self.background += [path for path in folders if is_background(path)]
+        entries = [path for path in folders if not is_background(path)]
         # A licence or a note beside the classes is nobody's mistake.
-        _expect_none(list_images(folder), f"lie beside the classes of {folder}", "every image in its class's directory")
+        self.faults.expect_none(
+            list_images(folder), f"lie beside the classes of {folder}", "every image in its class's directory"
+        )
         badly_named = [path for path in entries if path.name != path.name.strip() or not path.name.isprintable()]
-        _expect_none(
+        self.faults.expect_none(
             badly_named, "have blanks at an end or control characters in their names", "plain class names: rename"
         )
         mistakable = [path for path in entries if path.name.lower() == UNKNOWN]
-        _expect_none(
+        self.faults.expect_none(
             mistakable,
             "have the name of the answer of a model that is not sure",
             "another name for what belongs to no class, such as nothing or other: rename",
@@ -127,7 +159,7 @@ class _Reader:
             images, others = find_files(path)
             odd += others
             if not images and (self.skip_bad or not others):
-                raise DataError(f"The class directory {path} has no image; expected at least one: fill or remove it.")
+                self.faults.add(f"The class directory {path} has no image; expected at least one: fill or remove it.")
             files += [(file, path.name) for file in images]
         self._bad(odd, "have no image's ending", f"one of {' '.join(IMAGE_SUFFIXES)}: rename or remove them")
         stage = Stage(self.progress, f"looking at the images in {folder.name}", len(files)) if self.progress else None
@@ -141,6 +173,19 @@ class _Reader:
         self._bad(unreadable, "cannot be decoded", "whole JPEG, PNG, WebP, BMP or TIFF images: replace or remove them")
         return [image for image in results if image is not None]
 
+    def without_conflicts(self, given: dict[str, list[LabelledImage]]) -> dict[str, list[LabelledImage]]:
+        """``given`` without what lies in two classes; each such content is a fault unless bad files are skipped."""
+        conflicts = find_conflicts(given)
+        if conflicts and self.skip_bad:
+            names = [" = ".join(image.name for image in group) for group in conflicts]
+            text = f"{len(conflicts)} image(s) lie in two classes and are left out of both."
+            self.warnings.append(make_warning("conflicts", text, names))
+        else:
+            for group in conflicts:
+                self.faults.add(describe_conflict(group))
+        left_out = {group[0].sha256 for group in conflicts}
+        return {split: [image for image in images if image.sha256 not in left_out] for split, images in given.items()}
+
     def _read(self, entry: tuple[Path, str]) -> LabelledImage | None:
         file, label = entry
         content = read_content(file)
@@ -152,7 +197,7 @@ class _Reader:
             names = [file.relative_to(self.root).as_posix() for file in files]
             self.warnings.append(make_warning("skipped", f"{len(files)} file(s) {fault} and are left out.", names))
         else:
-            _expect_none(files, fault, f"{expected}, or --skip-bad of python -m train to leave them out")
+            self.faults.expect_none(files, fault, f"{expected}, or --skip-bad of python -m train to leave them out")
 
 
 def _below_wrapper(folder: Path) -> Path:
@@ -175,8 +220,3 @@ def _as_split(root: Path, images: list[LabelledImage], labels: list[str], input_
         sha256=tuple(image.sha256 for image in images),
         input=input_spec,
     )
-
-
-def _expect_none(files: Sequence[Path], fault: str, expected: str) -> None:
-    if files:
-        raise DataError(f"{len(files)} file(s) {fault}: {list_names(files)}. Expected {expected}.")

@@ -1,5 +1,8 @@
 """Finds near-duplicates: by a perceptual hash first, by their thumbnails then, so that plain backgrounds do
 not count as likeness.
+
+A copy in another size or quality is told by its hash. The next frame of a burst is not: the hand moved a little, and
+the hash a lot. It is told by a larger thumbnail, which fits the other's when it is shifted a little.
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ from numpy.typing import NDArray
 
 from edge_runtime.pixels.preprocess import Image
 
-HASH_SIDE, THUMBNAIL_SIDE, DCT_SIDE = 8, 12, 32
+HASH_SIDE, THUMBNAIL_SIDE, DETAIL_SIDE, DCT_SIDE = 8, 12, 24, 32
 MAX_HASH_DISTANCE = 8  # of 64 bits
 MAX_THUMBNAIL_DIFFERENCE = 6.0  # mean of 0..255, after taking off each image's own mean
+# Of 1,500 photos of clothing no two different ones reached this likeness, at any distance of their hashes up to 20.
+MOVED_HASH_DISTANCE, MOVED_LIKENESS, MOST_SHIFT = 16, 0.97, 2
 CHUNK = 64
 GREY_DIFFERENCE = 2.0
 _NUM_ONES = np.array([bin(value).count("1") for value in range(256)], np.uint8)
@@ -26,7 +31,8 @@ _NUM_ONES = np.array([bin(value).count("1") for value in range(256)], np.uint8)
 class ImageFacts:
     """What a decoded image looks like: size in pixels, 64-bit hash, (12, 12, 3) thumbnail bytes, no colours or some.
 
-    ``oddities`` are words about its file: alpha, animated, deep (16 bits), turned (by EXIF).
+    ``oddities`` are words about its file: alpha, animated, deep (16 bits), turned (by EXIF). ``detail`` is a
+    (24, 24, 3) thumbnail, in which moved images are found.
     """
 
     height: int
@@ -35,6 +41,7 @@ class ImageFacts:
     thumbnail: bytes
     grey: bool
     oddities: tuple[str, ...] = ()
+    detail: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -50,10 +57,11 @@ def describe_image(frame: Image, oddities: tuple[str, ...] = ()) -> ImageFacts:
     """The facts of a (h, w, 3) uint8 BGR image."""
     small = cv2.resize(frame, (DCT_SIDE, DCT_SIDE), interpolation=cv2.INTER_AREA)
     thumbnail = cv2.resize(small, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
+    detail = cv2.resize(small, (DETAIL_SIDE, DETAIL_SIDE), interpolation=cv2.INTER_AREA)
     channels = small.astype(np.float32)
     grey = bool((channels.max(axis=2) - channels.min(axis=2)).mean() < GREY_DIFFERENCE)
     code = perceptual_hash(cast(Image, small))
-    return ImageFacts(frame.shape[0], frame.shape[1], code, thumbnail.tobytes(), grey, oddities)
+    return ImageFacts(frame.shape[0], frame.shape[1], code, thumbnail.tobytes(), grey, oddities, detail.tobytes())
 
 
 def perceptual_hash(small: Image) -> int:
@@ -69,9 +77,9 @@ def find_near_duplicates(images: Sequence[Sighting]) -> Iterator[tuple[Sighting,
     for start in range(0, len(images), CHUNK):
         rows = hashes[start : start + CHUNK, None] ^ hashes[None, start:]
         distances = _NUM_ONES[rows.view(np.uint8)].reshape(*rows.shape, 8).sum(axis=2)
-        for row, column in np.argwhere(distances <= MAX_HASH_DISTANCE).tolist():
+        for row, column in np.argwhere(distances <= MOVED_HASH_DISTANCE).tolist():
             first, second = images[start + row], images[start + column]
-            if column > row and _are_near_duplicates(first.facts, second.facts):
+            if column > row and _are_near_duplicates(first.facts, second.facts, int(distances[row, column])):
                 yield first, second
 
 
@@ -92,9 +100,18 @@ def group_near_duplicates(images: Sequence[Sighting]) -> list[int]:
     return [root(index) for index in range(len(images))]
 
 
-def _are_near_duplicates(first: ImageFacts, second: ImageFacts) -> bool:
-    a, b = (_subtract_mean(facts.thumbnail) for facts in (first, second))
-    return bool(np.abs(a - b).mean() <= MAX_THUMBNAIL_DIFFERENCE)
+def _are_near_duplicates(first: ImageFacts, second: ImageFacts, distance: int) -> bool:
+    if distance <= MAX_HASH_DISTANCE:
+        difference = np.abs(_subtract_mean(first.thumbnail) - _subtract_mean(second.thumbnail)).mean()
+        if difference <= MAX_THUMBNAIL_DIFFERENCE:
+            return True
+    shape = (DETAIL_SIDE, DETAIL_SIDE, 3)
+    whole, other = (np.frombuffer(facts.detail, np.uint8).reshape(shape) for facts in (first, second))
+    # The middle of one, looked for around the middle of the other; colours count, brightness and contrast do not.
+    middle = np.ascontiguousarray(other[MOST_SHIFT:-MOST_SHIFT, MOST_SHIFT:-MOST_SHIFT])
+    if middle.std() == 0:
+        return False
+    return bool(cv2.matchTemplate(whole, middle, cv2.TM_CCOEFF_NORMED).max() >= MOVED_LIKENESS)
 
 
 def _subtract_mean(thumbnail: bytes) -> NDArray[np.float32]:

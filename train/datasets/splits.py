@@ -7,16 +7,16 @@ The same images give the same splits on any machine and under any file names.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_runtime.errors import DataError
 from train.datasets.data_checks import DataWarning, make_warning
+from train.datasets.faults import list_names
 from train.datasets.near_duplicates import ImageFacts, Sighting, group_near_duplicates
 
 HELD_OUT_SHARE = 0.1
-MAX_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -34,20 +34,41 @@ class LabelledImage:
         return Sighting(self.name, self.label, self.facts)
 
 
+def find_conflicts(given: dict[str, list[LabelledImage]]) -> list[list[LabelledImage]]:
+    """Every group of files with the same content in more than one class, in the order of the files."""
+    same: dict[str, list[LabelledImage]] = {}
+    for image in (image for images in given.values() for image in images):
+        same.setdefault(image.sha256, []).append(image)
+    return [group for group in same.values() if len({image.label for image in group}) > 1]
+
+
+def describe_conflict(group: list[LabelledImage]) -> str:
+    """The files of one content and the classes they are in, for people."""
+    classes = sorted({image.label for image in group})
+    return (
+        f"{list_names(image.file for image in group)} are the same image but in the classes {' and '.join(classes)}; "
+        "expected one class: remove it from the others, or --skip-bad of python -m train to leave it out."
+    )
+
+
+def describe_small_classes(images: list[LabelledImage], labels: Sequence[str], num_splits: int) -> list[str]:
+    """A sentence for each class that has too few different images to hold some out for ``num_splits`` splits."""
+    sentences = []
+    for label in labels:
+        own = {image.sha256: image.file for image in images if image.label == label}
+        if len(own) <= num_splits:
+            sentences.append(
+                f"The class {label} has too few different images ({list_names(own.values())}) to hold some out; "
+                f"expected at least {num_splits + 1}."
+            )
+    return sentences
+
+
 def make_disjoint(given: dict[str, list[LabelledImage]]) -> tuple[dict[str, list[LabelledImage]], list[DataWarning]]:
     """Every content once: what is in the test split leaves the other two, what is in validation leaves training.
 
-    Raises:
-        DataError: one image is in two classes.
+    No content may be in two classes: `find_conflicts` tells.
     """
-    owners: dict[str, LabelledImage] = {}
-    for image in (image for images in given.values() for image in images):
-        first = owners.setdefault(image.sha256, image)
-        if first.label != image.label:
-            raise DataError(
-                f"{first.file} and {image.file} are the same image but in the classes {first.label} and "
-                f"{image.label}; expected one class: remove one of them."
-            )
     result: dict[str, list[LabelledImage]] = {}
     taken: dict[str, tuple[str, str]] = {}
     duplicates: list[str] = []
@@ -116,10 +137,3 @@ def _chosen(images: list[LabelledImage], split: str, num: int) -> list[str]:
 def _order(split: str, digest: str) -> str:
     # The split's name in front gives each split an order of its own.
     return hashlib.sha256(f"{split}:{digest}".encode()).hexdigest()
-
-
-def list_names(files: Iterable[object]) -> str:
-    """The first names, and how many more there are."""
-    names = [str(file) for file in files]
-    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return ", ".join(names[:MAX_LISTED]) + more

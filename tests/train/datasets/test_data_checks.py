@@ -231,3 +231,35 @@ def test_a_plain_background_does_not_make_two_things_alike() -> None:
         list(find_near_duplicates([Sighting("a", "x", describe_image(cup)), Sighting("b", "x", describe_image(pen))]))
         == []
     )
+
+
+def shifted(pixels: np.ndarray, seed: int) -> np.ndarray:
+    """The next frame of a burst: moved, turned and brightened a little, with other noise."""
+    rng = np.random.default_rng(seed)
+    height, width = pixels.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), rng.uniform(-1.5, 1.5), rng.uniform(0.98, 1.02))
+    matrix[:, 2] += rng.uniform(-0.025, 0.025, 2) * (width, height)
+    moved = cv2.warpAffine(pixels, matrix, (width, height), borderMode=cv2.BORDER_REFLECT) * rng.uniform(0.92, 1.08)
+    return np.clip(moved + rng.normal(0, 3, moved.shape), 0, 255).astype(np.uint8)
+
+
+def test_most_frames_of_a_burst_are_found_and_no_two_scenes_are_taken_for_one() -> None:
+    from train.datasets.near_duplicates import Sighting, find_near_duplicates
+
+    scenes = [Sighting(f"{seed}", "x", describe_image(photo(seed))) for seed in range(150)]
+    bursts = [Sighting(f"{seed} again", "x", describe_image(shifted(photo(seed), seed))) for seed in range(150)]
+    pairs = list(find_near_duplicates([*scenes, *bursts]))
+    assert all(second.name == f"{first.name} again" for first, second in pairs)
+    assert len(pairs) >= 0.8 * len(scenes)
+
+
+def test_two_poses_before_the_same_plain_ground_are_two_images() -> None:
+    from train.datasets.near_duplicates import Sighting, find_near_duplicates
+
+    poses = []
+    for number in range(6):
+        ground = np.full((120, 160, 3), (60, 140, 70), np.uint8)
+        cv2.ellipse(ground, (80, 60), (50, 14), 30 * number, 0, 360, (150, 180, 220), -1)
+        cv2.circle(ground, (80, 60), 22, (140, 170, 215), -1)
+        poses.append(Sighting(str(number), "x", describe_image(ground)))
+    assert list(find_near_duplicates(poses)) == []

@@ -169,3 +169,27 @@ def test_a_licence_beside_the_classes_or_splits_is_welcome(tmp_path: Path) -> No
     (classes(tmp_path / "train", 10) / "README.txt").write_text("who made these")
     (tmp_path / "LICENSE").write_text("free")
     assert len(open_folder(tmp_path, SPEC).train.labels) == 16
+
+
+def test_every_fault_of_a_folder_is_named_at_once(tmp_path: Path) -> None:
+    classes(tmp_path, names=("cat", "ant", "emu"))
+    for number in (0, 1):
+        source = tmp_path / "cat" / f"{number:03d}.png"
+        (tmp_path / "ant" / f"twin{number}.png").write_bytes(source.read_bytes())
+    classes(tmp_path, 1, ("owl", "yak"), start=9000)
+    (tmp_path / "emu" / "broken.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"has 5 faults; mend them and start again") as caught:
+        open_folder(tmp_path, SPEC)
+    for part in ("ant/twin0.png", "ant/twin1.png", "class owl", "class yak", "emu/broken.png"):
+        assert part in str(caught.value)
+
+
+def test_images_in_two_classes_are_left_out_of_both_when_bad_files_are_skipped(tmp_path: Path) -> None:
+    classes(tmp_path)
+    (tmp_path / "ant" / "twin.png").write_bytes((tmp_path / "cat" / "000.png").read_bytes())
+    dataset = open_folder(tmp_path, SPEC, skip_bad=True)
+    assert sum(len(split.labels) for split in (dataset.train, dataset.validation, dataset.test)) == 39
+    assert dataset.checks is not None
+    (warning,) = [item for item in dataset.checks.warnings if item.kind == "conflicts"]
+    assert warning.text == "1 image(s) lie in two classes and are left out of both."
+    assert warning.files == ("ant/twin.png = cat/000.png",)
