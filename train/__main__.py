@@ -20,7 +20,7 @@ from edge_runtime.system.quiet_start import quiet_start
 from train.datasets.data_checks import format_checks
 from train.models import MODELS
 from train.recipes.config import NAMED_DATA, RECIPES, Recipe, TrainConfig, preset
-from train.recipes.transfer_config import SCALES, TransferRecipe, transfer, with_changes
+from train.recipes.transfer_config import FLIPS, SCALES, TransferRecipe, transfer, with_changes
 from train.runs.places import expect_free, expect_same_data, teacher_run
 
 EXAMPLES = """examples:
@@ -54,7 +54,19 @@ def parser() -> argparse.ArgumentParser:
         "cifar10, else 64)",
     )
     flags.add_argument("--minutes", type=float, help="transfer: end in time (default: tiny 8, small 9, full 30)")
-    flags.add_argument("--skip-bad", action="store_true", help="leave out unreadable files instead of refusing them")
+    flags.add_argument(
+        "--skip-bad", action="store_true", help="leave out unreadable and contradictory files instead of refusing them"
+    )
+    flags.add_argument(
+        "--background",
+        type=Path,
+        help="transfer: folder of what the camera sees when nothing is there (default: background/ in the data)",
+    )
+    flags.add_argument(
+        "--flip",
+        choices=FLIPS,
+        help="transfer: whether a mirror image is the same thing (default: auto, decided on validation images)",
+    )
     flags.add_argument("--resize", default="stretch", choices=RESIZE_MODES, help="how a frame becomes the input")
     flags.add_argument("--recipe", choices=tuple(RECIPES), help="default: adam for seed_cnn, modern for the others")
     flags.add_argument("--teacher", type=Path, help="run directory of a larger network to learn from as well")
@@ -89,6 +101,8 @@ TUNABLE = {
     "jitter": float,
     "patience": int,
     "first_block": int,
+    "placed": float,
+    "out_of_distribution": float,
 }
 
 
@@ -97,6 +111,8 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
     if args.resume and args.force:
         raise UsageError("--resume goes on with a run and --force throws it away; give one of them.")
     given = {name: getattr(args, name) for name in TUNABLE if getattr(args, name) is not None}
+    if args.background is not None and args.model != TRANSFER:
+        raise UsageError(f"--background goes with --model transfer; {args.model} does not use it.")
     data_name = args.data if args.data in NAMED_DATA else Path(args.data).resolve().name
     recipe: Recipe | TransferRecipe
     if args.model == TRANSFER:
@@ -106,9 +122,12 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
             raise UsageError("--start is for training from scratch; --model transfer starts from ImageNet's weights.")
         if args.recipe is not None:
             raise UsageError(f"--recipe {args.recipe} is for training from scratch; transfer has its own.")
-        recipe = with_changes(transfer(args.size or "small", args.minutes, args.epochs), given)
+        flip = {} if args.flip is None else {"flip": args.flip}
+        recipe = with_changes(transfer(args.size or "small", args.minutes, args.epochs), {**given, **flip})
         spec, name = InputSpec(recipe.scale.side, recipe.scale.side, args.resize), f"{data_name}-{recipe.scale.name}"
     else:
+        if args.flip is not None:
+            raise UsageError(f"--flip {args.flip} goes with --model transfer; {args.model} has its own.")
         if args.minutes is not None:
             raise UsageError(f"--minutes goes with --model transfer; {args.model} is trained for --epochs.")
         recipe = _changed(preset(args.model, args.recipe, args.epochs), given)
@@ -150,7 +169,13 @@ def train(args: argparse.Namespace) -> None:
     from train.datasets import open_dataset
 
     dataset = open_dataset(
-        config.data, args.data_path, config.input, config.seed, skip_bad=args.skip_bad, progress=sys.stderr
+        config.data,
+        args.data_path,
+        config.input,
+        config.seed,
+        skip_bad=args.skip_bad,
+        background=args.background,
+        progress=sys.stderr,
     )
     if dataset.checks is not None:
         print("\n".join(format_checks(dataset.checks)), file=sys.stderr)

@@ -13,6 +13,7 @@ from edge_runtime.errors import UsageError
 from train.recipes.checks import expect
 
 MAX_MINUTES = 24 * 60.0
+FLIPS = ("auto", "on", "off")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class TransferRecipe:
     but at least ``min_steps`` steps, and never beyond ``minutes`` after the start of the run. ``average`` is the decay
     a step of the weights' moving average; ``crop_area`` the smallest share of an image that a random crop keeps;
     ``jitter`` how far brightness, contrast and saturation move; ``patience`` rounds without progress end the tuning.
+    ``flip`` says whether a mirror image is the same thing: on, off, or auto (decided on validation images). ``placed``
+    is the share of images that are shown smaller before a background, ``out_of_distribution`` the number of images of
+    none of the classes beside each one of a class; 0 turns either off.
     """
 
     name: str
@@ -52,9 +56,11 @@ class TransferRecipe:
     warmup: float
     label_smoothing: float
     crop_area: float
-    flip: bool
+    flip: str
     jitter: float
     average: float
+    placed: float
+    out_of_distribution: float
 
     def __post_init__(self) -> None:
         expect(self.epochs >= 0, "number of epochs", self.epochs, "at least 0 (the head alone)")
@@ -62,13 +68,16 @@ class TransferRecipe:
         expect(0 < self.learning_rate <= 1, "learning rate", self.learning_rate, "above 0, at most 1")
         expect(0 < self.minutes <= MAX_MINUTES, "number of minutes", self.minutes, f"above 0, at most {MAX_MINUTES:g}")
         expect(0 < self.crop_area <= 1, "crop area", self.crop_area, "above 0, at most 1")
+        expect(self.flip in FLIPS, "flip", self.flip, f"one of {', '.join(FLIPS)}")
+        for name in ("placed", "out_of_distribution"):
+            expect(0 <= getattr(self, name) <= 1, name, getattr(self, name), "from 0 to 1")
         for name in ("warmup", "label_smoothing", "jitter", "average"):
             expect(0 <= getattr(self, name) < 1, name.replace("_", " "), getattr(self, name), "at least 0, below 1")
 
 
 # What each scale is tuned with: passes over the images, minutes of the whole run, first block that is tuned (the
 # early ones cost most of the time at 224 pixels and gain least), learning rate.
-_EFFORT = {"tiny": (8, 8.0, 0, 3e-3), "small": (6, 9.0, 0, 3e-3), "full": (5, 30.0, 5, 1e-3)}
+_EFFORT = {"tiny": (16, 12.0, 2, 2e-3), "small": (12, 14.0, 3, 2e-3), "full": (7, 45.0, 5, 1e-3)}
 
 
 def transfer(scale: str = "small", minutes: float | None = None, epochs: int | None = None) -> TransferRecipe:
@@ -85,7 +94,8 @@ def transfer(scale: str = "small", minutes: float | None = None, epochs: int | N
     return TransferRecipe(
         name="transfer", scale=SCALES[scale], first_block=first_block, epochs=own_epochs if epochs is None else epochs,
         min_steps=300, rounds=8, patience=4, minutes=own_minutes if minutes is None else minutes, batch_size=32,
-        learning_rate=rate, warmup=0.1, label_smoothing=0.1, crop_area=0.5, flip=True, jitter=0.2, average=0.99,
+        learning_rate=rate, warmup=0.2, label_smoothing=0.1, crop_area=0.5, flip="auto", jitter=0.2, average=0.99,
+        placed=0.5, out_of_distribution=0.125,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ docs/architecture.md says what is in it. Written under a temporary name beside i
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -45,6 +46,9 @@ def write_run(
         _write_json(temporary / "config.json", _configuration(config, dataset))
         _write_json(temporary / "metrics.json", _metrics(dataset, result, report))
         _write_json(temporary / "images.json", _write_images(temporary, dataset, config.seed))
+        if dataset.background is not None:
+            held_out = [_background_entry(path) for path in dataset.background.held_out]
+            _write_json(temporary / "background.json", held_out)
         _sync_tree(temporary)
         _replace(temporary, out)
     finally:
@@ -93,6 +97,11 @@ def _write_images(folder: Path, dataset: Dataset, seed: int) -> dict[str, list[d
         # Arrays would have to be copied once more; the named data sets of arrays have no use for a threshold.
         chosen["validation"] = (dataset.validation, range(len(dataset.validation.labels)))
     return {key: _write_list(folder, key, split, indices) for key, (split, indices) in chosen.items()}
+
+
+def _background_entry(path: Path) -> dict[str, str]:
+    """An image of the empty scene that was not trained on: where it is and what it was."""
+    return {"name": path.name, "file": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def _write_list(folder: Path, key: str, split: Split, indices: Iterable[int]) -> list[dict[str, Any]]:

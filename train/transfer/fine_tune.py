@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,31 @@ from train.recipes.transfer_config import TransferRecipe
 from train.training.checkpoint import Checkpoint, save_checkpoint
 from train.training.steps import take_steps
 from train.training.temperature import cross_entropy, fit_temperature
-from train.transfer.batches import PhotoBatch, Photos, photo_batches
+from train.transfer.batches import CameraViews, PhotoBatch, Photos, photo_batches
 from train.transfer.tuner import Tuner
 
 LEAST_WARMUP = 50
+# Below this cross-entropy, in nats, with every answer right, more tuning brings nothing that could be measured.
+NOTHING_LEFT = 0.01
+
+
+class Ending(Enum):
+    """Why tuning ended, in words."""
+
+    STEPS = "tuning ended: every planned step was taken"
+    CLOCK = "tuning ended: the time was up before every planned step was taken; --minutes gives it more"
+    PATIENCE = "tuning ended: the last rounds brought nothing"
+    NOTHING_LEFT = "tuning ended: every validation image is right, nothing is left to gain"
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """The best weights, one history row a round, and which of them was best (0: the head alone)."""
+    """The best weights, one history row a round, which of them was best (0: the head alone), and why it ended."""
 
     weights: list[NDArray[Any]]
     history: list[dict[str, float]]
     best_round: int
+    ending: Ending
 
 
 @dataclass(frozen=True)
@@ -90,14 +103,15 @@ def tune(
     else:
         progress.note(f"the head alone: {history[0]['validation_accuracy']:.2%} of the validation images")
     step = int(history[-1]["steps"])
-    batches = photo_batches(photos, recipe, seed, step, tuple(model.input_shape[1:3]))
-    while step < total and clock.used() < 1 and not _stuck(history, recipe.patience):
+    batches = photo_batches(photos, seed, step)
+    while (ending := _ending(history, step, total, clock, recipe)) is None:
         began_s, number, first = clock.now(), len(history), step
         step, loss = _tune_round(
             tuner, batches, range(step, min(total, step + a_round)), total, clock, number, progress
         )
         if step == first:
-            break  # the time ended just now
+            ending = Ending.CLOCK  # just now
+            break
         tuner.exchange()
         row = _evaluate(tuner, photos, number, step, loss, clock.now() - began_s)
         history.append(row)
@@ -108,7 +122,7 @@ def tune(
         progress.note(_line(history, recipe))
     batches.close()
     model.set_weights(best)
-    return Tuning(best, history, _best(history))
+    return Tuning(best, history, _best(history), ending)
 
 
 def _tune_round(
@@ -138,14 +152,18 @@ def _tune_round(
 
 
 def _evaluate(tuner: Tuner, photos: Photos, number: int, steps: int, loss: float, seconds: float) -> dict[str, float]:
+    labels = photos.validation_labels
     logits = tuner.logits(photos.validation)
+    viewed = tuner.logits(CameraViews(photos.validation, photos.camera)) if tuner.recipe.placed else logits
     # Scores are calibrated at the end, so that rounds must be compared as if they were already.
-    fit = fit_temperature(logits, photos.validation_labels)
+    temperature = fit_temperature(logits, labels).temperature
+    losses = [cross_entropy(answers / temperature, labels) for answers in (logits, viewed)]
     row = {
         "round": number,
         "steps": steps,
-        "validation_accuracy": float(np.mean(logits.argmax(axis=1) == photos.validation_labels)),
-        "validation_loss": cross_entropy(logits / fit.temperature, photos.validation_labels),
+        "validation_accuracy": float(np.mean(logits.argmax(axis=1) == labels)),
+        "camera_accuracy": float(np.mean(viewed.argmax(axis=1) == labels)),
+        "validation_loss": sum(losses) / 2,
         "seconds": round(seconds, 2),
     }
     return row if math.isnan(loss) else {**row, "loss": loss}
@@ -154,8 +172,8 @@ def _evaluate(tuner: Tuner, photos: Photos, number: int, steps: int, loss: float
 def _line(history: list[dict[str, float]], recipe: TransferRecipe) -> str:
     row, best = history[-1], history[_best(history)]
     return (
-        f"round {row['round']}/{recipe.rounds}  loss {row['loss']:.4f}  validation {row['validation_accuracy']:.2%} "
-        f"(cross-entropy {row['validation_loss']:.4f})  "
+        f"round {row['round']}/{recipe.rounds}  loss {row['loss']:.4f}  validation {row['validation_accuracy']:.2%}, "
+        f"in a camera's frame {row['camera_accuracy']:.2%} (cross-entropy {row['validation_loss']:.4f})  "
         f"{row['seconds']:.1f} s  best so far: round {best['round']}"
     )
 
@@ -165,14 +183,34 @@ def _best(history: list[dict[str, float]]) -> int:
     return min(range(len(history)), key=lambda i: history[i]["validation_loss"])
 
 
+def _ending(
+    history: list[dict[str, float]], step: int, total: int, clock: Clock, recipe: TransferRecipe
+) -> Ending | None:
+    """Why tuning should end now; None when it should go on."""
+    if step >= total:
+        return Ending.STEPS
+    if _nothing_left(history[-1]):
+        return Ending.NOTHING_LEFT
+    if _stuck(history, recipe.patience):
+        return Ending.PATIENCE
+    return Ending.CLOCK if clock.used() >= 1 else None
+
+
+def _nothing_left(row: dict[str, float]) -> bool:
+    """Whether every validation image is right, as it is and in a camera's frame, and surely so."""
+    return min(row["validation_accuracy"], row["camera_accuracy"]) == 1 and row["validation_loss"] < NOTHING_LEFT
+
+
 def _stuck(history: list[dict[str, float]], patience: int) -> bool:
-    """Whether neither accuracy nor cross-entropy has had a new best for ``patience`` rounds."""
+    """Whether neither an accuracy nor the cross-entropy has had a new best for ``patience`` rounds."""
     if len(history) <= patience:
         return False
     before, since = history[:-patience], history[-patience:]
-    return max(row["validation_accuracy"] for row in since) <= max(
-        row["validation_accuracy"] for row in before
-    ) and min(row["validation_loss"] for row in since) >= min(row["validation_loss"] for row in before)
+    gains = any(
+        max(row[name] for row in since) > max(row[name] for row in before)
+        for name in ("validation_accuracy", "camera_accuracy")
+    )
+    return not gains and min(row["validation_loss"] for row in since) >= min(row["validation_loss"] for row in before)
 
 
 def _checkpoint(tuner: Tuner, history: list[dict[str, float]], best: list[Any], config: dict[str, Any]) -> Checkpoint:

@@ -10,8 +10,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from train.training.temperature import cross_entropy
-
 # A feature that hardly varies must not get a weight that 8 bits cannot hold beside the others.
 SMALLEST_DEVIATION = 0.1
 PENALTIES = (1e-4, 1e-3, 3e-3, 1e-2)
@@ -36,16 +34,13 @@ class Head:
         return features @ self.kernel + self.bias
 
 
-def fit_head(batches: Batches, validation: tuple[Array, NDArray[np.int64]], num_classes: int) -> Head:
-    """The head with the least cross-entropy on the validation features, of several strengths of weight decay.
+def fit_heads(batches: Batches, num_classes: int) -> list[Head]:
+    """One head for each strength of weight decay (``PENALTIES``), in that order.
 
-    ``batches(num)`` gives ``num`` batches, the same each time it is called; ``validation`` is (n, features) float32
-    with (n,) int64 labels.
+    ``batches(num)`` gives ``num`` batches, the same each time it is called.
     """
     mean, deviation = _moments(batches(NUM_STEPS // 4))
-    features, labels = validation
-    heads = _fit_all(batches(NUM_STEPS), mean, deviation, num_classes)
-    return min(heads, key=lambda head: cross_entropy(head.logits(features), labels))
+    return _fit_all(batches(NUM_STEPS), mean, deviation, num_classes)
 
 
 def _moments(batches: Iterator[FeatureBatch]) -> tuple[Array, Array]:

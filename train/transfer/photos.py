@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -26,7 +26,6 @@ from train.recipes.config import TrainConfig, to_json_object
 from train.recipes.transfer_config import Scale, TransferRecipe
 from train.training.checkpoint import expect_same, load_checkpoint
 from train.training.result import TrainResult
-from train.training.targets import ORDER_STREAM, smooth_targets
 from train.training.temperature import TemperatureFit, fit_temperature, fold_temperature
 from train.transfer.backbone import efficientnet_lite0 as backbone
 from train.transfer.batches import Photos
@@ -34,10 +33,11 @@ from train.transfer.features.feature_cache import FeatureCache
 from train.transfer.features.features import SplitFeatures, enlarge, read_features
 from train.transfer.features.image_store import ImageStore
 from train.transfer.fine_tune import Clock, num_steps, tune
-from train.transfer.head import FeatureBatch, Head, fit_head
+from train.transfer.head_choice import Views, choose_head
+from train.transfer.scenes.backgrounds import Backgrounds, small_photos
+from train.transfer.scenes.camera import Camera
 from train.transfer.tuner import Tuner
 
-HEAD_BATCH = 256
 # From this ratio of the largest class to the smallest on, images of small classes count for more.
 UNBALANCED = 3.0
 # Writing the run takes this long, besides scoring the test split.
@@ -82,10 +82,14 @@ def train_transfer(
         training, validation = _read(stack, model, config, recipe, dataset, checkpoints, progress)
         image_s = (now() - began_s) / (len(training.labels) + len(validation.labels))
         class_weights = weights_of_classes(training.labels, len(dataset.labels))
+        choice = choose_head(
+            _views(training), _views(validation), class_weights, config.seed, recipe.label_smoothing, recipe.flip
+        )
+        progress.note(choice.sentence())
         if state is None:
-            head = _head(training, validation, class_weights, config.seed, recipe)
-            model.layers[-1].set_weights([head.kernel, head.bias])
-        photos = Photos(training.store, training.labels, validation.store, validation.labels, class_weights)
+            model.layers[-1].set_weights([choice.head.kernel, choice.head.bias])
+        camera = _camera(config, recipe, dataset, mirrored=choice.mirrored)
+        photos = Photos(training.store, training.labels, validation.store, validation.labels, class_weights, camera)
         reserve_s = image_s * len(dataset.test.labels) + WRITING_S
         clock = Clock(now, now(), started_s + 60 * recipe.minutes - reserve_s)
         total = num_steps(len(training.labels), recipe)
@@ -99,7 +103,13 @@ def train_transfer(
         fit = fit_temperature(tuner.logits(validation.store), validation.labels)
     fold_temperature(model, fit.temperature)
     progress.note(_calibration_line(fit))
-    extra = {"temperature": dataclasses.asdict(fit), "class_weights": class_weights.round(4).tolist()}
+    progress.note(tuned.ending.value)
+    extra = {
+        "temperature": dataclasses.asdict(fit),
+        "class_weights": class_weights.round(4).tolist(),
+        "mirroring": choice.facts(),
+        "ended_by": tuned.ending.name.lower(),
+    }
     return TrainResult(model, tuple(tuned.history), tuned.best_round, now() - began_s, extra)
 
 
@@ -149,26 +159,16 @@ def _read(
     return read[0], read[1]
 
 
-def _head(
-    training: SplitFeatures,
-    validation: SplitFeatures,
-    class_weights: NDArray[np.float32],
-    seed: int,
-    recipe: TransferRecipe,
-) -> Head:
-    num, num_classes = len(training.labels), len(class_weights)
+def _camera(config: TrainConfig, recipe: TransferRecipe, dataset: Dataset, *, mirrored: bool) -> Camera:
+    """What the training images are shown through; the empty scene, where there is one, lies behind them."""
+    spec = config.input
+    own = [] if dataset.background is None else dataset.background.read(enlarge(spec))
+    backgrounds = Backgrounds(max(spec.height, spec.width), small_photos(config.seed), own, config.seed)
+    return Camera(spec.height, spec.width, recipe, backgrounds, mirrored, squeezed=spec.resize == "stretch")
 
-    def batches(count: int) -> Iterator[FeatureBatch]:
-        rng = np.random.default_rng([seed, ORDER_STREAM])
-        for _ in range(count):
-            indices = rng.choice(num, min(HEAD_BATCH, num), replace=False)
-            rows = training.rows(indices)
-            views = rows[np.arange(len(rows)), rng.integers(0, rows.shape[1], len(rows))]
-            labels = training.labels[indices]
-            yield views, smooth_targets(labels, num_classes, recipe.label_smoothing), class_weights[labels]
 
-    plain = validation.rows(np.arange(len(validation.labels)))[:, 0]
-    return fit_head(batches, (plain, validation.labels), num_classes)
+def _views(split: SplitFeatures) -> Views:
+    return Views(split.rows(np.arange(len(split.labels))), split.labels)
 
 
 def _calibration_line(fit: TemperatureFit) -> str:

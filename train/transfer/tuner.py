@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from train.recipes.transfer_config import TransferRecipe
 from train.training.prefetch import prefetch
-from train.transfer.batches import PhotoBatch
+from train.transfer.batches import CameraViews, PhotoBatch
 from train.transfer.features.image_store import ImageStore
 from train.transfer.rounding import insert_rounding
 from train.transfer.scaled_adam import ScaledAdam
 
 EVALUATION_BATCH = 64
+# The head is fitted already, and a step of its many weights together moves a logit far.
+HEAD_SCALE = np.array(0.3, np.float32)
 
 
 class Tuner:
@@ -35,7 +37,7 @@ class Tuner:
         images, targets, weights = (tf.constant(part) for part in batch)
         return float(self._step(images, targets, weights, tf.constant(rate, tf.float32)))
 
-    def logits(self, store: ImageStore) -> NDArray[np.float32]:
+    def logits(self, store: ImageStore | CameraViews) -> NDArray[np.float32]:
         """(n, classes) float32 of all images, with the weights as they are."""
         starts = range(0, len(store), EVALUATION_BATCH)
         batches = prefetch(store.batch(range(start, min(start + EVALUATION_BATCH, len(store)))) for start in starts)
@@ -71,9 +73,9 @@ def _tunable(
         place = int(layer.name[5:7]) if layer.name.startswith("block") else 0 if layer.name == "stem" else 99
         if not layer.weights or (place < first_block):
             continue
-        scale = scales.get(layer.name)
+        scale = scales.get(layer.name, HEAD_SCALE if layer is model.layers[-1] else None)
         if scale is not None and isinstance(layer, keras.layers.DepthwiseConv2D):
             scale = scale[:, None]
         variables += [layer.kernel, layer.bias]
-        factors += [scale, None]
+        factors += [scale, HEAD_SCALE if layer is model.layers[-1] else None]
     return variables, factors

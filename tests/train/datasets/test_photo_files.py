@@ -13,10 +13,10 @@ import pytest
 from edge_runtime.errors import InternalError
 from train.datasets.cache import cache_folder
 from train.recipes.transfer_config import transfer, with_changes
-from train.transfer.augment import vary
 from train.transfer.features import feature_cache
 from train.transfer.features.feature_cache import FeatureCache
 from train.transfer.features.image_store import ImageStore
+from train.transfer.scenes.varying import vary
 
 
 def image(seed: int, height: int = 20, width: int = 30) -> np.ndarray:
@@ -117,17 +117,19 @@ def test_the_cache_lies_in_the_user_s_cache_folder(monkeypatch: pytest.MonkeyPat
 
 def test_a_varied_photo_has_the_input_s_size_and_depends_on_its_seed_alone() -> None:
     recipe = transfer("tiny")
-    first, again, other = (vary(image(1, 40, 40), 32, 24, recipe, np.random.default_rng(s)) for s in (5, 5, 6))
+    first, again, other = (
+        vary(image(1, 40, 40), 32, 24, recipe, np.random.default_rng(s), mirrored=True) for s in (5, 5, 6)
+    )
     assert (first.shape, first.dtype) == ((32, 24, 3), np.dtype(np.uint8))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first.astype(int) - other).mean() > 1
 
 
 def test_without_variation_a_photo_is_only_resized() -> None:
-    recipe = with_changes(transfer("tiny"), {"crop_area": 1.0, "flip": False, "jitter": 0.0})
+    recipe = with_changes(transfer("tiny"), {"crop_area": 1.0, "jitter": 0.0})
     same = image(1, 32, 32)
     rng = np.random.default_rng(0)
-    varied = [vary(same, 32, 32, recipe, rng) for _ in range(20)]
+    varied = [vary(same, 32, 32, recipe, rng, mirrored=False) for _ in range(20)]
     # An aspect of its own may still cut a strip; half of the draws must leave most of the image where it was.
     assert np.median([np.abs(image.astype(int) - same).mean() for image in varied]) < 40
 
@@ -135,6 +137,6 @@ def test_without_variation_a_photo_is_only_resized() -> None:
 def test_light_changes_keep_a_grey_image_grey() -> None:
     recipe = with_changes(transfer("tiny"), {"jitter": 0.4})
     grey = np.full((16, 16, 3), 100, np.uint8)
-    changed = vary(grey, 16, 16, recipe, np.random.default_rng(3))
+    changed = vary(grey, 16, 16, recipe, np.random.default_rng(3), mirrored=False)
     assert np.ptp(changed) <= 1
     assert changed.mean() != pytest.approx(100, abs=0.5)

@@ -67,14 +67,14 @@ def read_features(
     starts = range(0, len(sha256), BATCH_SIZE)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
 
-        def batch(start: int) -> list[tuple[str, Image, Image]]:
+        def batch(start: int) -> list[tuple[str, Image, Image, float]]:
             indices = range(start, min(start + BATCH_SIZE, len(sha256)))
             return list(pool.map(lambda index: _both_sizes(split, index, stored, sha256[index]), indices))
 
         for images in prefetch(batch(start) for start in starts):
-            for _, _, kept in images:
-                store.add(kept)
-            unknown = {digest: image for digest, image, _ in images if cache.get(digest) is None}
+            for _, _, kept, aspect in images:
+                store.add(kept, aspect)
+            unknown = {digest: image for digest, image, _, _ in images if cache.get(digest) is None}
             if unknown:
                 inputs = np.stack(list(unknown.values()))
                 views = [forward(tf.constant(view)).numpy() for view in (inputs, inputs[:, :, ::-1])]
@@ -83,7 +83,8 @@ def read_features(
     return SplitFeatures(sha256, split.labels, store, cache)
 
 
-def _both_sizes(split: Split, index: int, stored: InputSpec, digest: str) -> tuple[str, Image, Image]:
+def _both_sizes(split: Split, index: int, stored: InputSpec, digest: str) -> tuple[str, Image, Image, float]:
     frame = split.frame(index)
     image = preprocess(frame, split.input)
-    return digest, image, image if stored == split.input else preprocess(frame, stored)
+    kept = image if stored == split.input else preprocess(frame, stored)
+    return digest, image, kept, frame.shape[1] / frame.shape[0]

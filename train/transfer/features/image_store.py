@@ -31,12 +31,14 @@ class ImageStore:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         path.unlink()
         self._ends = [0]
+        self.aspects: list[float] = []
 
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    def add(self, image: Image) -> None:
-        """Appends one (h, w, 3) uint8 RGB image."""
+    def add(self, image: Image, aspect: float = 1.0) -> None:
+        """Appends one (h, w, 3) uint8 RGB image; ``aspect`` is width to height of the photo that it was made from."""
+        self.aspects.append(aspect)
         content = cv2.imencode(self._suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self._parameters)[1].tobytes()
         written = 0
         while written < len(content):

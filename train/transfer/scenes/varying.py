@@ -17,17 +17,20 @@ from train.recipes.transfer_config import TransferRecipe
 MAX_ASPECT_CHANGE = 4 / 3
 
 
-def vary(image: Image, height: int, width: int, recipe: TransferRecipe, rng: np.random.Generator) -> Image:
+def vary(
+    image: Image, height: int, width: int, recipe: TransferRecipe, rng: np.random.Generator, *, mirrored: bool
+) -> Image:
     """(h, w, 3) uint8 RGB pixels of any size -> (height, width, 3) uint8 RGB, as another photo of the same thing could
-    show it.
+    show it; ``mirrored`` when its mirror image could.
     """
-    changed = _resize(_random_crop(image, recipe.crop_area, rng), height, width)
-    if recipe.flip and rng.random() < 0.5:
+    changed = resize(random_crop(image, recipe.crop_area, rng), height, width)
+    if mirrored and rng.random() < 0.5:
         changed = changed[:, ::-1]
-    return _other_light(changed, recipe.jitter, rng) if recipe.jitter else np.ascontiguousarray(changed)
+    return other_light(changed, recipe.jitter, rng) if recipe.jitter else np.ascontiguousarray(changed)
 
 
-def _random_crop(image: Image, least_area: float, rng: np.random.Generator) -> Image:
+def random_crop(image: Image, least_area: float, rng: np.random.Generator) -> Image:
+    """A part of at least ``least_area`` of the image's area, of nearly its proportions, anywhere in it."""
     height, width = image.shape[:2]
     area = rng.uniform(least_area, 1.0)
     aspect = math.exp(rng.uniform(-math.log(MAX_ASPECT_CHANGE), math.log(MAX_ASPECT_CHANGE)))
@@ -37,14 +40,15 @@ def _random_crop(image: Image, least_area: float, rng: np.random.Generator) -> I
     return image[top : top + rows, left : left + columns]
 
 
-def _resize(image: Image, height: int, width: int) -> Image:
+def resize(image: Image, height: int, width: int) -> Image:
+    """The (height, width, 3) uint8 image, averaged where it shrinks much."""
     shrinks = image.shape[0] >= 2 * height
     return cast(
         Image, cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     )
 
 
-def _other_light(image: Image, jitter: float, rng: np.random.Generator) -> Image:
+def other_light(image: Image, jitter: float, rng: np.random.Generator) -> Image:
     """Saturation, contrast and brightness each times a factor of 1 - jitter to 1 + jitter, as one linear map."""
     saturation, contrast, brightness = rng.uniform(1 - jitter, 1 + jitter, 3)
     mean = image.mean()
