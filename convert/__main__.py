@@ -63,10 +63,17 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, bool]:
         help="how often an answer that is not unknown shall be right, on validation images (default: 95)",
     )
     parser.add_argument(
+        "--acceptance",
+        type=float,
+        default=92.0,
+        metavar="PERCENT",
+        help="how many images of the classes shall not be unknown, as far as the precision allows (default: 92)",
+    )
+    parser.add_argument(
         "--out-of-distribution",
         type=Path,
         metavar="DIR",
-        help="images of none of the classes: how many are answered unknown?",
+        help="images of none of the classes: how many are answered unknown? Half of 20 or more are fitted on",
     )
     parser.add_argument("--force", action="store_true", help="replace the file where it exists")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
@@ -103,6 +110,7 @@ def _config(options: argparse.Namespace) -> ConvertConfig:
         max_drop=options.max_drop,
         threshold=options.threshold,
         precision=options.precision / 100,
+        acceptance=options.acceptance / 100,
         out_of_distribution=options.out_of_distribution,
         force=options.force,
         foreign=foreign,

@@ -39,7 +39,8 @@ class ConvertConfig:
     percent).
 
     Without ``threshold`` the one is fitted that gives ``precision`` (both in [0, 1]) on the validation images, or
-    none where there are no such. ``out_of_distribution`` is a folder of images of none of the classes, to measure
+    none where there are no such, while ``acceptance`` of them (in [0, 1]) are accepted where that precision allows it.
+    ``out_of_distribution`` is a folder of images of none of the classes, to measure
     "unknown" with. Without ``out`` the file is ``build/<name>.tflite``; without ``name`` it is called as its training
     run was.
     """
@@ -53,6 +54,7 @@ class ConvertConfig:
     max_drop: float = 1.0
     threshold: float | None = None
     precision: float = 0.95
+    acceptance: float = 0.92
     out_of_distribution: Path | None = None
     force: bool = False
     foreign: ForeignModel | None = None
@@ -68,6 +70,8 @@ class ConvertConfig:
             raise UsageError(f"The threshold is {self.threshold}, expected a probability in [0, 1].")
         if not 0 < self.precision < 1:
             raise UsageError(f"The wanted precision is {100 * self.precision:g} %, expected above 0 and below 100.")
+        if not 0 < self.acceptance <= 1:
+            raise UsageError(f"The wanted acceptance is {100 * self.acceptance:g} %, expected above 0, at most 100.")
         if self.out is not None and self.out.suffix != ".tflite":
             raise UsageError(f"The output is {self.out}, expected a name that ends in .tflite.")
         if (self.source.suffix == ".keras") != (self.foreign is not None):

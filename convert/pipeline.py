@@ -19,11 +19,17 @@ from convert.inputs.keras_file import read_keras_file
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import ImageEntry, Source
 from convert.measure.gallery import choose_gallery
-from convert.measure.gate import FLOAT, Probabilities, VerificationReport, score_images, verify
-from convert.measure.threshold import ThresholdFit
-from convert.measure.unknown import choose_backend, choose_threshold, read_metrics, report_unknown, set_threshold
+from convert.measure.gate import FLOAT, Scored, VerificationReport, score_frames, verify
+from convert.measure.unknown import (
+    Decision,
+    choose_backend,
+    decide_unknown,
+    read_metrics,
+    report_unknown,
+    set_decision,
+)
 from convert.output.atomic import refuse_to_overwrite, write_atomically
-from convert.output.progress import stage
+from convert.output.progress import stage, with_progress
 from convert.report.conversion import ConversionReport, to_json_text
 from convert.report.conversion_page import to_html
 from edge_runtime.contract import ModelSpec, Score
@@ -68,12 +74,11 @@ class Conversion:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A conversion with its (n, classes) probabilities by classifier, its threshold and the gate's decision."""
+    """A conversion with what its classifiers said, when it says "unknown", and the gate's decision."""
 
     conversion: Conversion
-    fit: ThresholdFit | None
-    threshold: float
-    scores: Mapping[str, Probabilities]
+    unknown: Decision
+    scores: Scored
     verified: VerificationReport
 
 
@@ -123,10 +128,12 @@ def _convert(config: ConvertConfig, source: Source, spec: ModelSpec) -> Conversi
 def _measure(conversion: Conversion) -> Measured:
     config, source, entries = conversion.config, conversion.source, conversion.entries
     classifiers, audited = conversion.classifiers, conversion.integer.audit
-    fit = choose_threshold(config, source, classifiers)
-    scores = score_images(classifiers, entries, f"Verifying {conversion.spec.name}")
-    verified = verify(scores, classifiers, entries, audited, config.max_drop, held_out=bool(source.test))
-    return Measured(conversion, fit, fit.threshold if fit else config.threshold or 0.0, scores, verified)
+    unknown = decide_unknown(config, source, conversion.calibration, classifiers)
+    frames = (entry.read() for entry in with_progress(entries, f"Verifying {conversion.spec.name}"))
+    scores = score_frames(classifiers, frames, len(entries), unknown.table)
+    probabilities = scores.probabilities
+    verified = verify(probabilities, classifiers, entries, audited, config.max_drop, held_out=bool(source.test))
+    return Measured(conversion, unknown, scores, verified)
 
 
 def _report(measured: Measured) -> ConversionReport:
@@ -135,8 +142,8 @@ def _report(measured: Measured) -> ConversionReport:
     classifiers, entries, tested = conversion.classifiers, conversion.entries, measured.verified.tested
     unknown = gallery_shown = None
     if tested:
-        unknown = report_unknown(config, measured.fit, measured.threshold, classifiers, (entries, scores))
-        gallery_shown = choose_gallery(scores[choose_backend(classifiers)], entries, spec.labels)
+        unknown = report_unknown(config, conversion.source, measured.unknown, classifiers, (entries, scores))
+        gallery_shown = choose_gallery(scores.probabilities[choose_backend(classifiers)], entries, spec.labels)
     return ConversionReport(
         name=spec.name,
         labels=spec.labels,
@@ -162,15 +169,16 @@ def _file_content(measured: Measured, report: ConversionReport) -> bytes:
     conversion, verified = measured.conversion, measured.verified
     integer, calibration = conversion.integer, conversion.calibration
     stage("Choosing golden frames")
-    scores = {name: measured.scores[name] for name in integer.classifiers}
-    goldens = choose_goldens(integer.classifiers, conversion.entries, scores, calibration.entries)
+    scores = {name: measured.scores.probabilities[name] for name in integer.classifiers}
+    table = measured.unknown.table
+    goldens = choose_goldens(integer.classifiers, conversion.entries, scores, calibration.entries, table)
     figures = [Score(FLOAT, verified.float_num_correct, verified.num_images)]
     figures += [Score(backend.backend, backend.num_correct, verified.num_images) for backend in verified.backends]
     sizes = {"before_packing": report.bytes_before_packing, "after_packing": report.bytes_after_packing}
     made_by = collect_provenance(conversion.config, conversion.source, calibration, sizes)
-    model = set_threshold(integer.model, measured.threshold)
+    model = set_decision(integer.model, measured.unknown)
     contract = complete_contract(model, tuple(figures) if verified.tested else (), made_by)
-    return write_model(model.flatbuffer, contract, goldens)
+    return write_model(model.flatbuffer, contract, goldens, measured.unknown.rows)
 
 
 def _thumbnails(report: ConversionReport, entries: Sequence[ImageEntry]) -> dict[str, Image]:

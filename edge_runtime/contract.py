@@ -17,6 +17,8 @@ from edge_runtime.errors import ModelError
 CONTRACT_VERSION = 1
 RESIZE_MODES = ("stretch", "crop", "letterbox")
 OUTPUTS = ("logits", "probabilities")
+# A file cannot make the device fill its memory, or spend its time, by bringing a huge table.
+MAX_NEIGHBOUR_BYTES = 4 * 1024 * 1024
 DTYPES = ("uint8", "int8", "float32")
 
 
@@ -121,12 +123,42 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Neighbours:
+    """When a frame is unlike anything seen in training: its features (``width`` int8 values in tensor number ``tensor``
+    of the flatbuffer, 0 at ``zero_point``) have a cosine below ``cut`` to the ``rank``-th nearest of those of
+    ``num_images`` calibration images, which are the part ``"neighbours.npy"``.
+    """
+
+    tensor: int
+    zero_point: int
+    width: int
+    num_images: int
+    rank: int
+    cut: float
+
+    def __post_init__(self) -> None:
+        if self.tensor < 0 or not -128 <= self.zero_point <= 127 or self.width < 1:
+            raise ModelError(
+                f"The neighbours are features of tensor {self.tensor} with zero point {self.zero_point} and width "
+                f"{self.width}, expected a tensor from 0, a zero point of -128 to 127 and at least one value."
+            )
+        if not 1 <= self.rank <= self.num_images or self.num_images * self.width > MAX_NEIGHBOUR_BYTES:
+            raise ModelError(
+                f"The neighbours are number {self.rank} of {self.num_images} images with {self.width} values each, "
+                f"expected one of them and at most {MAX_NEIGHBOUR_BYTES} bytes in all."
+            )
+        if not -1.0 <= self.cut <= 1.0:
+            raise ModelError(f"The neighbours' cut is {self.cut}, expected a cosine in [-1, 1].")
+
+
+@dataclass(frozen=True)
 class Contract:
     """All that a device must know about one model file.
 
     ``parts`` maps ``"model"`` (the flatbuffer), ``"labels.txt"`` and ``"golden.npz"`` to their SHA-256 in hex.
     ``threshold`` is the probability below which the answer is "unknown". ``provenance`` is free JSON: what made the
     file, the calibration images with their hashes, the data set's name; no time stamps, so that one run gives one file.
+    ``neighbours`` is a second reason for "unknown"; None in files without them, whose JSON has no such key.
     """
 
     version: int
@@ -138,6 +170,7 @@ class Contract:
     scores: tuple[Score, ...]
     parts: dict[str, str]
     provenance: dict[str, Any]
+    neighbours: Neighbours | None = None
 
     def __post_init__(self) -> None:
         if self.version != CONTRACT_VERSION:
@@ -157,8 +190,11 @@ class Contract:
 
 
 def to_json(value: Any) -> str:
-    """The canonical text of a frozen value of this module: sorted keys, two blanks of indent, a final line break."""
-    return json.dumps(dataclasses.asdict(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    """The canonical text of a frozen value of this module: sorted keys, two blanks of indent, a final line break;
+    what is None is left out.
+    """
+    data = {name: item for name, item in dataclasses.asdict(value).items() if item is not None}
+    return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def contract_from_json(text: str) -> Contract:
@@ -173,6 +209,7 @@ def contract_from_json(text: str) -> Contract:
         output_tensor=_tensor,
         threshold=_number,
         scores=lambda value: tuple(_build(Score, item) for item in _items("scores", value)),
+        neighbours=lambda value: _build(Neighbours, value, cut=_number),
     )
     return contract
 
@@ -218,15 +255,20 @@ def _texts(value: Any) -> list[str]:
 
 
 def _build(cls: Any, value: Any, **readers: Any) -> Any:
-    """``cls`` from a JSON object whose keys must be exactly its fields; ``readers`` turn JSON into field values."""
+    """``cls`` from a JSON object whose keys must be exactly its fields, those that may be None apart; ``readers`` turn
+    JSON into field values.
+    """
     if not isinstance(value, dict):
         raise ModelError(f"The contract holds {value!r} as {cls.__name__}, expected an object.")
     fields = {field.name: field.type for field in dataclasses.fields(cls)}
-    if value.keys() != fields.keys():
-        unknown, missing = sorted(value.keys() - fields.keys()), sorted(fields.keys() - value.keys())
+    absent = {field.name for field in dataclasses.fields(cls) if field.default is None} - value.keys()
+    if value.keys() != fields.keys() - absent:
+        unknown, missing = sorted(value.keys() - fields.keys()), sorted(fields.keys() - absent - value.keys())
         raise ModelError(
             f"The contract's {cls.__name__} has unknown keys {unknown} and lacks {missing}: versions differ."
         )
+    for name in absent:
+        del fields[name]
     for name, kind in fields.items():
         expected = {"int": int, "str": str, "dict[str, str]": dict, "dict[str, Any]": dict}.get(str(kind))
         if expected and (not isinstance(value[name], expected) or isinstance(value[name], bool)):

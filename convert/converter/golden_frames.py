@@ -19,7 +19,9 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import Interpreter
+from edge_runtime.inference.neighbours import NeighbourTable
 from edge_runtime.inference.quantization import dequantize
+from edge_runtime.inference.selftest import SIMILARITY_STEP
 from edge_runtime.model.goldens import Goldens, input_digest, repeated
 from edge_runtime.pixels.preprocess import SAMPLED_REDUCTION, Image
 
@@ -43,21 +45,28 @@ def choose_goldens(
     entries: Sequence[ImageEntry],
     scores: Mapping[str, NDArray[np.float32]],
     others: Sequence[ImageEntry] = (),
+    table: NeighbourTable | None = None,
 ) -> Goldens:
     """Up to `NUM_FRAMES` goldens from ``entries``; ``scores`` (n, classes) by backend say which are likely to be clear.
 
     ``classifiers`` are the integer model on each backend; the first one's outputs are recorded. When too few images
-    of ``entries`` are clear, ``others`` follow, and then all of them again in other sizes.
+    of ``entries`` are clear, ``others`` follow, and then all of them again in other sizes. With a ``table`` of
+    neighbours the cosine to these is recorded too, and must be the same on every kernel.
 
     Raises:
         ModelError: no image at all has the same clear answer on every kernel.
     """
     first = next(iter(classifiers.values()))
-    references = {backend: Interpreter(first.model.flatbuffer, backend, kernels="reference") for backend in classifiers}
+    neighbours = first.contract.neighbours
+    extra = () if table is None or neighbours is None else (neighbours.tensor,)
+    references = {
+        backend: Interpreter(first.model.flatbuffer, backend, kernels="reference", extra_outputs=extra)
+        for backend in classifiers
+    }
     candidates = [entries[index] for index in _clearest(scores)[:_NUM_CANDIDATES]] + list(others)
     images: list[Image] = []
     repeats: list[int] = []
-    digests, outputs, reference_outputs = [], [], []
+    digests, outputs, reference_outputs, similarities = [], [], [], []
     found_at = 0
     for turn, entry in enumerate(itertools.cycle(candidates)):
         if len(images) == NUM_FRAMES or turn - found_at > len(candidates):
@@ -69,13 +78,16 @@ def choose_goldens(
         real = [dequantize(output, first.contract.output_tensor) for output in (*stored, *reference)]
         same_label = len({int(output.argmax()) for output in real}) == 1
         same_reference = all(np.array_equal(output, reference[0]) for output in reference)
-        if same_label and same_reference and min(map(_margin, real)) >= CLEAR_MARGIN:
+        cosines = _similarities((*(item.interpreter for item in classifiers.values()), *references.values()), table)
+        same_cosine = max(cosines) - min(cosines) <= SIMILARITY_STEP / 2
+        if same_label and same_reference and same_cosine and min(map(_margin, real)) >= CLEAR_MARGIN:
             found_at = turn
             images.append(image)
             repeats.append(times)
             digests.append(input_digest(input_tensor))
             outputs.append(stored[0])
             reference_outputs.append(reference[0])
+            similarities.append(cosines[0])
     if not images:
         raise ModelError(
             f"None of {len(candidates)} images has the same clear answer on all kernels (a lead of {CLEAR_MARGIN}), "
@@ -89,7 +101,15 @@ def choose_goldens(
         np.stack(reference_outputs),
         first.interpreter.kernels,
         tuple(sorted(references)),
+        None if table is None else np.array(similarities, np.float32),
     )
+
+
+def _similarities(interpreters: Sequence[Interpreter], table: NeighbourTable | None) -> list[float]:
+    """The cosine to the neighbours of what each has run last; zeros without a table."""
+    if table is None:
+        return [0.0] * len(interpreters)
+    return [table.similarity(interpreter.extra(0).reshape(-1)) for interpreter in interpreters]
 
 
 def _clearest(scores: Mapping[str, NDArray[np.float32]]) -> list[int]:

@@ -4,6 +4,7 @@ interpreter built once, and all later stages use these values.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,12 +21,16 @@ from convert.tflite.ends import read_ends
 from convert.tflite.metadata import set_metadata
 from convert.tflite.names import find_layer_name
 from convert.tflite.packing import compare_outputs, open_interpreters, write_packed
-from edge_runtime.contract import ModelSpec, Normalization
+from edge_runtime.contract import MAX_NEIGHBOUR_BYTES, ModelSpec, Neighbours, Normalization
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.model.inner_tensors import find_features
 from edge_runtime.model.model_file import ModelFile
 from edge_runtime.system.quiet_start import quiet_start
+
+# The third nearest of so many images: one image may be like none of its class, three are not.
+NUM_NEIGHBOURS, RANK, LEAST_NEIGHBOURS = 200, 3, 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +85,10 @@ def open_integer(source: Source, spec: ModelSpec, calibration: Calibration, io_d
     converted = quantize.to_integer(source, calibration.images, io_dtype)
     affine = quantize.find_input_affine(source)
     packed = pack_model(converted, spec)
+    model = _add_neighbours(packed.model, len(calibration.entries))
     expect_whole_range(packed.model.contract.input_tensor, affine.mean, affine.std)
     with quiet_start():
-        classifiers = {backend: Classifier(packed.model, backend=backend) for backend in available_backends()}
+        classifiers = {backend: Classifier(model, backend=backend) for backend in available_backends()}
         as_converted = open_interpreters(converted)
     differing = compare_outputs(as_converted, {name: item.interpreter for name, item in classifiers.items()})
     if differing:
@@ -90,7 +96,18 @@ def open_integer(source: Source, spec: ModelSpec, calibration: Calibration, io_d
             f"The packed model gives other outputs than the converted one on {', '.join(differing)}, expected the same "
             "bytes. This is a defect of the packer, report it."
         )
-    return IntegerModel(packed.model, packed.audit, packed.bytes_before_packing, classifiers)
+    return IntegerModel(model, packed.audit, packed.bytes_before_packing, classifiers)
+
+
+def _add_neighbours(model: ModelFile, num_calibration_images: int) -> ModelFile:
+    """The model whose contract says where its features are, and accepts all of them: the cut is fitted later. As it is
+    when it has no features, or there are too few images for a third nearest one to mean anything.
+    """
+    features, num_images = find_features(model.flatbuffer), min(num_calibration_images, NUM_NEIGHBOURS)
+    if features is None or num_images < LEAST_NEIGHBOURS or num_images * features.width > MAX_NEIGHBOUR_BYTES:
+        return model
+    neighbours = Neighbours(features.tensor, features.zero_point, features.width, num_images, RANK, cut=-1.0)
+    return dataclasses.replace(model, contract=dataclasses.replace(model.contract, neighbours=neighbours))
 
 
 def pack_model(converted: bytes, spec: ModelSpec, normalization: Normalization | None = None) -> PackedModel:

@@ -16,6 +16,7 @@ from edge_runtime.contract import spec_from_json
 from edge_runtime.errors import DataError, MissingInputError
 
 FILES = ("model.keras", "contract.json", "config.json", "metrics.json", "images.json")
+_SCENE_KEYS = {"name", "file", "sha256"}
 _ENTRY_KEYS = {"name", "label", "file", "row", "sha256"}
 
 
@@ -45,7 +46,19 @@ def read_run_directory(path: Path) -> Source:
     training = {"config": _json(path / "config.json"), "metrics": _json(path / "metrics.json")}
     # Runs of older versions, and of arrays, kept no validation images.
     validation = _entries(path, "validation", lists["validation"], num_classes) if "validation" in lists else ()
-    return Source(KerasFile(path / "model.keras"), spec, calibration, test, training, validation=validation)
+    model, background = KerasFile(path / "model.keras"), _background(path)
+    return Source(model, spec, calibration, test, training, validation=validation, background=background)
+
+
+def _background(root: Path) -> tuple[ImageEntry, ...]:
+    """What the camera saw when nothing was there, as far as it was not trained on; most runs have none."""
+    path = root / "background.json"
+    if not path.is_file():
+        return ()
+    items = _json(path)
+    if not isinstance(items, list) or not all(isinstance(item, dict) and item.keys() == _SCENE_KEYS for item in items):
+        raise DataError(f"{path} is no list of {sorted(_SCENE_KEYS)}; train again.")
+    return tuple(ImageEntry(item["name"], -1, root / item["file"], None, item["sha256"]) for item in items)
 
 
 def _entries(root: Path, which: str, items: Any, num_classes: int) -> tuple[ImageEntry, ...]:

@@ -100,7 +100,8 @@ class Reference:
 @dataclass(frozen=True)
 class Source:
     """``model`` is its `.keras` file, loaded once; ``input_mean`` and ``input_std`` are what it wants done to pixels
-    *outside* of it. ``validation`` is what a threshold may be fitted on, empty when the run kept none.
+    *outside* of it. ``validation`` is what a threshold may be fitted on, empty when the run kept none; ``background``
+    shows what the camera sees when nothing is there, likewise.
     """
 
     model: KerasFile
@@ -111,6 +112,7 @@ class Source:
     input_mean: float = 0.0
     input_std: float = 1.0
     validation: tuple[ImageEntry, ...] = ()
+    background: tuple[ImageEntry, ...] = ()
 
     @cached_property
     def reference(self) -> Reference:

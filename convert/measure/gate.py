@@ -6,7 +6,7 @@ path.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from convert.inputs.source import ImageEntry
 from convert.output.progress import with_progress
 from convert.tflite.audit import AuditReport
 from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.neighbours import NeighbourTable
 from edge_runtime.metrics import (
     ClassificationReport,
     classification_report,
@@ -23,6 +24,7 @@ from edge_runtime.metrics import (
     mcnemar_p,
     paired_difference_interval,
 )
+from edge_runtime.pixels.preprocess import Image
 
 FLOAT = "float32"
 SIGNIFICANCE = 0.05
@@ -95,18 +97,39 @@ class VerificationReport:
         return not self.refusals
 
 
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """For each classifier the (n, classes) float32 probabilities of n images; and, for those whose model has
+    neighbours, the (n,) float32 cosines to these.
+    """
+
+    probabilities: dict[str, Probabilities]
+    similarities: dict[str, NDArray[np.float32]]
+
+
 def score_images(
     classifiers: Mapping[str, Classifier], entries: Sequence[ImageEntry], label: str
 ) -> dict[str, Probabilities]:
     """For each classifier the (n, classes) float32 probabilities of all images; each image is read once."""
+    frames = (entry.read() for entry in with_progress(entries, label))
+    return score_frames(classifiers, frames, len(entries), None).probabilities
+
+
+def score_frames(
+    classifiers: Mapping[str, Classifier], frames: Iterable[Image], num_frames: int, table: NeighbourTable | None
+) -> Scored:
+    """The Scored of ``num_frames`` images (h, w, 3) uint8 BGR, compared with the neighbours in ``table``."""
     first = next(iter(classifiers.values()))
-    shape = (len(entries), len(first.contract.spec.labels))
+    shape = (num_frames, len(first.contract.spec.labels))
     scores = {name: np.empty(shape, np.float32) for name in classifiers}
-    for row, entry in enumerate(with_progress(entries, label)):
-        frame = entry.read()
+    compared = {name: item for name, item in classifiers.items() if table is not None and item.contract.neighbours}
+    similarities = {name: np.empty(num_frames, np.float32) for name in compared}
+    for row, frame in enumerate(frames):
         for name, classifier in classifiers.items():
             scores[name][row] = classifier.probabilities(frame)
-    return scores
+            if table is not None and name in compared:
+                similarities[name][row] = table.similarity(classifier.last_features())
+    return Scored(scores, similarities)
 
 
 def compare_with_float(

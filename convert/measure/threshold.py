@@ -25,12 +25,20 @@ Probabilities = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Acceptance:
-    """What a threshold does to ``num_images``: how many answers it lets pass, and how many of these are right."""
+    """What a threshold, and the neighbours where there are some, do to ``num_images``: how many answers pass, how many
+    of these are right, and how many are refused for being unlike anything seen in training (the others: not sure).
+    """
 
     threshold: float
     num_images: int
     num_accepted: int
     num_correct: int
+    num_unlike: int = 0
+
+    @property
+    def num_not_sure(self) -> int:
+        """How many answers were refused by the score alone."""
+        return self.num_images - self.num_accepted - self.num_unlike
 
     @property
     def coverage(self) -> float:
@@ -45,12 +53,17 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class ThresholdFit:
-    """``wanted`` precision in [0, 1]; ``reached`` says if the validation images allow it at all."""
+    """``wanted`` precision in [0, 1]; ``reached`` says if the validation images allow it at all. ``cut`` is what the
+    cosine to the neighbours must reach, -1 without neighbours; ``wanted_acceptance`` the share of own images that both
+    shall accept, 0 where nobody asked.
+    """
 
     wanted: float
     threshold: float
     validation: Acceptance
     reached: bool
+    cut: float = -1.0
+    wanted_acceptance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,8 @@ class UnknownReport:
     """How the stored threshold came about (None: it was given or there were no validation images), what it does on
     the test images, precision over coverage there, and the integer model's calibration error there, in [0, 1].
 
-    ``out_of_distribution`` is how images of none of the classes fare: an accepted one is a mistake.
+    ``out_of_distribution`` is how images of none of the classes fare: an accepted one is a mistake; ``foreign`` the
+    same for the sets that ship with convert. ``cut`` is the stored one, None without neighbours.
     """
 
     fit: ThresholdFit | None
@@ -66,6 +80,16 @@ class UnknownReport:
     curve: tuple[Acceptance, ...]
     calibration_error: float
     out_of_distribution: Acceptance | None = None
+    foreign: tuple[ForeignSet, ...] = ()
+    cut: float | None = None
+
+
+@dataclass(frozen=True)
+class ForeignSet:
+    """Images of none of the classes, what they are called, and how they fare: an accepted one is a mistake."""
+
+    name: str
+    acceptance: Acceptance
 
 
 def fit_threshold(
@@ -93,13 +117,20 @@ def fit_threshold(
 
 
 def apply_threshold(
-    probabilities: Probabilities, labels: Sequence[int] | NDArray[np.int64], threshold: float
+    probabilities: Probabilities,
+    labels: Sequence[int] | NDArray[np.int64],
+    threshold: float,
+    similarities: NDArray[np.float32] | None = None,
+    cut: float = -1.0,
 ) -> Acceptance:
-    """What ``threshold`` does to (n, classes) probabilities; label -1 is an image of none of the classes."""
-    best = probabilities.max(axis=1)
-    passes = best >= threshold
+    """What ``threshold`` does to (n, classes) probabilities, and ``cut`` to (n,) cosines to the neighbours; label -1 is
+    an image of none of the classes.
+    """
+    unlike = np.zeros(len(probabilities), bool) if similarities is None else similarities < cut
+    passes = (probabilities.max(axis=1) >= threshold) & ~unlike
     right = probabilities.argmax(axis=1) == np.asarray(labels)
-    return Acceptance(float(threshold), len(probabilities), int(passes.sum()), int((passes & right).sum()))
+    passed, correct = int(passes.sum()), int((passes & right).sum())
+    return Acceptance(float(threshold), len(probabilities), passed, correct, int(unlike.sum()))
 
 
 def trace_coverage(probabilities: Probabilities, labels: Sequence[int] | NDArray[np.int64]) -> tuple[Acceptance, ...]:

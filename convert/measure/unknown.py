@@ -1,9 +1,10 @@
-"""The stage that decides when the model says "unknown": fits the threshold and measures it on other images."""
+"""The stage that decides when the model says "unknown": fits both cuts and measures them on other images."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.config import ConvertConfig
+from convert.inputs.calibration import Calibration
 from convert.inputs.source import ImageEntry, Source, make_entry
-from convert.measure.gate import FLOAT, score_images
-from convert.measure.threshold import (
-    Acceptance,
-    ThresholdFit,
-    UnknownReport,
-    apply_threshold,
-    fit_threshold,
-    trace_coverage,
-)
-from convert.output.progress import stage
+from convert.measure.foreign_images import make_foreign
+from convert.measure.gate import FLOAT, Scored, score_frames
+from convert.measure.neighbours import Scores, fit_cuts, measure_features
+from convert.measure.threshold import ForeignSet, ThresholdFit, UnknownReport, apply_threshold, trace_coverage
+from convert.output.progress import stage, with_progress
+from edge_runtime.contract import Neighbours
 from edge_runtime.errors import MissingInputError
 from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.neighbours import NeighbourTable
 from edge_runtime.metrics import calibration_error
 from edge_runtime.model.model_file import ModelFile
 from edge_runtime.pixels.image_file import list_images
+from edge_runtime.pixels.preprocess import Image
 
 # Below this many validation images the threshold is little more than a guess, and people are told.
 FEW_IMAGES = 100
+# A folder of fewer images shows what passes; only a larger one is halved, to be fitted on as well.
+LEAST_TO_SHARE = 20
 
 
 def choose_backend(classifiers: Mapping[str, Classifier]) -> str:
@@ -37,15 +39,58 @@ def choose_backend(classifiers: Mapping[str, Classifier]) -> str:
     return next(name for name in classifiers if name != FLOAT)
 
 
-def choose_threshold(
-    config: ConvertConfig, source: Source, classifiers: Mapping[str, Classifier]
-) -> ThresholdFit | None:
-    """The threshold fitted on the validation images, None where one is given or there are no such images."""
-    if config.threshold is not None or not source.validation:
-        return None
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """When the model says "unknown": the ``threshold`` of its score, and the ``neighbours`` with their fitted cut and
+    their ``rows``, (images, width) int8, None where it has none or they bring nothing. ``fit`` is None where nothing
+    was fitted.
+    """
+
+    threshold: float
+    fit: ThresholdFit | None = None
+    neighbours: Neighbours | None = None
+    rows: NDArray[np.int8] | None = None
+
+    @property
+    def table(self) -> NeighbourTable | None:
+        """The neighbours, ready to be compared with."""
+        return None if self.neighbours is None or self.rows is None else NeighbourTable(self.neighbours, self.rows)
+
+    @property
+    def cut(self) -> float:
+        """What the cosine to the neighbours must reach, -1 without them."""
+        return -1.0 if self.neighbours is None else self.neighbours.cut
+
+
+def decide_unknown(
+    config: ConvertConfig, source: Source, calibration: Calibration, classifiers: Mapping[str, Classifier]
+) -> Decision:
+    """The Decision fitted on the validation images and on images of none of the classes; without validation images, or
+    with a threshold of 0, the neighbours are left out.
+    """
+    if config.threshold == 0 or not source.validation:
+        return Decision(config.threshold or 0.0)
     name = choose_backend(classifiers)
-    scores = score_images({name: classifiers[name]}, source.validation, "Fitting the threshold")[name]
-    fit = fit_threshold(scores, [entry.label for entry in source.validation], config.precision)
+    classifier = classifiers[name]
+    neighbours, rows = classifier.contract.neighbours, None
+    if neighbours is not None:
+        stage("Looking at the neighbours")
+        rows = measure_features(classifier, calibration, neighbours.num_images)
+    decision = Decision(config.threshold or 0.0, None, neighbours, rows)
+    labels = np.array([entry.label for entry in source.validation])
+    frames = (entry.read() for entry in with_progress(source.validation, "Fitting the threshold"))
+    own = _score(classifier, frames, labels, decision.table)
+    foreign = []
+    if neighbours is not None:
+        foreign = [scores for _, scores in _score_foreign(config, source, source.validation, classifier, decision, 0)]
+    fit = fit_cuts(own, foreign, config.precision, config.acceptance, config.threshold)
+    _warn(config, source, fit)
+    if neighbours is None or fit.cut == -1.0:
+        return Decision(fit.threshold, fit)
+    return Decision(fit.threshold, fit, dataclasses.replace(neighbours, cut=fit.cut), rows)
+
+
+def _warn(config: ConvertConfig, source: Source, fit: ThresholdFit) -> None:
     if len(source.validation) < FEW_IMAGES:
         stage(
             f"warning: the threshold {fit.threshold:.3f} was fitted on {len(source.validation)} validation images "
@@ -56,23 +101,54 @@ def choose_threshold(
             f"warning: no threshold gives a precision of {config.precision:.0%} on the validation images; "
             f"{fit.threshold:.3f} comes closest."
         )
-    return fit
 
 
-def set_threshold(model: ModelFile, threshold: float) -> ModelFile:
-    """The model whose contract has this threshold."""
-    return dataclasses.replace(model, contract=dataclasses.replace(model.contract, threshold=threshold))
+def _score(
+    classifier: Classifier, frames: Iterable[Image], labels: NDArray[np.int64], table: NeighbourTable | None
+) -> Scores:
+    found = score_frames({"": classifier}, frames, len(labels), table)
+    return Scores(found.probabilities[""], found.similarities.get("", np.ones(len(labels), np.float32)), labels)
+
+
+def _score_foreign(
+    config: ConvertConfig,
+    source: Source,
+    entries: Sequence[ImageEntry],
+    classifier: Classifier,
+    decision: Decision,
+    part: int,
+) -> list[tuple[str, Scores]]:
+    """The named sets of images of none of the classes: those that ship, the run's background, and the folder of
+    out-of-distribution images; ``part`` 0 is what cuts are fitted on, 1 what shows what they do.
+    """
+    sets: dict[str, list[Image]] = dict(make_foreign(entries, classifier.labels, part))
+    given: dict[str, Sequence[ImageEntry]] = {"the empty scene (background)": source.background}
+    if config.out_of_distribution:
+        given[f"the folder {config.out_of_distribution.name}"] = _list_folder(config.out_of_distribution)
+    for name, images in given.items():
+        if len(images) >= LEAST_TO_SHARE:
+            sets[name] = [entry.read() for entry in images[part::2]]
+        elif images and part == 1:
+            sets[name] = [entry.read() for entry in images]
+    nowhere = {name: np.full(len(images), -1) for name, images in sets.items()}
+    return [(name, _score(classifier, images, nowhere[name], decision.table)) for name, images in sets.items()]
+
+
+def set_decision(model: ModelFile, decision: Decision) -> ModelFile:
+    """The model whose contract has this decision's threshold and neighbours."""
+    contract = dataclasses.replace(model.contract, threshold=decision.threshold, neighbours=decision.neighbours)
+    return dataclasses.replace(model, contract=contract)
 
 
 def report_unknown(
     config: ConvertConfig,
-    fit: ThresholdFit | None,
-    threshold: float,
+    source: Source,
+    decision: Decision,
     classifiers: Mapping[str, Classifier],
-    scored: tuple[Sequence[ImageEntry], Mapping[str, NDArray[np.float32]]],
+    scored: tuple[Sequence[ImageEntry], Scored],
 ) -> UnknownReport:
-    """What ``threshold`` does to the labelled test images, ``scored`` with their (n, classes) probabilities by
-    classifier, and to the out-of-distribution images where there are some.
+    """What ``decision`` does to the labelled test images, ``scored`` by classifier, and to images of none of the
+    classes.
 
     Raises:
         MissingInputError: the folder of out-of-distribution images holds none.
@@ -80,14 +156,21 @@ def report_unknown(
     entries, scores = scored
     name = choose_backend(classifiers)
     labels = [entry.label for entry in entries]
+    probabilities, similarities = scores.probabilities[name], scores.similarities.get(name)
+    foreign, outside = [], None
+    if decision.threshold or decision.neighbours or config.out_of_distribution:
+        stage("Looking at images of none of the classes")
+        for title, found in _score_foreign(config, source, entries, classifiers[name], decision, 1):
+            foreign.append(ForeignSet(title, found.accept(decision.threshold, decision.cut)))
+            outside = foreign[-1].acceptance if title.startswith("the folder ") else None
     return UnknownReport(
-        fit=fit,
-        test=apply_threshold(scores[name], labels, threshold),
-        curve=trace_coverage(scores[name], labels),
-        calibration_error=calibration_error(scores[name], labels),
-        out_of_distribution=_accept_unknown(config.out_of_distribution, threshold, name, classifiers[name])
-        if config.out_of_distribution
-        else None,
+        fit=decision.fit,
+        test=apply_threshold(probabilities, labels, decision.threshold, similarities, decision.cut),
+        curve=trace_coverage(probabilities, labels),
+        calibration_error=calibration_error(probabilities, labels),
+        out_of_distribution=outside,
+        foreign=tuple(foreign),
+        cut=None if decision.neighbours is None else decision.cut,
     )
 
 
@@ -97,9 +180,8 @@ def read_metrics(source: Source) -> dict[str, Any]:
     return metrics if isinstance(metrics, dict) else {}
 
 
-def _accept_unknown(folder: Path, threshold: float, name: str, classifier: Classifier) -> Acceptance:
+def _list_folder(folder: Path) -> Sequence[ImageEntry]:
     entries = [make_entry(path, folder, -1) for path in list_images(folder)]
     if not entries:
         raise MissingInputError(f"There is no image in {folder}; expected images of none of the classes.")
-    scores = score_images({name: classifier}, entries, "Looking at out-of-distribution images")[name]
-    return apply_threshold(scores, [-1] * len(entries), threshold)
+    return entries

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from convert.measure.threshold import Acceptance, UnknownReport
+from convert.measure.threshold import Acceptance, ForeignSet, UnknownReport
+from convert.output.page import Table
 from convert.output.plot import Curve, draw_curves
 
 
@@ -14,11 +15,24 @@ class UnknownSection:
 
     report: UnknownReport
     chart: str
+    foreign: Table | None
 
 
 def describe_unknown(report: UnknownReport | None) -> UnknownSection | None:
     """The section; None when nothing was measured."""
-    return None if report is None else UnknownSection(report, _draw(report))
+    return None if report is None else UnknownSection(report, _draw(report), _tabulate(report))
+
+
+def _tabulate(report: UnknownReport) -> Table | None:
+    """A row a set of images: what passes, and what is refused for which reason."""
+    if not report.foreign:
+        return None
+    rows = [("test images of the classes", report.test), *((item.name, item.acceptance) for item in report.foreign)]
+    body = []
+    for name, found in rows:
+        counts = found.num_accepted, found.num_unlike, found.num_not_sure
+        body.append([name, f"{found.num_images:,}", *(f"{count / found.num_images:.1%}" for count in counts)])
+    return Table(["images", "number", "pass", "unknown: unlike", "unknown: not sure"], body)
 
 
 def _draw(report: UnknownReport) -> str:
@@ -43,4 +57,11 @@ def describe_acceptance(report: UnknownReport) -> str:
     return (
         f"Below {test.threshold:.3f} the answer is unknown: {test.coverage:.1%} of the test images are accepted, "
         f"{precision} of these are right."
+        + "".join(
+            f" Of {item.acceptance.num_images} {item.name} {_share_passed(item)} pass." for item in report.foreign
+        )
     )
+
+
+def _share_passed(item: ForeignSet) -> str:
+    return f"{item.acceptance.coverage:.1%}"

@@ -13,9 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import Contract, TensorSpec
+from edge_runtime.contract import Contract, Neighbours, TensorSpec
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.inference.interpreter import Interpreter
+from edge_runtime.inference.neighbours import NeighbourTable
 from edge_runtime.inference.postprocess import Prediction, predict, softmax
 from edge_runtime.inference.quantization import apply_pixel_table, pixel_table, real_table
 from edge_runtime.model.model_file import ModelFile, open_model
@@ -58,7 +59,8 @@ class Classifier:
             threads: of the interpreter, 1 to 64. OpenCV's own are set by ``cv2.setNumThreads``.
             backend: "litert", "tflite", or "auto" for the first of them that is installed.
             top_k: how many classes a Prediction lists, at least 1.
-            threshold: a probability in [0, 1] below which the answer is "unknown"; None takes the model's own.
+            threshold: a probability in [0, 1] below which the answer is "unknown"; None takes the model's own. With 0
+                no answer is, also not for being unlike anything seen in training.
             labels: a text file with one label a line, only for models of others that carry none.
 
         Raises:
@@ -79,10 +81,12 @@ class Classifier:
             raise UsageError(f"`top_k` is {top_k}, expected at least 1.")
         self.model = model if isinstance(model, ModelFile) else open_model(model, labels)
         self.contract: Contract = self.model.contract
-        self.interpreter = Interpreter(self.model.flatbuffer, backend, threads)
+        self.threshold = self.contract.threshold if threshold is None else threshold
+        neighbours = self.contract.neighbours if threshold != 0 else None
+        extra_outputs = () if neighbours is None else (neighbours.tensor,)
+        self.interpreter = Interpreter(self.model.flatbuffer, backend, threads, extra_outputs=extra_outputs)
         _expect_same("input", self.interpreter.input, self.contract.input_tensor)
         _expect_same("output", self.interpreter.output, self.contract.output_tensor)
-        self.threshold = self.contract.threshold if threshold is None else threshold
         self.top_k = top_k
         self._input_spec = self.contract.spec.input
         self._labels = self.contract.spec.labels
@@ -90,6 +94,12 @@ class Classifier:
         self._fills_tensor = self._pixel_table is None and can_be_written(self.interpreter.input_view())
         self._real_table = real_table(self.contract.output_tensor)
         self._logits = self.contract.spec.output == "logits"
+        self._cut, self._neighbours = -1.0, None
+        rows = self.model.neighbours
+        if neighbours is not None:
+            _expect_features(self.interpreter.extra(0), neighbours)
+        if neighbours is not None and rows is not None:
+            self._cut, self._neighbours = neighbours.cut, NeighbourTable(neighbours, rows)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -112,7 +122,11 @@ class Classifier:
         """
         if channels != "bgr" or isinstance(frame, (str, Path)):
             frame = self._bgr_pixels(frame, channels)
-        return predict(self.probabilities(frame), self._labels, self.threshold, self.top_k)
+        scores = self.probabilities(frame)
+        if self._neighbours is None:
+            return predict(scores, self._labels, self.threshold, self.top_k)
+        similarity = self._neighbours.similarity(self.last_features())
+        return predict(scores, self._labels, self.threshold, self.top_k, similarity=similarity, cut=self._cut)
 
     def classify_many(
         self, frames: Iterable[Image | HasPixels | str | Path], *, channels: str = "bgr"
@@ -143,6 +157,12 @@ class Classifier:
         real: NDArray[np.float32] = stored if self._real_table is None else self._real_table.take(stored.view(np.uint8))
         return softmax(real) if self._logits else real
 
+    def last_features(self) -> NDArray[np.int8]:
+        """(width,) int8 features, before the last layer, of the frame that was classified last; only for a model whose
+        contract has neighbours.
+        """
+        return self.interpreter.extra(0).reshape(-1)
+
     def raw_output(self, frame: Image | HasPixels) -> NDArray[Any]:
         """(classes,) output in its stored dtype, of the same; raises what `probabilities` raises."""
         if not self._fills_tensor:
@@ -170,6 +190,14 @@ def _expect_same(which: str, real: TensorSpec, promised: TensorSpec) -> None:
         raise ModelError(
             f"The model's {which} is {_words(real)} but its contract says {_words(promised)}: they come from "
             "different runs. Convert the model again."
+        )
+
+
+def _expect_features(found: NDArray[Any], promised: Neighbours) -> None:
+    if found.size != promised.width or found.dtype != np.int8:
+        raise ModelError(
+            f"The model's tensor {promised.tensor} is {found.shape} {found.dtype} but its contract says it holds "
+            f"{promised.width} int8 features: they come from different runs. Convert the model again."
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -62,7 +63,8 @@ class Interpreter:
     """One loaded model of one input and one output.
 
     ``backend`` and ``version`` name the program, ``kernels`` the arithmetic ("litert-xnnpack", "tflite-builtin",
-    "reference"), ``input`` and ``output`` are the model's real tensors. Not for use by two threads at once.
+    "reference"), ``input`` and ``output`` are the model's real tensors, ``num_extra`` counts its extra outputs. Not for
+    use by two threads at once.
     """
 
     def __init__(
@@ -73,9 +75,10 @@ class Interpreter:
         kernels: str = "default",
         *,
         keep_tensors: bool = False,
+        extra_outputs: Sequence[int] = (),
     ) -> None:
         """Loads ``flatbuffer``; with ``keep_tensors`` and reference kernels all that it computes can be read by
-        `tensor`.
+        `tensor`. ``extra_outputs`` are numbers of tensors inside of it that `extra` shall give.
 
         Raises:
             ModelError: the interpreter refuses the flatbuffer, or it has no single input and output of a known type.
@@ -89,6 +92,10 @@ class Interpreter:
         self.backend, module, self.version = _choose(backend)
         self.kernels = _DEFAULT_KERNELS[self.backend] if kernels == "default" else kernels
         resolvers = module.OpResolverType
+        if extra_outputs:
+            from edge_runtime.model.inner_tensors import declare_outputs
+
+            flatbuffer = declare_outputs(flatbuffer, extra_outputs)
         try:
             with quiet_start():  # it tells everybody of its delegate
                 self._native = module.Interpreter(
@@ -104,14 +111,17 @@ class Interpreter:
                 "it is damaged or needs a newer interpreter."
             ) from error
         inputs, outputs = self._native.get_input_details(), self._native.get_output_details()
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise ModelError(f"The model has {len(inputs)} inputs and {len(outputs)} outputs, expected 1 of each.")
+        num_outputs = len(outputs) - len(extra_outputs)
+        if len(inputs) != 1 or num_outputs != 1:
+            raise ModelError(f"The model has {len(inputs)} inputs and {num_outputs} outputs, expected 1 of each.")
         self.input, self.output = _spec(inputs[0]), _spec(outputs[0])
         self._input_shape = self.input.shape[1:]
         self._input_dtype = np.dtype(self.input.dtype)
         # These are functions: a view that outlives a call would make the next `invoke` refuse to run.
         self._input_view = self._native.tensor(inputs[0]["index"])
         self._output_view = self._native.tensor(outputs[0]["index"])
+        self.num_extra = len(extra_outputs)
+        self._extra_views = [self._native.tensor(details["index"]) for details in outputs[1:]]
 
     def invoke(self, input_tensor: NDArray[Any]) -> NDArray[Any]:
         """The (n,) output in its stored dtype, a copy, for one (H, W, 3) input tensor in its stored dtype.
@@ -138,10 +148,16 @@ class Interpreter:
         output: NDArray[Any] = self._output_view()[0].copy()
         return output
 
+    def extra(self, number: int) -> NDArray[Any]:
+        """A copy of extra output ``number``, from 0, of the last `run` or `invoke`, in its shape and stored dtype."""
+        values: NDArray[Any] = self._extra_views[number]().copy()
+        return values
+
     def close(self) -> None:
         """Gives the memory back; every later `invoke` and `input_view` raises UsageError."""
         self._native = None
         self._input_view = self._output_view = _refuse_closed
+        self._extra_views = []
 
     def tensor(self, index: int) -> NDArray[Any]:
         """A copy of tensor ``index`` of the flatbuffer after the last `invoke`; needs ``keep_tensors``."""

@@ -18,6 +18,8 @@ from edge_runtime.errors import ModelError
 from edge_runtime.inference.quantization import dequantize
 
 UNKNOWN = "unknown"
+# Why an answer is unknown.
+UNLIKE, NOT_SURE = "unlike anything seen in training", "not sure"
 # Up to so many classes sorting all of them is faster than NumPy's rounds of picking the largest.
 _FEW_CLASSES = 64
 
@@ -35,7 +37,9 @@ class Prediction:
     """The answer for one frame.
 
     ``index``, ``score`` and ``top`` (best first) always are those of the best classes; ``label`` is the best class's,
-    or "unknown" (and ``unknown`` True) when its probability is below the threshold.
+    or "unknown" (and ``unknown`` True) when its probability is below the threshold or the frame is unlike all that the
+    model was trained on; ``reason`` says which of both in words, empty for a known one. ``similarity`` is the cosine to
+    the nearest such images, in [-1, 1], None for a model that carries none.
     """
 
     index: int
@@ -43,6 +47,8 @@ class Prediction:
     score: float
     top: tuple[ClassScore, ...]
     unknown: bool
+    reason: str = ""
+    similarity: float | None = None
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -58,8 +64,17 @@ def probabilities(stored: NDArray[Any], contract: Contract) -> NDArray[np.float3
     return softmax(real) if contract.spec.output == "logits" else real
 
 
-def predict(probabilities: NDArray[np.float32], labels: Sequence[str], threshold: float, top_k: int = 3) -> Prediction:
-    """The Prediction of (n,) probabilities; of equal ones the lower index comes first; ``threshold`` in [0, 1].
+def predict(
+    probabilities: NDArray[np.float32],
+    labels: Sequence[str],
+    threshold: float,
+    top_k: int = 3,
+    *,
+    similarity: float | None = None,
+    cut: float = -1.0,
+) -> Prediction:
+    """The Prediction of (n,) probabilities; of equal ones the lower index comes first; ``threshold`` in [0, 1] and
+    ``cut`` in [-1, 1] are what the best score and ``similarity`` must reach.
 
     Raises:
         ModelError: a probability is not a number.
@@ -71,8 +86,12 @@ def predict(probabilities: NDArray[np.float32], labels: Sequence[str], threshold
         )
     top = tuple([ClassScore(labels[index], float(probabilities[index])) for index in order])
     best = top[0]
-    unknown = best.score < threshold
-    return Prediction(order[0], UNKNOWN if unknown else best.label, best.score, top[:top_k], unknown)
+    reason = NOT_SURE if best.score < threshold else ""
+    if similarity is not None and similarity < cut:
+        reason = UNLIKE
+    unknown = bool(reason)
+    label = UNKNOWN if unknown else best.label
+    return Prediction(order[0], label, best.score, top[:top_k], unknown, reason, similarity)
 
 
 def _best(probabilities: NDArray[np.float32], count: int) -> tuple[list[int], float]:

@@ -2,7 +2,7 @@
 
 Input bytes must be exact everywhere. Output bytes must be exact on the reference kernels of each interpreter that gave
 the recorded ones, within one step on the kernels they were recorded with (these round differently on another
-processor), and of the same label on all others.
+processor), and of the same label on all others. Where the model has neighbours, so is how near a frame is to them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import Interpreter
+from edge_runtime.inference.neighbours import NeighbourTable
 from edge_runtime.model.goldens import Goldens, input_digest
 
 # Floating point outputs have no steps; summation order alone moves a float32 probability by less than this.
 FLOAT_STEP = 1e-4
+# Kernels round features by a step or two of 256; the cosines of several hundred of them hardly move.
+SIMILARITY_STEP = 0.01
 
 
 @dataclass(frozen=True)
@@ -67,23 +70,30 @@ def selftest(classifier: Classifier, *, reference: bool = True) -> SelftestRepor
         f"expected {goldens.input_digests[index].tobytes().hex()[:8]}...)"
         for index in np.flatnonzero(~exact).tolist()
     ]
+    neighbours, rows = classifier.contract.neighbours, classifier.model.neighbours
+    extra = () if neighbours is None else (neighbours.tensor,)
+    table = None if neighbours is None or rows is None else NeighbourTable(neighbours, rows)
+    flatbuffer, backend = classifier.model.flatbuffer, classifier.interpreter.backend
     interpreters = [classifier.interpreter]
+    if table is not None and not classifier.interpreter.num_extra:  # it was opened to name every frame
+        interpreters = [Interpreter(flatbuffer, backend, extra_outputs=extra)]
     if reference and classifier.interpreter.kernels != "reference":
-        interpreters.append(
-            Interpreter(classifier.model.flatbuffer, classifier.interpreter.backend, kernels="reference")
-        )
-    outputs = tuple(_check_outputs(interpreter, goldens, inputs, exact, failures) for interpreter in interpreters)
+        interpreters.append(Interpreter(flatbuffer, backend, kernels="reference", extra_outputs=extra))
+    outputs = tuple(
+        _check_outputs(interpreter, table, goldens, inputs, exact, failures) for interpreter in interpreters
+    )
     return SelftestReport(len(goldens.pictures), int(exact.sum()), outputs, tuple(failures))
 
 
 def _check_outputs(
     interpreter: Interpreter,
+    table: NeighbourTable | None,
     goldens: Goldens,
     inputs: NDArray[Any],
     exact: NDArray[np.bool_],
     failures: list[str],
 ) -> OutputCheck:
-    outputs = np.stack([interpreter.invoke(input_tensor) for input_tensor in inputs])
+    outputs, similarities = _run(interpreter, table, inputs)
     recorded = goldens.reference_outputs if interpreter.kernels == "reference" else goldens.outputs
     steps = _steps(outputs, recorded)
     same_label = outputs.argmax(axis=1) == recorded.argmax(axis=1)
@@ -100,7 +110,29 @@ def _check_outputs(
             f"frame {index}: {interpreter.backend} {interpreter.kernels} outputs are up to {steps[index]:g} from those "
             f"recorded with {goldens.kernels}, expected: {rule}"
         )
+    if goldens.similarities is not None:
+        near = np.abs(similarities - goldens.similarities) <= SIMILARITY_STEP
+        for index in np.flatnonzero(exact & ~near).tolist():
+            failures.append(
+                f"frame {index}: {interpreter.backend} {interpreter.kernels} finds a cosine of "
+                f"{similarities[index]:.4f} to its neighbours, expected {goldens.similarities[index]:.4f} "
+                f"within {SIMILARITY_STEP:g}"
+            )
+        passed = passed & near
     return OutputCheck(interpreter.kernels, rule, float(steps.max()), int((exact & passed).sum()))
+
+
+def _run(
+    interpreter: Interpreter, table: NeighbourTable | None, inputs: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """The (n, classes) outputs and (n,) cosines to the neighbours, zeros without a table."""
+    outputs = []
+    similarities = np.zeros(len(inputs), np.float32)
+    for index, input_tensor in enumerate(inputs):
+        outputs.append(interpreter.invoke(input_tensor))
+        if table is not None:
+            similarities[index] = table.similarity(interpreter.extra(0).reshape(-1))
+    return np.stack(outputs), similarities
 
 
 def _steps(outputs: NDArray[Any], recorded: NDArray[Any]) -> NDArray[np.float64]:

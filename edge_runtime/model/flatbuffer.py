@@ -34,12 +34,12 @@ class Table:
 
     def scalar(self, field: int, code: str, default: int = 0) -> Any:
         """The number in ``field``, of the `struct` type ``code``; ``default`` when the file leaves it out."""
-        place = self._place(field)
+        place = self.place(field)
         return self._unpack("<" + code, place) if place else default
 
     def table(self, field: int) -> Table | None:
         """The table in ``field``, or None."""
-        place = self._place(field)
+        place = self.place(field)
         return Table(self._data, place + self._unpack("<I", place)) if place else None
 
     def tables(self, field: int) -> list[Table]:
@@ -62,7 +62,8 @@ class Table:
         """The text in ``field``; what is no UTF-8 in it is replaced."""
         return self.content(field).decode("utf-8", "replace")
 
-    def _place(self, field: int) -> int:
+    def place(self, field: int) -> int:
+        """The position of ``field`` in the data; 0 when the file leaves it out."""
         slot = 4 + 2 * field
         if slot + 2 > self._vtable_size:
             return 0
@@ -70,7 +71,7 @@ class Table:
         return self._position + offset if offset else 0
 
     def _vector(self, field: int, item_size: int) -> tuple[int, int]:
-        place = self._place(field)
+        place = self.place(field)
         if not place:
             return 0, 0
         vector = place + self._unpack("<I", place)

@@ -6,17 +6,16 @@ Written as an .npz of stored arrays in one canonical form (`appended_zip`), so t
 from __future__ import annotations
 
 import hashlib
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib.format import read_array, write_array
 from numpy.typing import NDArray
 
 from edge_runtime.contract import Contract
 from edge_runtime.errors import ModelError
 from edge_runtime.model.appended_zip import split_zip, write_zip
+from edge_runtime.model.npy import array_from_npy, array_to_npy
 
 if TYPE_CHECKING:  # what only describes a model needs no OpenCV
     from edge_runtime.pixels.preprocess import Image
@@ -32,7 +31,8 @@ class Goldens:
 
     ``input_digests`` (n, 32) uint8 are the `input_digest` of each frame's input tensor; ``outputs`` (n, classes) in the
     tensor's stored dtype as the kernels named ``kernels`` gave them; ``reference_outputs`` likewise for the reference
-    kernels, on which every interpreter in ``reference_backends`` gave these very bytes.
+    kernels, on which every interpreter in ``reference_backends`` gave these very bytes. ``similarities`` (n,) float32
+    are the cosines to the contract's neighbours, None where it has none.
     """
 
     pictures: tuple[Image, ...]
@@ -42,6 +42,7 @@ class Goldens:
     reference_outputs: NDArray[Any]
     kernels: str
     reference_backends: tuple[str, ...]
+    similarities: NDArray[np.float32] | None = None
 
     @property
     def frames(self) -> tuple[Image, ...]:
@@ -68,7 +69,9 @@ def goldens_to_npz(goldens: Goldens) -> bytes:
     arrays["reference_outputs"] = goldens.reference_outputs
     arrays["kernels"] = np.array(goldens.kernels)
     arrays["reference_backends"] = np.array(goldens.reference_backends)
-    return write_zip({f"{name}.npy": _to_npy(array) for name, array in arrays.items()})
+    if goldens.similarities is not None:
+        arrays["similarities"] = goldens.similarities
+    return write_zip({f"{name}.npy": array_to_npy(array) for name, array in arrays.items()})
 
 
 def goldens_from_npz(content: bytes, contract: Contract) -> Goldens:
@@ -78,7 +81,7 @@ def goldens_from_npz(content: bytes, contract: Contract) -> Goldens:
         ModelError: an array is missing, is not what the contract's tensors say, or is no image.
     """
     _, members = split_zip(content, "golden.npz")
-    arrays = {name.removesuffix(".npy"): _from_npy(name, data) for name, data in members.items()}
+    arrays = {name.removesuffix(".npy"): array_from_npy(f"golden.npz: {name}", data) for name, data in members.items()}
     pictures = tuple(array for name, array in sorted(arrays.items()) if name.startswith("picture_"))
     num, given = len(pictures), contract.output_tensor
     expected = {
@@ -87,6 +90,8 @@ def goldens_from_npz(content: bytes, contract: Contract) -> Goldens:
         "outputs": ((num, given.shape[1]), given.dtype),
         "reference_outputs": ((num, given.shape[1]), given.dtype),
     }
+    if contract.neighbours is not None:
+        expected["similarities"] = ((num,), "float32")
     for name, (shape, dtype) in expected.items():
         array = arrays.get(name)
         if array is None or array.shape != shape or array.dtype != dtype:
@@ -115,19 +120,5 @@ def goldens_from_npz(content: bytes, contract: Contract) -> Goldens:
         arrays["reference_outputs"],
         str(arrays["kernels"]),
         tuple(map(str, backends)),
+        arrays["similarities"] if contract.neighbours is not None else None,
     )
-
-
-def _to_npy(array: NDArray[Any]) -> bytes:
-    stream = io.BytesIO()
-    whole = np.ascontiguousarray(array) if array.ndim else array
-    write_array(stream, whole, version=(1, 0), allow_pickle=False)  # type: ignore[no-untyped-call]
-    return stream.getvalue()
-
-
-def _from_npy(name: str, data: bytes) -> NDArray[Any]:
-    try:
-        array: NDArray[Any] = read_array(io.BytesIO(data), allow_pickle=False)  # type: ignore[no-untyped-call]
-    except (ValueError, MemoryError, SyntaxError, OverflowError) as error:
-        raise ModelError(f"golden.npz: {name} is no array ({error}). Convert the model again.") from error
-    return array

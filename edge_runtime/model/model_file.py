@@ -10,17 +10,26 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from edge_runtime.contract import Contract, contract_from_json, to_json
 from edge_runtime.errors import MissingInputError, ModelError, UsageError
 from edge_runtime.model.appended_zip import split_zip, write_zip
 from edge_runtime.model.goldens import Goldens, goldens_from_npz, goldens_to_npz
+from edge_runtime.model.npy import array_from_npy, array_to_npy
 from edge_runtime.model.signatures import Signature, require_trusted, split_signature
 from edge_runtime.store.naming import find_model
 from edge_runtime.store.shipped import is_shipped
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 MAX_MODEL_BYTES = 512 * 1024 * 1024
 MODEL, LABELS, GOLDENS, CONTRACT = "model", "labels.txt", "golden.npz", "contract.json"
+NEIGHBOURS = "neighbours.npy"
+_NEEDED = (LABELS, CONTRACT)
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,8 @@ class ModelFile:
     """A verified model. ``flatbuffer`` is what the interpreter gets; ``golden_npz`` the stored goldens or None.
 
     ``assumptions`` says in words what a foreign file left open; empty for our own files. ``signature`` is what the file
-    carries, ``is_trusted`` whether it was verified with a key that this device trusts.
+    carries, ``is_trusted`` whether it was verified with a key that this device trusts. ``neighbours_npy`` is the stored
+    table of the contract's neighbours or None.
     """
 
     path: Path | None
@@ -38,11 +48,26 @@ class ModelFile:
     assumptions: tuple[str, ...]
     signature: Signature | None = None
     is_trusted: bool = False
+    neighbours_npy: bytes | None = dataclasses.field(default=None, repr=False)
 
     @cached_property
     def goldens(self) -> Goldens | None:
         """The recorded frames, parsed on first use; ModelError when they contradict the contract."""
         return None if self.golden_npz is None else goldens_from_npz(self.golden_npz, self.contract)
+
+    @cached_property
+    def neighbours(self) -> NDArray[np.int8] | None:
+        """(images, width) int8 features of the calibration images; ModelError when they contradict the contract."""
+        found = self.contract.neighbours
+        if found is None or self.neighbours_npy is None:
+            return None
+        table = array_from_npy(NEIGHBOURS, self.neighbours_npy)
+        if table.shape != (found.num_images, found.width) or table.dtype != np.int8:
+            raise ModelError(
+                f"{NEIGHBOURS} holds {table.shape} {table.dtype}, expected {(found.num_images, found.width)} int8. "
+                "Convert the model again."
+            )
+        return table
 
 
 def open_model(model: str | Path | None = None, labels: str | Path | None = None) -> ModelFile:
@@ -90,19 +115,25 @@ def read_model(content: bytes, name: str, label_text: str | None = None, path: P
     return ModelFile(path, content, contract, None, assumptions, signature)
 
 
-def write_model(flatbuffer: bytes, contract: Contract, goldens: Goldens | None) -> bytes:
+def write_model(
+    flatbuffer: bytes, contract: Contract, goldens: Goldens | None, neighbours: NDArray[np.int8] | None = None
+) -> bytes:
     """The bytes of a model file: ``flatbuffer``, then the zip of its parts; ``contract.parts`` is filled in here.
+    ``neighbours`` are the (images, width) features that the contract's neighbours speak of.
 
     The same arguments always give the same bytes, and those were read back and verified.
     """
     members = {LABELS: _label_text(contract)}
     if goldens is not None:
         members[GOLDENS] = goldens_to_npz(goldens)
+    if neighbours is not None:
+        members[NEIGHBOURS] = array_to_npy(neighbours)
     parts = {MODEL: _sha256(flatbuffer), **{name: _sha256(content) for name, content in members.items()}}
     members[CONTRACT] = to_json(dataclasses.replace(contract, parts=parts)).encode()
     content = flatbuffer + write_zip(members, len(flatbuffer))
-    # Parses the goldens too: what is written is what a device will accept.
-    _ = read_model(content, contract.spec.name).goldens
+    # Parses the goldens and neighbours too: what is written is what a device will accept.
+    opened = read_model(content, contract.spec.name)
+    _ = opened.goldens, opened.neighbours
     return content
 
 
@@ -121,11 +152,18 @@ def _read(path: Path, what: str) -> bytes:
 
 def _read_ours(content: bytes, name: str, path: Path | None) -> ModelFile:
     flatbuffer, members = split_zip(content, name)
-    if list(members) not in ([LABELS, GOLDENS, CONTRACT], [LABELS, CONTRACT]):
+    allowed = [part for part in (LABELS, GOLDENS, NEIGHBOURS, CONTRACT) if part in members or part in _NEEDED]
+    if list(members) != allowed:
         raise ModelError(
-            f"{name} has the parts {list(members)}, expected {LABELS}, {GOLDENS}, {CONTRACT}. Convert it again."
+            f"{name} has the parts {list(members)}, expected {LABELS}, {GOLDENS}, {CONTRACT} and at most {NEIGHBOURS}. "
+            "Install a matching edge-runtime, or convert it again."
         )
     contract = _read_contract(members[CONTRACT], name)
+    if (NEIGHBOURS in members) != (contract.neighbours is not None):
+        raise ModelError(
+            f"{name} has {'no ' if contract.neighbours else ''}{NEIGHBOURS}, but its contract speaks of "
+            f"{'some' if contract.neighbours else 'none'}. Convert it again."
+        )
     parts = {MODEL: flatbuffer, **{part: data for part, data in members.items() if part != CONTRACT}}
     if contract.parts.keys() != parts.keys():
         raise ModelError(
@@ -142,7 +180,8 @@ def _read_ours(content: bytes, name: str, path: Path | None) -> ModelFile:
         raise ModelError(
             f"{name}: {LABELS} and the contract's labels {contract.spec.labels} differ. Convert the model again."
         )
-    return ModelFile(path, flatbuffer, contract, members.get(GOLDENS), ())
+    table = members.get(NEIGHBOURS)
+    return ModelFile(path, flatbuffer, contract, members.get(GOLDENS), (), neighbours_npy=table)
 
 
 def _read_contract(content: bytes, name: str) -> Contract:

@@ -32,7 +32,9 @@ class JsonLinesSink:
 
 
 def result_object(result: Result) -> dict[str, Any]:
-    """The JSON object of a result; ``name``, ``held`` and ``held_score`` only where they mean something."""
+    """The JSON object of a result; ``reason``, ``similarity``, ``name``, ``held`` and ``held_score`` only where they
+    mean something.
+    """
     prediction = result.prediction
     line = {
         "v": VERSION,
@@ -45,6 +47,10 @@ def result_object(result: Result) -> dict[str, Any]:
         "top": [{"label": entry.label, "score": round(entry.score, 6)} for entry in prediction.top],
         "dropped": result.dropped,
     }
+    if prediction.unknown:
+        line["reason"] = prediction.reason
+    if prediction.similarity is not None:
+        line["similarity"] = round(prediction.similarity, 4)
     if result.name:
         line["name"] = result.name
     if result.held is not None:

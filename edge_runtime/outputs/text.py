@@ -26,10 +26,13 @@ class TextSink:
 
 
 def result_line(result: Result) -> str:
-    """``parrot 0.93  frame 12, 8 ms old``, with the runners-up in brackets; an image's name stands first."""
+    """``parrot 0.93  frame 12, 8 ms old``, with the runners-up in brackets; an image's name stands first;
+    ``unknown (not sure) 0.41`` says why it is unknown.
+    """
     prediction = result.prediction
     score = result.shown_score
-    shown = (result.shown or "(undecided)") + (f" {score:.2f}" if score is not None else "")
+    why = f" ({prediction.reason})" if prediction.unknown and result.shown == prediction.label else ""
+    shown = (result.shown or "(undecided)") + why + (f" {score:.2f}" if score is not None else "")
     others = ", ".join(f"{entry.label} {entry.score:.2f}" for entry in prediction.top if entry.label != result.shown)
     where = result.name if result.name else f"frame {result.seq}"
     age = "" if result.name else f"  {result.age_ms:.0f} ms old"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.contract import TensorSpec
+from edge_runtime.contract import Contract, TensorSpec
 from edge_runtime.model.model_file import ModelFile
 
 if TYPE_CHECKING:  # what a file says needs no OpenCV
@@ -42,6 +42,7 @@ def info_text(model: ModelFile) -> str:
         ("output", f"{len(spec.labels)} {spec.output}, {_tensor(contract.output_tensor)}"),
         ("labels", labels),
         ("unknown below", f"{contract.threshold:g}" if contract.threshold else "never"),
+        ("unlike below", _similarity(contract)),
     ]
     rows += [
         ("accuracy", f"{100 * score.accuracy:.2f} % of {score.num_images} test images with {score.backend}")
@@ -66,6 +67,13 @@ def selftest_text(report: SelftestReport) -> str:
         for check in report.outputs
     ]
     return "\n".join([*lines, *report.failures, "passed" if report.passed else "FAILED"])
+
+
+def _similarity(contract: Contract) -> str:
+    found = contract.neighbours
+    if found is None:
+        return "never: the file carries no neighbours"
+    return f"a cosine of {found.cut:.3f} to the nearest {found.rank} of {found.num_images} calibration images"
 
 
 def _tensor(tensor: TensorSpec) -> str:

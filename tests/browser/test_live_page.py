@@ -114,7 +114,7 @@ def test_below_the_threshold_the_label_is_drawn_as_unknown(run: Run, page: Any) 
     page.wait_for(f"{LABEL} === 'unknown'")
     assert page.value("document.getElementById('label').className") == "unknown"
     assert page.value("document.getElementById('bars').className") == "unknown"
-    assert page.value("document.getElementById('guess').textContent") == "best guess red, but below 100 %"
+    assert page.value("document.getElementById('guess').textContent") == "not sure; best guess red, below 100 %"
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

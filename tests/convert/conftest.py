@@ -70,7 +70,7 @@ def trained_network(**settings: Any) -> Any:
     return model
 
 
-def write_run(path: Path, model: Any, *, num_test: int = 40, name: str = "stripes") -> Path:
+def write_run(path: Path, model: Any, *, num_test: int = 40, name: str = "stripes", num_validation: int = 0) -> Path:
     """A run directory in the documented format."""
     (path / "images").mkdir(parents=True)
     model.save(path / "model.keras")
@@ -79,7 +79,9 @@ def write_run(path: Path, model: Any, *, num_test: int = 40, name: str = "stripe
     (path / "config.json").write_text(json.dumps({"model": "stripes", "seed": 1}))
     (path / "metrics.json").write_text(json.dumps({"accuracy": 1.0}))
     lists = {}
-    for which, num, seed in (("calibration", 30, 2), ("test", num_test, 3)):
+    splits = [("calibration", 30, 2), ("test", num_test, 3)]
+    splits += [("validation", num_validation, 4)] if num_validation else []
+    for which, num, seed in splits:
         images, labels = striped_images(num, seed)
         np.save(path / "images" / f"{which}.npy", images)
         lists[which] = [

@@ -13,9 +13,13 @@ import numpy as np
 import pytest
 
 from convert.__main__ import main
+from convert.config import ConvertConfig
+from convert.pipeline import convert
 from convert.tflite.audit import audit
 from edge_runtime.contract import Normalization
 from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.postprocess import UNLIKE
 from edge_runtime.inference.selftest import selftest
 from edge_runtime.model.model_file import open_model
 from edge_runtime.model.tflite_metadata import describe
@@ -192,3 +196,20 @@ def test_wrong_flags_and_paths_are_named(tmp_path: Path, capfd: pytest.CaptureFi
     assert "needs both --labels FILE and --calibration DIR" in capfd.readouterr().err
     assert main([str(tmp_path), "--mean", "3"]) == 2
     assert "describe a .keras file" in capfd.readouterr().err
+
+
+def test_unknown_has_two_reasons_in_the_file_and_in_the_report(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    run = make_run(num_validation=60)
+    result = convert(ConvertConfig(run, tmp_path / "x.tflite", num_calibration_images=40))
+    assert result.path is not None and result.report.unknown is not None
+    model = open_model(result.path)
+    assert model.contract.neighbours is not None and model.neighbours is not None
+    assert model.neighbours.shape == (40, model.contract.neighbours.width)
+    assert result.report.unknown.cut == model.contract.neighbours.cut
+    foreign = {item.name: item.acceptance for item in result.report.unknown.foreign}
+    assert foreign["enlarged small photos (CIFAR-10)"].coverage < 0.05
+    assert "unknown: unlike" in result.report_html.read_text()
+    for backend in available_backends():
+        classifier = Classifier(model, backend=backend)
+        assert selftest(classifier).passed
+        assert classifier.classify(np.full((20, 20, 3), (200, 60, 250), np.uint8)).reason == UNLIKE

@@ -84,6 +84,7 @@ def _label(snapshot: Snapshot) -> dict[str, Any] | None:
     return {
         "shown": result.shown,
         "unknown": prediction.unknown and result.shown == prediction.label,
+        "reason": prediction.reason,
         "score": None if result.shown_score is None else round(result.shown_score, 4),
         "top": [{"label": entry.label, "score": round(entry.score, 4)} for entry in prediction.top],
         "seq": result.seq,

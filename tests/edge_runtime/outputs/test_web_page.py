@@ -214,7 +214,7 @@ def test_the_state_holds_all_that_the_page_shows(serve: Callable[..., Site]) -> 
     site.feed()
     state = json.loads(site.ask("/api/state")[2])
     assert state["label"] == {
-        "shown": "red", "unknown": False, "score": 0.75, "seq": 1, "ts": 1.7e9, "age_ms": 4.0,
+        "shown": "red", "unknown": False, "reason": "", "score": 0.75, "seq": 1, "ts": 1.7e9, "age_ms": 4.0,
         "top": [{"label": "red", "score": 0.75}, {"label": "other", "score": 0.25}],
     }  # fmt: skip
     assert (state["health"]["chip"], state["health"]["level"]) == ("throttled", "warn")

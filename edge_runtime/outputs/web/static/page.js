@@ -103,11 +103,16 @@ function render() {
   renderChanges();
 }
 
+function unknownBecause({ reason }, best, threshold) {
+  const why = best.score < threshold ? `below ${percent(threshold)}` : "";
+  return `${reason || "unknown"}; best guess ${best.label}${why ? `, ${why}` : ""}`;
+}
+
 function renderLabel(label) {
   show("label", label ? label.shown || "undecided" : "no label");
   $("label").className = !label || !label.shown ? "none" : label.unknown ? "unknown" : "";
   const threshold = state.model?.threshold ?? 0, best = label?.top[0];
-  show("guess", label?.unknown && best ? `best guess ${best.label}, but below ${percent(threshold)}` : "");
+  show("guess", label?.unknown && best ? unknownBecause(label, best, threshold) : "");
   const bars = $("bars"), top = label?.top ?? [];
   bars.className = label?.unknown ? "unknown" : "";
   while (bars.children.length > top.length) bars.lastChild.remove();

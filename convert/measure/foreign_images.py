@@ -1,0 +1,90 @@
+"""Images of none of the classes that need no download: what a camera shows when nothing is there, and scrambled images.
+
+To fit when to say "unknown", and to say what passes; other seeds and other images for the one than for the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from convert.inputs.source import ImageEntry
+from edge_runtime.model.model_file import open_model
+from edge_runtime.pixels.preprocess import Image
+from edge_runtime.store.shipped import shipped_models
+
+HEIGHT, WIDTH = 240, 320
+NUM_EMPTY, NUM_SCRAMBLED, NUM_PHOTOS = 80, 100, 200
+_TILES = 3
+
+
+def make_foreign(entries: Sequence[ImageEntry], labels: Sequence[str], seed: int) -> Mapping[str, list[Image]]:
+    """Named lists of images (h, w, 3) uint8 BGR that show none of the classes ``labels``; ``entries`` are images of the
+    classes, to be scrambled. The same seed gives the same images.
+    """
+    random = np.random.default_rng([seed, 7])
+    found = {"empty scenes": [make_empty_scene(random, turn) for turn in range(NUM_EMPTY)]}
+    chosen = random.permutation(len(entries))[:NUM_SCRAMBLED].tolist()
+    found["scrambled images of the classes"] = [scramble(entries[index].read(), random) for index in chosen]
+    photos = list(_read_shipped_photos(labels))
+    if photos:
+        found["enlarged small photos (CIFAR-10)"] = [_cut(photos, random) for _ in range(NUM_PHOTOS)]
+    return found
+
+
+def make_empty_scene(random: np.random.Generator, turn: int) -> Image:
+    """(240, 320, 3) uint8 BGR, by ``turn`` a plain ground, a gradient, clouds or noise, with some noise of a camera."""
+    colors = random.uniform(0, 255, (4, 3))
+    if turn % 4 == 0:
+        image = np.broadcast_to(colors[0], (HEIGHT, WIDTH, 3))
+    elif turn % 4 == 1:
+        image = cv2.resize(colors.reshape(2, 2, 3).astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+    else:
+        coarse = random.uniform(0, 255, (6, 8, 3) if turn % 4 == 2 else (60, 80, 3)).astype(np.float32)
+        image = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    noisy = image + random.normal(0, random.uniform(0, 8), (HEIGHT, WIDTH, 3))
+    scene: Image = noisy.clip(0, 255).astype(np.uint8)
+    return scene
+
+
+def scramble(image: Image, random: np.random.Generator) -> Image:
+    """The (h, w, 3) ``image`` with its nine tiles in another order: its colours and textures, but no object."""
+    height, width = (max(1, side // _TILES) for side in image.shape[:2])
+    places = [(row * height, column * width) for row in range(_TILES) for column in range(_TILES)]
+    scrambled = np.ascontiguousarray(image)
+    whole = scrambled.shape[0] >= _TILES and scrambled.shape[1] >= _TILES
+    if not whole:
+        return scrambled
+    order = np.roll(random.permutation(len(places)), 1)
+    scrambled = scrambled[: _TILES * height, : _TILES * width].copy()
+    for (top, left), source in zip(places, order.tolist(), strict=True):
+        from_top, from_left = places[source]
+        scrambled[top : top + height, left : left + width] = image[
+            from_top : from_top + height, from_left : from_left + width
+        ]
+    return scrambled
+
+
+def _read_shipped_photos(labels: Sequence[str]) -> Iterator[Image]:
+    """The images in the models that come with edge_runtime, unless this model knows one of their classes."""
+    for path in shipped_models().values():
+        model = open_model(path)
+        if not set(labels) & set(model.contract.spec.labels) and model.goldens is not None:
+            yield from model.goldens.pictures
+
+
+def _cut(photos: Sequence[Image], random: np.random.Generator) -> Image:
+    """A part of 60 to 100 % of one of the photos, mirrored or not, 240 pixels high."""
+    photo = photos[int(random.integers(len(photos)))]
+    share = random.uniform(0.6, 1.0)
+    height, width = (max(2, round(side * share)) for side in photo.shape[:2])
+    top, left = (
+        int(random.integers(side - part + 1)) for side, part in zip(photo.shape, (height, width), strict=False)
+    )
+    part = photo[top : top + height, left : left + width]
+    part = part[:, ::-1] if random.random() < 0.5 else part
+    size_wh = round(HEIGHT * width / height), HEIGHT
+    enlarged: Image = cv2.resize(np.ascontiguousarray(part), size_wh, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    return enlarged

@@ -1,0 +1,98 @@
+"""Fits both cuts of "unknown" together, the top score's and the neighbours', and leaves the neighbours out where they
+bring nothing.
+
+Both spend one budget, the own images that may be refused; how it is shared is what refuses most foreign images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.inputs.calibration import Calibration
+from convert.measure.threshold import Acceptance, ThresholdFit, apply_threshold, fit_threshold
+from edge_runtime.inference.classifier import Classifier
+
+# A table that refuses less than this more of the foreign images than the score alone is not worth its bytes.
+LEAST_GAIN = 0.01
+_MAX_SHARES = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Of n images the (n, classes) probabilities, the (n,) cosines to the neighbours and the (n,) class indices, -1 of
+    none.
+    """
+
+    probabilities: NDArray[np.float32]
+    similarities: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    def accept(self, threshold: float, cut: float) -> Acceptance:
+        """What both cuts do to these images."""
+        return apply_threshold(self.probabilities, self.labels, threshold, self.similarities, cut)
+
+
+def measure_features(classifier: Classifier, calibration: Calibration, num_images: int) -> NDArray[np.int8]:
+    """(num_images, width) int8 features of the first calibration images: the table that goes into the file."""
+    rows = []
+    for image in calibration.images[:num_images]:
+        classifier.raw_output(np.ascontiguousarray(image[:, :, ::-1]))
+        rows.append(classifier.last_features())
+    return np.stack(rows)
+
+
+def fit_cuts(
+    own: Scores, foreign: Sequence[Scores], precision: float, acceptance: float, given: float | None = None
+) -> ThresholdFit:
+    """The cuts that refuse most ``foreign`` images (the mean of their sets' shares) while ``acceptance`` of the ``own``
+    ones pass, as far as ``precision`` allows it; both in [0, 1]. A ``given`` threshold stays as it is.
+
+    The fit's cut is -1 when the neighbours bring less than `LEAST_GAIN`.
+    """
+    budget = count_refusable(len(own.labels), acceptance)
+    shares = sorted(set(np.linspace(0, budget, min(budget, _MAX_SHARES) + 1).round().astype(int).tolist()))
+    fits = [_fit(own, share, budget, precision, given) for share in shares]
+    gains = [_refused(foreign, fit) for fit in fits]
+    best = max(range(len(fits)), key=lambda index: (round(gains[index], 4), fits[index].validation.num_accepted))
+    chosen = fits[best] if gains[best] >= gains[0] + LEAST_GAIN else fits[0]
+    return replace(chosen, wanted_acceptance=acceptance)
+
+
+def count_refusable(num_images: int, acceptance: float) -> int:
+    """How many of ``num_images`` may be refused, one standard error fewer than ``acceptance`` says: other images of the
+    same kind shall keep it too.
+    """
+    most = (1 - acceptance) * num_images
+    return int((math.sqrt(1 + 4 * most) - 1) ** 2 / 4)
+
+
+def _fit(own: Scores, share: int, budget: int, precision: float, given: float | None) -> ThresholdFit:
+    """The fit in which the neighbours refuse ``share`` images and the score the rest of the ``budget``."""
+    cut = _place_cut(own.similarities, share) if share else -1.0
+    inside = own.similarities >= cut
+    if given is not None:
+        return ThresholdFit(precision, given, own.accept(given, cut), reached=True, cut=cut)
+    fit = fit_threshold(own.probabilities[inside], own.labels[inside], precision)
+    allowed = _place_cut(own.probabilities[inside].max(axis=1), budget - share)
+    threshold = max(fit.threshold, allowed)
+    return ThresholdFit(precision, threshold, own.accept(threshold, cut), fit.reached, cut)
+
+
+def _place_cut(values: NDArray[np.float32], num_below: int) -> float:
+    """A number between the ``num_below``-th smallest value and the next larger one."""
+    ordered = np.unique(values) if num_below == 0 else np.sort(values)
+    if num_below == 0 or num_below >= len(ordered):
+        return float(ordered[0])
+    low, high = float(ordered[num_below - 1]), float(ordered[num_below])
+    return (low + high) / 2 if low < high else low
+
+
+def _refused(foreign: Sequence[Scores], fit: ThresholdFit) -> float:
+    if not foreign:
+        return 0.0
+    return float(np.mean([1 - scores.accept(fit.threshold, fit.cut).coverage for scores in foreign]))
