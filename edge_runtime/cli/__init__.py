@@ -33,6 +33,7 @@ VERBS = {
 
 MODULES = {
     "run": "edge_runtime.cli.run.command",
+    "service": "edge_runtime.cli.run.service",
     "install": "edge_runtime.cli.store.install",
     "status": "edge_runtime.cli.store.status",
     "rollback": "edge_runtime.cli.store.rollback",

@@ -11,17 +11,15 @@ from edge_runtime.cli.run.outputs import add_output_flags, choose_smallest_input
 from edge_runtime.system.printable import printable
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
     from edge_runtime.inference.classifier import Classifier
 
 
-def main(arguments: list[str]) -> int:
-    """Runs the verb; the exit code."""
+def run_parser() -> ArgumentParser:
+    """The parser of the flags of ``run``."""
     import argparse
 
-    from edge_runtime.system.signals import StopRequest
-
-    stop = StopRequest()
-    stop.install()
     parser = verb_parser(
         "run",
         "Labels what a camera sees, until it ends or Ctrl-C.",
@@ -57,7 +55,16 @@ def main(arguments: list[str]) -> int:
         "--web and --mqtt (else 30)",
     )
     add_output_flags(parser)
-    flags = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the verb; the exit code."""
+    from edge_runtime.system.signals import StopRequest
+
+    stop = StopRequest()
+    stop.install()
+    flags = run_parser().parse_args(arguments)
 
     from edge_runtime.cameras.address import parse_camera
     from edge_runtime.cameras.lock import lock_camera

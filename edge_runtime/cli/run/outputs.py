@@ -82,7 +82,9 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
 
     _refuse_lone_flags(flags)
     page_config = parse_web(flags.web, flags.web_token_file, flags.allow_host) if flags.web is not None else None
-    broker = parse_mqtt(flags.mqtt, flags.mqtt_password_file, flags.mqtt_ca) if flags.mqtt else None
+    broker = (
+        parse_mqtt(flags.mqtt, flags.mqtt_password_file, flags.mqtt_ca, _camera_shown(flags)) if flags.mqtt else None
+    )
     sinks: list[Sink] = [printed]
     observers: list[Observer] = []
     talkers: list[Any] = [printer]
@@ -124,6 +126,12 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
 
         every = FanOut(sinks, observers, talkers)
         yield Outputs(every, every)
+
+
+def _camera_shown(flags: Namespace) -> str:
+    from edge_runtime.cameras.address import parse_camera
+
+    return parse_camera(flags.camera).shown
 
 
 def describe_signature(model: ModelFile) -> str:

@@ -58,6 +58,7 @@ class MqttOutput:
         self._config, self._live, self._system = config, live, system
         self._tls = _tls_context(config)
         self._trouble = OutputTrouble("mqtt")
+        self._introduced: str | None = None
         self._events: deque[str] = deque(maxlen=MAX_EVENTS)
         self._sent: dict[int, str] = {}
         self._last_change, self._last_state = 0, HealthState.STARTING
@@ -130,8 +131,13 @@ class MqttOutput:
                 return self._is_accepted
             if not greeted:
                 continue
-            message = state_message(self._live.snapshot(), self._system())
+            snapshot = self._live.snapshot()
+            self._introduce(client, snapshot.model.name if snapshot.model else "")
+            message = state_message(snapshot, self._system())
             if state_key(message) != last_key or monotonic_s() >= state_due_s:
+                if monotonic_s() >= state_due_s and last_key is not None:
+                    # Another run with our prefix may have said goodbye in the meantime.
+                    client.publish(self._config.topic("availability"), "online", 1, retain=True)
                 last_key, state_due_s = state_key(message), monotonic_s() + STATE_EVERY_S
                 message["ts"] = round(wall_time_s(), 3)
                 client.publish(self._config.topic("state"), to_json_line(message), 1, retain=True)
@@ -146,10 +152,18 @@ class MqttOutput:
         self._trouble.worked(f"publishing to {self._config.shown}")
         self._events = deque([*self._sent.values(), *self._events], MAX_EVENTS)
         self._sent.clear()
+        self._introduced = None
         snapshot = self._live.snapshot()
-        topic, message = discovery(self._config, snapshot.model.name if snapshot.model else "")
-        client.publish(topic, to_json_line(message), 1, retain=True)
+        self._introduce(client, snapshot.model.name if snapshot.model else "")
         client.publish(self._config.topic("availability"), "online", 1, retain=True)
+
+    def _introduce(self, client: Client, model: str) -> None:
+        """Sends the description of the device, again when the model is known or another one."""
+        if model == self._introduced:
+            return
+        self._introduced = model
+        topic, message = discovery(self._config, model)
+        client.publish(topic, to_json_line(message), 1, retain=True)
 
     def _collect(self) -> None:
         """Turns what changed since the last look into events."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import logging
 import re
@@ -45,9 +46,12 @@ class MqttConfig:
         return f"{self.prefix}/{name}"
 
 
-def parse_mqtt(mqtt: str, mqtt_password_file: str | None = None, mqtt_ca: str | None = None) -> MqttConfig:
+def parse_mqtt(
+    mqtt: str, mqtt_password_file: str | None = None, mqtt_ca: str | None = None, camera: str = ""
+) -> MqttConfig:
     """The broker at the address ``mqtt``; ``mqtt_ca`` is the file of its authority, and the password comes from the
-    file, else from EDGE_RUNTIME_MQTT_PASSWORD.
+    file, else from EDGE_RUNTIME_MQTT_PASSWORD. Without a prefix in the address, one is made of this machine and the
+    ``camera`` (its shown address), so that no two runs share it.
 
     Raises:
         UsageError: the address is malformed.
@@ -66,7 +70,7 @@ def parse_mqtt(mqtt: str, mqtt_password_file: str | None = None, mqtt_ca: str | 
         )
     if parts.scheme not in PORTS or not parts.hostname or parts.query or parts.fragment:
         raise UsageError(f"`mqtt` is {mqtt!r}, expected {FORMS}.")
-    prefix = unquote(parts.path).strip("/") or f"edge-runtime/{socket.gethostname()}"
+    prefix = unquote(parts.path).strip("/") or default_prefix(camera)
     if re.search(r"[+#\0]|//", prefix) or len(prefix.encode()) > 200:
         raise UsageError(f"The MQTT prefix is {prefix!r}, expected topic levels without + and #, such as home/door.")
     if mqtt_ca is not None and parts.scheme != "mqtts":
@@ -82,6 +86,20 @@ def parse_mqtt(mqtt: str, mqtt_password_file: str | None = None, mqtt_ca: str | 
     return MqttConfig(
         parts.hostname, port or PORTS[parts.scheme], parts.scheme == "mqtts", prefix, user, password, mqtt_ca
     )
+
+
+def default_prefix(camera: str, root: Path = Path("/")) -> str:
+    """``edge-runtime/HOST-MACHINE/CAMERA``; hosts that have one name differ in the part for the machine."""
+    host = socket.gethostname()
+    if not camera:
+        return f"edge-runtime/{host}"
+    try:  # the number itself should not be published, says its manual
+        machine = (root / "etc/machine-id").read_bytes().strip()
+        host += "-" + hashlib.sha256(b"edge-runtime" + machine).hexdigest()[:6]
+    except OSError:
+        pass
+    words = re.sub(r"[^A-Za-z0-9]+", "-", camera.replace("***", "")).strip("-")[:60]
+    return f"edge-runtime/{host}/{words or 'camera'}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -23,7 +23,7 @@ def state_message(snapshot: Snapshot, system: SystemState) -> dict[str, Any]:
         "label": (result.shown or None) if result else None,
         "score": round(result.shown_score, 4) if result and result.shown_score is not None else None,
         "state": snapshot.state,
-        "problem": "OFF" if snapshot.state is HealthState.OK else "ON",
+        "problem": "OFF" if snapshot.state in (HealthState.OK, HealthState.STARTING) else "ON",
         "reason": "" if snapshot.state is HealthState.OK else snapshot.reason,
         "fps": round(snapshot.rates.processed, 1),
         "latency_ms": None if snapshot.latency_p50_ms is None else round(snapshot.latency_p50_ms, 1),
@@ -63,6 +63,8 @@ def discovery(config: MqttConfig, model: str) -> tuple[str, dict[str, Any]]:
             **more,
         }
 
+    own = config.prefix.removeprefix("edge-runtime/")
+    name = own.replace("/", " ") if own != config.prefix else own.rpartition("/")[2]
     measured = {"state_class": "measurement", "entity_category": "diagnostic"}
     confidence = sensor("confidence", "Confidence", "score", unit_of_measurement="%", state_class="measurement")
     confidence["value_template"] = "{{ (value_json.score * 100) | round(1) if value_json.score is not none else none }}"
@@ -97,7 +99,7 @@ def discovery(config: MqttConfig, model: str) -> tuple[str, dict[str, Any]]:
     message = {
         "device": {
             "identifiers": [device],
-            "name": config.prefix.rpartition("/")[2],
+            "name": name,
             "manufacturer": "edge-runtime",
             "model": model,
             "sw_version": __version__,

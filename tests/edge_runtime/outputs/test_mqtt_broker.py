@@ -398,3 +398,16 @@ def test_a_file_that_is_no_certificate_is_told_at_the_start(tmp_path: Path) -> N
     config = MqttConfig("localhost", 8883, True, "home/door", ca_file=str(tmp_path / "ca.pem"))
     with pytest.raises(ConfigurationError, match=r"The certificate file .* cannot be used .* expected a PEM file"):
         MqttOutput(config, LiveState(), SystemState)
+
+
+def test_the_model_is_told_as_soon_as_it_is_known(broker: Broker, toy: Classifier) -> None:
+    from edge_runtime.outputs.mqtt.client import MqttOutput
+
+    broker.listen()
+    live, topic = LiveState(), "homeassistant/device/edge_runtime_home_door/config"
+    with contextlib.closing(MqttOutput(to(broker), live, lambda: SystemState(50.0))):
+        until(lambda: len(broker.on(topic)) == 1)
+        live.model(toy)
+        until(lambda: len(broker.on(topic)) == 2)
+    models = [json.loads(message)["device"]["model"] for message in broker.on(topic)]
+    assert models == ["", toy.contract.spec.name]

@@ -13,7 +13,7 @@ from edge_runtime.inference.postprocess import ClassScore, Prediction
 from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.live_state import LabelChange, ModelFacts, Rates, Snapshot
 from edge_runtime.live.results import Counts, Result
-from edge_runtime.outputs.mqtt.config import MqttConfig, parse_mqtt
+from edge_runtime.outputs.mqtt.config import MqttConfig, default_prefix, parse_mqtt
 from edge_runtime.outputs.mqtt.messages import (
     EXPIRE_AFTER_S,
     STATE_EVERY_S,
@@ -155,3 +155,20 @@ def test_home_assistant_gets_one_device_with_its_sensors() -> None:
         assert any(f"value_json.{field} " in component["value_template"] + " " for field in fields) or "score" in str(
             component
         )
+
+
+def test_two_cameras_and_two_machines_of_one_name_have_prefixes_of_their_own(tmp_path: Path) -> None:
+    prefixes = set()
+    for machine in ("one", "two"):
+        (tmp_path / machine / "etc").mkdir(parents=True)
+        (tmp_path / machine / "etc/machine-id").write_text(machine)
+        for camera in ("/dev/video0", "/dev/video2", "rtsp://***@10.0.0.9:554/live"):
+            prefixes.add(default_prefix(camera, tmp_path / machine))
+    assert len(prefixes) == 6
+    assert any(prefix.endswith("/rtsp-10-0-0-9-554-live") for prefix in prefixes)
+    assert parse_mqtt("mqtt://host", camera="/dev/video0").prefix.endswith("/dev-video0")
+    assert parse_mqtt("mqtt://host/home/door", camera="/dev/video0").prefix == "home/door"
+
+
+def test_a_camera_that_is_starting_is_no_problem_yet() -> None:
+    assert state_message(snapshot("starting"), SystemState())["problem"] == "OFF"

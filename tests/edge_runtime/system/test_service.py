@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import cli
-from edge_runtime.cli.service import find_lasting_program
+from edge_runtime.cli.run.service import find_lasting_program
 from edge_runtime.errors import ConfigurationError
 from edge_runtime.system.systemd_unit import ServiceConfig, unit_text
 from edge_runtime.system.watchdog import Watchdog
@@ -165,7 +165,7 @@ from edge_runtime.live.loop import Loop, LoopConfig
 from edge_runtime.store.shipped import default_model
 from edge_runtime.outputs.formats import open_sink
 from edge_runtime.outputs.stdout import Outlet
-from edge_runtime.cli.service import find_lasting_program
+from edge_runtime.cli.run.service import find_lasting_program
 from edge_runtime.system.watchdog import Watchdog
 
 def answer():
@@ -202,3 +202,9 @@ def test_a_hanging_inference_ends_the_pings_and_then_the_process_although_thread
     page_lines_after_the_last_label = done.stdout.rsplit('"type":"prediction"', 1)[1].count("page")
     assert page_lines_after_the_last_label > 3
     assert manager.next(0.1) == "READY=1"
+
+
+def test_flags_that_run_does_not_have_give_no_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["service", "--program", "/opt/e", "--", "--camra", "0"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and "nrecognized arguments: --camra" in captured.err

@@ -24,6 +24,9 @@ def main(arguments: list[str]) -> int:
 
     import sys
 
+    from edge_runtime.cli.run.command import run_parser
+
+    run_parser().parse_args(flags.run)  # a unit that cannot start is not printed
     from edge_runtime.system.systemd_unit import ServiceConfig, unit_text
 
     script = find_lasting_program(Path(sys.executable).with_name("edge-runtime"))
