@@ -14,9 +14,10 @@ from convert.config import ForeignModel
 from convert.inputs.answers import find_meaning
 from convert.inputs.keras_model import KerasFile, inspect_file
 from convert.inputs.source import NUM_REFERENCES, ImageEntry, Source, make_entry, normalize
+from convert.output.progress import stage
 from edge_runtime.contract import InputSpec, ModelSpec
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, list_images
+from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, is_visible, list_files, list_images
 from edge_runtime.pixels.preprocess import preprocess
 
 
@@ -67,7 +68,7 @@ def _read_labels(path: Path) -> tuple[str, ...]:
 def _read_folder(root: Path, labels: Sequence[str], *, may_be_flat: bool) -> tuple[ImageEntry, ...]:
     if not root.is_dir():
         raise MissingInputError(f"There is no folder {root}; expected images in it.")
-    directories = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    directories = sorted(path for path in root.iterdir() if path.is_dir() and is_visible(path.name))
     unknown = [path.name for path in directories if path.name not in labels]
     if unknown:
         raise DataError(f"{root} has the directories {unknown[:5]}, which are no labels; expected {list(labels)[:10]}.")
@@ -77,4 +78,11 @@ def _read_folder(root: Path, labels: Sequence[str], *, may_be_flat: bool) -> tup
     entries = [make_entry(file, root, label) for label, folder in folders for file in list_images(folder)]
     if not entries:
         raise DataError(f"{root} holds no images; expected files that end in {', '.join(IMAGE_SUFFIXES)}.")
+    num_others = sum(len(list_files(folder)) for _, folder in folders) - len(entries)
+    if num_others:
+        stage(f"warning: {num_others} files in {root} have no image's ending and are left out.")
+    empty = [label for index, label in enumerate(labels) if directories and index not in {e.label for e in entries}]
+    if empty:
+        shown = ", ".join(empty[:10]) + (" ..." if len(empty) > 10 else "")
+        stage(f"warning: {root} has no image of {len(empty)} of {len(labels)} classes: {shown}.")
     return tuple(entries)

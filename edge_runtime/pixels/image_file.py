@@ -5,6 +5,7 @@ Refuses what could exhaust memory before decoding it; never returns a made-up im
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +20,12 @@ from edge_runtime.pixels.preprocess import Image
 # resolution, and 50 million at the usual half.
 MAX_COEFFICIENT_BYTES = 150_000_000
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif")
+
+# What file managers, archives and network disks leave behind; names with a dot in front are theirs too.
+_SERVICE_NAMES = (
+    "thumbs.db", "desktop.ini", "__macosx", "__pycache__", "@eadir", "@tmp", "#recycle", "#snapshot", "$recycle.bin",
+    "lost+found", "system volume information",
+)  # fmt: skip
 
 
 def read_image(path: str | Path) -> Image:
@@ -48,8 +55,22 @@ def read_image_bytes(path: str | Path) -> bytes:
 
 
 def list_images(folder: str | Path) -> list[Path]:
-    """All files below ``folder``, sub-folders too, that are called as images are, sorted."""
-    return sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    """All visible files below ``folder``, sub-folders too, that are called as images are, sorted."""
+    return [path for path in list_files(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def list_files(folder: str | Path) -> list[Path]:
+    """All visible files below ``folder``, sorted; nothing that lies in a hidden folder, however deep."""
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if is_visible(name)]
+        found += [Path(place, name) for name in files if is_visible(name)]
+    return sorted(path for path in found if path.is_file())
+
+
+def is_visible(name: str) -> bool:
+    """Whether a file or folder of this name is the user's, and not one that programs keep for themselves."""
+    return not name.startswith(".") and name.lower() not in _SERVICE_NAMES
 
 
 def check_header(header: JpegHeader | None, name: str) -> None:

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_runtime.errors import DataError
-from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, decode_image
+from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, decode_image, is_visible, list_files
 from train.datasets.near_duplicates import ImageFacts, describe_image
 from train.datasets.oddities import find_oddities
-
-IGNORED = ("thumbs.db", "desktop.ini", "__macosx")
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ def list_images(folder: Path) -> list[Path]:
 
 def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
     """The visible files in ``folder`` and all below it, sorted: those that end like images, and the others."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and _is_visible(path))
+    found = list_files(folder)
     return [path for path in found if _has_image_suffix(path)], [path for path in found if not _has_image_suffix(path)]
 
 
@@ -49,11 +47,7 @@ def read_content(path: Path) -> FileContent | None:
 
 
 def _list_visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if _is_visible(path))
-
-
-def _is_visible(path: Path) -> bool:
-    return not path.name.startswith(".") and path.name.lower() not in IGNORED
+    return sorted(path for path in folder.iterdir() if is_visible(path.name))
 
 
 def _has_image_suffix(path: Path) -> bool:

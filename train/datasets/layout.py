@@ -1,0 +1,145 @@
+"""What the folders of a photo set are: classes, splits of classes, or something that has to be said.
+
+Public sets lay their folders out in many ways. What is recognised is read; what could be meant in two ways is refused
+with what was seen, never trained on as if it were classes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from edge_runtime.errors import DataError
+from train.datasets.image_files import list_folders, list_images
+
+SPLITS = ("train", "validation", "test")
+# The parts of folder names that say so: train, Training_Set, seg_train, train-images, val2017, ...
+_WORDS = {
+    "train": ("train", "training", "trainset", "trainval", "trn"),
+    "validation": ("val", "valid", "validation", "valset", "dev", "eval", "evaluation"),
+    "test": ("test", "testing", "testset", "tst", "holdout"),
+}
+_IMAGES = {"image", "images", "img", "imgs", "jpegimages", "photos", "pictures"}
+_NOTES = {
+    "annotation", "annotations", "bboxes", "boundingboxes", "groundtruth", "labels", "mask", "masks",
+    "segmentation", "segmentations", "trimaps", "xml", "xmls",
+}  # fmt: skip
+_TABLES = (".csv", ".tsv", ".json", ".xls", ".xlsx", ".parquet", ".mat")
+_SAY_SO = "Say which folder is what with --train DIR --validation DIR --test DIR: the folders in each DIR are classes"
+
+
+def find_layout(folder: Path, ignored: Collection[str] = ()) -> dict[str, Path]:
+    """The folder of classes of each split in ``folder``; only "train" where nothing is split.
+
+    A lone folder around others, as unpacked archives have it, is looked through. ``ignored`` are names (lower case) of
+    folders that are neither classes nor splits.
+
+    Raises:
+        DataError: what the folders are cannot be told; says what was seen and how to say it.
+    """
+    root = look_through(folder)
+    entries = [path for path in list_folders(root) if path.name.lower() not in ignored]
+    _expect_folders(root, entries)
+    named = {path: split for path in entries if (split := split_named(path.name))}
+    parts = {path: split for path, split in named.items() if list_folders(path)}
+    _expect_classes_in_splits(root, entries, named)
+    if "train" in parts.values():
+        return _given_splits(root, entries, parts)
+    _expect_no_notes(root, entries)
+    _expect_no_repetition(root, entries, parts)
+    return {"train": root}
+
+
+def split_named(name: str) -> str | None:
+    """The split that a folder of this name may be, None when it says none."""
+    words = re.findall(r"[a-z]+", name.lower())
+    found = {split for split, spellings in _WORDS.items() if any(word in spellings for word in words)}
+    return found.pop() if len(found) == 1 else None
+
+
+def look_through(folder: Path) -> Path:
+    """``folder``, or the folder of several that lies in it alone, however deep."""
+    entries = list_folders(folder)
+    if len(entries) == 1 and not list_images(folder) and _holds_classes(entries[0]):
+        return look_through(entries[0])
+    return folder
+
+
+def _holds_classes(path: Path) -> bool:
+    return bool(list_folders(path)) and not list_images(path)
+
+
+def _given_splits(root: Path, entries: list[Path], parts: dict[Path, str]) -> dict[str, Path]:
+    others = [path for path in entries if path not in parts]
+    if others:
+        raise DataError(
+            f"{root} has {_names(parts)} and also {_names(others)}; expected only splits such as train/, "
+            f"val/ (or validation/) and test/, or only classes. {_SAY_SO}."
+        )
+    for split in SPLITS:
+        same = [path for path in parts if parts[path] == split]
+        if len(same) > 1:
+            names = " and ".join(f"{path.name}/" for path in same)
+            raise DataError(f"{root} has both {names}; expected one of them for {split}. {_SAY_SO}.")
+    return {split: look_through(path) for path, split in parts.items()}
+
+
+def _expect_folders(root: Path, entries: list[Path]) -> None:
+    tables = sorted(path.name for path in root.iterdir() if path.suffix.lower() in _TABLES)
+    if not entries and list_images(root) and tables:
+        raise DataError(
+            f"{root} has images without class directories and {', '.join(tables[:3])}, which may hold their labels; "
+            "expected one directory a class: move each image into a directory that is called as its label."
+        )
+
+
+def _expect_classes_in_splits(root: Path, entries: list[Path], named: dict[Path, str]) -> None:
+    """Images right in train/ and test/ have no classes; a class that is called train stands among other classes."""
+    flat = [path for path in named if list_images(path) and not list_folders(path)]
+    if flat and len(set(named.values())) > 1 and len(named) == len(entries):
+        raise DataError(
+            f"{_names(flat)} in {root} hold images without class directories; expected one directory a class in each "
+            "split. A table of labels has to be turned into directories."
+        )
+
+
+def _expect_no_notes(root: Path, entries: list[Path]) -> None:
+    pictures = [path for path in entries if _plain(path) in _IMAGES]
+    notes = [path for path in entries if _plain(path) in _NOTES]
+    if pictures and notes:
+        raise DataError(
+            f"{root} has {_names(pictures)} and {_names(notes)}, which look like images and their annotations and "
+            f"not like classes. Give the folder whose folders are the classes, for example {pictures[0]}."
+        )
+
+
+def _expect_no_repetition(root: Path, entries: list[Path], parts: dict[Path, str]) -> None:
+    """Folders that hold only folders with the same names again are splits, or a wrapper, but no classes."""
+    inner = {path: {item.name.lower() for item in list_folders(path)} for path in entries if _holds_classes(path)}
+    outer = {path.name.lower() for path in entries}
+    for path, names in inner.items():
+        rest = [outer - {path.name.lower()}, *(other for item, other in inner.items() if item != path)]
+        shared = max((names & other for other in rest), key=len)
+        if 2 * len(shared) < len(names) and not (path in parts and len(parts) > 1):
+            continue
+        if shared and all(split_named(name) for name in names):
+            raise DataError(
+                f"Each class in {root} has its own {', '.join(sorted(names))}; expected the splits outside and the "
+                f"classes inside. Move them: train/{path.name}, test/{path.name} and so on."
+            )
+        missing = ", but no train/" if path in parts else ""
+        raise DataError(
+            f"{root} has {_names(entries)}{missing}, and the folders in {path.name}/ "
+            f"({', '.join(sorted(names)[:5])}) come again elsewhere: that looks like splits or a wrapper, not "
+            f"like classes. {_SAY_SO}."
+        )
+
+
+def _plain(path: Path) -> str:
+    return re.sub(r"[^a-z]", "", path.name.lower())
+
+
+def _names(paths: Collection[Path]) -> str:
+    shown = [f"{path.name}/" for path in sorted(paths)[:6]]
+    return ", ".join(shown) + (f" and {len(paths) - len(shown)} more" if len(paths) > len(shown) else "")
