@@ -18,6 +18,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.system.command import run_command
 from edge_runtime.system.quiet_start import quiet_start
 from train.datasets.data_checks import format_checks
+from train.datasets.layout import SPLITS
 from train.models import MODELS
 from train.recipes.config import NAMED_DATA, RECIPES, Recipe, TrainConfig, preset
 from train.recipes.transfer_config import FLIPS, SCALES, TransferRecipe, transfer, with_changes
@@ -45,6 +46,8 @@ def parser() -> argparse.ArgumentParser:
     )
     flags.add_argument("--out", type=Path, required=True, help="run directory to write")
     flags.add_argument("--data", default="cifar10-mini", help="cifar10-mini (default), cifar10 or a folder of images")
+    for split in SPLITS:
+        flags.add_argument(f"--{split}", type=Path, metavar="DIR", help=f"{split} images, one directory a class")
     flags.add_argument("--data-path", type=Path, help="where cifar10 lies: an .npz or a folder of extracted batches")
     known = ", ".join((*MODELS, TRANSFER))
     flags.add_argument("--model", default="seed_cnn", help=f"{known} (default: seed_cnn), or scaled-KIND-wN-dN[-s2]")
@@ -108,6 +111,10 @@ TUNABLE = {
 
 def configuration(args: argparse.Namespace) -> TrainConfig:
     """The frozen configuration of parsed flags. Raises UsageError or ConfigurationError."""
+    if args.train is not None:
+        args.data = str(args.train)
+    elif args.validation is not None or args.test is not None:
+        raise UsageError("--validation and --test go with --train DIR; without it --data is split by itself.")
     if args.resume and args.force:
         raise UsageError("--resume goes on with a run and --force throws it away; give one of them.")
     given = {name: getattr(args, name) for name in TUNABLE if getattr(args, name) is not None}
@@ -136,6 +143,11 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
     teacher = None if args.teacher is None else teacher_run(args.teacher)
     start = None if args.start is None else teacher_run(args.start, "--start")
     return TrainConfig(args.name or name, args.data, args.model, spec, recipe, args.seed, teacher, start)
+
+
+def _layout(args: argparse.Namespace) -> dict[str, Path] | None:
+    given = {split: getattr(args, split) for split in SPLITS}
+    return {split: path.expanduser().resolve() for split, path in given.items() if path} if args.train else None
 
 
 def _changed(recipe: Recipe, given: dict[str, Any]) -> Recipe:
@@ -175,6 +187,7 @@ def train(args: argparse.Namespace) -> None:
         config.seed,
         skip_bad=args.skip_bad,
         background=args.background,
+        layout=_layout(args),
         progress=sys.stderr,
     )
     if dataset.checks is not None:

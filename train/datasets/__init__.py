@@ -26,11 +26,13 @@ def open_dataset(
     *,
     skip_bad: bool = False,
     background: Path | None = None,
+    layout: dict[str, Path] | None = None,
     progress: TextIO | None = None,
 ) -> Dataset:
     """The data set ``data``: `cifar10-mini`, `cifar10` or a folder; ``data_path`` is where the complete one lies.
 
-    The seed picks the validation split of the named ones from their training images; a folder is split by content.
+    ``layout`` gives the folder of each split of a folder of images, where their names do not say so. The seed picks
+    the validation split of the named ones from their training images; a folder is split by content.
 
     Raises:
         UsageError: ``data_path`` was given for another data set.
@@ -44,7 +46,12 @@ def open_dataset(
         training, test = _complete(data_path, input_spec)
     else:
         return open_folder(
-            Path(data).expanduser(), input_spec, skip_bad=skip_bad, background=background, progress=progress
+            Path(data).expanduser(),
+            input_spec,
+            skip_bad=skip_bad,
+            background=background,
+            layout=layout,
+            progress=progress,
         )
     train, validation = split_validation(training.labels, NUM_VALIDATION[data], seed)
     return Dataset(data, cifar10.LABELS, training.pick(train), training.pick(validation), test, cifar10.CITATION)

@@ -1,4 +1,4 @@
-"""A folder of images as a data set: one directory a class, or train/, val/ (or validation/) and test/ above those.
+"""A folder of images as a data set: one directory a class, or splits above those (`layout.py` tells).
 
 Every file is read once to hash, to try and to look at it; training decodes it again batch by batch, so the images
 never have to fit in memory.
@@ -21,8 +21,9 @@ from train.datasets.background import NAME as BACKGROUND
 from train.datasets.background import find_background, is_background
 from train.datasets.data_checks import DataChecks, DataWarning, check_images, make_warning
 from train.datasets.dataset import Dataset, FileSplit
-from train.datasets.faults import Faults, list_names
+from train.datasets.faults import Faults
 from train.datasets.image_files import find_files, list_folders, list_images, read_content
+from train.datasets.layout import SPLITS, find_layout, look_through
 from train.datasets.splits import (
     LabelledImage,
     describe_conflict,
@@ -33,12 +34,7 @@ from train.datasets.splits import (
 )
 from train.progress import Stage
 
-SPLIT_NAMES = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "test": "test", "testing": "test",
-}  # fmt: skip
 UNKNOWN = "unknown"  # as in edge_runtime/inference/postprocess.py, which is no door of training's
-SPLITS = ("train", "validation", "test")
 
 
 def open_folder(
@@ -47,23 +43,27 @@ def open_folder(
     *,
     skip_bad: bool = False,
     background: Path | None = None,
+    layout: dict[str, Path] | None = None,
     progress: TextIO | None = None,
 ) -> Dataset:
     """The data set in ``folder``: labels are the class directories' names, sorted; ``checks`` say what may not work.
 
-    A folder ``background`` beside the classes or the splits is no class but what the camera sees when nothing is
-    there; the one given as ``background`` is taken besides. With ``skip_bad``, files that cannot be decoded, are no
-    images or lie in two classes are left out with a warning. How far reading is goes to ``progress``.
+    ``layout`` says which folder of classes each split is; without it the folders' names do. A folder ``background``
+    beside the classes or the splits is no class but what the camera sees when nothing is there; the one given as
+    ``background`` is taken besides. With ``skip_bad``, files that cannot be decoded, are no images or lie in two
+    classes are left out with a warning. How far reading is goes to ``progress``.
 
     Raises:
         MissingInputError: there is no such folder.
         DataError: files are unreadable, misplaced or contradictory, or a class or split is empty or too small; names
             all of them at once.
     """
-    if not folder.is_dir():
-        raise MissingInputError(f"There is no folder {folder}; expected cifar10-mini, cifar10 or a folder of classes.")
-    root = _below_wrapper(folder)
-    reader = _Reader(root, skip_bad, progress)
+    for path in (folder, *(layout or {}).values()):
+        if not path.is_dir():
+            raise MissingInputError(
+                f"There is no folder {path}; expected cifar10-mini, cifar10 or a folder of classes."
+            )
+    reader = _Reader(folder, layout, skip_bad, progress)
     given = reader.without_conflicts(reader.splits())
     labels = sorted({image.label for image in given["train"]})
     to_hold_out = [split for split in ("validation", "test") if split not in given]
@@ -82,6 +82,10 @@ def open_folder(
                 f"The {split} split in {folder} has the classes {', '.join(unknown)}, which training has not; "
                 f"expected only {', '.join(labels)}."
             )
+        empty = sorted(set(labels) - {image.label for image in given.get(split, [])})
+        if split in given and empty:
+            text = f"The {split} split has no image of {len(empty)} of {len(labels)} classes: nothing is known of them."
+            reader.warnings.append(make_warning("absent", text, empty))
     splits, found = make_disjoint(given)
     for split in to_hold_out:
         splits["train"], splits[split] = hold_out(splits["train"], split, labels)
@@ -104,36 +108,22 @@ def open_folder(
 class _Reader:
     """Reads the images below ``root`` and gathers what it left out."""
 
-    def __init__(self, root: Path, skip_bad: bool, progress: TextIO | None) -> None:
-        self.root, self.skip_bad, self.progress = root, skip_bad, progress
+    def __init__(self, root: Path, layout: dict[str, Path] | None, skip_bad: bool, progress: TextIO | None) -> None:
+        self.root, self.layout, self.skip_bad, self.progress = root, layout, skip_bad, progress
         self.warnings: list[DataWarning] = []
         self.faults = Faults(root)
         self.background: list[Path] = []
 
     def splits(self) -> dict[str, list[LabelledImage]]:
-        folder = self.root
-        entries = list_folders(folder)
-        split_folders: dict[str, list[Path]] = {}
-        for path in entries:
-            if path.name.lower() in SPLIT_NAMES:
-                split_folders.setdefault(SPLIT_NAMES[path.name.lower()], []).append(path)
-        if "train" not in split_folders:
-            return {"train": self.classes(folder)}
-        self.background += [path for path in entries if is_background(path)]
-        others = [path for path in entries if path.name.lower() not in (*SPLIT_NAMES, BACKGROUND)]
-        if others:
-            raise DataError(
-                f"{folder} has train/ and also {list_names(others)}; "
-                "expected only train/, val/ (or validation/), test/."
-            )
-        for paths in split_folders.values():
-            if len(paths) > 1:
-                names = " and ".join(f"{path.name}/" for path in paths)
-                raise DataError(f"{folder} has both {names}; expected one of them.")
-        self.faults.expect_none(
-            list_images(folder), f"lie beside the splits of {folder}", "images in class directories alone"
-        )
-        return {name: self.classes(paths[0]) for name, paths in split_folders.items()}
+        if self.layout is None:
+            outer = look_through(self.root)
+            layout = find_layout(self.root, ignored=(BACKGROUND,))
+            if outer not in layout.values():
+                self.background += [path for path in list_folders(outer) if is_background(path)]
+        else:
+            layout = self.layout
+        self.root = Path(os.path.commonpath(list(layout.values())))
+        return {name: self.classes(path) for name, path in layout.items()}
 
     def classes(self, folder: Path) -> list[LabelledImage]:
         folders = list_folders(folder)
@@ -198,16 +188,6 @@ class _Reader:
             self.warnings.append(make_warning("skipped", f"{len(files)} file(s) {fault} and are left out.", names))
         else:
             self.faults.expect_none(files, fault, f"{expected}, or --skip-bad of python -m train to leave them out")
-
-
-def _below_wrapper(folder: Path) -> Path:
-    """The only directory in ``folder`` when that one holds train/, as unpacked archives often do; else ``folder``."""
-    entries = list_folders(folder)
-    if len(entries) == 1 and not list_images(folder):
-        inner = {path.name.lower() for path in list_folders(entries[0])}
-        if any(SPLIT_NAMES.get(name) == "train" for name in inner):
-            return entries[0]
-    return folder
 
 
 def _as_split(root: Path, images: list[LabelledImage], labels: list[str], input_spec: InputSpec) -> FileSplit:

@@ -71,6 +71,12 @@ def _holds_classes(path: Path) -> bool:
 
 
 def _given_splits(root: Path, entries: list[Path], parts: dict[Path, str]) -> dict[str, Path]:
+    stray = list_images(root)
+    if stray:
+        raise DataError(
+            f"{len(stray)} file(s) lie beside the splits of {root}, first {stray[0].name}. Expected images in class "
+            "directories alone."
+        )
     others = [path for path in entries if path not in parts]
     if others:
         raise DataError(

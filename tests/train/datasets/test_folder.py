@@ -152,10 +152,23 @@ def test_both_spellings_of_validation_are_one_too_many(tmp_path: Path) -> None:
         open_folder(tmp_path, SPEC)
 
 
+def test_splits_can_be_given_by_name_wherever_they_lie(tmp_path: Path) -> None:
+    layout = {"train": classes(tmp_path / "left", 10), "test": classes(tmp_path / "x" / "right", 2, ("cat",), 500)}
+    dataset = open_folder(layout["train"], SPEC, layout=layout)
+    assert [len(split.labels) for split in (dataset.train, dataset.validation, dataset.test)] == [18, 2, 2]
+    assert dataset.checks is not None and dataset.test.names[0] == "x/right/cat/000.png"
+    assert any(
+        item.text.startswith("The test split has no image of 1 of 2 classes") and item.files == ("ant",)
+        for item in dataset.checks.warnings
+    )
+    with pytest.raises(MissingInputError, match=r"There is no folder .*nowhere"):
+        open_folder(layout["train"], SPEC, layout={**layout, "test": tmp_path / "nowhere"})
+
+
 def test_a_class_beside_the_splits_is_named(tmp_path: Path) -> None:
     classes(tmp_path / "train", 2)
     classes(tmp_path, 2, ("cat",))
-    with pytest.raises(DataError, match=r"has train/ and also .*cat; expected only train/"):
+    with pytest.raises(DataError, match=r"has train/ and also cat/; expected only splits such as train/"):
         open_folder(tmp_path, SPEC)
 
 
