@@ -20,6 +20,7 @@ _WORDS = {
     "validation": ("val", "valid", "validation", "valset", "dev", "eval", "evaluation"),
     "test": ("test", "testing", "testset", "tst", "holdout"),
 }
+SPLIT_NAMES = frozenset(word for words in _WORDS.values() for word in words)
 _IMAGES = {"image", "images", "img", "imgs", "jpegimages", "photos", "pictures"}
 _NOTES = {
     "annotation", "annotations", "bboxes", "boundingboxes", "groundtruth", "labels", "mask", "masks",

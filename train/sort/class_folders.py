@@ -20,7 +20,8 @@ from typing import Any
 from edge_runtime.errors import AlreadyRunningError, ConfigurationError, DataError, EdgeRuntimeError, UsageError
 from edge_runtime.pixels.image_file import IMAGE_SUFFIXES
 from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
-from train.datasets.folder import SPLIT_NAMES, UNKNOWN
+from train.datasets.folder import UNKNOWN
+from train.datasets.layout import SPLIT_NAMES
 from train.sort.index import ImageIndex
 
 DISCARD, BACKGROUND = "discard", "background"
