@@ -39,15 +39,28 @@ class Picamera2Camera(FrameSource):
             ) from error
         try:
             self._camera = library.Picamera2()
-            main = {"size": SIZE_WH, "format": BGR_IN_MEMORY}
-            self._camera.configure(
-                self._camera.create_video_configuration(main=main, controls={"FrameRate": framerate})
-            )
-            self._camera.start()
         except (IndexError, RuntimeError) as error:
-            raise CameraError(
-                f"The {self.name} cannot be opened ({error}); is a camera attached? Try rpicam-hello --list-cameras."
-            ) from error
+            raise self._cannot_open(error) from error
+        try:
+            try:
+                self._start({"FrameRate": framerate})
+            except RuntimeError:  # some cameras have no such control, and work all the same
+                self._start({})
+        except BaseException as error:
+            self._camera.close()  # or no later attempt of this process could open it
+            if isinstance(error, (IndexError, RuntimeError)):
+                raise self._cannot_open(error) from error
+            raise
+
+    def _start(self, controls: dict[str, int]) -> None:
+        main = {"size": SIZE_WH, "format": BGR_IN_MEMORY}
+        self._camera.configure(self._camera.create_video_configuration(main=main, controls=controls))
+        self._camera.start()
+
+    def _cannot_open(self, error: Exception) -> CameraError:
+        return CameraError(
+            f"The {self.name} cannot be opened ({error}); is a camera attached? Try rpicam-hello --list-cameras."
+        )
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
         # Blocks until the next frame; a silent camera is the business of whoever watches this process.

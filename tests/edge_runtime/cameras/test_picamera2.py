@@ -71,3 +71,31 @@ def test_without_a_camera_it_says_so(library: ModuleType, monkeypatch: pytest.Mo
     monkeypatch.setattr(library, "Picamera2", none_attached)
     with pytest.raises(CameraError, match=r"cannot be opened \(list index out of range\); is a camera attached\?"):
         open_source(parse_camera("picamera2"))
+
+
+def test_a_camera_without_the_control_of_the_rate_starts_all_the_same(
+    library: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class WithoutControls(FakePicamera2):
+        def configure(self, options: dict[str, Any]) -> None:
+            self.calls.append(("configure", options["controls"]))
+            if options["controls"]:
+                raise RuntimeError("Control FrameDurationLimits is not advertised by libcamera")
+
+    monkeypatch.setattr(library, "Picamera2", WithoutControls)
+    with open_source(parse_camera("picamera2")) as camera:
+        assert camera.read() is not None
+    assert FakePicamera2.last.calls[:3] == [("configure", {"FrameRate": 30}), ("configure", {}), ("start",)]
+
+
+def test_a_failed_start_frees_the_camera_for_the_next_attempt(
+    library: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(FakePicamera2):
+        def start(self) -> None:
+            raise RuntimeError("Failed to start camera")
+
+    monkeypatch.setattr(library, "Picamera2", Broken)
+    with pytest.raises(CameraError, match=r"cannot be opened \(Failed to start camera\)"):
+        open_source(parse_camera("picamera2"))
+    assert FakePicamera2.last.calls[-1] == ("close",)
