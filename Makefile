@@ -104,6 +104,10 @@ demo: $(STAMP) ## the live page on the shipped model and a recorded camera
 device-check: $(STAMP) ## the wheel on emulated ARM devices (needs Debian's qemu-user and mmdebstrap): DEVICE_FLAGS="--rows ..."
 	$(BIN)/python -m tests.tools.device.check --json build/device-check.json $(DEVICE_FLAGS)
 
+CUTS ?= 4
+device-vm: $(STAMP) ## the wheel on a booted virtual device: cameras, power cuts, full disks (needs root; CUTS=20 for more)
+	DEVICE_VM=1 DEVICE_VM_CUTS=$(CUTS) $(BIN)/python -m pytest -q tests/tools/vm $(VM_FLAGS)
+
 zoo: $(STAMP) ## a shipped model again from the complete CIFAR-10, into build/zoo (goes on where it stopped): MODEL=micro
 	$(BIN)/python -m train.zoo $(MODEL) --out "runs/zoo-$(MODEL)"
 	$(BIN)/python -m convert "runs/zoo-$(MODEL)" --out "build/zoo/$(MODEL).tflite" --force

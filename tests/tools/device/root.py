@@ -128,7 +128,7 @@ def _base(row: Row, cache: Path) -> Path:
     command += ["--skip=check/qemu", "--keyring=/usr/share/keyrings/debian-archive-keyring.gpg"]
     command += ['--aptopt=Acquire::Languages "none"', '--aptopt=APT::Install-Recommends "false"']
     command += [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("man", "locale", "doc")]
-    subprocess.run([*command, row.suite, str(unfinished), *_mirror()], check=True)
+    subprocess.run([*command, row.suite, str(unfinished), *debian_mirror()], check=True)
     for link, target in row.links:
         (unfinished / link).symlink_to(target)
     (unfinished / "proc").mkdir(exist_ok=True)
@@ -138,7 +138,7 @@ def _base(row: Row, cache: Path) -> Path:
     return root
 
 
-def _mirror() -> list[str]:
+def debian_mirror() -> list[str]:
     """The mirror that this machine itself uses, else mmdebstrap's default."""
     sources = Path("/etc/apt/sources.list.d/debian.sources")
     found = re.search(r"^URIs:\s*(\S+)", sources.read_text(), re.MULTILINE) if sources.exists() else None
