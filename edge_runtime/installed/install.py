@@ -15,6 +15,7 @@ from edge_runtime.installed.probe import Probe, probe
 from edge_runtime.model.model_file import MAX_MODEL_BYTES, read_model
 from edge_runtime.model.signatures import require_trusted, split_signature, trusted_keys
 from edge_runtime.store.store import Store
+from edge_runtime.system.bounded_read import read_at_most
 from edge_runtime.system.redact import redact
 
 FETCH_TIMEOUT_S = 30.0
@@ -83,10 +84,10 @@ def fetch(source: str) -> bytes:
             _expect_no_password(source)
             _expect_genuine(source)
             with urllib.request.build_opener(_GenuineOnly).open(source, timeout=FETCH_TIMEOUT_S) as answer:
-                content: bytes = answer.read(MAX_MODEL_BYTES + 1)
+                content = read_at_most(answer, MAX_MODEL_BYTES + 1)
         else:
             with open(source, "rb") as file:
-                content = file.read(MAX_MODEL_BYTES + 1)
+                content = read_at_most(file, MAX_MODEL_BYTES + 1)
     except EdgeRuntimeError:
         raise
     except FileNotFoundError as error:

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.errors import EdgeRuntimeError
-from edge_runtime.store.runs import OpenRun, RunCount, count_runs, settle_runs
-from edge_runtime.system.boot import boot_id
+from edge_runtime.store.runs import OpenRun, RunCount, boot_id, count_runs, settle_runs
 
 MODEL, OTHER = "a" * 64, "b" * 64
 
@@ -72,5 +71,5 @@ def test_a_boot_has_a_number_of_its_own() -> None:
 
 
 def test_where_the_kernel_does_not_say_all_is_one_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_runtime.system.boot._BOOT_ID", tmp_path / "nothing")
+    monkeypatch.setattr("edge_runtime.store.runs._BOOT_ID", tmp_path / "nothing")
     assert boot_id() == "0" * 32
