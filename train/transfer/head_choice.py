@@ -54,6 +54,11 @@ class HeadChoice:
     num_folds: int
     decided: bool
 
+    @property
+    def accuracy(self) -> float:
+        """That of the chosen head, in [0, 1], on images that it was not fitted on."""
+        return self.accuracies[0 if self.mirrored else 1]
+
     def facts(self) -> dict[str, Any]:
         """What was found, as plain JSON values."""
         return {

@@ -10,6 +10,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +24,7 @@ from train.datasets.dataset import Dataset
 from train.models.normalization import normalized_input
 from train.progress import Progress, Stage, duration
 from train.recipes.config import TrainConfig, to_json_object
-from train.recipes.transfer_config import Scale, TransferRecipe
+from train.recipes.transfer_config import SCALES, Scale, TransferRecipe
 from train.training.checkpoint import expect_same, load_checkpoint
 from train.training.result import TrainResult
 from train.training.temperature import TemperatureFit, fit_temperature, fold_temperature
@@ -33,9 +34,10 @@ from train.transfer.features.feature_cache import FeatureCache
 from train.transfer.features.features import SplitFeatures, enlarge, read_features
 from train.transfer.features.image_store import ImageStore
 from train.transfer.fine_tune import Clock, num_steps, tune
-from train.transfer.head_choice import Views, choose_head
+from train.transfer.head_choice import Array, HeadChoice, Views, choose_head
 from train.transfer.scenes.backgrounds import Backgrounds, small_photos
 from train.transfer.scenes.camera import Camera
+from train.transfer.size_advice import LARGEST, compare_with_full, is_asked_for
 from train.transfer.tuner import Tuner
 
 # From this ratio of the largest class to the smallest on, images of small classes count for more.
@@ -86,6 +88,7 @@ def train_transfer(
             _views(training), _views(validation), class_weights, config.seed, recipe.label_smoothing, recipe.flip
         )
         progress.note(choice.sentence())
+        advice = _advice(config, recipe, dataset, choice, class_weights, progress) if state is None else {}
         if state is None:
             model.layers[-1].set_weights([choice.head.kernel, choice.head.bias])
         camera = _camera(config, recipe, dataset, mirrored=choice.mirrored)
@@ -108,6 +111,7 @@ def train_transfer(
         "temperature": dataclasses.asdict(fit),
         "class_weights": class_weights.round(4).tolist(),
         "mirroring": choice.facts(),
+        **advice,
         "ended_by": tuned.ending.name.lower(),
     }
     return TrainResult(model, tuple(tuned.history), tuned.best_round, now() - began_s, extra)
@@ -157,6 +161,23 @@ def _read(
         stage = Stage(progress.stream, f"reading {name} images", len(split.labels))
         read.append(read_features(split, store, stored, cache, forward, stage))
     return read[0], read[1]
+
+
+def _advice(
+    config: TrainConfig, recipe: TransferRecipe, dataset: Dataset, choice: HeadChoice, class_weights: Array,
+    progress: Progress,
+) -> dict[str, Any]:  # fmt: skip
+    """What a larger size would bring where photos are few, said and as JSON values."""
+    if not is_asked_for(choice, recipe):
+        return {}
+    scale = SCALES[LARGEST]
+    whole = build(dataclasses.replace(config.input, height=scale.side, width=scale.side), scale, len(dataset.labels))
+    backbone.set_weights(whole, backbone.pretrained())
+    features = keras.Model(whole.input, whole.layers[-1].input)
+    stage = Stage(progress.stream, "comparing with the size full", choice.num_images)
+    sentence, accuracies = compare_with_full(config, recipe, dataset, features, choice, class_weights, stage)
+    progress.note(sentence)
+    return {"size_advice": {"sentence": sentence, "accuracy": accuracies}}
 
 
 def _camera(config: TrainConfig, recipe: TransferRecipe, dataset: Dataset, *, mirrored: bool) -> Camera:
