@@ -55,14 +55,18 @@ def derive_normalization(tensor: TensorSpec) -> Normalization:
     return Normalization((float(tensor.zero_point - lowest),), (1.0 / tensor.scale,))
 
 
-def expect_whole_range(tensor: TensorSpec, mean: float, std: float) -> None:
-    """Raises ModelError unless the 256 values of the input ``tensor`` are the 256 pixel values, normalised by ``mean``
-    and ``std``.
-    """
+def is_whole_range(tensor: TensorSpec, mean: float, std: float) -> bool:
+    """Whether the 256 values of the input ``tensor`` are the 256 pixel values, normalised by ``mean`` and ``std``."""
     found = derive_normalization(tensor)
     # A tensor's zero point is a whole number, so a mean of 127.5 becomes 127 or 128: half a level, the same for every
     # pixel.
-    if abs(found.std[0] - std) > 1e-4 * std or abs(found.mean[0] - mean) > 0.5 + 1e-3:
+    return abs(found.std[0] - std) <= 1e-4 * std and abs(found.mean[0] - mean) <= 0.5 + 1e-3
+
+
+def expect_whole_range(tensor: TensorSpec, mean: float, std: float) -> None:
+    """Raises ModelError unless `is_whole_range`."""
+    found = derive_normalization(tensor)
+    if not is_whole_range(tensor, mean, std):
         raise ModelError(
             f"The input tensor means mean {found.mean[0]:g} and std {found.std[0]:g}, the model was trained on mean "
             f"{mean:g} and "

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from convert.converter import quantize
-from convert.converter.contract import attach_contract, expect_whole_range
+from convert.converter.contract import attach_contract, expect_whole_range, is_whole_range
 from convert.converter.faithful import expect_same_answers
 from convert.inputs.calibration import Calibration
 from convert.inputs.source import Source
 from convert.tflite import schema
 from convert.tflite.audit import AuditReport, audit_tree
-from convert.tflite.ends import read_ends
+from convert.tflite.ends import read_ends, set_input_scale
 from convert.tflite.metadata import set_metadata
 from convert.tflite.names import find_layer_name
 from convert.tflite.packing import compare_outputs, open_interpreters, write_packed
@@ -85,6 +85,11 @@ def open_integer(source: Source, spec: ModelSpec, calibration: Calibration, io_d
     converted = quantize.to_integer(source, calibration.images, io_dtype)
     affine = quantize.find_input_affine(source)
     packed = pack_model(converted, spec)
+    if not is_whole_range(packed.model.contract.input_tensor, affine.mean, affine.std):
+        # Operators whose inputs share one scale, such as a concatenation, gave the pixels that of their companions.
+        converted = quantize.to_integer(source, calibration.images, io_dtype, requantized=True)
+        converted = set_input_scale(converted, io_dtype, affine.mean, affine.std)
+        packed = pack_model(converted, spec)
     model = _add_neighbours(packed.model, len(calibration.entries))
     expect_whole_range(packed.model.contract.input_tensor, affine.mean, affine.std)
     with quiet_start():

@@ -52,15 +52,18 @@ def to_dynamic_range(source: Source) -> bytes:
     return _convert(fix_model(source, strip=False)[0], configure)
 
 
-def to_integer(source: Source, images: NDArray[np.uint8], io_dtype: str = "uint8") -> bytes:
+def to_integer(
+    source: Source, images: NDArray[np.uint8], io_dtype: str = "uint8", *, requantized: bool = False
+) -> bytes:
     """The full-integer .tflite, calibrated on ``images`` (n, H, W, 3) uint8 RGB; raw pixels (``io_dtype`` int8: - 128)
-    go in.
+    go in. With ``requantized``, the input is uint8 in any case and a QUANTIZE operator follows it.
 
     Raises:
         ModelError: the converter refuses the model.
         DataError: there are no images, or they are of another shape than the model's input.
     """
-    return _calibrated(source, images, "TFLITE_BUILTINS_INT8", io_dtype)
+    ends = ("uint8" if requantized else io_dtype, io_dtype)
+    return _calibrated(source, images, "TFLITE_BUILTINS_INT8", ends)
 
 
 def to_int16_activations(source: Source, images: NDArray[np.uint8]) -> bytes:
@@ -70,7 +73,7 @@ def to_int16_activations(source: Source, images: NDArray[np.uint8]) -> bytes:
     Raises: as `to_integer`.
     """
     operators = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
-    return _calibrated(source, images, operators, "float32")
+    return _calibrated(source, images, operators, ("float32", "float32"))
 
 
 def find_input_affine(source: Source) -> Affine:
@@ -80,7 +83,7 @@ def find_input_affine(source: Source) -> Affine:
     return find_rescaling(source.model.network, Affine(source.input_mean, source.input_std))[1]
 
 
-def _calibrated(source: Source, images: NDArray[np.uint8], operators: str, io_dtype: str) -> bytes:
+def _calibrated(source: Source, images: NDArray[np.uint8], operators: str, ends: tuple[str, str]) -> bytes:
     expected = (source.spec.input.height, source.spec.input.width, 3)
     if len(images) == 0 or images.shape[1:] != expected:
         raise DataError(f"The calibration images are {images.shape}, expected at least one of {expected}.")
@@ -100,7 +103,7 @@ def _calibrated(source: Source, images: NDArray[np.uint8], operators: str, io_dt
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = representative
         converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, operators)]
-        converter.inference_input_type = converter.inference_output_type = getattr(tf, io_dtype)
+        converter.inference_input_type, converter.inference_output_type = (getattr(tf, end) for end in ends)
 
     return _convert(model, configure)
 

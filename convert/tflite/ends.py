@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from convert.tflite import schema
 from edge_runtime.contract import TensorSpec
 from edge_runtime.errors import ModelError
@@ -24,6 +26,30 @@ def read_ends(tree: Any) -> tuple[TensorSpec, TensorSpec]:
         )
     first, last = (subgraph.tensors[int(ends[0])] for ends in (subgraph.inputs, subgraph.outputs))
     return _read_spec(first), _read_spec(last)
+
+
+def set_input_scale(flatbuffer: bytes, dtype: str, mean: float, std: float) -> bytes:
+    """``flatbuffer`` whose uint8 input, which a QUANTIZE operator reads, has ``dtype`` ("uint8" or "int8") and means
+    ``(pixel - mean) / std``: the operator brings it to the scale of what follows.
+
+    Raises:
+        ModelError: something else reads the input, so that its scale is not free.
+    """
+    tree = schema.read_tree(flatbuffer)
+    subgraph = tree.subgraphs[0]
+    index = int(subgraph.inputs[0])
+    readers = [operator for operator in subgraph.operators if index in operator.inputs]
+    kinds = [schema.read_operator_name(tree.operatorCodes[operator.opcodeIndex]) for operator in readers]
+    if kinds != ["QUANTIZE"]:
+        raise ModelError(
+            f"The input is read by {', '.join(kinds) or 'nothing'}, expected one QUANTIZE alone. This is a defect of "
+            "the conversion, report it."
+        )
+    tensor, lowest = subgraph.tensors[index], 0 if dtype == "uint8" else -128
+    schema.set_dtype(tensor, dtype)
+    tensor.quantization.scale = np.array([1 / std], np.float32)
+    tensor.quantization.zeroPoint = np.array([round(mean) + lowest], np.int64)
+    return schema.write_tree(tree)
 
 
 def _read_spec(tensor: Any) -> TensorSpec:

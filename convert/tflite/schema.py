@@ -51,6 +51,11 @@ def read_dtype(tensor: Any) -> str:
     return str(_DTYPES.get(tensor.type, f"type {tensor.type}"))
 
 
+def set_dtype(tensor: Any, dtype: str) -> None:
+    """Gives a ``TensorT`` the type "int8", "uint8", ... of the schema."""
+    tensor.type = next(code for code, name in _DTYPES.items() if name == dtype)
+
+
 def is_float(tensor: Any) -> bool:
     """Whether a ``TensorT`` holds floating-point numbers."""
     return read_dtype(tensor) in _FLOATS
