@@ -120,14 +120,34 @@ ROW ?= bookworm-arm64-litert
 bundle: $(STAMP) ## all that a device needs in one archive: ROW=... MODEL_FILE=... KEY=...
 	$(BIN)/python -m tests.tools.device.bundle --row $(ROW) $(if $(MODEL_FILE),--model "$(MODEL_FILE)") $(if $(KEY),--key "$(KEY)")
 
+# What Ansible is told of the devices: DEVICE=pi@host (several: a,b) or INVENTORY=file, and whatever is in ANSIBLE_FLAGS.
+ANSIBLE_FLAGS ?=
+DEVICES = -i "$(if $(INVENTORY),$(INVENTORY),$(DEVICE),)" $(if $(CHECK),--check) $(ANSIBLE_FLAGS)
 .PHONY: ansible
 ansible:
-	@command -v ansible-playbook > /dev/null || { echo "make deploy needs ansible-playbook on PATH; it comes with ansible-core, for example by: pipx install ansible-core" >&2; exit 1; }
+	@command -v ansible-playbook > /dev/null || { echo "This needs ansible-playbook on PATH; it comes with ansible-core, for example by: pipx install ansible-core" >&2; exit 1; }
+	@test -n "$(INVENTORY)$(DEVICE)" || { echo "Which devices? Give DEVICE=pi@host (several: a,b) or INVENTORY=file" >&2; exit 2; }
 
 deploy: ansible bundle ## the bundle to DEVICE=pi@host (several: a,b) or INVENTORY=file; CHECK=1 only looks (needs ansible-core)
-	ansible-playbook -i "$(if $(INVENTORY),$(INVENTORY),$(DEVICE),)" docs/deploy/playbook.yml $(if $(CHECK),--check) \
+	ansible-playbook $(DEVICES) docs/deploy/playbook.yml \
 	  -e bundle="$(abspath dist/edge-runtime-$(ROW).tar)" $(if $(MODEL_FILE),-e model="$(abspath $(MODEL_FILE))") \
 	  $(if $(KEY),-e key="$(abspath $(KEY))") $(if $(RUN_FLAGS),-e '{"run_flags": $(RUN_FLAGS)}')
+
+FRAMES ?= /var/lib/edge-runtime/frames
+fetch: INTO = frames
+fetch: ansible ## saved frames from DEVICE or INVENTORY into frames/HOST: FRAMES=(folder there) INTO=... REMOVE=1
+	ansible-playbook $(DEVICES) docs/deploy/fetch.yml -e frames="$(FRAMES)" -e into="$(abspath $(INTO))" $(if $(REMOVE),-e remove=true)
+
+status: ansible ## what DEVICE or INVENTORY runs and how it is, one line a device
+	@mkdir -p build
+	@rm -f build/fleet.json
+	@ANSIBLE_TIMEOUT=5 ansible-playbook $(DEVICES) docs/deploy/status.yml -e answers="$(abspath build/fleet.json)" > build/fleet.log 2>&1 || true
+	@test -e build/fleet.json || { cat build/fleet.log >&2; exit 1; }
+	@$(PYTHON) docs/deploy/fleet_table.py build/fleet.json
+
+WHAT ?= model
+rollback: ansible ## DEVICE or INVENTORY back to the model before, or WHAT=release
+	ansible-playbook $(DEVICES) docs/deploy/rollback.yml -e what=$(WHAT) $(if $(REFUSE),-e '{"refuse": "$(REFUSE)"}')
 
 wheel: $(STAMP) ## build dist/edge_runtime-*.whl, the device package
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

@@ -27,12 +27,14 @@ def main(arguments: list[str]) -> int:
     from functools import partial
 
     from edge_runtime.model.model_file import open_model
+    from edge_runtime.model.signatures import split_signature
     from edge_runtime.store.runs import count_runs
     from edge_runtime.store.store import Store
 
     store = Store(flags.store)
     state = store.state()
     model = open_model(store.path_of(state.current))
+    _, signature = split_signature(store.path_of(state.current).read_bytes(), str(model.path))
     runs = count_runs(store.folder, state.current)
     runs = dataclasses.replace(runs, num_failed=runs.num_failed + state.failed_starts)
     before = state.history[-2] if len(state.history) > 1 else None
@@ -41,6 +43,7 @@ def main(arguments: list[str]) -> int:
         rows = [
             ("in use", f"{model.contract.spec.name}, {state.current[:12]}, {model.path}"),
             ("state", candidate_text(runs) if state.probation else "health check passed"),
+            ("signed by", f"{signature.key_id}, version {signature.version}" if signature else "nobody"),
             ("rolls back to", before[:12] if before else "nothing"),
             ("versions from", str(state.floor)),
             *(("refused", f"{name[:12]}: {reason}") for name, reason in state.refused.items()),
@@ -50,6 +53,7 @@ def main(arguments: list[str]) -> int:
 
     value: dict[str, object] = {"open_runs": runs.num_open, "failed_starts": runs.num_failed}
     value |= {"name": model.contract.spec.name, "current": state.current, "path": str(model.path)}
+    value |= {"signed_by": signature.key_id if signature else None}
     print_result(flags.format, text, partial(dict, {**dataclasses.asdict(state), **value}, v=1, type="store"))
     return 0
 

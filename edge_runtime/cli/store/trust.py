@@ -13,11 +13,19 @@ def main(arguments: list[str]) -> int:
     parser = verb_parser(
         "trust",
         "Trusts a public key: from then on only models signed with a trusted key are used or installed, others are "
-        "refused with exit code 76. Without KEY.pub, lists the trusted keys.",
+        "refused with exit code 76. Without KEY.pub, lists the trusted keys. While two are trusted, models signed with "
+        "either are taken: trust the new key, sign and install, then remove the old one.",
         "edge-runtime trust maker.pub",
-        "edge-runtime trust",
+        "edge-runtime trust --list",
+        "edge-runtime trust --remove 1f2e3d4c5b6a7988",
     )
-    parser.add_argument("key", nargs="?", metavar="KEY.pub", help="an Ed25519 public key in PEM, as make keys writes")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("key", nargs="?", metavar="KEY.pub", help="an Ed25519 public key in PEM, as make keys writes")
+    what.add_argument("--list", action="store_true", help="the trusted keys (as without KEY.pub)")
+    what.add_argument("--remove", metavar="ID", help="trust this key no longer")
+    parser.add_argument(
+        "--last", action="store_true", help="with --remove: also the last key, so that every model is taken again"
+    )
     parser.add_argument(
         "--for", choices=("all", "me"), dest="whom", help="for all users (default for root) or for this one"
     )
@@ -37,6 +45,8 @@ def main(arguments: list[str]) -> int:
         folder = key_folders()[0 if whom == "all" else 1]
         folder.mkdir(parents=True, exist_ok=True)
         write_durably(folder / f"{key.key_id}{KEY_SUFFIX}", Path(flags.key).read_bytes())
+    if flags.remove:
+        _remove_key(flags.remove, is_last_allowed=flags.last)
     keys = trusted_keys()
     for key in keys:
         print_result(
@@ -46,9 +56,42 @@ def main(arguments: list[str]) -> int:
         )
     if not keys:
         print("edge-runtime: no key is trusted, so signatures are not asked for.", file=sys.stderr)
-    elif flags.key:
+    elif flags.key or flags.remove:
         _warn_of_refused_model()
     return 0
+
+
+def _remove_key(key_id: str, *, is_last_allowed: bool) -> None:
+    """Removes every file with this key.
+
+    Raises:
+        UsageError: no such key is trusted, or it is the last one.
+        ConfigurationError: this user may not remove it.
+    """
+    from edge_runtime.errors import ConfigurationError, UsageError
+    from edge_runtime.model.signatures import trusted_keys
+    from edge_runtime.system.durable import sync_folder
+
+    keys = trusted_keys()
+    known = sorted({key.key_id for key in keys})
+    if key_id not in known:
+        raise UsageError(
+            f"No key {key_id} is trusted; expected one of {', '.join(known) or 'none: no key is trusted'}."
+        )
+    if known == [key_id] and not is_last_allowed:
+        raise UsageError(
+            f"{key_id} is the last trusted key: without it every model is taken, signed or not. Trust the new key "
+            "first, or add --last."
+        )
+    for key in keys:
+        if key.key_id == key_id:
+            try:
+                key.path.unlink()
+                sync_folder(key.path.parent)
+            except OSError as error:
+                raise ConfigurationError(
+                    f"{key.path} cannot be removed ({error.strerror}); run it as the user who may, such as with sudo."
+                ) from error
 
 
 def _warn_of_refused_model() -> None:
