@@ -83,6 +83,11 @@ compare: $(STAMP) ## what each variant of RUN (float, int8, pruned, ...) costs a
 	@test -e "$(RUN)" || $(MAKE) --no-print-directory train
 	$(BIN)/python -m convert.compare "$(RUN)" --force $(COMPARE_FLAGS)
 
+improve: $(STAMP) ## RUN's model (OUT) AGAINST=build/old.tflite on images that neither learnt: AGAINST_RUN=runs/old
+	@test -n "$(AGAINST)" || { echo "Which old model? Give AGAINST=build/old.tflite" >&2; exit 2; }
+	@test -e "$(OUT)" || $(MAKE) --no-print-directory convert
+	$(BIN)/python -m convert.improve "$(RUN)" --model "$(OUT)" --against "$(AGAINST)" $(if $(AGAINST_RUN),--old-run "$(AGAINST_RUN)")
+
 search: $(STAMP) ## the best network for DATA within a budget: SEARCH_FLAGS="--max-kb 100 --minutes 20"
 	$(BIN)/python -m train.search --data "$(PICTURES)" $(SEARCH_FLAGS)
 

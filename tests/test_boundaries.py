@@ -58,6 +58,7 @@ ARROWS = {
     "convert/pipeline": "config report measure converter inputs tflite output",
     "convert/compare": "pipeline config report measure converter inputs tflite output",
     "convert/explain": "pipeline config report measure converter inputs tflite output",
+    "convert/improve": "report measure inputs output",
     "convert/pack": "tflite output",
     "convert/sign": "output",
     "convert/__main__": "pipeline config report output",

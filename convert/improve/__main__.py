@@ -1,0 +1,101 @@
+"""The command line of the comparison of a new model with the old one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from convert.improve.held_out import HeldOut, choose_held_out, read_log
+from convert.improve.judgement import Answer
+from convert.improve.page import Improvement, changed, to_html, to_markdown
+from convert.inputs.run_directory import read_run_directory
+from convert.inputs.source import Source
+from convert.measure.gate import Probabilities, score_images
+from convert.output.atomic import write_atomically
+from edge_runtime.errors import MissingInputError
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.model.model_file import open_model
+from edge_runtime.system.command import run_command
+
+_EXAMPLES = """examples:
+  python -m convert.improve runs/new --model build/new.tflite --against build/old.tflite --old-run runs/old
+exit codes: 0 better, or no difference that the images can tell; 1 worse; 2 usage;
+  65 bad data, or no fair image; 66 missing
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All flags, with examples."""
+    flags = argparse.ArgumentParser(
+        prog="python -m convert.improve",
+        description="Scores a new and an old model file on images that neither of them learnt.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    flags.add_argument("run", type=Path, help="the new model's run directory")
+    flags.add_argument("--model", type=Path, required=True, metavar="FILE", help="the new model's file")
+    flags.add_argument("--against", type=Path, required=True, metavar="FILE", help="the old model's file")
+    flags.add_argument("--old-run", type=Path, metavar="DIR", help="the old model's run directory: what it held out")
+    flags.add_argument("--out", type=Path, metavar="FILE", help="the page (default: MODEL.improve.html)")
+    return flags
+
+
+def compare(args: argparse.Namespace) -> int:
+    """Scores both, writes the page, prints the verdict; 1 when the new model is worse.
+
+    Raises:
+        MissingInputError, ModelError, DataError: a run, a file or a fair image is missing.
+    """
+    for path in (args.model, args.against):
+        if not path.is_file():
+            raise MissingInputError(f"There is no model file {path}; expected one that make convert wrote.")
+    run = read_run_directory(args.run)
+    old_run = read_run_directory(args.old_run) if args.old_run else None
+    models = {"old": Classifier(open_model(args.against)), "new": Classifier(open_model(args.model))}
+    held_out = choose_held_out(run, models["old"].contract, old_run, read_log(run))
+    found = _score(run, held_out, models, (str(args.against), str(args.model)))
+    named = {entry.name: entry for entry in held_out.entries}
+    shown = [answer for better in (True, False) for answer in changed(found.answers, better=better)]
+    page = args.out or args.model.with_suffix(".improve.html")
+    html = to_html(found, {answer.image: named[answer.image].read() for answer in shown})
+    write_atomically(page, html.encode(), force=True)
+    print(to_markdown(found))
+    print(f"page: {page}", file=sys.stderr)
+    return 1 if found.verdict is not None and found.verdict.kind == "worse" else 0
+
+
+def _score(run: Source, held_out: HeldOut, models: dict[str, Classifier], files: tuple[str, str]) -> Improvement:
+    answers = []
+    scores = {
+        name: score_images({name: classifier}, held_out.entries, f"Asking the {name} model")[name]
+        for name, classifier in models.items()
+    }
+    said = {name: _best_answers(scores[name], classifier) for name, classifier in models.items()}
+    for entry, old, new in zip(held_out.entries, said["old"], said["new"], strict=True):
+        answers.append(Answer(entry.name, run.spec.labels[entry.label], *old, *new))
+    known = set(models["old"].contract.spec.labels)
+    return Improvement(
+        old_name=files[0],
+        new_name=files[1],
+        answers=tuple(answer for answer in answers if answer.truth in known),
+        new_classes=tuple(answer for answer in answers if answer.truth not in known),
+        from_camera=frozenset(entry.name for entry in held_out.entries if entry.sha256 in held_out.from_camera),
+        num_left_out=held_out.num_left_out,
+    )
+
+
+def _best_answers(scores: Probabilities, classifier: Classifier) -> list[tuple[str, float]]:
+    """The label with the best score, and that score, for each row."""
+    labels = classifier.contract.spec.labels
+    return [(labels[int(best)], float(row[best])) for row, best in zip(scores, scores.argmax(axis=1), strict=True)]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    return run_command(lambda: compare(parser().parse_args(arguments)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
