@@ -32,7 +32,7 @@ class ZooModel:
     start: str | None = None
 
 
-# A finished network goes on with half of its images in other light, and learns what a larger one says of the clean ones.
+# A finished network goes on with half of its images in other light; a larger one says what the clean ones show.
 LIGHT = {"learning_rate": 0.05, "light": 0.5, "views": 4, "averaged": 0.5}
 # The package ships those that are called like their architecture; the others teach, or wait to be trained to the end.
 ZOO = {
