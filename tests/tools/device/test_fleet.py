@@ -29,7 +29,13 @@ def play(folder: Path, playbook: Path, *flags: str) -> subprocess.CompletedProce
     inventory = folder / "inventory.ini"
     inventory.write_text(INVENTORY)
     command = ["ansible-playbook", "-i", str(inventory), str(playbook), "-e", "ansible_become=false", *flags]
-    environment = {**os.environ, "PWD": str(folder), "ANSIBLE_TIMEOUT": "5", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "1"}
+    environment = {
+        **os.environ,
+        "PWD": str(folder),
+        "ANSIBLE_TIMEOUT": "5",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_PIPELINING": "1",
+    }
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 
