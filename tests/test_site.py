@@ -23,7 +23,7 @@ def test_every_thing_on_the_list_of_everyday_things_has_a_page() -> None:
     rows = re.findall(
         r"^\| (?!I want)([^|]+) \| \[[^\]]+\]\(([^)]+)\) \|$", (ROOT / "docs/index.md").read_text("utf-8"), re.M
     )
-    assert len(rows) == 20
+    assert len(rows) >= 20
     assert [page for _, page in rows if not (ROOT / "docs" / page).exists()] == []
 
 

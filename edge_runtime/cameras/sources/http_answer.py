@@ -50,6 +50,7 @@ class HttpAnswer:
 
     @property
     def is_chunked(self) -> bool:
+        """True when the body comes in chunks, each behind its length."""
         return "chunked" in self.headers.get("transfer-encoding", "").lower()
 
 
