@@ -23,6 +23,13 @@ def device(kept_machine: Device) -> Device:
     return kept_machine
 
 
+@pytest.fixture(autouse=True)
+def nothing_stays_plugged_in(device: Device) -> Iterator[None]:
+    """What a test leaves behind when it fails is no fault of the next one."""
+    yield
+    device.run("pkill -9 -f usb_camera.py; pkill -9 -f 'edge-runtime run'; systemctl stop edge-runtime; sleep 1")
+
+
 @pytest.fixture
 def camera(device: Device) -> Iterator[Camera]:
     """A USB camera that shows a frog, the second camera of the device."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.tools.vm import parts
 from tests.tools.vm.kernel import CONFIG, unknown_options
-from tests.tools.vm.usb_camera import FORMATS, HEIGHT, RAW, WIDTH, descriptors, encoded
+from tests.tools.vm.usb_camera import FORMATS, HEIGHT, RAW, WIDTH, Camera, descriptors, encoded
 
 
 @pytest.fixture
@@ -73,3 +75,17 @@ def test_what_is_missing_is_named_by_its_package(monkeypatch: pytest.MonkeyPatch
 def test_elsewhere_than_on_x86_there_is_no_virtual_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts.platform, "machine", lambda: "aarch64")
     assert parts.missing_parts() == "user mode Linux runs on x86_64 Linux, this is aarch64 Linux"
+
+
+def test_a_piece_that_the_kernel_takes_back_is_answered_once(tmp_path: Path) -> None:
+    ours, kernels = socket.socketpair()
+    with ours, kernels:
+        camera = Camera(ours, tmp_path, "MJPG", "x")
+        camera.waiting.extend([(7, 16384), (8, 16384)])
+        camera._unlink(9, 7)
+        assert struct.unpack(">5Ii24x", kernels.recv(48)) == (4, 9, 0, 0, 0, -104)
+        camera._send_frame(b"frame", 0)
+        assert struct.unpack(">5Iii20x", kernels.recv(48)) == (3, 8, 0, 0, 0, 0, 7)
+        assert kernels.recv(99) == b"\x02\x82frame"
+        camera._unlink(10, 8)  # too late: it was answered
+        assert struct.unpack(">5Ii24x", kernels.recv(48)) == (4, 10, 0, 0, 0, 0)

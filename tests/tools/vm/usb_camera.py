@@ -160,12 +160,13 @@ class Camera:
             self.cable.sendall(head + content)
 
     def _unlink(self, number: int, meant: int) -> None:
+        # With `_send_frame`, one at a time: the kernel drops a camera that answers what it was told to forget.
         with self.has_waiting:
             kept = [entry for entry in self.waiting if entry[0] != meant]
             was_waiting = len(kept) < len(self.waiting)
             self.waiting = deque(kept)
-        with self.sending:
-            self.cable.sendall(struct.pack(">5Ii24x", UNLINKED, number, 0, 0, 0, RESET if was_waiting else 0))
+            with self.sending:
+                self.cable.sendall(struct.pack(">5Ii24x", UNLINKED, number, 0, 0, 0, RESET if was_waiting else 0))
 
     def _control(self, number: int, setup: bytes, payload: bytes) -> None:
         kind, request, value, _, length = struct.unpack("<BBHHH", setup)
@@ -226,11 +227,12 @@ class Camera:
     def _send_frame(self, content: bytes, toggle: int) -> None:
         step = PAYLOAD - 2
         for start in range(0, len(content), step):
+            is_last = start + step >= len(content)
+            payload = bytes([2, 0x80 | toggle | 2 * is_last]) + content[start : start + step]
             with self.has_waiting:
                 self.has_waiting.wait_for(lambda: self.waiting)
                 number, length = self.waiting.popleft()
-            is_last = start + step >= len(content)
-            self._reply(number, (bytes([2, 0x80 | toggle | 2 * is_last]) + content[start : start + step])[:length])
+                self._reply(number, payload[:length])
 
 
 def main() -> int:
