@@ -75,6 +75,12 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, bool]:
         metavar="DIR",
         help="images of none of the classes: how many are answered unknown? Half of 20 or more are fitted on",
     )
+    parser.add_argument(
+        "--field-test",
+        choices=("on", "off"),
+        default="on",
+        help="show the test images as a camera would, small, in other light, blurred (default: on)",
+    )
     parser.add_argument("--force", action="store_true", help="replace the file where it exists")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
     foreign = parser.add_argument_group("for a .keras file")
@@ -113,6 +119,7 @@ def _config(options: argparse.Namespace) -> ConvertConfig:
         acceptance=options.acceptance / 100,
         out_of_distribution=options.out_of_distribution,
         force=options.force,
+        field_test=options.field_test == "on",
         foreign=foreign,
     )
 

@@ -40,9 +40,9 @@ class ConvertConfig:
 
     Without ``threshold`` the one is fitted that gives ``precision`` (both in [0, 1]) on the validation images, or
     none where there are no such, while ``acceptance`` of them (in [0, 1]) are accepted where that precision allows it.
-    ``out_of_distribution`` is a folder of images of none of the classes, to measure
-    "unknown" with. Without ``out`` the file is ``build/<name>.tflite``; without ``name`` it is called as its training
-    run was.
+    ``out_of_distribution`` is a folder of images of none of the classes, to measure "unknown" with; ``field_test``
+    shows the test images as a camera would as well. Without ``out`` the file is ``build/<name>.tflite``; without
+    ``name`` it is called as its training run was.
     """
 
     source: Path
@@ -57,6 +57,7 @@ class ConvertConfig:
     acceptance: float = 0.92
     out_of_distribution: Path | None = None
     force: bool = False
+    field_test: bool = True
     foreign: ForeignModel | None = None
 
     def __post_init__(self) -> None:

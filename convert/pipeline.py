@@ -18,6 +18,7 @@ from convert.inputs.calibration import Calibration, choose_calibration
 from convert.inputs.keras_file import read_keras_file
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import ImageEntry, Source
+from convert.measure.field_test import run_field_test
 from convert.measure.gallery import choose_gallery
 from convert.measure.gate import FLOAT, Scored, VerificationReport, score_frames, verify
 from convert.measure.unknown import (
@@ -140,10 +141,12 @@ def _report(measured: Measured) -> ConversionReport:
     conversion, scores = measured.conversion, measured.scores
     config, spec, integer = conversion.config, conversion.spec, conversion.integer
     classifiers, entries, tested = conversion.classifiers, conversion.entries, measured.verified.tested
-    unknown = gallery_shown = None
+    unknown = gallery_shown = field_test = None
     if tested:
         unknown = report_unknown(config, conversion.source, measured.unknown, classifiers, (entries, scores))
         gallery_shown = choose_gallery(scores.probabilities[choose_backend(classifiers)], entries, spec.labels)
+    if tested and config.field_test:
+        field_test = run_field_test(integer.classifiers, entries, measured.unknown.threshold)
     return ConversionReport(
         name=spec.name,
         labels=spec.labels,
@@ -160,6 +163,7 @@ def _report(measured: Measured) -> ConversionReport:
         verification=measured.verified,
         unknown=unknown,
         gallery=gallery_shown,
+        field_test=field_test,
         training=read_metrics(conversion.source),
     )
 

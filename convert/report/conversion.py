@@ -7,9 +7,11 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from convert.measure.field_test import FieldTest
 from convert.measure.gallery import Gallery
 from convert.measure.gate import VerificationReport
 from convert.measure.threshold import UnknownReport
+from convert.report.field_section import describe_worst_scene
 from convert.report.unknown_section import describe_acceptance
 from convert.tflite.audit import AuditReport
 from edge_runtime.contract import TensorSpec
@@ -19,7 +21,8 @@ from edge_runtime.metrics import wilson_interval
 @dataclass(frozen=True)
 class ConversionReport:
     """All figures of one conversion; sizes in bytes, ``max_drop`` in points, flatbuffer sizes without the appended
-    parts. ``unknown`` and ``gallery`` need labelled test images; ``training`` is the run's metrics.json.
+    parts. ``unknown``, ``gallery`` and ``field_test`` need labelled test images; ``training`` is the run's
+    metrics.json.
     """
 
     name: str
@@ -37,6 +40,7 @@ class ConversionReport:
     verification: VerificationReport
     unknown: UnknownReport | None = None
     gallery: Gallery | None = None
+    field_test: FieldTest | None = None
     training: dict[str, Any] = field(default_factory=dict)
 
 
@@ -112,6 +116,8 @@ def to_markdown(report: ConversionReport) -> str:
     audit = report.audit
     if report.unknown is not None:
         lines += ["", describe_acceptance(report.unknown)]
+    if report.field_test is not None:
+        lines += ["", describe_worst_scene(report.field_test)]
     lines += [
         "",
         f"The interpreters agree on {verified.backend_agreement:.2%} of the images.",

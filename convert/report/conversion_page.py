@@ -14,6 +14,7 @@ from convert.measure.gate import BackendReport
 from convert.output.page import Table, render_page
 from convert.output.plot import draw_confusion, draw_intervals
 from convert.report.conversion import ConversionReport, list_accuracies
+from convert.report.field_section import tabulate_scenes
 from convert.report.thumbnail_cards import GalleryCard, describe_flips, describe_shown
 from convert.report.training_section import describe_training
 from convert.report.unknown_section import describe_unknown
@@ -72,6 +73,8 @@ def to_html(report: ConversionReport, images: Mapping[str, Image]) -> str:
         classes=_tabulate_classes(report),
         confusions=_draw_confusions(report),
         unknown=describe_unknown(report.unknown),
+        field_test=report.field_test,
+        scenes=tabulate_scenes(report.field_test) if report.field_test else None,
         gallery=_describe_gallery(report, images),
         flips=[_describe_flips(backend, images) for backend in verified.backends],
         training=describe_training(report.training),

@@ -1,0 +1,37 @@
+"""The report page's part on the field test: a row a scene, its accuracy and change on each backend."""
+
+from __future__ import annotations
+
+from convert.measure.field_test import FieldTest
+from convert.output.page import Table
+
+
+def tabulate_scenes(found: FieldTest) -> Table:
+    """A row a scene; changes in points against the images as they are."""
+    backends = list(dict.fromkeys(row.backend for row in found.rows))
+    head = ["scene"]
+    for backend in backends:
+        head += [f"{backend} accuracy", "change, points", "unknown"]
+    rows = {(row.scene, row.backend): row for row in found.rows}
+    body = []
+    for scene in dict.fromkeys(row.scene for row in found.rows):
+        cells = [scene]
+        for backend in backends:
+            row = rows[scene, backend]
+            unknown = 1 - row.num_accepted / found.num_images
+            # Adding zero turns -0.0 into 0.0.
+            cells += [f"{row.num_correct / found.num_images:.1%}", f"{100 * row.change + 0.0:+.1f}", f"{unknown:.1%}"]
+        body.append(cells)
+    return Table(head, body)
+
+
+def describe_worst_scene(found: FieldTest) -> str:
+    """One line of text for a terminal: the scene that costs most on the first backend."""
+    first = found.rows[0].backend
+    worst = min((row for row in found.rows if row.backend == first), key=lambda row: row.change)
+    if worst.change >= 0:
+        return f"Field test: none of the camera's scenes costs anything on {found.num_images} images."
+    return (
+        f"Field test: {worst.scene} costs most, {-100 * worst.change:.1f} points on {found.num_images} images; "
+        "the report has every scene."
+    )
