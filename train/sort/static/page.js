@@ -288,6 +288,7 @@ async function start() {
   fill("looks", "anything", looks.map((label) => [`=${label}`, label || "no suggestion"]));
   $("to-capture").hidden = !found.capture;
   $("order").closest("label").hidden = !tiles.length;
+  drawClasses(); // they take room from the tiles
   if (found.capture && !numFrames) await showCamera(true);
   else turn();
 }
