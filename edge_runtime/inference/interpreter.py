@@ -5,6 +5,7 @@ Both are driven through the same `Interpreter` class; LiteRT's `CompiledModel` i
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import logging
 from collections.abc import Sequence
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import TensorSpec
 from edge_runtime.errors import ConfigurationError, DataError, ModelError, UsageError
+from edge_runtime.model.operators import explain_refusal
 from edge_runtime.system.quiet_start import quiet_start
 
 # In order of preference; LiteRT is two to five times as fast on integer models.
 BACKENDS = ("litert", "tflite")
 KERNELS = ("default", "reference")
 MAX_THREADS = 64
+MAX_NATIVE_TEXT = 300
 _PACKAGES = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}
 _INSTALL = {"litert": "'edge-runtime[litert]'", "tflite": "'edge-runtime[tflite]'"}
 _DEFAULT_KERNELS = {"litert": "litert-xnnpack", "tflite": "tflite-builtin"}
@@ -107,14 +110,13 @@ class Interpreter:
                 self._native.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(
-                f"{self.backend} {self.version} refuses the model ({_one_line(error)}): "
-                "it is damaged or needs a newer interpreter."
+                f"{self.backend} {self.version} refuses the model ({_one_line(error)}): {explain_refusal(str(error))}"
             ) from error
         inputs, outputs = self._native.get_input_details(), self._native.get_output_details()
         num_outputs = len(outputs) - len(extra_outputs)
         if len(inputs) != 1 or num_outputs != 1:
             raise ModelError(f"The model has {len(inputs)} inputs and {num_outputs} outputs, expected 1 of each.")
-        self.input, self.output = _spec(inputs[0]), _spec(outputs[0])
+        self.input, self.output = _spec(inputs[0]), _flat(_spec(outputs[0]))
         self._input_shape = self.input.shape[1:]
         self._input_dtype = np.dtype(self.input.dtype)
         # These are functions: a view that outlives a call would make the next `invoke` refuse to run.
@@ -145,7 +147,7 @@ class Interpreter:
     def run(self) -> NDArray[Any]:
         """As `invoke`, for what was written into `input_view`."""
         self._native.invoke()
-        output: NDArray[Any] = self._output_view()[0].copy()
+        output: NDArray[Any] = self._output_view().reshape(self.output.shape)[0].copy()
         return output
 
     def extra(self, number: int) -> NDArray[Any]:
@@ -175,5 +177,15 @@ def _spec(details: dict[str, Any]) -> TensorSpec:
     return TensorSpec(shape, np.dtype(details["dtype"]).name, float(scale), int(zero_point))
 
 
+def _flat(tensor: TensorSpec) -> TensorSpec:
+    """(classes,) and (1, 1, 1, classes) as (1, classes)."""
+    if tensor.shape and all(size == 1 for size in tensor.shape[:-1]):
+        return dataclasses.replace(tensor, shape=(1, tensor.shape[-1]))
+    return tensor
+
+
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    """The native text, each of its lines once: an interpreter repeats some for every operator."""
+    lines = dict.fromkeys(" ".join(line.split()) for line in str(error).splitlines())
+    text = " ".join(line for line in lines if line)
+    return text if len(text) <= MAX_NATIVE_TEXT else text[: MAX_NATIVE_TEXT - 3] + "..."

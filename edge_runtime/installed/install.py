@@ -60,7 +60,7 @@ def install(source: str, store: Store, config: InstallConfig) -> Installed:
     model = hashlib.sha256(content).hexdigest()
     state = store.state()
     store.expect_welcome(state, model, version, again=config.again)
-    opened = read_model(content, name)
+    opened = read_model(content, name, needs_contract=True)
     if opened.golden_npz is None:
         raise ModelError(f"{name} has no contract with golden frames, so it cannot be proved here. Convert it.")
     if state.current == model:

@@ -42,9 +42,9 @@ def assume_contract(content: bytes, name: str, label_text: str | None) -> tuple[
     normalization = _normalization(description, assumptions)
     taken = description.input_tensor
     assumptions.append("The image is stretched to the input's size and its colours go in as R, G, B.")
-    if not description.softmax:
+    if not description.probabilities:
         assumptions.append(
-            "Its last operator is no SOFTMAX, so the outputs are taken as logits and a softmax is applied."
+            "Its last operator is no SOFTMAX or LOGISTIC, so the outputs are taken as logits and a softmax is applied."
         )
     assumptions.append("No threshold: the best class is always named.")
     contract = Contract(
@@ -53,7 +53,7 @@ def assume_contract(content: bytes, name: str, label_text: str | None) -> tuple[
             name=PurePath(name).stem or "model",
             labels=labels,
             input=InputSpec(taken.shape[1], taken.shape[2], "stretch"),
-            output="probabilities" if description.softmax else "logits",
+            output="probabilities" if description.probabilities else "logits",
         ),
         normalization=normalization,
         input_tensor=taken,

@@ -100,16 +100,32 @@ def open_model(model: str | Path | None = None, labels: str | Path | None = None
     return dataclasses.replace(opened, is_trusted=verified is not None)
 
 
-def read_model(content: bytes, name: str, label_text: str | None = None, path: Path | None = None) -> ModelFile:
+def read_model(
+    content: bytes,
+    name: str,
+    label_text: str | None = None,
+    path: Path | None = None,
+    *,
+    needs_contract: bool = False,
+) -> ModelFile:
     """The verified model in ``content``; ``name`` is for error texts, ``label_text`` for models without a contract.
+
+    With ``needs_contract`` those are refused.
 
     Raises: as `open_model`, but signatures are not judged.
     """
+    if content[4:8] != b"TFL3":
+        from edge_runtime.model.wrong_file import name_wrong_file
+
+        if told := name_wrong_file(content, name):
+            raise ModelError(told)
     content, signature = split_signature(content, name)
     if CONTRACT.encode() in content or GOLDENS.encode() in content:
         if label_text is not None:
             raise UsageError(f"{name} carries its own labels in its contract; leave out `labels`.")
         return dataclasses.replace(_read_ours(content, name, path), signature=signature)
+    if needs_contract:
+        raise ModelError(f"{name} has no contract with golden frames, so it cannot be proved here. Convert it.")
     from edge_runtime.model.foreign_model import assume_contract
 
     contract, assumptions = assume_contract(content, name, label_text)

@@ -6,26 +6,33 @@ carry no contract; never a substitute for one.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from edge_runtime.contract import Normalization, TensorSpec
 from edge_runtime.errors import ModelError
 from edge_runtime.model.flatbuffer import Table
+from edge_runtime.model.operators import refuse_custom_operators
 
 METADATA_NAME = "TFLITE_METADATA"
+_SCHEMA_VERSION = 3
 _DTYPES = {0: "float32", 3: "uint8", 9: "int8"}
-_DEQUANTIZE, _QUANTIZE, _SOFTMAX = 6, 114, 25
+_SOFTMAX, _LOGISTIC = 25, 14
+# Operators that change the form of scores, not what they mean: DEQUANTIZE, QUANTIZE, RESHAPE, SQUEEZE, EXPAND_DIMS.
+_SAME_SCORES = frozenset((6, 114, 22, 43, 70))
 _TENSOR_AXIS_LABELS, _TENSOR_VALUE_LABELS = 2, 3
 _NORMALIZATION_OPTIONS = 1
 
 
 @dataclass(frozen=True)
 class Description:
-    """``softmax``: the output is one's; ``label_file`` is "", ``normalization`` None where metadata is silent."""
+    """``probabilities``: the output is that of a SOFTMAX or LOGISTIC; ``label_file`` is "", ``normalization``
+    None where metadata is silent.
+    """
 
     input_tensor: TensorSpec
     output_tensor: TensorSpec
-    softmax: bool
+    probabilities: bool
     normalization: Normalization | None
     label_file: str
 
@@ -39,7 +46,13 @@ def describe(flatbuffer: bytes, name: str) -> Description:
     if flatbuffer[4:8] != b"TFL3":
         raise ModelError(f"{name} is not a TFLite file: bytes 4 to 7 are {flatbuffer[4:8]!r}, expected b'TFL3'.")
     model = Table.root(flatbuffer)
+    if (version := model.scalar(0, "I")) != _SCHEMA_VERSION:
+        raise ModelError(
+            f"{name} has TFLite schema version {version}, expected {_SCHEMA_VERSION}: it is damaged, or of a format "
+            "newer than this runtime. Copy it again; if that changes nothing, convert it with TensorFlow 2."
+        )
     _walk(model)
+    refuse_custom_operators([code.text(1) for code in model.tables(1)], name)
     subgraphs = model.tables(2)
     if not subgraphs:
         raise ModelError(f"{name} has no subgraph; expected a model with one input and one output.")
@@ -52,14 +65,10 @@ def describe(flatbuffer: bytes, name: str) -> Description:
         )
     tensors = graph.tables(0)
     specs = [_tensor(tensors, index, name) for index in (inputs[0], outputs[0])]
-    if len(specs[0].shape) != 4 or specs[0].shape[0] != 1 or specs[0].shape[3] != 3:
-        raise ModelError(
-            f"{name} takes {specs[0].shape}, expected (1, height, width, 3): it does not classify colour images."
-        )
-    if len(specs[1].shape) != 2 or specs[1].shape[0] != 1:
-        raise ModelError(f"{name} gives {specs[1].shape}, expected (1, classes): it does not classify images.")
+    _expect_colour_image(specs[0].shape, name)
+    specs[1] = _scores(specs[1], name)
     normalization, label_file = _metadata(model)
-    return Description(specs[0], specs[1], _ends_in_softmax(model, graph, outputs[0]), normalization, label_file)
+    return Description(specs[0], specs[1], _ends_in_probabilities(model, graph, outputs[0]), normalization, label_file)
 
 
 def _walk(model: Table) -> None:
@@ -109,15 +118,41 @@ def _tensor(tensors: list[Table], index: int, name: str) -> TensorSpec:
     )
 
 
-def _ends_in_softmax(model: Table, graph: Table, output: int) -> bool:
+def _expect_colour_image(shape: tuple[int, ...], name: str) -> None:
+    what = "it does not classify colour images"
+    if len(shape) == 4:
+        if shape[1] in (1, 3) and shape[3] not in (1, 3):
+            what = "its channels come first (NCHW); convert it again with channels last (onnx2tf does that by default)"
+        elif shape[3] == 1:
+            what = "it classifies grey images (one channel); convert a model for three channels"
+        elif shape[0] != 1 and shape[3] == 3:
+            what = f"it takes {shape[0]} images at once; convert it again with a batch size of 1"
+    if len(shape) != 4 or shape[0] != 1 or shape[3] != 3:
+        raise ModelError(f"{name} takes {shape}, expected (1, height, width, 3): {what}.")
+
+
+def _scores(tensor: TensorSpec, name: str) -> TensorSpec:
+    """``tensor`` as (1, classes), which is how (classes,) and (1, 1, 1, classes) are read."""
+    if not tensor.shape or any(size != 1 for size in tensor.shape[:-1]):
+        raise ModelError(f"{name} gives {tensor.shape}, expected (1, classes): it does not classify images.")
+    if tensor.shape[-1] == 1:
+        raise ModelError(
+            f"{name} gives one number for an image, expected one score a class: it is a binary classifier (or a "
+            "regression). Convert it again with two outputs and a softmax."
+        )
+    return dataclasses.replace(tensor, shape=(1, tensor.shape[-1]))
+
+
+def _ends_in_probabilities(model: Table, graph: Table, output: int) -> bool:
+    """Whether a SOFTMAX or LOGISTIC gave the scores, whatever only changed their form after it."""
     codes = [max(code.scalar(0, "b"), code.scalar(3, "i")) for code in model.tables(1)]
     for operator in reversed(graph.tables(3)):
         index = operator.scalar(0, "I")
         code = codes[index] if index < len(codes) else -1
         if output in operator.numbers(2, "i"):
             inputs = operator.numbers(1, "i")
-            if code not in (_QUANTIZE, _DEQUANTIZE) or not inputs:
-                return bool(code == _SOFTMAX)
+            if code not in _SAME_SCORES or not inputs:
+                return code in (_SOFTMAX, _LOGISTIC)
             output = inputs[0]
     return False
 

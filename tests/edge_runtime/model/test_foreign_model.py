@@ -97,7 +97,7 @@ def test_tensors_are_described_as_the_interpreter_sees_them(toy_bytes):
     for toy in ("uint8", "int8", "float32", "int8_logits", "uint8_metadata"):
         description, interpreter = describe(toy_bytes(toy), toy), Interpreter(toy_bytes(toy))
         assert (description.input_tensor, description.output_tensor) == (interpreter.input, interpreter.output)
-        assert description.softmax == (toy != "int8_logits")
+        assert description.probabilities == (toy != "int8_logits")
         assert np.dtype(description.input_tensor.dtype) == interpreter.input.dtype
 
 

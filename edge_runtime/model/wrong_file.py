@@ -1,0 +1,65 @@
+"""Names what was given instead of a .tflite file, by its first bytes, with the way to the right one.
+
+Only for the error text: nothing here decides whether a file is loaded.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+_KERAS = "a Keras model; convert it with `python -m convert` on the host"
+_TORCH = "a PyTorch model; export it to TFLite (with ai-edge-torch, say) and give the .tflite file"
+_PACKED = "; unpack it and give the .tflite file inside"
+# In order: the first that fits is said.
+_BEGINNINGS = (
+    (b"version https://git-lfs", "a Git LFS pointer, not the file itself; fetch that with `git lfs pull`"),
+    (b"\x89HDF\r\n\x1a\n", _KERAS),
+    (b"\x1f\x8b", "a gzip archive" + _PACKED),
+    (b"\xfd7zXZ\x00", "an xz archive" + _PACKED),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive" + _PACKED),
+    (b"Rar!", "a RAR archive" + _PACKED),
+    (b"\x80\x02", _TORCH),
+    (b"\x08\x01\x12", "a TensorFlow SavedModel's graph; convert it to TFLite on the host"),
+)
+# ir_version, then the next field of ONNX's ModelProto.
+_ONNX_FIELDS = b"\x12\x1a\x22\x3a"
+
+
+def name_wrong_file(content: bytes, name: str) -> str:
+    """One sentence on what ``content`` is and what to do, "" when it begins as a .tflite file or as nothing known."""
+    if content[4:8] == b"TFL3":
+        return ""
+    kind = _kind(content)
+    return f"{name} is not a TFLite file: it is {kind}." if kind else ""
+
+
+def _kind(content: bytes) -> str:
+    if not content:
+        return "empty; copy it again"
+    for beginning, kind in _BEGINNINGS:
+        if content.startswith(beginning):
+            return kind
+    if content.startswith(b"PK\x03\x04"):
+        return _zip_kind(content)
+    if content[:1] == b"\x08" and content[2:3] and content[2] in _ONNX_FIELDS:
+        return "an ONNX model; convert it to TFLite (with onnx2tf, say) and give the .tflite file"
+    if content[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "a web page; download the file itself (GitHub: the address of its 'raw' button)"
+    return ""
+
+
+def _zip_kind(content: bytes) -> str:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+        return "a zip that was cut short or damaged; copy it again"
+    if "model.weights.h5" in members:
+        return _KERAS
+    if any(member.endswith("data.pkl") for member in members):
+        return _TORCH
+    models = [member for member in members if member.endswith(".tflite")]
+    if models:
+        return f"a zip (as .task bundles and exports are) with {', '.join(map(repr, models[:3]))}" + _PACKED
+    return "a zip without a .tflite file in it; give the .tflite file"

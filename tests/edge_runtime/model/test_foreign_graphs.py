@@ -1,0 +1,139 @@
+"""Graphs as others make them: what the scores mean, which shapes run, and what no interpreter here can run."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+from edge_runtime.errors import ModelError
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.interpreter import _one_line, available_backends
+from edge_runtime.model.model_file import read_model
+from edge_runtime.model.operators import explain_refusal
+from edge_runtime.model.tflite_metadata import describe
+
+flatbuffers = pytest.importorskip("flatbuffers")
+schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+LABELS = "red\ngreen\nblue\n"
+RESHAPE = 22
+
+
+@pytest.fixture
+def edited(toy_bytes):
+    """edited(toy, change) -> the flatbuffer after ``change(model)``."""
+
+    def edit(toy, change):
+        model = schema.ModelT.InitFromPackedBuf(toy_bytes(toy), 0)
+        change(model)
+        builder = flatbuffers.Builder()
+        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+        return bytes(builder.Output())
+
+    return edit
+
+
+def reshape_output(shape):
+    def change(model):
+        graph = model.subgraphs[0]
+        tensor, operator = copy.copy(graph.tensors[graph.outputs[0]]), schema.OperatorT()
+        tensor.name, tensor.shape, tensor.shapeSignature, tensor.buffer = b"flat", list(shape), None, 0
+        code = schema.OperatorCodeT()
+        code.builtinCode = code.deprecatedBuiltinCode = RESHAPE
+        code.version = 1
+        operator.opcodeIndex, operator.inputs = len(model.operatorCodes), [graph.outputs[0]]
+        operator.outputs = [len(graph.tensors)]
+        operator.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
+        operator.builtinOptions = schema.ReshapeOptionsT()
+        operator.builtinOptions.newShape = list(shape)
+        model.operatorCodes.append(code)
+        graph.tensors.append(tensor)
+        graph.operators.append(operator)
+        graph.outputs = list(operator.outputs)
+
+    return change
+
+
+@pytest.mark.parametrize("backend", available_backends())
+@pytest.mark.parametrize("shape", [(3,), (1, 3), (1, 1, 1, 3)])
+@pytest.mark.parametrize("toy", ["float32", "uint8"])
+def test_scores_behind_a_reshape_are_the_same_probabilities(toy, shape, backend, edited, toy_bytes):
+    frame = np.zeros((8, 8, 3), np.uint8) + np.array([10, 60, 200], np.uint8)
+    plain = Classifier(read_model(toy_bytes(toy), "toy", LABELS), backend=backend).probabilities(frame)
+    model = read_model(edited(toy, reshape_output(shape)), "toy", LABELS)
+    assert model.contract.spec.output == "probabilities"
+    assert Classifier(model, backend=backend).probabilities(frame).tolist() == plain.tolist()
+
+
+def rename_first_operator(name):
+    def change(model):
+        model.operatorCodes[0].builtinCode = model.operatorCodes[0].deprecatedBuiltinCode = 32
+        model.operatorCodes[0].customCode = name
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("operator", "told"),
+    [
+        ("edgetpu-custom-op", "compiled for the Edge TPU. Give the file from before edgetpu_compiler"),
+        ("FlexErf", r"needs TensorFlow itself for 'FlexErf' .* with TFLITE_BUILTINS alone"),
+        ("TFLite_Detection_PostProcess", r"detects objects .* expected one score a class"),
+        ("Own", "its custom operator 'Own' is not in this interpreter"),
+    ],
+)
+def test_an_operator_that_nobody_here_runs_is_named_with_its_remedy(operator, told, edited):
+    with pytest.raises(ModelError, match=f"toy cannot run here: .*{told}"):
+        read_model(edited("uint8", rename_first_operator(operator)), "toy", LABELS)
+
+
+def set_version(model):
+    model.version = 4
+
+
+def test_a_newer_schema_is_named(edited):
+    with pytest.raises(ModelError, match="toy has TFLite schema version 4, expected 3"):
+        describe(edited("uint8", set_version), "toy")
+
+
+@pytest.mark.parametrize(
+    ("which", "shape", "told"),
+    [
+        ("inputs", [8, 8, 8, 3], r"it takes 8 images at once; .* batch size of 1"),
+        ("inputs", [1, 3, 8, 8], r"its channels come first \(NCHW\)"),
+        ("inputs", [1, 8, 8, 1], "it classifies grey images"),
+        ("inputs", [1, 64], "does not classify colour images"),
+        ("outputs", [1, 1], "one number for an image.*two outputs and a softmax"),
+        ("outputs", [1, 4, 3], r"gives \(1, 4, 3\), expected \(1, classes\)"),
+    ],
+)
+def test_another_shape_is_named_for_what_it_is(which, shape, told, edited):
+    def change(model):
+        graph = model.subgraphs[0]
+        graph.tensors[getattr(graph, which)[0]].shape = shape
+
+    with pytest.raises(ModelError, match=told):
+        describe(edited("uint8", change), "toy")
+
+
+@pytest.mark.parametrize(
+    ("native", "told"),
+    [
+        (
+            "Didn't find op for builtin opcode 'CONV_2D' version '9'. An older",
+            "its operator CONV_2D has version 9, newer",
+        ),
+        ("Encountered unresolved custom op: edgetpu-custom-op.", "it is compiled for the Edge TPU"),
+        ("Select TensorFlow op(s) FlexErf", "it needs TensorFlow itself for 'FlexErf'"),
+        ("Model provided has schema version 9 not equal", "its schema version is 9, expected 3"),
+        ("failed to prepare", "expected a whole file that this interpreter can prepare. Copy it again"),
+    ],
+)
+def test_a_native_refusal_is_explained(native, told):
+    assert explain_refusal(native).startswith(told)
+
+
+def test_a_native_text_is_told_once_and_short():
+    assert _one_line(ValueError("op  X\nop X\n" * 19 + "end")) == "op X end"
+    assert len(_one_line(ValueError("x" * 999))) == 300
