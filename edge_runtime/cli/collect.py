@@ -15,6 +15,8 @@ from edge_runtime.cli.flags import add_camera_flags, add_format_flag, print_resu
 if TYPE_CHECKING:
     from edge_runtime.live.collect import Kept
 
+BACKGROUND = "background"  # the folder beside the classes that training knows as the empty scene
+
 
 def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
@@ -26,10 +28,16 @@ def main(arguments: list[str]) -> int:
         "collect",
         "Saves training images of one class from a camera; blurred frames and repetitions are left out.",
         "edge-runtime collect --label mug --camera 0 --every 0.5 --count 200",
-        "edge-runtime collect --label nothing --camera csi --out photos",
+        "edge-runtime collect --background --camera 0 --every 10 --count 50",
         "edge-runtime collect --label mug --on-enter",
     )
-    parser.add_argument("--label", required=True, metavar="NAME", help="the class; images go to DIR/NAME")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--label", metavar="NAME", help="the class; images go to DIR/NAME")
+    what.add_argument(
+        "--background",
+        action="store_true",
+        help="the empty scene instead of a class: what the camera sees when nothing is there; images go to DIR/background",
+    )
     add_camera_flags(parser)
     parser.add_argument("--out", default="photos", metavar="DIR", help="the folder of classes (default photos)")
     parser.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between images (default 1)")
@@ -39,9 +47,17 @@ def main(arguments: list[str]) -> int:
         "--max-mb", type=float, default=500.0, metavar="MB", help="size limit of DIR/NAME (default 500)"
     )
     parser.add_argument(
-        "--min-sharpness", type=float, default=20.0, metavar="X", help="0 keeps blurred ones (default 20)"
+        "--min-sharpness",
+        type=float,
+        metavar="X",
+        help="0 keeps blurred ones (default 20; 0 for --background, since an empty wall has no edges)",
     )
-    parser.add_argument("--min-change", type=float, default=4.0, metavar="X", help="0 keeps repetitions (default 4)")
+    parser.add_argument(
+        "--min-change",
+        type=float,
+        metavar="X",
+        help="0 keeps repetitions (default 4; 1 for --background, which changes with the light alone)",
+    )
     add_format_flag(parser)
     flags = parser.parse_args(arguments)
 
@@ -53,12 +69,12 @@ def main(arguments: list[str]) -> int:
 
     config = CollectConfig(
         folder=Path(flags.out),
-        label=flags.label,
+        label=BACKGROUND if flags.background else flags.label,
         every_s=None if flags.on_enter else flags.every,
         max_images=flags.count,
         max_mb=flags.max_mb,
-        min_sharpness=flags.min_sharpness,
-        min_change=flags.min_change,
+        min_sharpness=_given(flags.min_sharpness, 0.0 if flags.background else 20.0),
+        min_change=_given(flags.min_change, 1.0 if flags.background else 4.0),
     )
     collector = Collector(config)
     enter = _Enter()
@@ -93,6 +109,10 @@ class _Teller:
         self.last = ""
         value = {"v": 1, "type": "picture", "file": str(told.file), "sharpness": round(told.sharpness, 1)}
         print_result(self.form, lambda: str(told.file), lambda: value)
+
+
+def _given(value: float | None, default: float) -> float:
+    return default if value is None else value
 
 
 class _Enter:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_runtime import cli
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cli.collect import main
 from edge_runtime.errors import CameraError, ConfigurationError, UsageError
@@ -199,3 +200,17 @@ def test_the_verb_collects_from_a_folder_as_from_a_camera(tmp_path: Path, capsys
     printed = capsys.readouterr()
     assert printed.out == "0 kept, 3 blurred, 0 alike; the camera's images end here\n"
     assert printed.err.count("left out, blurred") == 1
+
+
+def test_the_empty_scene_is_collected_beside_the_classes_however_plain_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "wall").mkdir()
+    for number, grey in enumerate((90, 120)):  # a plain wall, then with the light on: no edges at all
+        cv2.imwrite(str(tmp_path / "wall" / f"{number}.png"), np.full((96, 128, 3), grey, np.uint8))
+    arguments = ["collect", "--camera", str(tmp_path / "wall"), "--out", str(tmp_path / "photos")]
+    assert cli.main([*arguments, "--background"]) == 0
+    assert len(list((tmp_path / "photos" / "background").iterdir())) == 2
+    capsys.readouterr()
+    assert cli.main([*arguments, "--background", "--label", "mug"]) == 2
+    assert "not allowed with argument" in capsys.readouterr().err
