@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     what.add_argument(
         "--background",
         action="store_true",
-        help="the empty scene instead of a class: what the camera sees when nothing is there; images go to DIR/background",
+        help="the empty scene instead of a class: what the camera sees when nothing is there, into DIR/background",
     )
     add_camera_flags(parser)
     parser.add_argument("--out", default="photos", metavar="DIR", help="the folder of classes (default photos)")
