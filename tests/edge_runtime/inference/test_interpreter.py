@@ -105,6 +105,7 @@ def test_without_any_interpreter_the_error_says_what_to_install(toy_bytes, monke
 def test_loading_a_model_says_nothing_on_stderr() -> None:
     """In a process of its own, because the delegate's line is written once."""
     toy = Path(__file__).parents[1] / "toys" / "int8.tflite"
-    code = f"from edge_runtime.inference.interpreter import Interpreter; Interpreter(open({str(toy)!r}, 'rb').read())"
+    load = f"Interpreter(open({str(toy)!r}, 'rb').read(), {available_backends()[0]!r})"
+    code = f"from edge_runtime.inference.interpreter import Interpreter; {load}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
