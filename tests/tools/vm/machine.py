@@ -95,7 +95,10 @@ class Machine:
         assert self._line is not None, "it is off"
         self._asked += 1
         name = f"r{self._asked}"
-        self._line.sendall(json.dumps({"name": name, "command": command}).encode() + b"\n")
+        try:
+            self._line.sendall(json.dumps({"name": name, "command": command}).encode() + b"\n")
+        except BrokenPipeError as error:
+            raise AssertionError(f"The machine ended by itself. Its console:\n{self._said()}") from error
         return name
 
     def answer_to(self, name: str, timeout_s: float = ANSWER_S) -> Answer:
@@ -153,8 +156,12 @@ class Machine:
         for value in self._values(timeout_s):
             if value.get("name") == name:
                 return value
-        said = self.console.read_text(errors="replace")[-4000:]
-        raise AssertionError(f"The machine did not answer {name!r} within {timeout_s:g} s. Its console:\n{said}")
+        raise AssertionError(
+            f"The machine did not answer {name!r} within {timeout_s:g} s. Its console:\n{self._said()}"
+        )
+
+    def _said(self) -> str:
+        return self.console.read_text(errors="replace")[-4000:]
 
     def _values(self, timeout_s: float) -> Iterator[dict[str, Any]]:
         assert self._line is not None, "it is off"
