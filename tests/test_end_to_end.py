@@ -41,7 +41,9 @@ def test_a_folder_of_pictures_becomes_a_model_that_names_a_new_picture(tmp_path:
     assert converted.returncode == 0, converted.stderr
     assert json.loads(converted.stdout)
     assert "oneDNN" not in trained.stderr + converted.stderr, "TensorFlow's chatter is not for people"
-    cv2.imwrite(str(tmp_path / "new.png"), np.full((300, 400, 3), COLOURS["green"], np.uint8))
+    # As noisy as the images that were learnt: one plain colour would be unlike anything seen in training.
+    noise = np.random.default_rng(4).integers(-50, 50, (40, 52, 3))
+    cv2.imwrite(str(tmp_path / "new.png"), (np.array(COLOURS["green"]) + noise).clip(0, 255).astype(np.uint8))
     said = run(
         "edge_runtime", "classify", "new.png", "--model", "build/colours.tflite", "--format", "jsonl", cwd=tmp_path
     )

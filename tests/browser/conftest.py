@@ -37,7 +37,7 @@ class ColourCamera:
         self.colour: tuple[int, int, int] = (40, 40, 200)
         self.frozen: bytes | None = None
         self._random = np.random.default_rng(5)
-        self.server = camera_fakes.FakeNetworkCamera(fps=20, picture=self.picture)
+        self.server = camera_fakes.FakeNetworkCamera(fps=20, image=self.picture)
 
     def picture(self, number: int) -> bytes:
         if self.frozen is not None:

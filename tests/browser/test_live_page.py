@@ -70,11 +70,11 @@ def test_a_frozen_a_black_and_a_lost_camera_are_said_in_words_and_never_shown_as
     run()
     page.wait_for(f"{LABEL} === 'red'")
     camera.frozen = camera.picture(0)
-    assert "the same picture for" in words(page, "frozen")
+    assert "the same image for" in words(page, "frozen")
     veiled(page, "Frozen")
     assert page.value(LABEL) == "no label"
     camera.frozen = camera_black()
-    assert "the picture is black" in words(page, "black")
+    assert "black" in words(page, "black")
     veiled(page, "Black")
     camera.frozen = None
     words(page, "live")

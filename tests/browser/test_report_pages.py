@@ -68,7 +68,7 @@ def make_conversion_page() -> str:
         accuracy_chart=draw_intervals(rows, "accuracy"), accuracies=Table(["model"] * 8, [["uint8 on litert"] * 8]),
         classes=Table(["class", "recall"], [[label, "90.0%"] for label in LABELS]),
         confusions=[Chart("float32", draw_confusion(LABELS, matrix)), Chart("uint8", draw_confusion(LABELS, matrix))],
-        unknown=None, gallery=GallerySection(9, cards, cards), flips=[FlipSection("litert", 1, 2, cards)],
+        unknown=None, field_test=None, scenes=None, gallery=GallerySection(9, cards, cards), flips=[FlipSection("litert", 1, 2, cards)],
         training=describe_training({"history": history, "best_epoch": 40}),
         calibration=Table(["class", "images"], [[label, "20"] for label in LABELS]),
         sizes=Table(["flatbuffer", "bytes"], [["float32 model", "321,276"]]),
