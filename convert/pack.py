@@ -18,7 +18,7 @@ from convert.output.atomic import write_atomically
 from convert.tflite.attached_zip import split_attached
 from convert.tflite.packing import compare_outputs, open_interpreters, pack, shorten_name
 from edge_runtime.errors import MissingInputError, ModelError
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.model.model_file import read_model, write_model
 from edge_runtime.system.command import run_command
 
@@ -49,7 +49,7 @@ def pack_file(content: bytes, name: str, *, short_names: bool = False) -> tuple[
     differing = compare_outputs(open_interpreters(flatbuffer), open_interpreters(packed))
     if differing:
         raise ModelError(f"{name} gives other outputs on {', '.join(differing)} when packed; keep the file as it is.")
-    return attach(packed), PackReport(len(flatbuffer), len(packed), available_backends())
+    return attach(packed), PackReport(len(flatbuffer), len(packed), list_available_backends())
 
 
 def _parts(content: bytes, name: str) -> tuple[bytes, Callable[[bytes], bytes]]:

@@ -36,7 +36,7 @@ from convert.report.conversion_page import to_html
 from edge_runtime.contract import ModelSpec, Score
 from edge_runtime.errors import ConfigurationError
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.model.model_file import write_model
 from edge_runtime.pixels.preprocess import Image
 
@@ -89,7 +89,7 @@ def convert(config: ConvertConfig) -> ConversionResult:
     Raises: an `EdgeRuntimeError` that says which input is wrong. A refusal by the gate is no error but a result
     without a path.
     """
-    if not available_backends():
+    if not list_available_backends():
         raise ConfigurationError("No interpreter is installed, so nothing can be verified. Install ai-edge-litert.")
     if config.out is not None:
         refuse_to_overwrite(config.out, force=config.force)

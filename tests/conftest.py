@@ -1,5 +1,5 @@
 """Loads the interpreters before anything can import TensorFlow: tflite-runtime 2.14 misreads models the other way round."""
 
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 
-available_backends()
+list_available_backends()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.metrics import wilson_interval
 from edge_runtime.store.shipped import default_model
 from train.datasets.cifar10_mini import read_mini
@@ -29,7 +29,7 @@ def held_out() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 def answers(held_out: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
     images, _ = held_out
     found = {}
-    for backend in available_backends():
+    for backend in list_available_backends():
         with Classifier(default_model(), backend=backend) as classifier:
             frames = [cv2.cvtColor(image, cv2.COLOR_RGB2BGR) for image in images]
             found[backend] = np.array([int(np.argmax(classifier.probabilities(frame))) for frame in frames])
@@ -46,7 +46,9 @@ def test_each_interpreter_reaches_the_accuracy_that_the_file_claims(
         assert low <= claimed[backend] <= high, backend
 
 
-@pytest.mark.skipif(len(available_backends()) < 2, reason="needs both interpreters, so Python 3.10 or 3.11 on Linux")
+@pytest.mark.skipif(
+    len(list_available_backends()) < 2, reason="needs both interpreters, so Python 3.10 or 3.11 on Linux"
+)
 def test_both_interpreters_are_within_one_point_of_each_other(
     answers: dict[str, NDArray[np.int64]], held_out: tuple[NDArray[np.uint8], NDArray[np.int64]]
 ) -> None:

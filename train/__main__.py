@@ -22,7 +22,7 @@ from train.datasets.layout import SPLITS
 from train.models import MODELS
 from train.recipes.config import NAMED_DATA, RECIPES, Recipe, TrainConfig, preset
 from train.recipes.transfer_config import FLIPS, SCALES, TransferRecipe, transfer, with_changes
-from train.runs.places import expect_free, expect_same_data, teacher_run
+from train.runs.places import expect_free, expect_same_data, find_teacher_run
 
 EXAMPLES = """examples:
   python -m train --out runs/first                                   seed_cnn on the embedded images
@@ -36,7 +36,7 @@ EXAMPLES = """examples:
 TRANSFER = "transfer"
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """All flags, with examples."""
     flags = argparse.ArgumentParser(
         prog="python -m train",
@@ -109,7 +109,7 @@ TUNABLE = {
 }
 
 
-def configuration(args: argparse.Namespace) -> TrainConfig:
+def make_configuration(args: argparse.Namespace) -> TrainConfig:
     """The frozen configuration of parsed flags. Raises UsageError or ConfigurationError."""
     if args.train is not None:
         args.data = str(args.train)
@@ -138,10 +138,10 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
         if args.minutes is not None:
             raise UsageError(f"--minutes goes with --model transfer; {args.model} is trained for --epochs.")
         recipe = _changed(preset(args.model, args.recipe, args.epochs), given)
-        spec = input_spec(args.size or ("32" if args.data in NAMED_DATA else "64"), args.resize)
+        spec = choose_input_spec(args.size or ("32" if args.data in NAMED_DATA else "64"), args.resize)
         name = f"{data_name}-{args.model}"
-    teacher = None if args.teacher is None else teacher_run(args.teacher)
-    start = None if args.start is None else teacher_run(args.start, "--start")
+    teacher = None if args.teacher is None else find_teacher_run(args.teacher)
+    start = None if args.start is None else find_teacher_run(args.start, "--start")
     return TrainConfig(args.name or name, args.data, args.model, spec, recipe, args.seed, teacher, start)
 
 
@@ -158,7 +158,7 @@ def _changed(recipe: Recipe, given: dict[str, Any]) -> Recipe:
     return dataclasses.replace(recipe, **given)
 
 
-def input_spec(size: str, resize: str) -> InputSpec:
+def choose_input_spec(size: str, resize: str) -> InputSpec:
     """The input of ``--size N`` or ``--size HEIGHTxWIDTH``. Raises UsageError."""
     parts = size.lower().split("x")
     if len(parts) > 2 or not all(part.isdecimal() for part in parts):
@@ -173,7 +173,7 @@ def train(args: argparse.Namespace) -> None:
         expect_same_data(args.out, args.data)
         print(f"{args.out} is complete already; nothing to do. (--force trains again.)", file=sys.stderr)
         return
-    config = configuration(args)
+    config = make_configuration(args)
     checkpoints = args.checkpoints or args.out.with_name(f"{args.out.name}.checkpoint")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if not (args.resume or args.force):
@@ -199,7 +199,7 @@ def train(args: argparse.Namespace) -> None:
         from train.scratch.fit import fit
     from train.progress import Progress
     from train.runs.run_directory import write_run
-    from train.training.evaluation import evaluate, table
+    from train.training.evaluation import evaluate, render_table
 
     if args.force:
         shutil.rmtree(checkpoints, ignore_errors=True)
@@ -228,13 +228,13 @@ def train(args: argparse.Namespace) -> None:
     report = evaluate(result.model, dataset)
     write_run(args.out, config, dataset, result, report)
     shutil.rmtree(checkpoints, ignore_errors=True)
-    print(table(report))
+    print(render_table(report))
     progress.note(f"{args.out} written; best epoch {result.best_epoch}, {result.seconds:.0f} s of training")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code."""
-    args = parser().parse_args(arguments)
+    args = make_parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     return run_command(
         lambda: train(args), "interrupted; the same command with --resume goes on after the last finished epoch"

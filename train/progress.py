@@ -51,7 +51,7 @@ class Progress:
         if self.first is None or done <= self.first[1]:
             return "--:--"
         rate = (self.clock() - self.first[0]) / (done - self.first[1])
-        return duration(rate * (self.num_epochs - done))
+        return format_duration(rate * (self.num_epochs - done))
 
 
 class Stage:
@@ -71,7 +71,7 @@ class Stage:
             return
         self.drawn_s = now_s
         seconds = now_s - self.started_s
-        left = f"ETA {duration(seconds / self.done * (self.total - self.done))}"
+        left = f"ETA {format_duration(seconds / self.done * (self.total - self.done))}"
         if self.done >= self.total:
             left = f"{seconds:.1f} s"
         start, end = ("\r\x1b[K", "\n" if self.done >= self.total else "") if self.live else ("", "\n")
@@ -79,7 +79,7 @@ class Stage:
         self.stream.flush()
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """``MM:SS``, or ``H:MM:SS`` from an hour on."""
     hours, rest = divmod(round(seconds), 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60:02d}:{rest % 60:02d}"

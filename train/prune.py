@@ -89,16 +89,16 @@ def fine_tune(run: Path, config: PrunedConfig, dataset: Dataset) -> TrainResult:
     """
     import keras
 
-    from train.recipes.schedule import learning_rate
-    from train.scratch.batches import epoch_batches, num_batches
+    from train.recipes.schedule import compute_learning_rate
+    from train.scratch.batches import count_batches, draw_epoch_batches
     from train.scratch.epoch import train_epoch
-    from train.scratch.pruning import PruningLearner, target_sparsity
+    from train.scratch.pruning import PruningLearner, compute_target_sparsity
     from train.training.result import TrainResult
 
     keras.utils.set_random_seed(config.seed)
     model = keras.models.load_model(run / "model.keras", compile=False)
-    recipe = dataclasses.replace(trained_recipe(config), learning_rate=RATE, schedule="cosine", warmup=0.0)
-    steps = num_batches(dataset.train, recipe.batch_size)
+    recipe = dataclasses.replace(read_trained_recipe(config), learning_rate=RATE, schedule="cosine", warmup=0.0)
+    steps = count_batches(dataset.train, recipe.batch_size)
     total = config.pruning_epochs * steps
     learner = PruningLearner(model, config.sparsity, steps, total, RATE)
     history: list[dict[str, float]] = []
@@ -109,15 +109,15 @@ def fine_tune(run: Path, config: PrunedConfig, dataset: Dataset) -> TrainResult:
         row = train_epoch(
             learner,
             dataset,
-            epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, number),
-            lambda step: learning_rate(step, total, recipe),
+            draw_epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, number),
+            lambda step: compute_learning_rate(step, total, recipe),
             lambda *_: None,
             epoch=epoch,
             num_steps=steps,
             peak_rate=RATE,
         )
         history.append(row)
-        full = target_sparsity(epoch * steps + steps - 1, total, config.sparsity) >= config.sparsity
+        full = compute_target_sparsity(epoch * steps + steps - 1, total, config.sparsity) >= config.sparsity
         if full and row["validation_accuracy"] >= best_accuracy:
             best, best_epoch, best_accuracy = model.get_weights(), epoch + 1, row["validation_accuracy"]
         left = round(row["seconds"] * (config.pruning_epochs - epoch - 1))
@@ -130,7 +130,7 @@ def fine_tune(run: Path, config: PrunedConfig, dataset: Dataset) -> TrainResult:
     return TrainResult(model, tuple(history), best_epoch, sum(row["seconds"] for row in history))
 
 
-def trained_recipe(config: TrainConfig) -> Recipe:
+def read_trained_recipe(config: TrainConfig) -> Recipe:
     """The recipe of a training from scratch. Raises UsageError for one by transfer learning."""
     if not isinstance(config.recipe, Recipe):
         raise UsageError("The run was made by transfer learning; only networks trained from scratch can be pruned.")

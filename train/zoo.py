@@ -50,7 +50,7 @@ ZOO = {
 }
 
 
-def flags_of(name: str, out: Path, data_path: Path | None = None) -> list[str]:
+def list_flags_of(name: str, out: Path, data_path: Path | None = None) -> list[str]:
     """The command line of `python -m train` that trains the zoo's ``name`` into ``out``, or goes on with it."""
     model = ZOO[name]
     architecture = model.model or name
@@ -60,11 +60,11 @@ def flags_of(name: str, out: Path, data_path: Path | None = None) -> list[str]:
         flags += [f"--{key.replace('_', '-')}", str(value)]
     for flag, earlier in (("--teacher", model.teacher), ("--start", model.start)):
         if earlier is not None:
-            flags += [flag, str(run_of(earlier, out))]
+            flags += [flag, str(find_run_of(earlier, out))]
     return flags if data_path is None else [*flags, "--data-path", str(data_path)]
 
 
-def run_of(earlier: str, out: Path) -> Path:
+def find_run_of(earlier: str, out: Path) -> Path:
     """Where the run of ``earlier`` lies when the model that needs it is trained into ``out``: beside it."""
     return out.with_name(f"zoo-{earlier}")
 
@@ -76,10 +76,10 @@ def train_with_earlier(name: str, out: Path, data_path: Path | None) -> int:
     """
     for earlier in (ZOO[name].teacher, ZOO[name].start):
         if earlier is not None and not out.exists():
-            exit_code = train_with_earlier(earlier, run_of(earlier, out), data_path)
+            exit_code = train_with_earlier(earlier, find_run_of(earlier, out), data_path)
             if exit_code:
                 return exit_code
-    return train_main(flags_of(name, out, data_path))
+    return train_main(list_flags_of(name, out, data_path))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -34,7 +34,7 @@ from convert.measure.processor import read_processor_name
 from convert.tflite import schema
 from edge_runtime.errors import ConfigurationError, ModelError, UsageError
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.pixels.preprocess import Image
 
 DEFAULT_CALIBRATION = ConvertConfig(Path("run")).num_calibration_images
@@ -69,7 +69,7 @@ def compare(config: CompareConfig) -> Comparison:
 
     Raises: an `EdgeRuntimeError` that says which input is wrong; a variant that cannot be made is no error but a line.
     """
-    if not available_backends():
+    if not list_available_backends():
         raise ConfigurationError("No interpreter is installed, so nothing can be compared. Install ai-edge-litert.")
     source = read_run_directory(config.run)
     for path in config.others or ():
@@ -96,7 +96,7 @@ def compare(config: CompareConfig) -> Comparison:
         run=config.run.name,
         num_images=len(source.test),
         num_calibration_images=config.num_calibration_images,
-        backends=available_backends(),
+        backends=list_available_backends(),
         threads=config.threads,
         processor=read_processor_name(),
         rows=tuple(row for row in rows if row.accuracies),
@@ -128,7 +128,7 @@ def _make_variants(config: CompareConfig, source: Source, pruning: Pruning | Non
 def _find_incompatible(variants: Sequence[Variant]) -> tuple[Incompatibility, ...]:
     found = []
     for variant in variants:
-        for backend in available_backends():
+        for backend in list_available_backends():
             reason = find_incompatibility(variant.model.flatbuffer, backend)
             if reason is not None:
                 found.append(Incompatibility(variant.name, backend, reason))
@@ -140,7 +140,9 @@ def _scores(
 ) -> dict[tuple[str, str], Probabilities]:
     """(n, classes) probabilities by (variant, backend), in two threads: the interpreters release Python's lock."""
     unable = {(item.model, item.backend) for item in incompatible}
-    wanted = [(v, backend) for v in variants for backend in available_backends() if (v.name, backend) not in unable]
+    wanted = [
+        (v, backend) for v in variants for backend in list_available_backends() if (v.name, backend) not in unable
+    ]
     classifiers = {(v.name, backend): Classifier(v.model, backend=backend) for v, backend in wanted}
     frame = entries[0].read()
     cost = {key: _call_cost(classifier, frame) for key, classifier in classifiers.items()}
@@ -182,7 +184,7 @@ def _row(
 ) -> Row:
     content, audit = variant.model.flatbuffer, variant.audit
     accuracies = []
-    for backend in available_backends():
+    for backend in list_available_backends():
         mine, reference = scores.get((variant.name, backend)), scores.get((FLOAT32, backend))
         if mine is None or reference is None:
             continue

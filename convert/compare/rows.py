@@ -9,7 +9,7 @@ from typing import Any
 
 from convert.compare.variants import FLOAT32, SAME_MODEL, Failure
 from convert.measure.latency import Timing
-from convert.output.page import markdown_table
+from convert.output.page import render_markdown_table
 
 SIGNIFICANCE = 0.05
 TIE = 0.05
@@ -136,9 +136,9 @@ def to_markdown(comparison: Comparison) -> str:
         recommend(comparison)[1],
         f"{comparison.num_images:,} held-out test images, {comparison.num_calibration_images} calibration images; "
         f"times on {comparison.processor}, the models taking turns in one process.",
-        markdown_table(accuracy_head, accuracy_rows),
-        markdown_table(size_head, size_rows),
-        markdown_table(*tabulate_latency(comparison)),
+        render_markdown_table(accuracy_head, accuracy_rows),
+        render_markdown_table(size_head, size_rows),
+        render_markdown_table(*tabulate_latency(comparison)),
     ]
     problems = list_problems(comparison)
     if problems:

@@ -22,7 +22,7 @@ from edge_runtime.inference.interpreter import Interpreter
 from edge_runtime.inference.neighbours import NeighbourTable
 from edge_runtime.inference.quantization import dequantize
 from edge_runtime.inference.selftest import SIMILARITY_STEP
-from edge_runtime.model.goldens import Goldens, input_digest, repeated
+from edge_runtime.model.goldens import Goldens, hash_input, repeated
 from edge_runtime.pixels.preprocess import SAMPLED_REDUCTION, Image
 
 NUM_FRAMES = 16
@@ -84,7 +84,7 @@ def choose_goldens(
             found_at = turn
             images.append(image)
             repeats.append(times)
-            digests.append(input_digest(input_tensor))
+            digests.append(hash_input(input_tensor))
             outputs.append(stored[0])
             reference_outputs.append(reference[0])
             similarities.append(cosines[0])

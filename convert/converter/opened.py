@@ -24,7 +24,7 @@ from convert.tflite.packing import compare_outputs, open_interpreters, write_pac
 from edge_runtime.contract import MAX_NEIGHBOUR_BYTES, ModelSpec, Neighbours, Normalization
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.model.inner_tensors import find_features
 from edge_runtime.model.model_file import ModelFile
 from edge_runtime.system.quiet_start import quiet_start
@@ -93,7 +93,7 @@ def open_integer(source: Source, spec: ModelSpec, calibration: Calibration, io_d
     model = _add_neighbours(packed.model, len(calibration.entries))
     expect_whole_range(packed.model.contract.input_tensor, affine.mean, affine.std)
     with quiet_start():
-        classifiers = {backend: Classifier(model, backend=backend) for backend in available_backends()}
+        classifiers = {backend: Classifier(model, backend=backend) for backend in list_available_backends()}
         as_converted = open_interpreters(converted)
     differing = compare_outputs(as_converted, {name: item.interpreter for name, item in classifiers.items()})
     if differing:

@@ -27,7 +27,7 @@ from convert.output.atomic import refuse_to_overwrite, write_atomically
 from convert.output.progress import stage
 from edge_runtime.contract import Contract
 from edge_runtime.errors import DataError, MissingInputError, UsageError
-from edge_runtime.inference.quantization import apply_pixel_table, pixel_table
+from edge_runtime.inference.quantization import apply_pixel_table, make_pixel_table
 from edge_runtime.model.model_file import ModelFile, open_model
 from edge_runtime.pixels.preprocess import preprocess
 from edge_runtime.system.command import run_command
@@ -52,7 +52,7 @@ def explain(source: Source, model: ModelFile, num_images: int = NUM_IMAGES) -> E
     entries = source.test or source.calibration
     chosen = np.unique(np.linspace(0, len(entries) - 1, min(num_images, len(entries))).round().astype(int))
     contract = model.contract
-    stored_pixels = pixel_table(contract.normalization, contract.input_tensor)
+    stored_pixels = make_pixel_table(contract.normalization, contract.input_tensor)
     inputs = []
     for index in chosen.tolist():
         pixels = preprocess(entries[index].read(), contract.spec.input)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convert.explain.layer_signals import FIXED_SCALE, WITH_WEIGHTS, Signals
-from convert.output.page import Table, count, markdown_table, render_page
+from convert.output.page import Table, count, render_markdown_table, render_page
 from convert.output.plot import Bar, Kind, draw_bars
 
 _TEMPLATE = Path(__file__).parent / "templates" / "explain.html"
@@ -146,7 +146,7 @@ def to_markdown(explanation: Explanation) -> str:
     head, body = tabulate(explanation)
     return (
         f"# {explanation.name}: where did the accuracy go?\n\n{summarize(explanation)}\n\n"
-        f"{count(explanation.num_images, 'test image')}.\n\n{markdown_table(head, body)}\n"
+        f"{count(explanation.num_images, 'test image')}.\n\n{render_markdown_table(head, body)}\n"
     )
 
 

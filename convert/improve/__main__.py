@@ -9,7 +9,7 @@ from pathlib import Path
 
 from convert.improve.held_out import HeldOut, choose_held_out, read_log
 from convert.improve.judgement import Answer
-from convert.improve.page import Improvement, changed, to_html, to_markdown
+from convert.improve.page import Improvement, list_changed, to_html, to_markdown
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import Source
 from convert.measure.gate import Probabilities, score_images
@@ -26,7 +26,7 @@ exit codes: 0 better, or no difference that the images can tell; 1 worse; 2 usag
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """All flags, with examples."""
     flags = argparse.ArgumentParser(
         prog="python -m convert.improve",
@@ -57,7 +57,7 @@ def compare(args: argparse.Namespace) -> int:
     held_out = choose_held_out(run, models["old"].contract, old_run, read_log(run))
     found = _score(run, held_out, models, (str(args.against), str(args.model)))
     named = {entry.name: entry for entry in held_out.entries}
-    shown = [answer for better in (True, False) for answer in changed(found.answers, better=better)]
+    shown = [answer for better in (True, False) for answer in list_changed(found.answers, better=better)]
     page = args.out or args.model.with_suffix(".improve.html")
     html = to_html(found, {answer.image: named[answer.image].read() for answer in shown})
     write_atomically(page, html.encode(), force=True)
@@ -94,7 +94,7 @@ def _best_answers(scores: Probabilities, classifier: Classifier) -> list[tuple[s
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
-    return run_command(lambda: compare(parser().parse_args(arguments)))
+    return run_command(lambda: compare(make_parser().parse_args(arguments)))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convert.improve.judgement import Answer, Judgement, judge
-from convert.output.page import Table, markdown_table, render_page
+from convert.output.page import Table, render_markdown_table, render_page
 from convert.report.thumbnail_cards import GalleryCard, Line, make_thumbnail
 from edge_runtime.pixels.preprocess import Image
 
@@ -61,7 +61,7 @@ def say_verdict(found: Improvement) -> str:
 
 def to_markdown(found: Improvement) -> str:
     """Verdict and table for a terminal."""
-    return f"{say_verdict(found)}\n\n{markdown_table(HEAD, describe_rows(found))}"
+    return f"{say_verdict(found)}\n\n{render_markdown_table(HEAD, describe_rows(found))}"
 
 
 def to_html(found: Improvement, images: Mapping[str, Image]) -> str:
@@ -72,12 +72,12 @@ def to_html(found: Improvement, images: Mapping[str, Image]) -> str:
         verdict=say_verdict(found),
         kind=found.verdict.kind if found.verdict else "alike",
         rows=Table(HEAD, describe_rows(found)),
-        better=_cards(changed(found.answers, better=True), images),
-        worse=_cards(changed(found.answers, better=False), images),
+        better=_cards(list_changed(found.answers, better=True), images),
+        worse=_cards(list_changed(found.answers, better=False), images),
     )
 
 
-def changed(answers: Sequence[Answer], *, better: bool) -> list[Answer]:
+def list_changed(answers: Sequence[Answer], *, better: bool) -> list[Answer]:
     """What only the new (``better``) or only the old model has right, the surest answers first."""
     found = [a for a in answers if (a.new_right, a.old_right) == (better, not better)]
     return sorted(found, key=lambda a: (-(a.new_score if better else a.old_score), a.image))[:NUM_SHOWN]

@@ -13,7 +13,7 @@ import numpy as np
 from convert.inputs.source import ImageEntry
 from edge_runtime.model.model_file import open_model
 from edge_runtime.pixels.preprocess import Image
-from edge_runtime.store.shipped import shipped_models
+from edge_runtime.store.shipped import list_shipped_models
 
 HEIGHT, WIDTH = 240, 320
 NUM_EMPTY, NUM_SCRAMBLED, NUM_PHOTOS = 80, 100, 200
@@ -69,7 +69,7 @@ def scramble(image: Image, random: np.random.Generator) -> Image:
 
 def _read_shipped_photos(labels: Sequence[str]) -> Iterator[Image]:
     """The images in the models that come with edge_runtime, unless this model knows one of their classes."""
-    for path in shipped_models().values():
+    for path in list_shipped_models().values():
         model = open_model(path)
         if not set(labels) & set(model.contract.spec.labels) and model.goldens is not None:
             yield from model.goldens.pictures

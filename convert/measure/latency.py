@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from convert.output.progress import with_progress
 from edge_runtime.contract import InputSpec, ModelSpec
 from edge_runtime.errors import EdgeRuntimeError, UsageError
-from edge_runtime.inference.interpreter import BACKENDS, Interpreter, available_backends
+from edge_runtime.inference.interpreter import BACKENDS, Interpreter, list_available_backends
 from edge_runtime.metrics import percentiles
 from edge_runtime.model.model_file import open_model
 from edge_runtime.system.command import run_command
@@ -67,7 +67,7 @@ def time_models(
     """
     timings: list[Timing] = []
     incompatible: list[Incompatibility] = []
-    for backend in available_backends():
+    for backend in list_available_backends():
         runs = {}
         for name, flatbuffer in flatbuffers.items():
             reason = find_incompatibility(flatbuffer, backend)

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from convert.output.svg import name_charts_apart
-from convert.output.theme import colour_style
+from convert.output.theme import render_colour_style
 
 _FRAME = Path(__file__).parent / "templates"
 
@@ -48,7 +48,7 @@ def _open_templates(folder: Path) -> Environment:
         lstrip_blocks=True,
     )
     templates.filters.update(svg=Markup, count=count, percent=say_percent)
-    templates.globals.update(colours=Markup(colour_style()))
+    templates.globals.update(colours=Markup(render_colour_style()))
     templates.globals.update(ui=templates.get_template("ui.html").module)
     return templates
 
@@ -63,7 +63,7 @@ def say_percent(rate: float | None, digits: int = 1) -> str:
     return "none" if rate is None else f"{rate:.{digits}%}"
 
 
-def markdown_table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+def render_markdown_table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
     """The same table for a terminal or a pull request."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return "\n".join(lines + ["| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in body])

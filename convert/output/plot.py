@@ -19,7 +19,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from convert.output.place import place_names
-from convert.output.svg import SETTINGS, WIDTH, new_figure, to_svg
+from convert.output.svg import SETTINGS, WIDTH, make_figure, to_svg
 from convert.output.theme import LIGHT
 
 Kind = Literal["one", "two", "three", "good", "bad", "soft"]
@@ -76,7 +76,7 @@ def draw_curves(
     ``wanted`` is a named rate, drawn dashed. ``alone``: an SVG file of its own.
     """
     with matplotlib.style.context(_STYLE):
-        figure = new_figure(300)
+        figure = make_figure(300)
         plot = figure.add_subplot(xlabel=axes[0], ylabel=axes[1])
         for curve in curves:
             single = len(curve.places) == 1
@@ -140,7 +140,7 @@ def _tip(point: Point) -> str:
 def _scatter_figure(points: Sequence[Point], axes: tuple[str, str], front: bool, rows: int) -> Figure:
     """The plot without names, with room for ``rows`` lines of a key below."""
     height = 340 + (18 * rows + 8 if rows else 0)
-    figure = new_figure(height)
+    figure = make_figure(height)
     if rows:
         share = (18 * rows + 8) / height
         figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))  # type: ignore[union-attr, call-arg]
@@ -181,7 +181,7 @@ def draw_bars(groups: Mapping[str, Sequence[Bar]], axis: str, *, digits: int = 1
         len(bars) * (10 + 15 * lines[title]) + 15 * len(textwrap.wrap(title, 30)) for title, bars in groups.items()
     ]
     with matplotlib.style.context(_STYLE):
-        figure = new_figure(sum(heights) + 12 * len(heights) + 46)
+        figure = make_figure(sum(heights) + 12 * len(heights) + 46)
         panels = figure.subplots(len(groups), squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
         for plot, (title, bars) in zip(panels, groups.items(), strict=True):
             rows = range(len(bars))
@@ -204,7 +204,7 @@ def draw_bars(groups: Mapping[str, Sequence[Bar]], axis: str, *, digits: int = 1
 def draw_intervals(rows: Sequence[tuple[str, float, tuple[float, float]]], axis: str) -> str:
     """A dot with its interval a row (name, rate in [0, 1], interval), on one axis."""
     with matplotlib.style.context(_STYLE):
-        figure = new_figure(56 + 34 * len(rows))
+        figure = make_figure(56 + 34 * len(rows))
         plot = figure.add_subplot(xlabel=axis)
         for index, (_, rate, interval) in enumerate(rows):
             plot.plot(interval, [index] * 2, color=LIGHT["one"], linewidth=3, alpha=0.6)
@@ -229,7 +229,7 @@ def draw_confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> st
     cell = max((WIDTH - 60 - 7 * widest) / num, 8 * len(str(max(max(row) for row in counts))) + 6, 13.0 * lines)
     side = cell * num + 50 + 7 * widest
     with matplotlib.style.context(_STYLE):
-        figure = new_figure(side, side)
+        figure = make_figure(side, side)
         plot = figure.add_subplot(xlabel="answer", ylabel="truth", aspect="equal")
         for row, found in enumerate(counts):
             for column, count in enumerate(found):

@@ -14,7 +14,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from convert.output.theme import LIGHT, colour_style
+from convert.output.theme import LIGHT, render_colour_style
 
 WIDTH = 420  # of a plot, in px; one line of text is 12 px, so that it is still readable in a window of 400 px
 # The fonts of browsers are at most as wide as DejaVu Sans, by which matplotlib measures.
@@ -51,7 +51,7 @@ _ROLES = {colour: role for role, colour in LIGHT.items()}
 _ALONE = "text { font-family: system-ui, sans-serif; }"
 
 
-def new_figure(height: float, width: float = WIDTH) -> Figure:
+def make_figure(height: float, width: float = WIDTH) -> Figure:
     """An empty figure of ``width`` x ``height`` px whose parts make room for each other."""
     return Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained")
 
@@ -81,7 +81,7 @@ def to_svg(figure: Figure, label: str, tips: Mapping[str, str] | None = None, *,
     paper = '<rect width="100%" height="100%" style="fill: var(--card)"/>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" {head} width="{width}" '
-        f'style="stroke-linejoin: round"><style>{colour_style()}\n{_ALONE}</style>{paper}{body}</svg>\n'
+        f'style="stroke-linejoin: round"><style>{render_colour_style()}\n{_ALONE}</style>{paper}{body}</svg>\n'
     )
 
 

@@ -30,7 +30,7 @@ DARK = {
 }
 
 
-def colour_style() -> str:
+def render_colour_style() -> str:
     """CSS that defines every role as a variable; paper is always light."""
 
     def declare(colours: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from convert.output.page import markdown_table
+from convert.output.page import render_markdown_table
 from convert.output.plot import Curve, draw_curves
 from convert.report.robustness_section import render_marked
 from edge_runtime.metrics import wilson_interval
@@ -74,7 +74,7 @@ def _accuracies(card: Card) -> str:
         cells = [f"int8 on {row['backend']}", f"{row['num_correct']:,}", rate, f"{low:.2%} to {high:.2%}"]
         rows.append([*cells, f"{change} ({span})", f"{row['mcnemar_p']:.2g}", f"{row['agreement']:.2%}"])
     head = ["model", f"right of {num:,}", "accuracy", "95 % interval (Wilson)", "against float, points (95 %)"]
-    return markdown_table([*head, "McNemar p", "same label as float"], rows)
+    return render_markdown_table([*head, "McNemar p", "same label as float"], rows)
 
 
 def _sizes(card: Card) -> str:
@@ -87,7 +87,7 @@ def _sizes(card: Card) -> str:
         ["multiplications an image (MACs)", f"{card.macs:,}"],
         ["weights and biases in the file; while training", f"{card.parameters:,}; {card.metrics['parameters']:,}"],
     ]
-    return markdown_table(["what", "measured"], rows)
+    return render_markdown_table(["what", "measured"], rows)
 
 
 def _recipe(card: Card) -> str:
@@ -110,7 +110,7 @@ def _recipe(card: Card) -> str:
         ["calibration", f"{card.num_calibration_images} training images, the same number of each class"],
         ["made with", ", ".join(f"{name} {version}" for name, version in sorted(card.versions.items()))],
     ]
-    return markdown_table(["what", "value"], rows)
+    return render_markdown_table(["what", "value"], rows)
 
 
 def _list_earlier_runs(config: Mapping[str, Any]) -> list[list[str]]:
@@ -130,13 +130,13 @@ def _classes(card: Card) -> str:
     for row in verified["backends"][0]["report"]["per_class"]:
         cells = [f"{row[name]:.3f}" for name in ("precision", "recall", "f1")]
         rows.append([row["label"], *cells, f"{floats[row['label']]['recall']:.3f}", f"{row['support']:,}"])
-    return markdown_table(["class", "precision", "recall", "F1", "recall, float", "images"], rows)
+    return render_markdown_table(["class", "precision", "recall", "F1", "recall, float", "images"], rows)
 
 
 def _confusion(card: Card) -> str:
     matrix = card.verification["backends"][0]["report"]["confusion"]
     rows = [[label, *map(str, row)] for label, row in zip(card.labels, matrix, strict=True)]
-    return markdown_table(["", *card.labels], rows)
+    return render_markdown_table(["", *card.labels], rows)
 
 
 def _limits(card: Card) -> str:

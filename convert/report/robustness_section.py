@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from convert.measure.corruptions import CORRUPTIONS, NUM_STRENGTHS, Corruption
 from convert.measure.robustness import Robustness
-from convert.output.page import markdown_table
+from convert.output.page import render_markdown_table
 
 
 def render_robustness(found: Robustness) -> str:
@@ -19,7 +19,7 @@ def render_robustness(found: Robustness) -> str:
     return (
         f"int8 on {found.backend}, {found.num_images:,} test images, {found.clean:.1%} right as they are; corrupted "
         "by code with fixed seeds (`convert/measure/corruptions.py`), five strengths each.\n\n"
-        + markdown_table(["corruption", *map(str, range(1, NUM_STRENGTHS + 1)), "mean"], rows)
+        + render_markdown_table(["corruption", *map(str, range(1, NUM_STRENGTHS + 1)), "mean"], rows)
     )
 
 
@@ -34,7 +34,7 @@ def tabulate_robustness(found: Mapping[str, Robustness]) -> str:
         [name, f"{one.clean:.1%}", *(f"{_mean(one, corruption):.1%}" for corruption in CORRUPTIONS), f"{one.mean:.1%}"]
         for name, one in found.items()
     ]
-    return markdown_table(["model", "clean", *(corruption.name for corruption in CORRUPTIONS), "mean"], rows)
+    return render_markdown_table(["model", "clean", *(corruption.name for corruption in CORRUPTIONS), "mean"], rows)
 
 
 def _described(corruption: Corruption) -> str:

@@ -52,7 +52,7 @@ def render(result: dict[str, Any]) -> str:
         search=result["search"],
         num_trials=result["num_trials"],
         num_ended_early=result["num_ended_early"],
-        num_too_slow=result["num_too_slow"],
+        count_too_slow=result["count_too_slow"],
         limits=[
             f"{name.removeprefix('max_').replace('_', ' ')} {value:,}"
             for name, value in result["budget"].items()

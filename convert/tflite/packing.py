@@ -12,7 +12,7 @@ import numpy as np
 
 from convert.tflite import schema
 from edge_runtime.errors import ModelError
-from edge_runtime.inference.interpreter import Interpreter, available_backends
+from edge_runtime.inference.interpreter import Interpreter, list_available_backends
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def open_interpreters(flatbuffer: bytes) -> dict[str, Interpreter]:
     Raises:
         ModelError: one of them refuses it.
     """
-    return {backend: Interpreter(flatbuffer, backend) for backend in available_backends()}
+    return {backend: Interpreter(flatbuffer, backend) for backend in list_available_backends()}
 
 
 def _drop_unread(tensor: Any) -> None:

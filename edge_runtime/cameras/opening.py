@@ -31,12 +31,12 @@ def open_camera(camera: str | int | Path, shrink_for: InputSpec | None = None, *
     if not address.live:
         return open_source(address, shrink_for)
     if not wait:
-        from edge_runtime.cameras.presence import device_path, pi_program
+        from edge_runtime.cameras.presence import find_device_path, find_pi_program
 
         if address.kind == "device":
-            device_path(address.value)
+            find_device_path(address.value)
         elif address.kind == "csi":
-            pi_program()
+            find_pi_program()
     from edge_runtime.cameras.capture.parent import Capture
 
     return Capture(address, shrink_for)

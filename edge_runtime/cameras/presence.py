@@ -11,7 +11,7 @@ from edge_runtime.errors import CameraError
 PI_PROGRAMS = ("rpicam-vid", "libcamera-vid")
 
 
-def device_path(device: str) -> Path:
+def find_device_path(device: str) -> Path:
     """The path of a V4L2 device given by index or path.
 
     Raises:
@@ -25,7 +25,7 @@ def device_path(device: str) -> Path:
     return path
 
 
-def pi_program() -> str:
+def find_pi_program() -> str:
     """The path of the program that reads a Raspberry Pi camera; CameraError when none is installed."""
     for program in PI_PROGRAMS:
         path = shutil.which(program)

@@ -60,7 +60,7 @@ exit codes: 0 ok, 1 failure, 2 usage, 65 bad model or data, 66 input missing, 69
 """
 
 
-def usage() -> str:
+def write_usage() -> str:
     """The help without a verb."""
     return USAGE.format(verbs="\n".join(f"  {verb:<10} {what}" for verb, what in VERBS.items()))
 
@@ -104,7 +104,7 @@ def _print_any_name() -> None:
 
 def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(usage(), end="", file=sys.stdout if arguments else sys.stderr)
+        print(write_usage(), end="", file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
     if arguments[0] == "--version":
         from edge_runtime.version import __version__

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     flags = parser.parse_args(arguments)
 
     from edge_runtime.pixels.image_file import read_image_bytes
-    from edge_runtime.reports.bench import BenchConfig, bench, bench_object, bench_text
+    from edge_runtime.reports.bench import BenchConfig, bench, format_bench, make_bench_object
 
     try:
         threads = tuple(int(count) for count in flags.threads.split(","))
@@ -47,5 +47,7 @@ def main(arguments: list[str]) -> int:
     else:
         config = BenchConfig(threads, backends, flags.runs)
     report = bench(open_flagged_model(flags), config)
-    print_result("jsonl" if flags.json else flags.format, lambda: bench_text(report), lambda: bench_object(report))
+    print_result(
+        "jsonl" if flags.json else flags.format, lambda: format_bench(report), lambda: make_bench_object(report)
+    )
     return 0

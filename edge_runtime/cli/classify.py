@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
     from edge_runtime.live.results import Result
     from edge_runtime.outputs.formats import open_sink
     from edge_runtime.outputs.stdout import Outlet
-    from edge_runtime.system.clock import monotonic_s, wall_time_s
+    from edge_runtime.system.clock import monotonic_s, read_wall_time_s
 
     exit_code = 0
     sink = open_sink(flags.format, Outlet(sys.stdout), sys.stderr)
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
                 print(printable(f"edge-runtime: {name_flags(error)}"), file=sys.stderr)
                 exit_code = exit_code or error.exit_code
                 continue
-            sink.result(Result(seq, wall_time_s(), (monotonic_s() - started_s) * 1e3, prediction, 0, name))
+            sink.result(Result(seq, read_wall_time_s(), (monotonic_s() - started_s) * 1e3, prediction, 0, name))
     return exit_code
 
 

@@ -22,11 +22,11 @@ def main(arguments: list[str]) -> int:
 
     import dataclasses
 
-    from edge_runtime.reports.doctor import check_device, finding_line
+    from edge_runtime.reports.doctor import check_device, format_finding
 
     findings = check_device(flags.model, flags.labels)
     for finding in findings:
         finding = dataclasses.replace(finding, found=name_flags(finding.found))
         value = {"v": 1, "type": "finding", **dataclasses.asdict(finding)}
-        print_result(flags.format, partial(finding_line, finding), partial(dict, value))
+        print_result(flags.format, partial(format_finding, finding), partial(dict, value))
     return 1 if any(finding.level == "problem" for finding in findings) else 0

@@ -22,13 +22,13 @@ def main(arguments: list[str]) -> int:
     if flags.models:
         from edge_runtime.model.model_file import open_model
         from edge_runtime.reports.shipped_models import list_object, list_text
-        from edge_runtime.store.shipped import shipped_models
+        from edge_runtime.store.shipped import list_shipped_models
 
-        models = {name: open_model(path) for name, path in shipped_models().items()}
+        models = {name: open_model(path) for name, path in list_shipped_models().items()}
         print_result(flags.format, lambda: list_text(models), lambda: list_object(models))
         return 0
-    from edge_runtime.reports.info import info_object, info_text
+    from edge_runtime.reports.info import format_info, make_info_object
 
     model = open_flagged_model(flags)
-    print_result(flags.format, lambda: info_text(model), lambda: info_object(model))
+    print_result(flags.format, lambda: format_info(model), lambda: make_info_object(model))
     return 0

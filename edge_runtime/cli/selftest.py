@@ -29,13 +29,13 @@ def main(arguments: list[str]) -> int:
     import dataclasses
 
     from edge_runtime.inference.selftest import selftest
-    from edge_runtime.reports.info import selftest_text
+    from edge_runtime.reports.info import format_selftest
 
     with open_flagged_classifier(flags, open_flagged_model(flags)) as classifier:
         report = selftest(classifier)
     print_result(
         flags.format,
-        partial(selftest_text, report),
+        partial(format_selftest, report),
         lambda: {"v": 1, "type": "selftest", "passed": report.passed, **dataclasses.asdict(report)},
     )
     return 0 if report.passed else 1

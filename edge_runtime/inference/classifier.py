@@ -18,7 +18,7 @@ from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.inference.interpreter import Interpreter
 from edge_runtime.inference.neighbours import NeighbourTable
 from edge_runtime.inference.postprocess import Prediction, predict, softmax
-from edge_runtime.inference.quantization import apply_pixel_table, pixel_table, real_table
+from edge_runtime.inference.quantization import apply_pixel_table, make_pixel_table, make_real_table
 from edge_runtime.model.model_file import ModelFile, open_model
 from edge_runtime.pixels.preprocess import Image, can_be_written, preprocess, rgb_to_bgr
 from edge_runtime.pixels.shrink import read_shrunk
@@ -90,9 +90,9 @@ class Classifier:
         self.top_k = top_k
         self._input_spec = self.contract.spec.input
         self._labels = self.contract.spec.labels
-        self._pixel_table = pixel_table(self.contract.normalization, self.contract.input_tensor)
+        self._pixel_table = make_pixel_table(self.contract.normalization, self.contract.input_tensor)
         self._fills_tensor = self._pixel_table is None and can_be_written(self.interpreter.input_view())
-        self._real_table = real_table(self.contract.output_tensor)
+        self._real_table = make_real_table(self.contract.output_tensor)
         self._logits = self.contract.spec.output == "logits"
         self._cut, self._neighbours = -1.0, None
         rows = self.model.neighbours

@@ -42,7 +42,7 @@ def _load(backend: str) -> tuple[Any, str] | str:
         return f"{package}: {error}"
 
 
-def available_backends() -> tuple[str, ...]:
+def list_available_backends() -> tuple[str, ...]:
     """The names of `BACKENDS` that can be imported here, in order of preference."""
     return tuple(backend for backend in BACKENDS if not isinstance(_load(backend), str))
 

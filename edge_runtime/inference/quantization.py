@@ -34,14 +34,14 @@ def dequantize(stored: Stored, tensor: TensorSpec) -> Float:
     return ((np.asarray(stored, np.int32) - tensor.zero_point) * np.float64(tensor.scale)).astype(np.float32)
 
 
-def real_table(tensor: TensorSpec) -> Float | None:
+def make_real_table(tensor: TensorSpec) -> Float | None:
     """(256,) float32: the real number of each stored byte, indexed by the byte as uint8; None for float32 tensors."""
     if tensor.dtype == "float32":
         return None
     return dequantize(np.arange(256, dtype=np.uint8).view(tensor.dtype), tensor)
 
 
-def pixel_table(normalization: Normalization, tensor: TensorSpec) -> Stored | None:
+def make_pixel_table(normalization: Normalization, tensor: TensorSpec) -> Stored | None:
     """The stored input value of each pixel value: (256, 1) or (256, 3) in the tensor's dtype, columns R, G, B.
 
     None when raw pixel bytes can be the input tensor: each is within half a step of the exact value, so no rounding is
@@ -56,7 +56,7 @@ def pixel_table(normalization: Normalization, tensor: TensorSpec) -> Stored | No
 
 
 def apply_pixel_table(image: NDArray[np.uint8], table: Stored | None) -> Stored:
-    """The (h, w, 3) input tensor of an (h, w, 3) uint8 RGB image, by the table of `pixel_table`."""
+    """The (h, w, 3) input tensor of an (h, w, 3) uint8 RGB image, by the table of `make_pixel_table`."""
     if table is None:
         return image
     stored: Stored = table[:, 0].take(image) if table.shape[1] == 1 else table[image, np.arange(3)]

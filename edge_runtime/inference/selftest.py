@@ -17,7 +17,7 @@ from edge_runtime.errors import ModelError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import Interpreter
 from edge_runtime.inference.neighbours import NeighbourTable
-from edge_runtime.model.goldens import Goldens, input_digest
+from edge_runtime.model.goldens import Goldens, hash_input
 
 # Floating point outputs have no steps; summation order alone moves a float32 probability by less than this.
 FLOAT_STEP = 1e-4
@@ -62,7 +62,7 @@ def selftest(classifier: Classifier, *, reference: bool = True) -> SelftestRepor
             "The model has no golden frames, so nothing can be replayed; convert it with this project to get some."
         )
     inputs = np.stack([classifier.input_tensor(frame) for frame in goldens.frames])
-    digests = np.stack([input_digest(input_tensor) for input_tensor in inputs])
+    digests = np.stack([hash_input(input_tensor) for input_tensor in inputs])
     exact = (digests == goldens.input_digests).all(axis=1)
     failures = [
         f"frame {index}: the input tensor of its {goldens.frames[index].shape[1]}x{goldens.frames[index].shape[0]} "

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
 from edge_runtime.installed.probe import Probe, probe
 from edge_runtime.model.model_file import MAX_MODEL_BYTES, read_model
-from edge_runtime.model.signatures import require_trusted, split_signature, trusted_keys
+from edge_runtime.model.signatures import list_trusted_keys, require_trusted, split_signature
 from edge_runtime.store.store import Store
 from edge_runtime.system.bounded_read import read_at_most
 from edge_runtime.system.redact import redact
@@ -116,7 +116,7 @@ def _is_address(source: str) -> bool:
 
 def _expect_genuine(address: str) -> None:
     """Whoever is between the server and a device that asks by http can put another model in: only a signature tells."""
-    if not address.startswith("https://") and not (_is_address(address) and trusted_keys()):
+    if not address.startswith("https://") and not (_is_address(address) and list_trusted_keys()):
         raise SignatureError(
             f"{redact(address)} does not prove that the model is the one its maker put there; expected https, or a "
             "trusted key that the model is signed with: edge-runtime trust KEY.pub. Else fetch the file by other "

@@ -115,11 +115,11 @@ def _measure(name: str, current: Path | None, backend: str) -> dict[str, object]
     import numpy.random  # noqa: F401  NumPy 2 imports it when it is first used
 
     from edge_runtime.inference.classifier import Classifier
-    from edge_runtime.inference.interpreter import available_backends
+    from edge_runtime.inference.interpreter import list_available_backends
     from edge_runtime.inference.selftest import selftest
     from edge_runtime.model.model_file import read_model
 
-    available_backends()
+    list_available_backends()
     content = sys.stdin.buffer.read()
     current_content = b""
     if current is not None:

@@ -18,7 +18,7 @@ import numpy as np
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.installed.health_check import HEALTH_CHECK_S
-from edge_runtime.model.signatures import split_signature, trusted_keys
+from edge_runtime.model.signatures import list_trusted_keys, split_signature
 from edge_runtime.store.runs import OpenRun, count_runs
 from edge_runtime.store.store import LOCK_WAIT_S, SHIPPED, Store, StoreState
 
@@ -173,6 +173,6 @@ class ModelSwitch:
         try:
             content = self._store.path_of(model).read_bytes()
             _, signature = split_signature(content, model)
-            return signature.version if signature is not None and trusted_keys() else 0
+            return signature.version if signature is not None and list_trusted_keys() else 0
         except (OSError, EdgeRuntimeError):
             return 0

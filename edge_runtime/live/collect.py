@@ -119,7 +119,7 @@ class Collector:
         Raises:
             ConfigurationError: the folder cannot be written any more.
         """
-        sharp, thumbnail = sharpness(pixels), _thumbnail(pixels)
+        sharp, thumbnail = measure_sharpness(pixels), _thumbnail(pixels)
         if sharp < self.config.min_sharpness:
             self.num_blurred += 1
             self.refusal = (
@@ -211,7 +211,7 @@ def collect(
     return Summary(collector.num_kept, collector.num_blurred, collector.num_alike, reason)
 
 
-def sharpness(pixels: Image) -> float:
+def measure_sharpness(pixels: Image) -> float:
     """The variance of the Laplacian of a (h, w, 3) uint8 BGR frame shrunk to 320 pixels; 100 is sharp, 10 is not."""
     scale = min(1.0, SHARPNESS_SIDE / max(pixels.shape[:2]))
     size_wh = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))

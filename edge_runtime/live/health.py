@@ -72,7 +72,7 @@ class Health:
         self._arrive(captured, now_s)
         if fingerprint is None or fingerprint != self._fingerprint:
             self._fingerprint, self._same_since_s = fingerprint, now_s
-        reason = one_colour_reason(pixels)
+        reason = explain_one_colour(pixels)
         if not reason:
             self._one_colour_since_s = None
         elif self._one_colour_since_s is None:
@@ -147,7 +147,7 @@ class Health:
         return self._fingerprint is not None and now_s - self._same_since_s >= self.config.frozen_s
 
 
-def one_colour_reason(pixels: Image) -> str:
+def explain_one_colour(pixels: Image) -> str:
     """Why a (h, w, 3) uint8 frame shows nothing, or an empty text when it shows something."""
     step = max(1, min(pixels.shape[:2]) // SAMPLE_SIDE)
     sample = pixels[::step, ::step].reshape(-1, 3)

@@ -17,8 +17,8 @@ from edge_runtime.live.observers import Observer, Sink
 from edge_runtime.live.results import Counts, Event, Pulse, Result, Status
 from edge_runtime.live.smoothing import Hold, Smoother
 from edge_runtime.live.timings import Timings
-from edge_runtime.system.clock import monotonic_s, wall_time_s
-from edge_runtime.system.memory import pss_mb
+from edge_runtime.system.clock import monotonic_s, read_wall_time_s
+from edge_runtime.system.memory import measure_pss_mb
 
 POLL_S = 0.25
 PULSE_S = 0.2
@@ -123,7 +123,7 @@ class Loop:
         stages = self._timings.summary()
         age = stages.pop("age", None)
         return Status(
-            ts=wall_time_s(),
+            ts=read_wall_time_s(),
             camera=self._source.name,
             backend=f"{self._classifier.interpreter.kernels} {self._classifier.interpreter.version}",
             seconds=seconds,
@@ -131,7 +131,7 @@ class Loop:
             counts=self.counts(),
             age=age,
             stages=stages,
-            memory_mb=pss_mb(self._source.pids),
+            memory_mb=measure_pss_mb(self._source.pids),
         )
 
     def _use(self, classifier: Classifier | None) -> None:
@@ -186,7 +186,7 @@ class Loop:
         self._processed += 1
         self._labels += 1
         self._in_hand = 0
-        ts = wall_time_s()
+        ts = read_wall_time_s()
         held = self._steady(prediction, ts)
         held_score = self._smoother.score if self._smoother is not None else None
         result = Result(
@@ -226,4 +226,4 @@ class Loop:
         self._condition = condition
         if self._smoother is not None and not condition.state.is_believed:
             self._smoother.reset()
-        self._sink.event(Event(wall_time_s(), "camera", condition.state, condition.reason))
+        self._sink.event(Event(read_wall_time_s(), "camera", condition.state, condition.reason))

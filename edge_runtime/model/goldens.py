@@ -29,7 +29,7 @@ class Goldens:
     """``images``: n images (h, w, 3) uint8 BGR of any sizes, each pixel of which stands for ``repeats`` (n,) uint8
     squared of its `frames`, so that a frame much larger than the input costs few bytes.
 
-    ``input_digests`` (n, 32) uint8 are the `input_digest` of each frame's input tensor; ``outputs`` (n, classes) in the
+    ``input_digests`` (n, 32) uint8 are the `hash_input` of each frame's input tensor; ``outputs`` (n, classes) in the
     tensor's stored dtype as the kernels named ``kernels`` gave them; ``reference_outputs`` likewise for the reference
     kernels, on which every interpreter in ``reference_backends`` gave these very bytes. ``similarities`` (n,) float32
     are the cosines to the contract's neighbours, None where it has none.
@@ -55,7 +55,7 @@ def repeated(image: Image, times: int) -> Image:
     return image.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def input_digest(input_tensor: NDArray[Any]) -> NDArray[np.uint8]:
+def hash_input(input_tensor: NDArray[Any]) -> NDArray[np.uint8]:
     """The SHA-256 of an input tensor's bytes as (32,) uint8."""
     return np.frombuffer(hashlib.sha256(input_tensor.tobytes()).digest(), np.uint8)
 

@@ -34,7 +34,10 @@ def explain_refusal(native_text: str) -> str:
 
 def _explain_custom(operator: str) -> str:
     if operator.startswith("edgetpu-custom-op"):
-        return "it is compiled for the Edge TPU. Give the file from before edgetpu_compiler, whose name does not end in _edgetpu."
+        return (
+            "it is compiled for the Edge TPU. Give the file from before edgetpu_compiler, "
+            "whose name does not end in _edgetpu."
+        )
     if operator.startswith("Flex"):
         return (
             f"it needs TensorFlow itself for {operator!r} (Flex, SELECT_TF_OPS). "

@@ -141,17 +141,17 @@ def read_public_key(path: Path) -> TrustedKey:
     return TrustedKey(path, _key_id(raw).hex(), raw)
 
 
-def key_folders() -> tuple[Path, ...]:
+def list_key_folders() -> tuple[Path, ...]:
     """Where trusted keys lie: for all users, for this one, and in $EDGE_RUNTIME_KEYS, which can only add some."""
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()) / "edge-runtime" / "keys"
     extra = os.environ.get("EDGE_RUNTIME_KEYS")
     return (ALL_USERS_KEYS, home, *((Path(extra),) if extra else ()))
 
 
-def trusted_keys() -> tuple[TrustedKey, ...]:
-    """Every key in `key_folders`. Raises what `read_public_key` raises: a broken key file never means no check."""
+def list_trusted_keys() -> tuple[TrustedKey, ...]:
+    """Every key in `list_key_folders`. Raises what `read_public_key` raises: a broken key file never means no check."""
     try:
-        paths = [path for folder in key_folders() if folder.is_dir() for path in sorted(folder.iterdir())]
+        paths = [path for folder in list_key_folders() if folder.is_dir() for path in sorted(folder.iterdir())]
     except OSError as error:
         raise ConfigurationError(
             f"The folder of trusted keys {error.filename} cannot be read ({error.strerror}); make it readable."
@@ -161,7 +161,7 @@ def trusted_keys() -> tuple[TrustedKey, ...]:
 
 def require_trusted(content: bytes, name: str) -> Signature | None:
     """The verified signature when any key is trusted on this device, else None. Raises what `verify` raises."""
-    keys = trusted_keys()
+    keys = list_trusted_keys()
     return verify(content, keys, name) if keys else None
 
 

@@ -19,19 +19,19 @@ class JsonLinesSink:
         self._out = out
 
     def result(self, result: Result) -> None:
-        self._write(result_object(result))
+        self._write(make_result_object(result))
 
     def event(self, event: Event) -> None:
-        self._write(event_object(event))
+        self._write(make_event_object(event))
 
     def status(self, status: Status) -> None:
-        self._write(status_object(status))
+        self._write(make_status_object(status))
 
     def _write(self, line: dict[str, Any]) -> None:
         self._out.write(to_json_line(line))
 
 
-def result_object(result: Result) -> dict[str, Any]:
+def make_result_object(result: Result) -> dict[str, Any]:
     """The JSON object of a result; ``reason``, ``similarity``, ``name``, ``held`` and ``held_score`` only where they
     mean something.
     """
@@ -59,7 +59,7 @@ def result_object(result: Result) -> dict[str, Any]:
     return line
 
 
-def event_object(event: Event) -> dict[str, Any]:
+def make_event_object(event: Event) -> dict[str, Any]:
     """The JSON object of an event."""
     return {
         "v": VERSION,
@@ -71,7 +71,7 @@ def event_object(event: Event) -> dict[str, Any]:
     }
 
 
-def status_object(status: Status) -> dict[str, Any]:
+def make_status_object(status: Status) -> dict[str, Any]:
     """The JSON object of a status; times in milliseconds, memory in 10^6 bytes."""
     return {
         "v": VERSION,

@@ -17,7 +17,7 @@ from typing import Any
 
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.live.results import Event, Result, Status
-from edge_runtime.outputs.jsonl import event_object, result_object, status_object
+from edge_runtime.outputs.jsonl import make_event_object, make_result_object, make_status_object
 from edge_runtime.outputs.trouble import OutputTrouble
 from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.json_line import to_json_line
@@ -101,13 +101,13 @@ class LogFileSink:
         self._thread.start()
 
     def result(self, result: Result) -> None:
-        self._put(result_object(result))
+        self._put(make_result_object(result))
 
     def event(self, event: Event) -> None:
-        self._put(event_object(event))
+        self._put(make_event_object(event))
 
     def status(self, status: Status) -> None:
-        self._put(status_object(status))
+        self._put(make_status_object(status))
 
     def take_events(self) -> list[Event]:
         return self._trouble.take_events()

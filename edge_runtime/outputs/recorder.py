@@ -21,7 +21,7 @@ from edge_runtime.inference.classifier import Classifier
 from edge_runtime.live.label_changes import LabelChanges
 from edge_runtime.live.results import Event, Pulse, Result
 from edge_runtime.outputs.image_folder import KEEP_FREE_BYTES, ImageFolder
-from edge_runtime.outputs.jsonl import result_object
+from edge_runtime.outputs.jsonl import make_result_object
 from edge_runtime.outputs.trouble import OutputTrouble
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
@@ -154,7 +154,7 @@ class Recorder:
         moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=round(result.ts * 1e3))
         name = f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z-{result.seq:08d}"
         line = {
-            **result_object(result),
+            **make_result_object(result),
             "type": "record",
             "file": f"{name}.jpg",
             "reason": record.reason,

@@ -16,16 +16,16 @@ class TextSink:
         self._out, self._people = out, people
 
     def result(self, result: Result) -> None:
-        self._out.write(result_line(result))
+        self._out.write(format_result_line(result))
 
     def event(self, event: Event) -> None:
         print(printable(f"{event.kind}: {event.state}: {event.reason}"), file=self._people, flush=True)
 
     def status(self, status: Status) -> None:
-        print(printable(status_text(status)), file=self._people, flush=True)
+        print(printable(format_status(status)), file=self._people, flush=True)
 
 
-def result_line(result: Result) -> str:
+def format_result_line(result: Result) -> str:
     """``parrot 0.93  frame 12, 8 ms old``, with the runners-up in brackets; an image's name stands first;
     ``unknown (not sure) 0.41`` says why it is unknown.
     """
@@ -39,7 +39,7 @@ def result_line(result: Result) -> str:
     return printable(f"{where}: {shown}{f'  ({others})' if others else ''}{age}")
 
 
-def status_text(status: Status) -> str:
+def format_status(status: Status) -> str:
     """The summary that people see at the end of a run."""
     counts = status.counts
     notes = [f"{counts.processed} classified" if not counts.refused else f"{counts.processed} looked at"]

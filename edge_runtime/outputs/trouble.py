@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from edge_runtime.live.results import Event
-from edge_runtime.system.clock import monotonic_s, wall_time_s
+from edge_runtime.system.clock import monotonic_s, read_wall_time_s
 
 LOG_EVERY_S = 60.0
 
@@ -29,7 +29,7 @@ class OutputTrouble:
         now_s = self._clock()
         with self._lock:
             if not self._is_failing:
-                self._events.append(Event(wall_time_s(), self._kind, "failing", reason))
+                self._events.append(Event(read_wall_time_s(), self._kind, "failing", reason))
             self._is_failing = True
             is_due = self._logged_s is None or now_s - self._logged_s >= LOG_EVERY_S
             if is_due:
@@ -42,7 +42,7 @@ class OutputTrouble:
         with self._lock:
             if self._is_failing:
                 self._is_failing = False
-                self._events.append(Event(wall_time_s(), self._kind, "ok", text))
+                self._events.append(Event(read_wall_time_s(), self._kind, "ok", text))
 
     def take_events(self) -> list[Event]:
         """The events since the last call."""

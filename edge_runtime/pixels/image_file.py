@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.pixels.jpeg import JpegHeader, jpeg_header
+from edge_runtime.pixels.jpeg import JpegHeader, read_jpeg_header
 from edge_runtime.pixels.opencv import MAX_PIXELS, cv2
 from edge_runtime.pixels.preprocess import Image
 
@@ -91,7 +91,7 @@ def check_header(header: JpegHeader | None, name: str) -> None:
 
 def decode_image(content: bytes, name: str) -> Image:
     """The encoded image ``content`` as (h, w, 3) uint8 BGR; ``name`` is for errors. Raises as `read_image`."""
-    check_header(jpeg_header(content), name)
+    check_header(read_jpeg_header(content), name)
     try:
         frame = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
     except cv2.error as error:

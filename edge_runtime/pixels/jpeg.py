@@ -31,7 +31,7 @@ class JpegHeader:
     coefficient_bytes: int = 0
 
 
-def jpeg_header(content: bytes) -> JpegHeader | None:
+def read_jpeg_header(content: bytes) -> JpegHeader | None:
     """The header of a JPEG, or None when ``content`` is not a JPEG with a frame header."""
     if content[:2] != START:
         return None
@@ -87,7 +87,7 @@ def _before_scan(content: bytes, frame: int, has_exif: bool) -> tuple[bool, int]
     return has_exif, 2 * 64 * blocks
 
 
-def jpeg_end(content: bytes | bytearray, start: int = 0) -> int:
+def find_jpeg_end(content: bytes | bytearray, start: int = 0) -> int:
     """The index after the last byte of the JPEG that starts at ``start``; -1 when its end is not there yet, 0 when
     broken.
 
@@ -102,7 +102,7 @@ def jpeg_end(content: bytes | bytearray, start: int = 0) -> int:
     return end + 2 if end >= 0 else -1
 
 
-def next_start(content: bytes | bytearray, start: int, end: int) -> int:
+def find_next_start(content: bytes | bytearray, start: int, end: int) -> int:
     """Where another JPEG begins inside the scan data of the one at ``start``, which then was cut short; else -1.
 
     Scan data never holds a start marker. ``end`` is where to stop looking.
@@ -135,7 +135,7 @@ def cut_out(content: bytes) -> bytes:
     start = content.find(START + b"\xff")
     if start < 0 or _scan_start(content, start) <= 0:
         return b""
-    end = jpeg_end(content, start)
+    end = find_jpeg_end(content, start)
     return content[start:end] if end > 0 else content[start:] + END
 
 

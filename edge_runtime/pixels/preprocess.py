@@ -69,7 +69,7 @@ def rgb_to_bgr(frame: Image) -> Image:
     return cast(Image, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
 
-def crop_box(frame_height: int, frame_width: int, spec: InputSpec) -> tuple[int, int, int, int]:
+def find_crop_box(frame_height: int, frame_width: int, spec: InputSpec) -> tuple[int, int, int, int]:
     """The (top, left, height, width) of the region of a frame that the model sees, in pixels."""
     if spec.resize != "crop":
         return 0, 0, frame_height, frame_width
@@ -79,7 +79,7 @@ def crop_box(frame_height: int, frame_width: int, spec: InputSpec) -> tuple[int,
 
 
 def _centre_crop(frame: Image, spec: InputSpec) -> Image:
-    top, left, height, width = crop_box(frame.shape[0], frame.shape[1], spec)
+    top, left, height, width = find_crop_box(frame.shape[0], frame.shape[1], spec)
     return frame[top : top + height, left : left + width]
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
 from edge_runtime.pixels.image_file import check_header, decode_image, read_image_bytes
-from edge_runtime.pixels.jpeg import START, JpegHeader, jpeg_header
+from edge_runtime.pixels.jpeg import START, JpegHeader, read_jpeg_header
 from edge_runtime.pixels.jpeg_damage import hear_decoder
 from edge_runtime.pixels.opencv import cv2
-from edge_runtime.pixels.preprocess import Image, crop_box
+from edge_runtime.pixels.preprocess import Image, find_crop_box
 
 # What decoding one image of a camera may take. For a model, 8 million pixels at full size and far more where they are
 # reduced; whole images up to what fits between the processes (see shared_frames), twice, because OpenCV copies it.
@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 REDUCTIONS = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 
 
-def reduction(frame_height: int, frame_width: int, spec: InputSpec) -> int:
+def choose_reduction(frame_height: int, frame_width: int, spec: InputSpec) -> int:
     """The largest of 8, 4, 2, 1 by which a frame can be divided and its visible region still covers the model's
     input.
     """
     for divisor in REDUCTIONS:
         height, width = -(-frame_height // divisor), -(-frame_width // divisor)
-        _, _, seen_height, seen_width = crop_box(height, width, spec)
+        _, _, seen_height, seen_width = find_crop_box(height, width, spec)
         scale = min(seen_height / spec.height, seen_width / spec.width)
         if spec.resize == "letterbox":
             scale = max(seen_height / spec.height, seen_width / spec.width)
@@ -49,7 +49,7 @@ def decode_shrunk(content: bytes, name: str, spec: InputSpec | None) -> Image:
 
     With ``spec`` None, and for formats other than JPEG, the full image. Raises DataError as `decode_image` does.
     """
-    header = jpeg_header(content) if spec is not None else None
+    header = read_jpeg_header(content) if spec is not None else None
     if header is None or spec is None:
         return decode_image(content, name)
     check_header(header, name)
@@ -69,10 +69,10 @@ def decode_camera_image(content: bytes, name: str, spec: InputSpec | None) -> Im
     Raises:
         DataError: the image is damaged, as far as the decoder notices, no JPEG, or too costly.
     """
-    header = jpeg_header(content)
+    header = read_jpeg_header(content)
     if header is None:
         raise DataError(f"{name} ({len(content)} bytes) has no readable JPEG header; it is damaged.")
-    needed, limit = decoding_bytes(header, spec), MAX_WHOLE_BYTES if spec is None else MAX_SHRUNK_BYTES
+    needed, limit = count_decoding_bytes(header, spec), MAX_WHOLE_BYTES if spec is None else MAX_SHRUNK_BYTES
     if needed > limit:
         raise DataError(
             f"{name} has {header.width}x{header.height} pixels{' in several scans' if header.coefficient_bytes else ''}"
@@ -92,7 +92,7 @@ def decode_undamaged(content: bytes, name: str, spec: InputSpec | None) -> Image
     return frame
 
 
-def decoding_bytes(header: JpegHeader, spec: InputSpec | None) -> int:
+def count_decoding_bytes(header: JpegHeader, spec: InputSpec | None) -> int:
     """The most memory that decoding takes at one moment: the decoded image, and beside it either the coefficients
     or, later, the copy that OpenCV hands to Python (one more when EXIF asks for a turn).
     """
@@ -102,9 +102,9 @@ def decoding_bytes(header: JpegHeader, spec: InputSpec | None) -> int:
 
 
 def _divisor(header: JpegHeader, spec: InputSpec) -> int:
-    divisor = reduction(header.height, header.width, spec)
+    divisor = choose_reduction(header.height, header.width, spec)
     if header.has_exif:  # EXIF may turn the image by a quarter
-        divisor = min(divisor, reduction(header.width, header.height, spec))
+        divisor = min(divisor, choose_reduction(header.width, header.height, spec))
     return divisor
 
 

@@ -8,11 +8,11 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
-from edge_runtime.pixels.shrink import reduction
+from edge_runtime.pixels.shrink import choose_reduction
 
 
 def yuyv_to_bgr(raw: Image, spec: InputSpec | None) -> Image:
-    """The (h, w, 3) uint8 BGR image of a (H, W, 2) uint8 YUYV frame, reduced as `shrink.reduction` says.
+    """The (h, w, 3) uint8 BGR image of a (H, W, 2) uint8 YUYV frame, reduced as `shrink.choose_reduction` says.
 
     Each block of pixels becomes its mean, luminance and colour alike. With ``spec`` None the frame keeps its size.
 
@@ -22,7 +22,7 @@ def yuyv_to_bgr(raw: Image, spec: InputSpec | None) -> Image:
     if raw.ndim != 3 or raw.shape[2] != 2 or raw.shape[1] % 2 or 0 in raw.shape or raw.dtype != np.uint8:
         raise DataError(f"The raw frame is {raw.shape} {raw.dtype}, expected (h, w, 2) uint8 YUYV with an even width.")
     height, width = raw.shape[:2]
-    divisor = reduction(height, width, spec) if spec is not None else 1
+    divisor = choose_reduction(height, width, spec) if spec is not None else 1
     while divisor > 1 and (height % divisor or width % (2 * divisor)):
         divisor //= 2
     if divisor > 1:

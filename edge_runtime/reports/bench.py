@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.cameras.sources.synthetic import wave_image
+from edge_runtime.cameras.sources.synthetic import draw_wave_image
 from edge_runtime.errors import UsageError
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.inference.postprocess import predict, probabilities
 from edge_runtime.live.results import Percentiles
 from edge_runtime.live.timings import Timings
@@ -20,7 +20,7 @@ from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.pixels.shrink import decode_shrunk
 from edge_runtime.system.clock import monotonic_s
-from edge_runtime.system.memory import pss_mb
+from edge_runtime.system.memory import measure_pss_mb
 
 WARM_UP = 10
 
@@ -75,20 +75,20 @@ def bench(model: ModelFile, config: BenchConfig) -> BenchReport:
     try:
         rows = tuple(
             _row(model, backend, threads, config)
-            for backend in config.backends or available_backends() or ("auto",)  # which says what to install
+            for backend in config.backends or list_available_backends() or ("auto",)  # which says what to install
             for threads in config.threads
         )
     finally:
         cv2.setNumThreads(opencv_threads)
-    return BenchReport(model.contract.spec.name, config.image_name, rows, pss_mb())
+    return BenchReport(model.contract.spec.name, config.image_name, rows, measure_pss_mb())
 
 
-def bench_object(report: BenchReport) -> dict[str, Any]:
+def make_bench_object(report: BenchReport) -> dict[str, Any]:
     """The report as a JSON object; times in milliseconds."""
     return {"v": 1, "type": "bench", **dataclasses.asdict(report)}
 
 
-def bench_text(report: BenchReport) -> str:
+def format_bench(report: BenchReport) -> str:
     """The report as a table of milliseconds."""
     lines = [f"{report.model} on {report.frame}, milliseconds", ""]
     for row in report.rows:
@@ -139,4 +139,4 @@ def _one_run(classifier: Classifier, frame: Image, config: BenchConfig) -> dict[
 def _frame(config: BenchConfig, classifier: Classifier) -> Image:
     if config.image is not None:
         return decode_shrunk(config.image, config.image_name, classifier.contract.spec.input)
-    return wave_image(480, 640)
+    return draw_wave_image(480, 640)

@@ -39,7 +39,7 @@ def check_device(model: str | None = None, labels: str | None = None, root: Path
     )
 
 
-def finding_line(finding: Finding) -> str:
+def format_finding(finding: Finding) -> str:
     """``problem  interpreter: none found; install ...``."""
     return f"{finding.level:>7}  {finding.what}: {finding.found}" + (f"; {finding.remedy}" if finding.remedy else "")
 
@@ -64,9 +64,9 @@ def _library(module: str, package: str) -> Finding:
 
 
 def _interpreters() -> list[Finding]:
-    from edge_runtime.inference.interpreter import available_backends
+    from edge_runtime.inference.interpreter import list_available_backends
 
-    backends = available_backends()
+    backends = list_available_backends()
     if not backends:
         remedy = "pip install 'edge-runtime[litert]', or 'edge-runtime[tflite]' on Python 3.11 without ai-edge-litert"
         return [Finding("problem", "interpreter", "none found", remedy)]
@@ -117,10 +117,10 @@ def _video_devices(root: Path) -> list[Finding]:
 
 
 def _pi_camera(root: Path) -> Finding:
-    from edge_runtime.cameras.presence import PI_PROGRAMS, pi_program
+    from edge_runtime.cameras.presence import PI_PROGRAMS, find_pi_program
 
     try:
-        return Finding("ok", "Pi camera (csi)", f"{pi_program()} is installed")
+        return Finding("ok", "Pi camera (csi)", f"{find_pi_program()} is installed")
     except EdgeRuntimeError:
         is_pi = (root / "proc/device-tree/model").exists()
         remedy = "sudo apt install rpicam-apps-lite (libcamera-apps-lite before Bookworm)"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # what a file says needs no OpenCV
     from edge_runtime.inference.selftest import SelftestReport
 
 
-def info_object(model: ModelFile) -> dict[str, Any]:
+def make_info_object(model: ModelFile) -> dict[str, Any]:
     """The contract as a JSON object, with the file's path, its sizes and what had to be assumed."""
     return {
         "v": 1,
@@ -25,7 +25,7 @@ def info_object(model: ModelFile) -> dict[str, Any]:
     }
 
 
-def info_text(model: ModelFile) -> str:
+def format_info(model: ModelFile) -> str:
     """A table of what the model eats, what it answers and how well it was measured to do."""
     contract = model.contract
     spec = contract.spec
@@ -58,7 +58,7 @@ def info_text(model: ModelFile) -> str:
     return "\n".join(f"{name:>14}  {value}" for name, value in rows)
 
 
-def selftest_text(report: SelftestReport) -> str:
+def format_selftest(report: SelftestReport) -> str:
     """One line for the inputs, one for each set of kernels, and the failures."""
     lines = [f"inputs: {report.num_inputs_exact} of {report.num_frames} exact"]
     lines += [

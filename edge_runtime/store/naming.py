@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_runtime.errors import MissingInputError
-from edge_runtime.store.shipped import shipped_models
+from edge_runtime.store.shipped import list_shipped_models
 
 
 def find_model(model: str | Path | None = None) -> Path:
@@ -24,7 +24,7 @@ def find_model(model: str | Path | None = None) -> Path:
     path = Path(model)
     if isinstance(model, Path) or path.suffix or len(path.parts) != 1 or path.exists():
         return path
-    shipped = shipped_models()
+    shipped = list_shipped_models()
     if model not in shipped:
         raise MissingInputError(
             f"There is no model {model}, expected the path of a .tflite file or one of {', '.join(shipped)}."

@@ -24,7 +24,7 @@ def default_model() -> Path:
     return path
 
 
-def shipped_models() -> dict[str, Path]:
+def list_shipped_models() -> dict[str, Path]:
     """The paths of all models that come with this package by name, the default one first."""
     paths = sorted(_FOLDER.glob("*.tflite"), key=lambda path: (path.name != _DEFAULT, path.name))
     return {path.stem: path for path in paths}

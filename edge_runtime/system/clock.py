@@ -12,6 +12,6 @@ import time
 monotonic_s = time.monotonic
 
 
-def wall_time_s() -> float:
+def read_wall_time_s() -> float:
     """Seconds since 1970 UTC, for the time stamps that people and other programs read; never for measuring."""
     return time.time()

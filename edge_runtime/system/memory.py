@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def pss_mb(pids: Iterable[int] = (), proc: Path = Path("/proc")) -> float | None:
+def measure_pss_mb(pids: Iterable[int] = (), proc: Path = Path("/proc")) -> float | None:
     """The proportional set size of this process and ``pids`` in 10^6 bytes; None where the kernel does not tell."""
     total_kib = 0
     for pid in (os.getpid(), *pids):

@@ -105,7 +105,7 @@ class ServiceConfig:
             raise ConfigurationError(f"`memory_mb` is {self.memory_mb}, expected at least 150.")
 
 
-def unit_text(config: ServiceConfig) -> str:
+def write_unit_text(config: ServiceConfig) -> str:
     """The content of ``edge-runtime.service``."""
     words = [*config.program, "run", "--give-up-s", "inf", "--changes-only", *config.arguments]
     command = " ".join(_quoted(word) for word in words)

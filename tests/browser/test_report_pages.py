@@ -85,7 +85,7 @@ def make_search_page() -> str:
     ]  # fmt: skip
     return search_page(
         {"search": "a search", "budget": {"max_bytes": 90000}, "num_trials": 18, "winner": 3, "front": rows[:12],
-         "all": rows, "like": "seed.tflite", "num_ended_early": 0, "num_too_slow": 1}
+         "all": rows, "like": "seed.tflite", "num_ended_early": 0, "count_too_slow": 1}
     )  # fmt: skip
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from edge_runtime.contract import InputSpec, ModelSpec, to_json
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 
-available_backends()  # before TensorFlow: see convert/converter/network.py
+list_available_backends()  # before TensorFlow: see convert/converter/network.py
 
 LABELS = ("red rows", "green columns", "blue rows", "grey columns")
 SIZE = 16

@@ -18,7 +18,7 @@ from convert.pipeline import convert
 from convert.tflite.audit import audit
 from edge_runtime.contract import Normalization
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.inference.postprocess import UNLIKE
 from edge_runtime.inference.selftest import selftest
 from edge_runtime.model.model_file import open_model
@@ -209,7 +209,7 @@ def test_unknown_has_two_reasons_in_the_file_and_in_the_report(make_run: Callabl
     foreign = {item.name: item.acceptance for item in result.report.unknown.foreign}
     assert foreign["enlarged small photos (CIFAR-10)"].coverage < 0.05
     assert "unknown: unlike" in result.report_html.read_text()
-    for backend in available_backends():
+    for backend in list_available_backends():
         classifier = Classifier(model, backend=backend)
         assert selftest(classifier).passed
         assert classifier.classify(np.full((20, 20, 3), (200, 60, 250), np.uint8)).reason == UNLIKE

@@ -15,7 +15,7 @@ from convert.inputs import keras_model
 from convert.pipeline import convert
 from convert.tflite import schema
 from edge_runtime.errors import ModelError
-from edge_runtime.inference.interpreter import Interpreter, available_backends
+from edge_runtime.inference.interpreter import Interpreter, list_available_backends
 
 
 def count_calls(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> Counter[Any]:
@@ -43,7 +43,7 @@ def test_a_conversion_loads_parses_and_opens_everything_once(
     assert list(loads.values()) == [1]
     assert list(parses.values()) == [1, 1, 1], "as converted, packed, float32"
     # The integer model as converted, packed, and packed with the reference kernels; and the float model on one backend.
-    assert sum(interpreters.values()) == 3 * len(available_backends()) + 1
+    assert sum(interpreters.values()) == 3 * len(list_available_backends()) + 1
     assert set(interpreters.values()) == {1}
 
 

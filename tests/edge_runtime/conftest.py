@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 from edge_runtime.cameras.frame import Frame, FrameSource
-from edge_runtime.cameras.sources.synthetic import numbered_image, wave_image
+from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image
 from edge_runtime.contract import Contract
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import Interpreter
-from edge_runtime.model.goldens import Goldens, input_digest, repeated
+from edge_runtime.model.goldens import Goldens, hash_input, repeated
 from edge_runtime.model.model_file import ModelFile, open_model, read_model, write_model
 
 TOYS = Path(__file__).parent / "toys"
@@ -41,8 +41,8 @@ class FakeNetworkCamera:
     """
 
     def __init__(self, fps: float = 100.0, image: Callable[[int], bytes] | None = None) -> None:
-        background = wave_image(IMAGE_HEIGHT, IMAGE_WIDTH)
-        self.image = image or (lambda number: encode(numbered_image(background, number)))
+        background = draw_wave_image(IMAGE_HEIGHT, IMAGE_WIDTH)
+        self.image = image or (lambda number: encode(draw_numbered_image(background, number)))
         self.fps = fps
         self.stalled = threading.Event()
         self.announce_length = True
@@ -192,7 +192,7 @@ def toy_goldens(toy_bytes: Callable[[str], bytes]) -> Goldens:
     return Goldens(
         tuple(images),
         np.array(repeats, np.uint8),
-        np.stack([input_digest(tensor) for tensor in inputs]),
+        np.stack([hash_input(tensor) for tensor in inputs]),
         np.stack([classifier.interpreter.invoke(tensor) for tensor in inputs]),
         np.stack([reference.invoke(tensor) for tensor in inputs]),
         classifier.interpreter.kernels,
@@ -229,7 +229,7 @@ def make_model() -> MakeModel:
     goldens = Goldens(
         tuple(images),
         np.array(repeats, np.uint8),
-        np.stack([input_digest(tensor) for tensor in inputs]),
+        np.stack([hash_input(tensor) for tensor in inputs]),
         np.stack([classifier.interpreter.invoke(tensor) for tensor in inputs]),
         np.stack([reference.invoke(tensor) for tensor in inputs]),
         classifier.interpreter.kernels,

@@ -19,14 +19,14 @@ from train.recipes.config import TeacherRun
 def test_the_mask_keeps_the_largest_magnitudes() -> None:
     pruning = pytest.importorskip("train.scratch.pruning", reason="needs TensorFlow, the workstation's environment")
     kernel = np.array([[0.1, -3.0], [2.0, -0.2]], np.float32)
-    assert pruning.magnitude_mask(kernel, 0.5).tolist() == [[0, 1], [1, 0]]
-    assert pruning.magnitude_mask(kernel, 0.0).tolist() == [[1, 1], [1, 1]]
+    assert pruning.make_magnitude_mask(kernel, 0.5).tolist() == [[0, 1], [1, 0]]
+    assert pruning.make_magnitude_mask(kernel, 0.0).tolist() == [[1, 1], [1, 1]]
 
 
 @pytest.mark.tensorflow
 def test_the_share_of_zeros_rises_to_its_end_in_the_first_third_and_stays() -> None:
     pruning = pytest.importorskip("train.scratch.pruning", reason="needs TensorFlow, the workstation's environment")
-    shares = [pruning.target_sparsity(step, 30, 0.75) for step in range(30)]
+    shares = [pruning.compute_target_sparsity(step, 30, 0.75) for step in range(30)]
     assert shares == sorted(shares) and 0 < shares[0] < 0.75
     assert shares[9:] == [0.75] * 21
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from train.__main__ import configuration, parser
+from train.__main__ import make_configuration, make_parser
 from train.recipes.config import Recipe
-from train.zoo import ZOO, ZooModel, flags_of, main
+from train.zoo import ZOO, ZooModel, list_flags_of, main
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -19,8 +19,8 @@ def test_every_zoo_model_is_a_resumable_training_on_the_complete_data_set(name: 
         run.mkdir()
         (run / "model.keras").write_bytes(b"weights")
         (run / "config.json").write_text(json.dumps({"name": "small"}))
-    args = parser().parse_args(flags_of(name, tmp_path / "again", Path("here.npz")))
-    config = configuration(args)
+    args = make_parser().parse_args(list_flags_of(name, tmp_path / "again", Path("here.npz")))
+    config = make_configuration(args)
     assert isinstance(config.recipe, Recipe)
     assert (config.name, config.model) == 2 * (ZOO[name].model or name,)
     assert (config.data, args.resume) == ("cifar10", True)

@@ -58,7 +58,7 @@ def open_dataset(
 
 
 def _complete(path: Path | None, input_spec: InputSpec) -> tuple[ArraySplit, ArraySplit]:
-    source, names = find_cifar10(path), cifar10.image_names()
+    source, names = find_cifar10(path), cifar10.list_image_names()
     num = cifar10.BATCH_SIZE * 5
     parts = (slice(0, num), slice(num, None))
     splits = [

@@ -54,20 +54,20 @@ def verify(images: NDArray[np.uint8], labels: NDArray[np.uint8], source: str) ->
         )
     for number, name in enumerate(BATCHES):
         part = slice(number * BATCH_SIZE, (number + 1) * BATCH_SIZE)
-        found = batch_md5(images[part], labels[part])
+        found = hash_batch(images[part], labels[part])
         if found != BATCH_MD5[name]:
             raise DataError(f"{name} in {source} has MD5 {found}, expected {BATCH_MD5[name]}: damaged; get it again.")
     return Cifar10(images, labels)
 
 
-def batch_md5(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> str:
+def hash_batch(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> str:
     """MD5 in hex of the original binary layout of (n, 32, 32, 3) uint8 RGB images and (n,) labels."""
     planes = images.transpose(0, 3, 1, 2).reshape(len(images), -1)
     rows = np.concatenate([labels[:, None].astype(np.uint8), planes], axis=1)
     return hashlib.md5(rows.tobytes(), usedforsecurity=False).hexdigest()
 
 
-def image_names() -> list[str]:
+def list_image_names() -> list[str]:
     """The name of each of the 60,000 images: the original batch and the row in it."""
     return [f"{name}/{row:05d}" for name in BATCHES for row in range(BATCH_SIZE)]
 

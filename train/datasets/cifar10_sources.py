@@ -48,7 +48,7 @@ def find_cifar10(path: Path | None) -> Cifar10:
     cache = cache_file()
     if cache.exists():
         return read_npz(cache)
-    for folder in keras_folders():
+    for folder in list_keras_folders():
         if folder.is_dir():
             return read_folder(folder)
     reasons = []
@@ -62,7 +62,8 @@ def find_cifar10(path: Path | None) -> Cifar10:
         _save(found, cache)
         return found
     raise MissingInputError(
-        f"CIFAR-10 is neither in {cache} nor in {keras_folders()[0]} and could not be fetched ({'; '.join(reasons)}). "
+        f"CIFAR-10 is neither in {cache} nor in {list_keras_folders()[0]} "
+        f"and could not be fetched ({'; '.join(reasons)}). "
         "Give --data-path FILE.npz or the folder of extracted batches."
     )
 
@@ -72,7 +73,7 @@ def cache_file() -> Path:
     return cache_folder() / "cifar10.npz"
 
 
-def keras_folders() -> list[Path]:
+def list_keras_folders() -> list[Path]:
     """Where Keras 3 and Keras 2 extract their download."""
     datasets = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
     return [datasets / "cifar-10-batches-py-target" / "cifar-10-batches-py", datasets / "cifar-10-batches-py"]

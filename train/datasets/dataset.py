@@ -125,7 +125,7 @@ class Dataset:
     background: Background | None = None
 
 
-def balanced_order(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+def make_balanced_order(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
     """All indices of (n,) int64 labels, shuffled within each class and dealt out class by class: any prefix is close to
     balanced.
     """
@@ -136,5 +136,5 @@ def balanced_order(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArr
 
 def split_validation(labels: NDArray[np.int64], num: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(training, validation) indices, each ascending: ``num`` class-balanced ones for validation, fixed by the seed."""
-    order = balanced_order(labels, np.random.default_rng([seed, 1]))
+    order = make_balanced_order(labels, np.random.default_rng([seed, 1]))
     return np.sort(order[num:]), np.sort(order[:num])

@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from edge_runtime.contract import InputSpec
-from train.models.normalization import normalized_input
+from train.models.normalization import add_normalized_input
 
 STEM_CHANNELS = 16
 BLOCKS = ((24, 2), (24, 1), (24, 1), (44, 2), (44, 1), (44, 1))  # (channels, stride)
@@ -20,7 +20,7 @@ HEAD_CHANNELS = 112
 
 def build(input_spec: InputSpec, num_classes: int) -> keras.Model:
     """The untrained model: (n, h, w, 3) pixels 0..255 -> (n, num_classes) logits."""
-    pixels, x = normalized_input(input_spec)
+    pixels, x = add_normalized_input(input_spec)
     x = _convolve(x, "stem", layers.Conv2D(STEM_CHANNELS, 3, padding="same", use_bias=False, name="stem"))
     x = _convolve(x, "b0_dw", layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="b0_dw"))
     x = _convolve(x, "b0_out", layers.Conv2D(STEM_CHANNELS, 1, use_bias=False, name="b0_out"), activate=False)

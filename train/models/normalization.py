@@ -10,7 +10,7 @@ import keras
 from edge_runtime.contract import InputSpec
 
 
-def normalized_input(input_spec: InputSpec) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+def add_normalized_input(input_spec: InputSpec) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """The model's input (n, h, w, 3), RGB pixels 0..255, and the same scaled to about [-1, 1]."""
     pixels = keras.Input((input_spec.height, input_spec.width, 3), name="pixels")
     return pixels, keras.layers.Rescaling(1 / 128, offset=-127 / 128, name="normalize")(pixels)

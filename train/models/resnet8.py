@@ -10,14 +10,14 @@ import keras
 from keras import layers
 
 from edge_runtime.contract import InputSpec
-from train.models.normalization import normalized_input
+from train.models.normalization import add_normalized_input
 
 STACKS = ((16, 1), (32, 2), (64, 2))  # (filters, stride)
 
 
 def build(input_spec: InputSpec, num_classes: int) -> keras.Model:
     """The untrained model: (n, h, w, 3) pixels 0..255 -> (n, num_classes) logits."""
-    pixels, x = normalized_input(input_spec)
+    pixels, x = add_normalized_input(input_spec)
     x = layers.ReLU(name="stem_relu")(_convolve(x, "stem", STACKS[0][0], 1))
     for number, (filters, stride) in enumerate(STACKS, start=1):
         x = _residual(x, f"s{number}", filters, stride)

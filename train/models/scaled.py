@@ -99,7 +99,7 @@ def parse(name: str) -> Architecture:
     return Architecture(found[1], int(found[2]), int(found[3]), int(found[4] or 1))
 
 
-def plan(architecture: Architecture) -> tuple[Block, ...]:
+def plan_blocks(architecture: Architecture) -> tuple[Block, ...]:
     """The blocks from the stem to the last stage, in order."""
     width = architecture.width
     blocks = [Block("stem", (Convolution("stem", 3, width, architecture.stem),))]
@@ -127,13 +127,13 @@ def _block(kind: str, name: str, before: int, channels: int, stride: int, *, sam
     return Block(name, (widen, filtered, narrow), "same" if same else "none")
 
 
-def costs(architecture: Architecture, input_spec: InputSpec, num_classes: int) -> Costs:
+def count_costs(architecture: Architecture, input_spec: InputSpec, num_classes: int) -> Costs:
     """What the network costs, by counting."""
     height, width, channels = input_spec.height, input_spec.width, 3
     weights = num_channels = macs = 0
     operators = 5  # quantize, pool, dense, softmax, quantize
     batch_norm = 0
-    for block in plan(architecture):
+    for block in plan_blocks(architecture):
         entry = (height, width, channels)
         for convolution in block.convolutions:
             height, width = -(-height // convolution.stride), -(-width // convolution.stride)
@@ -163,7 +163,7 @@ def build(input_spec: InputSpec, num_classes: int, name: str) -> keras.Model:
     import keras
     from keras import layers
 
-    from train.models.normalization import normalized_input
+    from train.models.normalization import add_normalized_input
 
     architecture = parse(name)
     least = architecture.min_size
@@ -171,8 +171,8 @@ def build(input_spec: InputSpec, num_classes: int, name: str) -> keras.Model:
         raise UsageError(
             f"The input is {input_spec.height}x{input_spec.width} but {name} needs at least {least}x{least}."
         )
-    pixels, x = normalized_input(input_spec)
-    for block in plan(architecture):
+    pixels, x = add_normalized_input(input_spec)
+    for block in plan_blocks(architecture):
         y = x
         for convolution in block.convolutions:
             y = _convolve(y, convolution)

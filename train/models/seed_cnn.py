@@ -7,7 +7,7 @@ from keras import layers
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import UsageError
-from train.models.normalization import normalized_input
+from train.models.normalization import add_normalized_input
 
 MIN_SIZE = 4  # two poolings must leave at least one pixel
 
@@ -23,7 +23,7 @@ def build(input_spec: InputSpec, num_classes: int) -> keras.Model:
             f"The input is {input_spec.height}x{input_spec.width} but seed_cnn needs at least {MIN_SIZE}x{MIN_SIZE}: "
             "its two poolings would leave nothing. Give a larger --size."
         )
-    pixels, x = normalized_input(input_spec)
+    pixels, x = add_normalized_input(input_spec)
     for number, filters in enumerate((32, 64), start=1):
         x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv{number}")(x)
         x = layers.MaxPooling2D(2, name=f"pool{number}")(x)

@@ -11,7 +11,7 @@ import keras
 from keras import layers
 
 from edge_runtime.contract import InputSpec
-from train.models.normalization import normalized_input
+from train.models.normalization import add_normalized_input
 
 STEM_CHANNELS = 32
 BLOCKS = ((32, 1), (64, 2), (64, 1), (96, 2), (96, 1))  # (channels, stride)
@@ -19,7 +19,7 @@ BLOCKS = ((32, 1), (64, 2), (64, 1), (96, 2), (96, 1))  # (channels, stride)
 
 def build(input_spec: InputSpec, num_classes: int) -> keras.Model:
     """The untrained model: (n, h, w, 3) pixels 0..255 -> (n, num_classes) logits."""
-    pixels, x = normalized_input(input_spec)
+    pixels, x = add_normalized_input(input_spec)
     x = layers.ReLU(6.0, name="stem_relu")(_convolve(x, "stem", STEM_CHANNELS, 3))
     for number, (channels, stride) in enumerate(BLOCKS, start=1):
         x = _residual(x, f"b{number}", channels, stride)

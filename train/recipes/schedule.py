@@ -7,7 +7,7 @@ import math
 from train.recipes.config import Recipe
 
 
-def learning_rate(step: int, num_steps: int, recipe: Recipe) -> float:
+def compute_learning_rate(step: int, num_steps: int, recipe: Recipe) -> float:
     """The rate of ``step`` (0 .. num_steps - 1): a linear warm-up, then constant or half a cosine towards zero."""
     warmup = round(num_steps * recipe.warmup)
     if step < warmup:

@@ -31,7 +31,7 @@ def expect_same_data(out: Path, data: str) -> None:
         )
 
 
-def teacher_run(folder: Path, flag: str = "--teacher") -> TeacherRun:
+def find_teacher_run(folder: Path, flag: str = "--teacher") -> TeacherRun:
     """What identifies the run in ``folder``, which ``flag`` named. Raises UsageError when that is no run directory."""
     model, config = folder / "model.keras", folder / "config.json"
     if not (model.is_file() and config.is_file()):

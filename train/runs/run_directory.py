@@ -19,7 +19,7 @@ import numpy as np
 from edge_runtime.contract import ModelSpec, to_json
 from edge_runtime.metrics import ClassificationReport
 from edge_runtime.system.durable import sync_folder
-from train.datasets.dataset import ArraySplit, Dataset, FileSplit, Split, balanced_order
+from train.datasets.dataset import ArraySplit, Dataset, FileSplit, Split, make_balanced_order
 from train.recipes.config import TrainConfig, to_json_object
 from train.training.result import TrainResult
 
@@ -55,10 +55,10 @@ def write_run(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def calibration_indices(dataset: Dataset, seed: int) -> list[int]:
+def choose_calibration_indices(dataset: Dataset, seed: int) -> list[int]:
     """At most MAX_CALIBRATION training images, seeded, dealt out class by class, none of them a test image."""
     tested = {dataset.test.record(index).sha256 for index in range(len(dataset.test.labels))}
-    order = balanced_order(dataset.train.labels, np.random.default_rng([seed, CALIBRATION_STREAM]))
+    order = make_balanced_order(dataset.train.labels, np.random.default_rng([seed, CALIBRATION_STREAM]))
     picked: list[int] = []
     for index in order.tolist():
         if len(picked) == MAX_CALIBRATION:
@@ -90,7 +90,7 @@ def _metrics(dataset: Dataset, result: TrainResult, report: ClassificationReport
 
 def _write_images(folder: Path, dataset: Dataset, seed: int) -> dict[str, list[dict[str, Any]]]:
     chosen: dict[str, tuple[Split, Sequence[int]]] = {
-        "calibration": (dataset.train, calibration_indices(dataset, seed)),
+        "calibration": (dataset.train, choose_calibration_indices(dataset, seed)),
         "test": (dataset.test, range(len(dataset.test.labels))),
     }
     if isinstance(dataset.validation, FileSplit):

@@ -25,12 +25,12 @@ class Lesson:
     share: float
 
 
-def num_batches(split: Split, batch_size: int) -> int:
+def count_batches(split: Split, batch_size: int) -> int:
     """Batches an epoch; an incomplete last one is left out (other images each epoch) unless it is the only one."""
     return max(1, len(split.labels) // batch_size)
 
 
-def epoch_batches(
+def draw_epoch_batches(
     split: Split, num_classes: int, recipe: Recipe, seed: int, epoch: int, lesson: Lesson | None = None
 ) -> Iterator[tuple[Images, Targets]]:
     """The (images (n, h, w, 3) uint8 RGB, targets (n, classes) float32) of one epoch, augmented."""
@@ -45,4 +45,4 @@ def epoch_batches(
         targets = lesson.probabilities[indices] * np.float32(lesson.share) + targets * np.float32(1 - lesson.share)
         return augment(split.read(indices), targets, recipe, rng, lesson.shifts.pick(indices))
 
-    return prefetch(batch(number) for number in range(num_batches(split, recipe.batch_size)))
+    return prefetch(batch(number) for number in range(count_batches(split, recipe.batch_size)))

@@ -25,7 +25,7 @@ from edge_runtime.errors import DataError, UsageError
 from edge_runtime.system.durable import write_durably
 from train.datasets.dataset import Dataset, Split
 from train.recipes.config import Recipe, TeacherRun, TrainConfig
-from train.runs.places import teacher_run
+from train.runs.places import find_teacher_run
 from train.scratch.augment import Shifts, draw_shifts, shift
 from train.scratch.batches import Lesson
 from train.training.logits import compile_forward, compute_logits
@@ -137,7 +137,7 @@ def open_start(folder: Path, config: TrainConfig, dataset: Dataset) -> keras.Mod
 
 
 def _expect_unchanged(folder: Path, role: str, expected: TeacherRun | None) -> TeacherRun:
-    found = teacher_run(folder)
+    found = find_teacher_run(folder)
     if found != expected:
         raise DataError(
             f"The {role} {folder} is {found} now, expected {expected}; it changed, start again with --force."

@@ -20,8 +20,8 @@ from train.datasets.dataset import Dataset
 from train.models import build_model
 from train.progress import Progress
 from train.recipes.config import Recipe, TrainConfig, to_json_object
-from train.recipes.schedule import learning_rate
-from train.scratch.batches import epoch_batches, num_batches
+from train.recipes.schedule import compute_learning_rate
+from train.scratch.batches import count_batches, draw_epoch_batches
 from train.scratch.distillation import Teacher
 from train.scratch.epoch import train_epoch
 from train.scratch.training_copy import clone_for_training
@@ -60,7 +60,7 @@ def fit(
     model = build_model(config.model, config.input, len(dataset.labels))
     if start is not None:
         model.set_weights(start.get_weights())
-    steps = num_batches(dataset.train, recipe.batch_size)
+    steps = count_batches(dataset.train, recipe.batch_size)
     total = recipe.epochs * steps
     learner = _Learner(model, recipe, total)
     state = load_checkpoint(checkpoints) if resume else None
@@ -74,14 +74,14 @@ def fit(
 
     def batches(epoch: int) -> Iterator[tuple[Images, Targets]]:
         lesson = teacher.lesson(dataset.train, recipe, config.seed, epoch) if teacher is not None else None
-        yield from epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, epoch, lesson)
+        yield from draw_epoch_batches(dataset.train, len(dataset.labels), recipe, config.seed, epoch, lesson)
 
     for epoch in range(len(history), recipe.epochs):
         row = train_epoch(
             learner,
             dataset,
             batches(epoch),
-            lambda step: learning_rate(step, total, recipe),
+            lambda step: compute_learning_rate(step, total, recipe),
             progress.step,
             epoch=epoch,
             num_steps=steps,

@@ -15,13 +15,13 @@ from train.training.logits import compile_forward
 MASK_EVERY = 20  # steps
 
 
-def target_sparsity(step: int, num_steps: int, final: float) -> float:
+def compute_target_sparsity(step: int, num_steps: int, final: float) -> float:
     """The share of zeros after ``step``: a cubic rise from 0 to ``final`` in the first third of all steps."""
     share = min(1.0, (step + 1) / max(1, num_steps // 3))
     return final * (1 - (1 - share) ** 3)
 
 
-def magnitude_mask(kernel: NDArray[np.float32], sparsity: float) -> NDArray[np.float32]:
+def make_magnitude_mask(kernel: NDArray[np.float32], sparsity: float) -> NDArray[np.float32]:
     """1 where a weight stays and 0 for the share ``sparsity`` of smallest magnitude; the kernel's shape, float32."""
     num = round(kernel.size * sparsity)
     mask = np.ones(kernel.size, np.float32)
@@ -49,9 +49,9 @@ class PruningLearner:
         """One update by (n, h, w, 3) uint8 RGB images and (n, classes) float32 targets; (loss, images that agree)."""
         # At an epoch's last step too: it is chosen by the zeros that the schedule gives it there.
         if self.num_steps % MASK_EVERY == 0 or (self.num_steps + 1) % self.steps_an_epoch == 0:
-            wanted = target_sparsity(self.num_steps, self.total_steps, self.sparsity)
+            wanted = compute_target_sparsity(self.num_steps, self.total_steps, self.sparsity)
             for kernel, mask in zip(self.kernels, self.masks, strict=True):
-                mask.assign(magnitude_mask(kernel.numpy(), wanted))
+                mask.assign(make_magnitude_mask(kernel.numpy(), wanted))
         self.num_steps += 1
         loss, right = self._step(tf.constant(images), tf.constant(targets), tf.constant(rate, tf.float32))
         return float(loss), int(right)

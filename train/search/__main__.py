@@ -25,7 +25,7 @@ from edge_runtime.errors import DataError, MissingInputError, UsageError
 from edge_runtime.system.command import run_command
 from edge_runtime.system.durable import write_durably
 from train.recipes.config import NAMED_DATA
-from train.search.space import Budget, epochs_for, sizes_for
+from train.search.space import Budget, choose_epochs, choose_sizes
 from train.search.trial import ROOT, TrialConfig, time_files
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return flags.parse_args(arguments)
 
 
-def configuration(options: argparse.Namespace) -> SearchConfig:
+def make_configuration(options: argparse.Namespace) -> SearchConfig:
     """The SearchConfig of parsed flags.
 
     Raises:
@@ -81,13 +81,13 @@ def configuration(options: argparse.Namespace) -> SearchConfig:
         raise MissingInputError(f"There is no file {options.like} to be like; check --like.")
     data = options.data if options.data in NAMED_DATA else str(Path(options.data).resolve())
     data_path = None if options.data_path is None else options.data_path.resolve()
-    sizes = tuple(options.sizes or sizes_for(options.data))
+    sizes = tuple(options.sizes or choose_sizes(options.data))
     # What is wrong with the data is said here, before any worker starts.
     dataset = open_dataset(data, data_path, InputSpec(sizes[0], sizes[0]), options.seed)
     trial = TrialConfig(
         data=data,
         data_path=data_path,
-        epochs=options.epochs or epochs_for(len(dataset.train.labels)),
+        epochs=options.epochs or choose_epochs(len(dataset.train.labels)),
         seed=options.seed,
         like=None if options.like is None else options.like.resolve(),
         cores=max(1, (os.cpu_count() or 1) // options.workers),
@@ -150,11 +150,11 @@ def finish(config: SearchConfig) -> dict[str, Any]:
     Raises:
         DataError: nothing that was tried keeps the budget.
     """
-    from train.search.worker import front, num_run, num_too_slow, open_study, results
+    from train.search.worker import choose_front, count_run, count_too_slow, open_study, read_results
 
     study = open_study(config)
-    found = results(study)
-    numbers = [number for number in front(found) if (config.out / "trials" / f"{number:04}" / "run").is_dir()]
+    found = read_results(study)
+    numbers = [number for number in choose_front(found) if (config.out / "trials" / f"{number:04}" / "run").is_dir()]
     if not numbers:
         raise DataError(
             f"None of {len(found)} finished trials keeps the budget {config.budget}. Give more --minutes, or raise it."
@@ -183,8 +183,8 @@ def finish(config: SearchConfig) -> dict[str, Any]:
         "budget": vars(config.budget),
         "like": None if config.trial.like is None else config.trial.like.name,
         "num_trials": len(found),
-        "num_ended_early": num_run(study) - len(found),
-        "num_too_slow": num_too_slow(study),
+        "num_ended_early": count_run(study) - len(found),
+        "count_too_slow": count_too_slow(study),
         "winner": best["trial"],
         "front": sorted(rows, key=lambda row: row["bytes"]),
         "all": others,
@@ -196,7 +196,7 @@ def finish(config: SearchConfig) -> dict[str, Any]:
     return result
 
 
-def table(result: dict[str, Any]) -> str:
+def render_table(result: dict[str, Any]) -> str:
     """The front for a terminal; the winner is marked."""
     head = f"  {'network':32} size  validation  int8 test    bytes   M MACs      ms"
     lines = [head + (f"  x {result['like']}" if result["like"] else "")]
@@ -212,7 +212,7 @@ def table(result: dict[str, Any]) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Searches, times the best again and prints them; the exit code of a worker that failed before any result."""
-    config = configuration(options)
+    config = make_configuration(options)
     failed = search(config, join=options.join)
     if options.join:
         return failed
@@ -224,7 +224,7 @@ def run(options: argparse.Namespace) -> int:
         raise
     if failed:
         print(f"a worker ended with exit code {failed}; the others' trials are below", file=sys.stderr)
-    print(json.dumps(result) if options.json else table(result))
+    print(json.dumps(result) if options.json else render_table(result))
     print(f"winner: {config.out / 'winner'} and {config.out / 'winner.tflite'}", file=sys.stderr)
     return 0
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import UsageError
-from train.models.scaled import KINDS, STEMS, Architecture, costs
+from train.models.scaled import KINDS, STEMS, Architecture, count_costs
 from train.recipes.config import NAMED_DATA
 
 WIDTHS = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
@@ -63,16 +63,16 @@ class Candidate:
 
     def figures(self, num_classes: int) -> dict[str, float]:
         """The expected ``bytes`` and ``macs``."""
-        found = costs(self.architecture, InputSpec(self.size, self.size), num_classes)
+        found = count_costs(self.architecture, InputSpec(self.size, self.size), num_classes)
         return {"bytes": found.file_bytes, "macs": found.macs}
 
 
-def sizes_for(data: str) -> tuple[int, ...]:
+def choose_sizes(data: str) -> tuple[int, ...]:
     """The input sizes worth trying for a data set."""
     return SMALL_SIZES if data in NAMED_DATA else LARGE_SIZES
 
 
-def epochs_for(num_images: int) -> int:
+def choose_epochs(num_images: int) -> int:
     """How many epochs a trial trains on ``num_images`` training images, unless told otherwise."""
     return max(MIN_EPOCHS, min(MAX_EPOCHS, round(IMAGES_A_TRIAL / num_images)))
 
@@ -86,13 +86,13 @@ def suggest(trial: Suggests, sizes: Sequence[int]) -> Candidate:
     return Candidate(Architecture(kind, width, depth, stem), trial.suggest_categorical("size", tuple(sizes)))
 
 
-def excess_before_training(candidate: Candidate, budget: Budget, num_classes: int) -> float:
+def measure_excess_before_training(candidate: Candidate, budget: Budget, num_classes: int) -> float:
     """How far the candidate is certainly over the budget, <= 0 when it may be within."""
     figures = candidate.figures(num_classes)
     return budget.excess({**figures, "bytes": figures["bytes"] * (1 - BYTES_TOLERANCE)})
 
 
-def first_candidates(sizes: Sequence[int], budget: Budget, num_classes: int) -> tuple[dict[str, Any], ...]:
+def list_first_candidates(sizes: Sequence[int], budget: Budget, num_classes: int) -> tuple[dict[str, Any], ...]:
     """What is tried first: of each kind and stem the widest shallow network within what can be counted; small ones
     where nothing limits the work of an image.
     """
@@ -104,17 +104,17 @@ def first_candidates(sizes: Sequence[int], budget: Budget, num_classes: int) -> 
                 Candidate(Architecture(kind, width, DEPTHS[0], stem), max(sizes))
                 for width in (WIDTHS if limited else WIDTHS[:SMALL_WIDTHS])
             ]
-            allowed = [one for one in candidates if excess_before_training(one, budget, num_classes) <= 0]
-            found.append(parameters(allowed[-1] if allowed else candidates[0]))
+            allowed = [one for one in candidates if measure_excess_before_training(one, budget, num_classes) <= 0]
+            found.append(list_parameters(allowed[-1] if allowed else candidates[0]))
     return tuple(found)
 
 
-def parameters(candidate: Candidate) -> dict[str, Any]:
+def list_parameters(candidate: Candidate) -> dict[str, Any]:
     """What the engine must suggest to get ``candidate``."""
     return {**vars(candidate.architecture), "size": candidate.size}
 
 
-def narrower(candidate: Candidate, excess: float) -> Candidate | None:
+def make_narrower(candidate: Candidate, excess: float) -> Candidate | None:
     """The widest network of the same shape that may keep the time that ``candidate`` is over by ``excess``; None if
     there is none.
     """
@@ -123,13 +123,13 @@ def narrower(candidate: Candidate, excess: float) -> Candidate | None:
     return replace(candidate, architecture=replace(old, width=allowed[-1])) if allowed else None
 
 
-def any_within(sizes: Sequence[int], budget: Budget, num_classes: int) -> bool:
+def has_any_within(sizes: Sequence[int], budget: Budget, num_classes: int) -> bool:
     """If some candidate may keep the budget, by counting."""
     smallest = [Candidate(Architecture(kind, WIDTHS[0], DEPTHS[0], max(STEMS)), min(sizes)) for kind in KINDS]
-    return any(excess_before_training(candidate, budget, num_classes) <= 0 for candidate in smallest)
+    return any(measure_excess_before_training(candidate, budget, num_classes) <= 0 for candidate in smallest)
 
 
-def larger_everywhere(candidate: Candidate, other: Candidate) -> bool:
+def is_larger_everywhere(candidate: Candidate, other: Candidate) -> bool:
     """If ``candidate`` is ``other`` with nothing smaller: then it cannot be faster."""
     a, b = candidate.architecture, other.architecture
     wider = a.width >= b.width and a.depth >= b.depth and a.stem <= b.stem

@@ -29,12 +29,12 @@ from train.search.pruner import COSTS, AmongNoDearer
 from train.search.space import (
     Budget,
     Candidate,
-    any_within,
-    excess_before_training,
-    first_candidates,
-    larger_everywhere,
-    narrower,
-    parameters,
+    has_any_within,
+    is_larger_everywhere,
+    list_first_candidates,
+    list_parameters,
+    make_narrower,
+    measure_excess_before_training,
     suggest,
 )
 from train.search.trial import Hopeless, OutOfTime, TrialConfig, convert_trial, time_untrained, train_trial
@@ -63,7 +63,7 @@ def begin(config: SearchConfig) -> optuna.Study:
     Raises:
         ConfigurationError: the folder holds a search about something else, or nothing can keep the budget.
     """
-    if not any_within(config.sizes, config.budget, config.num_classes):
+    if not has_any_within(config.sizes, config.budget, config.num_classes):
         raise ConfigurationError(
             f"No network of the family keeps the budget {config.budget}. Raise it, or give smaller --sizes."
         )
@@ -79,7 +79,7 @@ def begin(config: SearchConfig) -> optuna.Study:
     config.out.mkdir(parents=True, exist_ok=True)
     write_durably(path, f"{json.dumps(content, indent=2, sort_keys=True)}\n".encode())
     study = open_study(config)
-    for first in first_candidates(config.sizes, config.budget, config.num_classes):
+    for first in list_first_candidates(config.sizes, config.budget, config.num_classes):
         study.enqueue_trial(first, skip_if_exists=True)
     return study
 
@@ -113,7 +113,7 @@ def work(config: SearchConfig, worker: int, deadline_s: float) -> None:
     """
     study = open_study(config, seed=1000 * worker + int(time.time()) % 1000)
     rejected = 0
-    while time.time() + _shortest_duration_s(study) < deadline_s and num_run(study) < config.trials:
+    while time.time() + _shortest_duration_s(study) < deadline_s and count_run(study) < config.trials:
         trial = study.ask()
         candidate = suggest(trial, config.sizes)
         excess = _certain_excess(study, candidate, config)
@@ -154,9 +154,9 @@ def _run(
     if excess > 0:
         trial.set_user_attr("slow", True)
         _reject(study, trial, excess)
-        shape = narrower(candidate, excess)
+        shape = make_narrower(candidate, excess)
         if shape is not None:
-            study.enqueue_trial(parameters(shape), skip_if_exists=True)
+            study.enqueue_trial(list_parameters(shape), skip_if_exists=True)
         words = f"{figures['latency_ms']:.3f} ms, {excess:.0%} over the budget, not trained"
         _say(study, config, deadline_s, trial.number, candidate, words)
         return
@@ -201,7 +201,7 @@ def _reject(study: optuna.Study, trial: optuna.Trial, excess: float) -> None:
     study.tell(trial, state=TrialState.PRUNED)
 
 
-def results(study: optuna.Study) -> dict[int, dict[str, Any]]:
+def read_results(study: optuna.Study) -> dict[int, dict[str, Any]]:
     """The figures of all finished trials by their number, with ``model``, ``size`` and ``excess``."""
     return {
         trial.number: {
@@ -214,7 +214,7 @@ def results(study: optuna.Study) -> dict[int, dict[str, Any]]:
     }
 
 
-def front(found: dict[int, dict[str, Any]]) -> tuple[int, ...]:
+def choose_front(found: dict[int, dict[str, Any]]) -> tuple[int, ...]:
     """The numbers of those within the budget that no other one beats or equals in accuracy, bytes and time at once."""
     inside = {number: row for number, row in found.items() if row["excess"] <= 0 and row["passed"]}
 
@@ -229,12 +229,12 @@ def front(found: dict[int, dict[str, Any]]) -> tuple[int, ...]:
     return tuple(sorted(number for number in inside if not beaten(number)))
 
 
-def num_run(study: optuna.Study) -> int:
+def count_run(study: optuna.Study) -> int:
     """Trials that were trained, or are being."""
     return sum(bool(trial.user_attrs.get("ran")) for trial in study.get_trials(deepcopy=False))
 
 
-def num_too_slow(study: optuna.Study) -> int:
+def count_too_slow(study: optuna.Study) -> int:
     """Networks that were only timed."""
     return sum(bool(trial.user_attrs.get("slow")) for trial in study.get_trials(deepcopy=False))
 
@@ -245,7 +245,7 @@ def _costs(row: dict[str, Any]) -> tuple[float, ...]:
 
 def _certain_excess(study: optuna.Study, candidate: Candidate, config: SearchConfig) -> float:
     """Over the budget by counting, or larger in everything than what was too slow, or tried already."""
-    excess = excess_before_training(candidate, config.budget, config.num_classes)
+    excess = measure_excess_before_training(candidate, config.budget, config.num_classes)
     if excess > 0:
         return excess
     for trial in study.get_trials(deepcopy=False):
@@ -255,19 +255,19 @@ def _certain_excess(study: optuna.Study, candidate: Candidate, config: SearchCon
         too_dear = trial.constraints.get(BUDGET, 0.0)
         if other == candidate:
             return max(too_dear, 1e-3)
-        if trial.user_attrs.get("slow") and larger_everywhere(candidate, other):
+        if trial.user_attrs.get("slow") and is_larger_everywhere(candidate, other):
             return too_dear
     return 0.0
 
 
 def _shortest_duration_s(study: optuna.Study) -> float:
-    return min((float(row["seconds"]) for row in results(study).values()), default=0.0)
+    return min((float(row["seconds"]) for row in read_results(study).values()), default=0.0)
 
 
 def _tidy(study: optuna.Study, config: SearchConfig) -> None:
     """Removes the run directories that are not on the front any more; their figures and files stay."""
-    found = results(study)
-    kept = set(front(found))
+    found = read_results(study)
+    kept = set(choose_front(found))
     for number in found.keys() - kept:
         shutil.rmtree(config.out / "trials" / f"{number:04}" / "run", ignore_errors=True)
 
@@ -277,7 +277,7 @@ def _say(
 ) -> None:
     left = max(0.0, deadline_s - time.time()) / 60
     print(
-        f"trial {number} ({num_run(study)} of {config.trials} run, {left:.0f} min left): "
+        f"trial {number} ({count_run(study)} of {config.trials} run, {left:.0f} min left): "
         f"{candidate.architecture.name} at {candidate.size}: {words}",
         file=sys.stderr,
         flush=True,

@@ -26,7 +26,7 @@ EXAMPLES = """examples:
 PORT = 8090
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """All flags, with examples."""
     flags = argparse.ArgumentParser(
         prog="python -m train.sort",
@@ -120,7 +120,7 @@ def _listen(port: int | None) -> socket.socket:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code."""
-    args = parser().parse_args(arguments)
+    args = make_parser().parse_args(arguments)
     return run_command(lambda: sort(args))
 
 

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from edge_runtime.errors import EdgeRuntimeError, UsageError
 from edge_runtime.outputs.web.config import WebConfig
 from train.sort.guard import SortGuard
-from train.sort.session import Labelled, Session, page_object
+from train.sort.session import Labelled, Session, make_page_object
 
 STATIC = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -39,7 +39,7 @@ def build_app(config: WebConfig, session: Session, token: str, *, capture: bool)
     """The guarded application below ``/token/``; with ``capture`` the page opens the browser's camera."""
 
     async def page(request: Request) -> Response:
-        value = await run_in_threadpool(page_object, session)
+        value = await run_in_threadpool(make_page_object, session)
         return JSONResponse({**value, "capture": capture}, headers=NO_STORE)
 
     async def thumb(request: Request) -> Response:

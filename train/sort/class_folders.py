@@ -237,7 +237,7 @@ class ClassFolders:
 
     def _read_log(self) -> dict[str, str | None]:
         with contextlib.suppress(FileNotFoundError):
-            return {str(line["sha256"]): line.get("label") for line in log_lines(self._notes / LOG)}
+            return {str(line["sha256"]): line.get("label") for line in read_log_lines(self._notes / LOG)}
         return {}
 
     def _append(self, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -253,7 +253,7 @@ class ClassFolders:
             os.fsync(file.fileno())
 
 
-def log_lines(path: Path) -> list[dict[str, Any]]:
+def read_log_lines(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a log of sorted images, oldest first."""
     found = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():

@@ -23,7 +23,7 @@ _NUM_ONES = np.array([bin(value).count("1") for value in range(256)], np.uint8)
 Looks = NDArray[np.float32]
 
 
-def looks_of(images: Sequence[IndexedImage]) -> Looks:
+def describe_looks(images: Sequence[IndexedImage]) -> Looks:
     """(n, 144, 3) float32 BGR thumbnails 0..255, each around its own mean."""
     rows = np.frombuffer(b"".join(image.colours or b"" for image in images), np.uint8)
     values = rows.reshape(-1, THUMBNAIL_SIDE * THUMBNAIL_SIDE, 3).astype(np.float32)
@@ -32,7 +32,7 @@ def looks_of(images: Sequence[IndexedImage]) -> Looks:
 
 def group(images: Sequence[IndexedImage]) -> list[int]:
     """For each readable image the index of the first one of its group, its own where it stands alone."""
-    looks = looks_of(images)
+    looks = describe_looks(images)
     hashes = np.array([image.hash for image in images], np.uint64)
     leaders: list[int] = []
     # Grown by doubling, so that a new leader costs no copy of all.

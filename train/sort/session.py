@@ -18,7 +18,7 @@ from edge_runtime.pixels.image_file import decode_image
 from train.progress import Stage
 from train.sort.class_folders import BACKGROUND, DISCARD, ClassFolders, Original, expect_label
 from train.sort.frames import SavedFrame, find_frames
-from train.sort.grouping import Looks, group, looks_of, strangeness, suggestion
+from train.sort.grouping import Looks, describe_looks, group, strangeness, suggestion
 from train.sort.index import ImageIndex, IndexedImage
 
 
@@ -78,7 +78,7 @@ class Session:
         folders.note(self._originals)
         self._seen = {label for frame in self.frames for label in frame.scores}
         self._owners = group(images)
-        self._strangeness = self._distances(looks_of(images)) if images else []
+        self._strangeness = self._distances(describe_looks(images)) if images else []
 
     def labels(self) -> list[str]:
         """The classes: those that were asked for, those with a folder, and, where there are neither, the model's."""
@@ -192,7 +192,7 @@ class Session:
 
     def _distances(self, looks: Looks) -> list[float]:
         known = [image for image in self._index.read(self._folders.images()) if image.readable]
-        return strangeness(looks, looks_of(known))
+        return strangeness(looks, describe_looks(known))
 
 
 def _names(frames: Sequence[SavedFrame]) -> list[str]:
@@ -200,7 +200,7 @@ def _names(frames: Sequence[SavedFrame]) -> list[str]:
     return ["-".join([*filter(None, frame.camera.split("/")), frame.path.name]) for frame in frames]
 
 
-def page_object(session: Session) -> Mapping[str, object]:
+def make_page_object(session: Session) -> Mapping[str, object]:
     """All that the page shows, as JSON values."""
     tiles = session.tiles()
     days = Counter(session.frames[number].day for tile in tiles for number in tile.members)

@@ -15,7 +15,7 @@ def evaluate(model: keras.Model, dataset: Dataset) -> ClassificationReport:
     return classification_report(confusion_matrix(dataset.test.labels, predicted, len(dataset.labels)), dataset.labels)
 
 
-def table(report: ClassificationReport) -> str:
+def render_table(report: ClassificationReport) -> str:
     """The report for people: a row a class, the macro averages, the confusion matrix, accuracy with its interval."""
     width = max(len("class"), len("macro"), *(len(row.label) for row in report.per_class))
     lines = [f"{'class':{width}}  precision  recall      F1  images"]

@@ -52,7 +52,7 @@ class CameraViews:
         return self.camera.place(self.images.read(index), self.images.aspects[index], rng)
 
 
-def photo_batches(photos: Photos, seed: int, start: int) -> Generator[PhotoBatch, None, None]:
+def draw_photo_batches(photos: Photos, seed: int, start: int) -> Generator[PhotoBatch, None, None]:
     """Endless batches of what the camera shows from step ``start`` on, each by (seed, step) alone.
 
     Behind the images of the classes stand out-of-distribution ones, with the same target for every class.

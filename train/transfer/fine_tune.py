@@ -21,7 +21,7 @@ from train.recipes.transfer_config import TransferRecipe
 from train.training.checkpoint import Checkpoint, save_checkpoint
 from train.training.steps import take_steps
 from train.training.temperature import cross_entropy, fit_temperature
-from train.transfer.batches import CameraViews, PhotoBatch, Photos, photo_batches
+from train.transfer.batches import CameraViews, PhotoBatch, Photos, draw_photo_batches
 from train.transfer.tuner import Tuner
 
 LEAST_WARMUP = 50
@@ -70,7 +70,7 @@ def num_steps(num_images: int, recipe: TransferRecipe) -> int:
     return max(recipe.min_steps, recipe.epochs * max(1, num_images // recipe.batch_size))
 
 
-def rate_at(used: float, step: int, recipe: TransferRecipe) -> float:
+def compute_rate(used: float, step: int, recipe: TransferRecipe) -> float:
     """The learning rate when this share of the tuning is done: a linear warm-up, then half a cosine to zero.
 
     However fast the time goes by, the first LEAST_WARMUP steps rise: Adam's first steps are long ones, and a network
@@ -103,7 +103,7 @@ def tune(
     else:
         progress.note(f"the head alone: {history[0]['validation_accuracy']:.2%} of the validation images")
     step = int(history[-1]["steps"])
-    batches = photo_batches(photos, seed, step)
+    batches = draw_photo_batches(photos, seed, step)
     while (ending := _ending(history, step, total, clock, recipe)) is None:
         began_s, number, first = clock.now(), len(history), step
         step, loss = _tune_round(
@@ -138,7 +138,7 @@ def _tune_round(
             used = max(step / total, clock.used())
             if used >= 1:
                 return
-            yield next(batches), rate_at(used, step, recipe)
+            yield next(batches), compute_rate(used, step, recipe)
             reached = step + 1
 
     loss = take_steps(

@@ -164,11 +164,11 @@ def _judge(folds: list[tuple[Views, Views]], settings: _Settings, *, mirrored: b
         labels = np.concatenate([judged.labels for _, judged in folds])
         whole = np.concatenate(logits)
         right = float(np.mean(whole.argmax(axis=1) == labels))
-        results.append(_Judged(strength, losses_of(whole, labels), right, heads[0] if len(folds) == 1 else None))
+        results.append(_Judged(strength, compute_losses(whole, labels), right, heads[0] if len(folds) == 1 else None))
     return min(results, key=lambda judged: float(judged.losses.mean()))
 
 
-def losses_of(logits: Array, labels: Labels) -> NDArray[np.float64]:
+def compute_losses(logits: Array, labels: Labels) -> NDArray[np.float64]:
     """(n,) negative log-probabilities of the labels, in nats."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     result: NDArray[np.float64] = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]

@@ -21,8 +21,8 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import InternalError
 from train.datasets.cache import cache_folder
 from train.datasets.dataset import Dataset
-from train.models.normalization import normalized_input
-from train.progress import Progress, Stage, duration
+from train.models.normalization import add_normalized_input
+from train.progress import Progress, Stage, format_duration
 from train.recipes.config import TrainConfig, to_json_object
 from train.recipes.transfer_config import SCALES, Scale, TransferRecipe
 from train.training.checkpoint import expect_same, load_checkpoint
@@ -35,7 +35,7 @@ from train.transfer.features.features import SplitFeatures, enlarge, read_featur
 from train.transfer.features.image_store import ImageStore
 from train.transfer.fine_tune import Clock, num_steps, tune
 from train.transfer.head_choice import Array, HeadChoice, Views, choose_head
-from train.transfer.scenes.backgrounds import Backgrounds, small_photos
+from train.transfer.scenes.backgrounds import Backgrounds, load_small_photos
 from train.transfer.scenes.camera import Camera
 from train.transfer.size_advice import LARGEST, compare_with_full, is_asked_for
 from train.transfer.tuner import Tuner
@@ -48,7 +48,7 @@ WRITING_S = 4.0
 
 def build(input_spec: InputSpec, scale: Scale, num_classes: int) -> keras.Model:
     """The network of ``scale`` with ImageNet weights and an untrained head; pixels 0..255 -> logits."""
-    pixels, x = normalized_input(input_spec)
+    pixels, x = add_normalized_input(input_spec)
     features = keras.layers.GlobalAveragePooling2D(name="pool")(backbone.extend(x, 0, scale.cut))
     head = keras.layers.Dense(num_classes, kernel_initializer="zeros", name="logits")
     return keras.Model(pixels, head(features), name=f"transfer_{scale.name}")
@@ -77,13 +77,13 @@ def train_transfer(
     state = load_checkpoint(checkpoints) if resume else None
     if state is not None:
         expect_same(state.config, to_json_object(config), checkpoints)
-    weights = backbone.pretrained()
+    weights = backbone.load_pretrained()
     model = build(config.input, recipe.scale, len(dataset.labels))
     backbone.set_weights(model, weights)
     with contextlib.ExitStack() as stack:
         training, validation = _read(stack, model, config, recipe, dataset, checkpoints, progress)
         image_s = (now() - began_s) / (len(training.labels) + len(validation.labels))
-        class_weights = weights_of_classes(training.labels, len(dataset.labels))
+        class_weights = weigh_classes(training.labels, len(dataset.labels))
         choice = choose_head(
             _views(training), _views(validation), class_weights, config.seed, recipe.label_smoothing, recipe.flip
         )
@@ -98,7 +98,7 @@ def train_transfer(
         total = num_steps(len(training.labels), recipe)
         progress.note(
             f"tuning: up to {total} steps of {recipe.batch_size} images, at most "
-            f"{duration(max(0.0, clock.deadline_s - clock.started_s))}"
+            f"{format_duration(max(0.0, clock.deadline_s - clock.started_s))}"
         )
         scales = {name: folded.scale for name, folded in weights.items()}
         tuner = Tuner(model, scales, recipe)
@@ -117,7 +117,7 @@ def train_transfer(
     return TrainResult(model, tuple(tuned.history), tuned.best_round, now() - began_s, extra)
 
 
-def weights_of_classes(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.float32]:
+def weigh_classes(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.float32]:
     """(n,) int64 labels -> (classes,) float32 with mean 1 over the images.
 
     All are 1 unless the largest class is more than three times the smallest; then they are half-way (square root)
@@ -172,7 +172,7 @@ def _advice(
         return {}
     scale = SCALES[LARGEST]
     whole = build(dataclasses.replace(config.input, height=scale.side, width=scale.side), scale, len(dataset.labels))
-    backbone.set_weights(whole, backbone.pretrained())
+    backbone.set_weights(whole, backbone.load_pretrained())
     features = keras.Model(whole.input, whole.layers[-1].input)
     stage = Stage(progress.stream, "comparing with the size full", choice.num_images)
     sentence, accuracies = compare_with_full(config, recipe, dataset, features, choice, class_weights, stage)
@@ -184,7 +184,7 @@ def _camera(config: TrainConfig, recipe: TransferRecipe, dataset: Dataset, *, mi
     """What the training images are shown through; the empty scene, where there is one, lies behind them."""
     spec = config.input
     own = [] if dataset.background is None else dataset.background.read(enlarge(spec))
-    backgrounds = Backgrounds(max(spec.height, spec.width), small_photos(config.seed), own, config.seed)
+    backgrounds = Backgrounds(max(spec.height, spec.width), load_small_photos(config.seed), own, config.seed)
     return Camera(spec.height, spec.width, recipe, backgrounds, mirrored, squeezed=spec.resize == "stretch")
 
 

@@ -71,7 +71,7 @@ def connect(address: str, name: str, timeout_s: float) -> socket.socket:
     return connection
 
 
-def request(connection: socket.socket, address: str, name: str, timeout_s: float) -> HttpAnswer:
+def send_request(connection: socket.socket, address: str, name: str, timeout_s: float) -> HttpAnswer:
     """Asks for ``address``; CameraError when no whole answer comes or it is none of HTTP."""
     parts = urlsplit(address)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
-from edge_runtime.cameras.sources.http_answer import CHUNK_BYTES, REMEDIES, Dechunker, HttpAnswer, connect, request
+from edge_runtime.cameras.sources.http_answer import CHUNK_BYTES, REMEDIES, Dechunker, HttpAnswer, connect, send_request
 from edge_runtime.cameras.sources.jpeg_stream import JpegStream
 from edge_runtime.cameras.sources.splitter import JpegSplitter
 from edge_runtime.contract import InputSpec
@@ -38,7 +38,7 @@ class MjpegCamera(JpegStream):
         name = redact(address)
         self._socket = connect(address, name, TIMEOUT_S)
         try:
-            answer = request(self._socket, address, name, TIMEOUT_S)
+            answer = send_request(self._socket, address, name, TIMEOUT_S)
             _refuse(answer, name)
             self._dechunker = Dechunker(name) if answer.is_chunked else None
             super().__init__(name, JpegSplitter(answer.boundary), shrink_for)

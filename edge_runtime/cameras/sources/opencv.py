@@ -15,7 +15,7 @@ from typing import Any
 
 from edge_runtime.cameras.devices import explain_device
 from edge_runtime.cameras.frame import Frame, FrameSource
-from edge_runtime.cameras.presence import device_path
+from edge_runtime.cameras.presence import find_device_path
 from edge_runtime.cameras.sources.rtsp_answer import explain_rtsp
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError
@@ -90,7 +90,7 @@ class DeviceCamera(OpenCVCamera):
     """A V4L2 camera by index or path, preferring MJPG, the only format that USB carries at full rate."""
 
     def __init__(self, device: str, name: str, shrink_for: InputSpec | None = None) -> None:
-        path = device_path(device)
+        path = find_device_path(device)
         mjpg = cv2.VideoWriter.fourcc(*"MJPG")
         options = (cv2.CAP_PROP_FOURCC, mjpg, cv2.CAP_PROP_BUFFERSIZE, 2)
         super().__init__(name, True, int(device) if device.isdigit() else str(path.resolve()), cv2.CAP_V4L2, options)

@@ -11,7 +11,7 @@ import select
 import subprocess
 from functools import partial
 
-from edge_runtime.cameras.presence import pi_program
+from edge_runtime.cameras.presence import find_pi_program
 from edge_runtime.cameras.sources.jpeg_stream import JpegStream
 from edge_runtime.cameras.sources.splitter import JpegSplitter
 from edge_runtime.contract import InputSpec
@@ -30,7 +30,7 @@ class PiCamera(JpegStream):
     """
 
     def __init__(self, shrink_for: InputSpec | None = None, framerate: int = 30) -> None:
-        program = pi_program()
+        program = find_pi_program()
         super().__init__(f"Pi camera by {os.path.basename(program)}", JpegSplitter(), shrink_for)
         self._process = subprocess.Popen(
             (program, *ARGUMENTS, "--framerate", str(framerate), "--output", "-"),

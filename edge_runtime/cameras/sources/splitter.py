@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from edge_runtime.errors import CameraError
-from edge_runtime.pixels.jpeg import END, START, is_whole, jpeg_end, next_start
+from edge_runtime.pixels.jpeg import END, START, find_jpeg_end, find_next_start, is_whole
 
 MAX_PART_BYTES = 32 * 1024 * 1024
 MAX_HEADER_BYTES = 16 * 1024
@@ -99,18 +99,18 @@ class JpegSplitter:
         """Of the image at ``start``, which ends at ``announced`` if the camera says the truth."""
         boundary = self._delimiter.search(self._buffer, start)
         limit = boundary.start() if boundary is not None else -1
-        end = jpeg_end(self._buffer, start)
+        end = find_jpeg_end(self._buffer, start)
         if end == 0:
             end = limit if limit >= 0 else start + len(START)  # broken in its headers
             return start, self._before_line_break(start, end), end
-        other = next_start(self._buffer, start, end if end > 0 else len(self._buffer))
+        other = find_next_start(self._buffer, start, end if end > 0 else len(self._buffer))
         cut = min((each for each in (limit, other) if each >= 0), default=-1)
         if end > 0 and not 0 <= cut < end:
             self._sends_ends = True
             return start, end, end
         if cut >= 0:
             return start, self._before_line_break(start, cut), cut
-        if announced == len(self._buffer) and not self._sends_ends and jpeg_end(self._buffer + END, start) > 0:
+        if announced == len(self._buffer) and not self._sends_ends and find_jpeg_end(self._buffer + END, start) > 0:
             return start, announced, announced  # all that was announced, without an end marker
         return None
 

@@ -54,7 +54,7 @@ class SyntheticCamera(FrameSource):
     def __init__(self, options: str = "") -> None:
         self.options = parse_options(options)
         self.name = f"synthetic {self.options.width}x{self.options.height} at {self.options.fps:g} fps"
-        self._background = wave_image(self.options.height, self.options.width)
+        self._background = draw_wave_image(self.options.height, self.options.width)
         self._next_s = monotonic_s()
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
@@ -67,10 +67,10 @@ class SyntheticCamera(FrameSource):
         self._next_s = max(self._next_s, monotonic_s() - 1.0) + 1.0 / self.options.fps
         self.num_captured += 1
         number = self.num_captured - 1
-        return Frame(numbered_image(self._background, number), number, monotonic_s())
+        return Frame(draw_numbered_image(self._background, number), number, monotonic_s())
 
 
-def numbered_image(background: Image, number: int) -> Image:
+def draw_numbered_image(background: Image, number: int) -> Image:
     """A copy of ``background``, scrolled by ``number`` pixels, with ``number`` as black and white cells in its
     corner.
     """
@@ -81,12 +81,12 @@ def numbered_image(background: Image, number: int) -> Image:
 
 
 def read_image_number(image: Image) -> int:
-    """The number that `numbered_image` wrote into an image of that size, also after JPEG coding."""
+    """The number that `draw_numbered_image` wrote into an image of that size, also after JPEG coding."""
     row = image[CELL, CELL // 2 : COUNTER_BITS * CELL : CELL].mean(axis=1) > 127
     return sum(int(is_set) << bit for bit, is_set in enumerate(row))
 
 
-def wave_image(height: int, width: int) -> Image:
+def draw_wave_image(height: int, width: int) -> Image:
     """A (height, width, 3) uint8 image of smooth coloured waves, always the same."""
     across = np.linspace(0, 2 * np.pi, width, endpoint=False)
     down = np.linspace(0, 4 * np.pi, height)[:, None]

@@ -114,9 +114,9 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
 
                 talkers.append(stack.enter_context(contextlib.closing(MqttOutput(broker, live, lambda: watch.state))))
             if page_config is not None:
-                from edge_runtime.outputs.web.server import live_page
+                from edge_runtime.outputs.web.server import open_live_page
 
-                page = stack.enter_context(live_page(page_config, live, lambda: watch.state))
+                page = stack.enter_context(open_live_page(page_config, live, lambda: watch.state))
                 observers.extend(page.observers)
                 print(f"live page: {page.url}", file=sys.stderr, flush=True)
         if len(sinks) == 1 and not observers and len(talkers) == 1:

@@ -27,12 +27,12 @@ def main(arguments: list[str]) -> int:
     from edge_runtime.cli.run.command import run_parser
 
     run_parser().parse_args(flags.run)  # a unit that cannot start is not printed
-    from edge_runtime.system.systemd_unit import ServiceConfig, unit_text
+    from edge_runtime.system.systemd_unit import ServiceConfig, write_unit_text
 
     script = find_lasting_program(Path(sys.executable).with_name("edge-runtime"))
     default = (str(script),) if script.exists() else (sys.executable, "-m", "edge_runtime")
     program = (flags.program,) if flags.program else default
-    text = unit_text(ServiceConfig(program, tuple(flags.run), flags.memory_mb))
+    text = write_unit_text(ServiceConfig(program, tuple(flags.run), flags.memory_mb))
     print_result(flags.format, lambda: text.rstrip("\n"), lambda: {"v": 1, "type": "unit", "text": text})
     return 0
 

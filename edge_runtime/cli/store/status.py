@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     def text() -> str:
         rows = [
             ("in use", f"{model.contract.spec.name}, {state.current[:12]}, {model.path}"),
-            ("state", candidate_text(runs) if state.probation else "health check passed"),
+            ("state", format_candidate(runs) if state.probation else "health check passed"),
             ("signed by", f"{signature.key_id}, version {signature.version}" if signature else "nobody"),
             ("rolls back to", before[:12] if before else "nothing"),
             ("versions from", str(state.floor)),
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def candidate_text(runs: RunCount) -> str:
+def format_candidate(runs: RunCount) -> str:
     """What a candidate has behind it."""
     now = "a run is trying it now" if runs.num_open else "no run is trying it now"
     return f"candidate: {now}, {runs.num_failed} ended badly"

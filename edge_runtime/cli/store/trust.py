@@ -36,18 +36,18 @@ def main(arguments: list[str]) -> int:
     from functools import partial
     from pathlib import Path
 
-    from edge_runtime.model.signatures import KEY_SUFFIX, key_folders, read_public_key, trusted_keys
+    from edge_runtime.model.signatures import KEY_SUFFIX, list_key_folders, list_trusted_keys, read_public_key
     from edge_runtime.system.durable import write_durably
 
     if flags.key:
         key = read_public_key(Path(flags.key))
         whom = flags.whom or ("all" if os.geteuid() == 0 else "me")
-        folder = key_folders()[0 if whom == "all" else 1]
+        folder = list_key_folders()[0 if whom == "all" else 1]
         folder.mkdir(parents=True, exist_ok=True)
         write_durably(folder / f"{key.key_id}{KEY_SUFFIX}", Path(flags.key).read_bytes())
     if flags.remove:
         _remove_key(flags.remove, is_last_allowed=flags.last)
-    keys = trusted_keys()
+    keys = list_trusted_keys()
     for key in keys:
         print_result(
             flags.format,
@@ -69,10 +69,10 @@ def _remove_key(key_id: str, *, is_last_allowed: bool) -> None:
         ConfigurationError: this user may not remove it.
     """
     from edge_runtime.errors import ConfigurationError, UsageError
-    from edge_runtime.model.signatures import trusted_keys
+    from edge_runtime.model.signatures import list_trusted_keys
     from edge_runtime.system.durable import sync_folder
 
-    keys = trusted_keys()
+    keys = list_trusted_keys()
     known = sorted({key.key_id for key in keys})
     if key_id not in known:
         raise UsageError(

@@ -20,15 +20,15 @@ from edge_runtime.live.results import Event
 from edge_runtime.outputs.mqtt.config import MqttConfig
 from edge_runtime.outputs.mqtt.messages import (
     STATE_EVERY_S,
-    discovery,
-    health_event,
-    label_event,
-    state_key,
-    state_message,
+    make_discovery,
+    make_health_event,
+    make_label_event,
+    make_state_key,
+    make_state_message,
 )
 from edge_runtime.outputs.trouble import OutputTrouble
 from edge_runtime.system.backoff import Backoff
-from edge_runtime.system.clock import monotonic_s, wall_time_s
+from edge_runtime.system.clock import monotonic_s, read_wall_time_s
 from edge_runtime.system.json_line import to_json_line
 from edge_runtime.system.thermal import SystemState
 
@@ -133,13 +133,13 @@ class MqttOutput:
                 continue
             snapshot = self._live.snapshot()
             self._introduce(client, snapshot.model.name if snapshot.model else "")
-            message = state_message(snapshot, self._system())
-            if state_key(message) != last_key or monotonic_s() >= state_due_s:
+            message = make_state_message(snapshot, self._system())
+            if make_state_key(message) != last_key or monotonic_s() >= state_due_s:
                 if monotonic_s() >= state_due_s and last_key is not None:
                     # Another run with our prefix may have said goodbye in the meantime.
                     client.publish(self._config.topic("availability"), "online", 1, retain=True)
-                last_key, state_due_s = state_key(message), monotonic_s() + STATE_EVERY_S
-                message["ts"] = round(wall_time_s(), 3)
+                last_key, state_due_s = make_state_key(message), monotonic_s() + STATE_EVERY_S
+                message["ts"] = round(read_wall_time_s(), 3)
                 client.publish(self._config.topic("state"), to_json_line(message), 1, retain=True)
             while self._events and len(self._sent) < MAX_IN_FLIGHT:
                 event = self._events.popleft()
@@ -162,7 +162,7 @@ class MqttOutput:
         if model == self._introduced:
             return
         self._introduced = model
-        topic, message = discovery(self._config, model)
+        topic, message = make_discovery(self._config, model)
         client.publish(topic, to_json_line(message), 1, retain=True)
 
     def _collect(self) -> None:
@@ -171,10 +171,10 @@ class MqttOutput:
         for change in snapshot.changes:
             if change.number > self._last_change:
                 self._last_change = change.number
-                self._events.append(to_json_line(label_event(change)))
+                self._events.append(to_json_line(make_label_event(change)))
         if snapshot.state != self._last_state:
             self._last_state = snapshot.state
-            self._events.append(to_json_line(health_event(snapshot.state, snapshot.reason, wall_time_s())))
+            self._events.append(to_json_line(make_health_event(snapshot.state, snapshot.reason, read_wall_time_s())))
 
     def _say_goodbye(self, client: Client) -> None:
         if not self._is_accepted:

@@ -16,7 +16,7 @@ EXPIRE_AFTER_S = 100
 DISCOVERY_PREFIX = "homeassistant"
 
 
-def state_message(snapshot: Snapshot, system: SystemState) -> dict[str, Any]:
+def make_state_message(snapshot: Snapshot, system: SystemState) -> dict[str, Any]:
     """The retained state; ``label`` and ``score`` are null while no label holds."""
     result = snapshot.result
     return {
@@ -34,22 +34,22 @@ def state_message(snapshot: Snapshot, system: SystemState) -> dict[str, Any]:
     }
 
 
-def state_key(message: dict[str, Any]) -> tuple[Any, ...]:
+def make_state_key(message: dict[str, Any]) -> tuple[Any, ...]:
     """What makes a state worth sending at once; numbers that always move wait for the next regular one."""
     return tuple(message[name] for name in ("label", "state", "throttled", "model", "version"))
 
 
-def label_event(change: LabelChange) -> dict[str, Any]:
+def make_label_event(change: LabelChange) -> dict[str, Any]:
     """A label change as an event."""
     return {"event": "label", "ts": round(change.ts, 3), "label": change.label, "score": round(change.score, 4)}
 
 
-def health_event(state: str, reason: str, ts: float) -> dict[str, Any]:
+def make_health_event(state: str, reason: str, ts: float) -> dict[str, Any]:
     """A change of the camera's state as an event."""
     return {"event": "camera", "ts": round(ts, 3), "state": state, "reason": reason}
 
 
-def discovery(config: MqttConfig, model: str) -> tuple[str, dict[str, Any]]:
+def make_discovery(config: MqttConfig, model: str) -> tuple[str, dict[str, Any]]:
     """The (topic, message) by which Home Assistant finds the device with all its sensors."""
     device = "edge_runtime_" + re.sub(r"[^A-Za-z0-9_-]+", "_", config.prefix)
 

@@ -16,7 +16,7 @@ from edge_runtime.live.live_state import LiveState
 from edge_runtime.outputs.web.config import WebConfig
 from edge_runtime.outputs.web.frames import FrameEncoder
 from edge_runtime.outputs.web.guard import Guard
-from edge_runtime.outputs.web.state import health_object, state_object
+from edge_runtime.outputs.web.state import make_health_object, make_state_object
 from edge_runtime.outputs.web.streams import Bell, EventStream, FrameStream
 from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.json_line import to_json_line
@@ -72,7 +72,7 @@ def build_app(
         return Response(state() + "\n", media_type="application/json")
 
     async def healthz(request: Request) -> Response:
-        value = health_object(live.snapshot(), system())
+        value = make_health_object(live.snapshot(), system())
         return Response(
             to_json_line(value) + "\n", 200 if value["status"] == "ok" else 503, media_type="application/json"
         )
@@ -106,7 +106,7 @@ class _StateText:
     def __call__(self) -> str:
         if monotonic_s() - self._made_s > STATE_VALID_S:
             image = self._images.newest()
-            value = state_object(
+            value = make_state_object(
                 self._live.snapshot(),
                 self._system(),
                 (image.width, image.height) if image else None,

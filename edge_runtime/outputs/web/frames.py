@@ -18,7 +18,7 @@ from edge_runtime.inference.classifier import Classifier
 from edge_runtime.live.live_state import NUM_CHANGES, LiveState
 from edge_runtime.live.results import Pulse, Result
 from edge_runtime.pixels.opencv import cv2
-from edge_runtime.pixels.preprocess import Image, crop_box
+from edge_runtime.pixels.preprocess import Image, find_crop_box
 from edge_runtime.system.clock import monotonic_s
 
 MAX_VIEWERS = 4
@@ -97,7 +97,7 @@ class FrameEncoder:
     def _crop(self, height: int, width: int) -> tuple[float, float, float, float]:
         if self._input is None:
             return 0.0, 0.0, 1.0, 1.0
-        top, left, crop_height, crop_width = crop_box(height, width, self._input)
+        top, left, crop_height, crop_width = find_crop_box(height, width, self._input)
         return left / width, top / height, crop_width / width, crop_height / height
 
     # The viewers' side.

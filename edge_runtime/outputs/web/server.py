@@ -69,7 +69,7 @@ class LivePage:
 
 
 @contextlib.contextmanager
-def live_page(config: WebConfig, live: LiveState, system: Callable[[], SystemState]) -> Iterator[LivePage]:
+def open_live_page(config: WebConfig, live: LiveState, system: Callable[[], SystemState]) -> Iterator[LivePage]:
     """Serves the page while the block runs.
 
     Raises:

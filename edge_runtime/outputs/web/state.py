@@ -24,23 +24,23 @@ CHIPS = {
 }
 
 
-def reasons(snapshot: Snapshot, system: SystemState) -> list[str]:
+def list_reasons(snapshot: Snapshot, system: SystemState) -> list[str]:
     """Everything that is not as it should be, in words; empty when all is well."""
     found = [] if snapshot.state is HealthState.OK else [snapshot.reason]
     return found + [WORDS[name] for name in (system.throttle.now if system.throttle else ())]
 
 
-def health_object(snapshot: Snapshot, system: SystemState) -> dict[str, Any]:
+def make_health_object(snapshot: Snapshot, system: SystemState) -> dict[str, Any]:
     """The answer of a health check; ``status`` is ok or failing."""
     return {
         "v": VERSION,
         "status": "ok" if snapshot.healthy else "failing",
         "state": snapshot.state,
-        "reasons": reasons(snapshot, system),
+        "reasons": list_reasons(snapshot, system),
     }
 
 
-def state_object(
+def make_state_object(
     snapshot: Snapshot, system: SystemState, size_wh: tuple[int, int] | None, num_viewers: int
 ) -> dict[str, Any]:
     """All that the page shows; times in milliseconds, rates a second, ``label`` null when no label holds now."""
@@ -50,7 +50,7 @@ def state_object(
     return {
         "v": VERSION,
         "type": "state",
-        "health": {"state": snapshot.state, "chip": word, "level": level, "reasons": reasons(snapshot, system)},
+        "health": {"state": snapshot.state, "chip": word, "level": level, "reasons": list_reasons(snapshot, system)},
         "camera": {"name": snapshot.camera, "size": size_wh},
         "label": _label(snapshot),
         "rates": {name: round(value, 1) for name, value in dataclasses.asdict(snapshot.rates).items()},

@@ -85,7 +85,7 @@ def test_flags_out_of_range_are_refused_in_words(tmp_path: Path) -> None:
 def test_without_an_interpreter_nothing_is_compared(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
 ) -> None:
-    monkeypatch.setattr(comparison, "available_backends", lambda: ())
+    monkeypatch.setattr(comparison, "list_available_backends", lambda: ())
     assert main([str(tmp_path), "--out", str(tmp_path / "page.html")]) == 78
     assert "nothing can be compared. Install ai-edge-litert" in capsys.readouterr().err
 

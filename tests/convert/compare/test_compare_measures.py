@@ -9,7 +9,7 @@ import pytest
 
 from convert.measure.latency import find_incompatibility, load_flatbuffer, main, time_models
 from convert.tflite import schema
-from edge_runtime.inference.interpreter import Interpreter, available_backends
+from edge_runtime.inference.interpreter import Interpreter, list_available_backends
 
 TOYS = Path(__file__).parents[2] / "edge_runtime" / "toys"
 
@@ -19,7 +19,7 @@ def test_every_model_is_timed_on_every_backend_and_thread_count_against_the_firs
     timings, incompatible = time_models(models, threads=(1, 2), seconds=0.05)
     assert incompatible == ()
     found = {(row.model, row.backend, row.threads) for row in timings}
-    assert found == {(m, b, n) for m in models for b in available_backends() for n in (1, 2)}
+    assert found == {(m, b, n) for m in models for b in list_available_backends() for n in (1, 2)}
     assert all(row.ratio == 1.0 for row in timings if row.model == "float")
     assert all(0 < row.p50_ms <= row.p95_ms and row.runs >= 30 for row in timings)
 
@@ -31,9 +31,9 @@ def test_a_model_that_a_backend_cannot_run_is_left_out_with_the_reason(toy: byte
     unknown = schema.write_tree(tree)
     timings, incompatible = time_models({"good": toy, "unknown": unknown}, threads=(1,), seconds=0.02)
     assert {row.model for row in timings} == {"good"}
-    assert {item.backend for item in incompatible} == set(available_backends())
+    assert {item.backend for item in incompatible} == set(list_available_backends())
     assert all("refuses the model" in item.reason for item in incompatible)
-    assert find_incompatibility(toy, available_backends()[0]) is None
+    assert find_incompatibility(toy, list_available_backends()[0]) is None
 
 
 def test_the_command_prints_times_and_sizes_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from convert.inputs.source import make_entry
 from convert.measure.field_test import AS_THEY_ARE, SCENES, fill_frame, run_field_test
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.model.model_file import read_model
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
@@ -43,11 +43,13 @@ def test_every_backend_gets_a_row_a_scene_with_its_change(tmp_path: Path) -> Non
         path = tmp_path / f"{label}.png"
         assert cv2.imwrite(str(path), image)
         entries.append(make_entry(path, tmp_path, label))
-    found = run_field_test({name: Classifier(model, backend=name) for name in available_backends()}, entries, 0.4)
+    found = run_field_test({name: Classifier(model, backend=name) for name in list_available_backends()}, entries, 0.4)
     assert found.num_images == 3
-    assert [(row.scene, row.backend) for row in found.rows] == [(s, b) for s in SCENES for b in available_backends()]
+    assert [(row.scene, row.backend) for row in found.rows] == [
+        (s, b) for s in SCENES for b in list_available_backends()
+    ]
     rows = {(row.scene, row.backend): row for row in found.rows}
-    for backend in available_backends():
+    for backend in list_available_backends():
         assert (rows[AS_THEY_ARE, backend].num_correct, rows[AS_THEY_ARE, backend].change) == (3, 0.0)
         assert rows["very dark (x 0.25)", backend].num_correct == 3, "darkness alone does not change a hue"
         half = rows["filling 50 % of a frame", backend]

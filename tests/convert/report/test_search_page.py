@@ -24,7 +24,7 @@ def result() -> dict[str, object]:
     beaten = row(1, 0.4, 6, 0.02)
     return {
         "search": "s", "data": "d", "budget": budget, "num_trials": 3, "winner": 2, "front": front, "all": [*front, beaten],
-        "like": None, "num_ended_early": 4, "num_too_slow": 5,
+        "like": None, "num_ended_early": 4, "count_too_slow": 5,
     }  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def test_the_page_names_the_winner_and_shows_every_trial() -> None:
     assert page.count("<svg") == 2 and page.count("<title>plain-w6-d1 @32: 40.00%") == 2 and page.count("<tr") == 4
     assert page.count('class="mark"') == 1 and "<script" not in page
     assert "Of 3 finished trials (4 more were ended early, 5 were too slow to be trained)" in page
-    one = " ".join(render({**result(), "num_trials": 1, "num_ended_early": 1, "num_too_slow": 1}).split())
+    one = " ".join(render({**result(), "num_trials": 1, "num_ended_early": 1, "count_too_slow": 1}).split())
     assert "Of 1 finished trial (1 more was ended early, 1 was too slow to be trained)" in one
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from convert.tflite import schema
 from convert.tflite.audit import MAX_VERSIONS, audit
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 
 FLOAT32, INT8 = 0, 9
 
@@ -77,7 +77,7 @@ def test_a_degenerate_scale_is_found(toy: bytes, scale: float) -> None:
     assert len(report.degenerate) == 1 and "degenerate scales" in report.degenerate[0]
 
 
-@pytest.mark.skipif("tflite" not in available_backends(), reason="tflite-runtime is not installed")
+@pytest.mark.skipif("tflite" not in list_available_backends(), reason="tflite-runtime is not installed")
 @pytest.mark.parametrize("kind", sorted(MAX_VERSIONS))
 def test_the_version_table_is_what_tflite_runtime_itself_says(toy: bytes, kind: str) -> None:
     import tflite_runtime.interpreter as tflite

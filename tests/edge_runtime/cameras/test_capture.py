@@ -189,14 +189,14 @@ def test_frames_of_an_iteration_keep_their_pixels(network_camera: Any) -> None:
 
 
 def test_a_changing_resolution_gives_no_wrong_shape(network_camera: Any, read_until: ReadUntil) -> None:
-    from edge_runtime.cameras.sources.synthetic import numbered_image, wave_image
+    from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image
 
-    backgrounds = [wave_image(240, 320), wave_image(120, 200), wave_image(480, 640)]
+    backgrounds = [draw_wave_image(240, 320), draw_wave_image(120, 200), draw_wave_image(480, 640)]
     import cv2
 
-    network_camera.image = lambda number: cv2.imencode(".jpg", numbered_image(backgrounds[number // 5 % 3], number))[
-        1
-    ].tobytes()
+    network_camera.image = lambda number: cv2.imencode(
+        ".jpg", draw_numbered_image(backgrounds[number // 5 % 3], number)
+    )[1].tobytes()
     seen = set()
     with Capture(parse_camera(network_camera.address)) as capture:
         last_s = None

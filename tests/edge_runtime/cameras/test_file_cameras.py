@@ -12,15 +12,15 @@ import pytest
 
 from edge_runtime.cameras.address import parse_camera
 from edge_runtime.cameras.opening import open_camera
-from edge_runtime.cameras.presence import device_path
+from edge_runtime.cameras.presence import find_device_path
 from edge_runtime.cameras.sources.opencv import DeviceCamera, raw_to_bgr
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.cameras.sources.synthetic import (
     SyntheticCamera,
-    numbered_image,
+    draw_numbered_image,
+    draw_wave_image,
     parse_options,
     read_image_number,
-    wave_image,
 )
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError, MissingInputError, UsageError
@@ -80,7 +80,7 @@ def test_a_video_file_gives_every_frame_in_order(tmp_path: Path) -> None:
     path = tmp_path / "clip.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (320, 240))
     for number in range(12):
-        writer.write(numbered_image(wave_image(240, 320), number))
+        writer.write(draw_numbered_image(draw_wave_image(240, 320), number))
     writer.release()
     with open_camera(path) as camera:
         frames = list(camera)
@@ -111,13 +111,13 @@ def test_a_device_without_permission_names_the_group(tmp_path: Path, monkeypatch
     with pytest.raises(
         CameraError, match=r"may not be opened by this user; join its group with: sudo usermod -aG video"
     ):
-        device_path(str(device))
+        find_device_path(str(device))
 
 
 def test_a_file_that_is_no_capture_device_does_not_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     device = tmp_path / "video0"
     device.touch()
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.device_path", lambda name: device)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.find_device_path", lambda name: device)
     with pytest.raises(
         CameraError, match=r"did not open: it is no camera \(it does not speak V4L2\); use a /dev/video\* that is one"
     ):
@@ -141,7 +141,9 @@ def test_a_synthetic_frame_that_is_not_due_yet_is_not_waited_for() -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 12345, 2**24 - 1])
 def test_numbers_survive_jpeg_coding(number: int) -> None:
-    coded = cv2.imencode(".jpg", numbered_image(wave_image(240, 320), number), [cv2.IMWRITE_JPEG_QUALITY, 60])[1]
+    coded = cv2.imencode(
+        ".jpg", draw_numbered_image(draw_wave_image(240, 320), number), [cv2.IMWRITE_JPEG_QUALITY, 60]
+    )[1]
     assert read_image_number(cv2.imdecode(coded, cv2.IMREAD_COLOR)) == number
 
 
@@ -156,7 +158,7 @@ def test_synthetic_options_are_read_and_checked() -> None:
 
 
 def test_raw_v4l2_jpeg_is_decoded_small_and_a_cut_one_is_bad() -> None:
-    content = cv2.imencode(".jpg", wave_image(480, 640))[1]
+    content = cv2.imencode(".jpg", draw_wave_image(480, 640))[1]
     raw = content.reshape(1, -1)
     decoded = raw_to_bgr(raw, "MJPG", InputSpec(32, 32))
     assert decoded is not None and decoded.shape == (60, 80, 3)
@@ -182,7 +184,7 @@ class FakeCapture:
 
     def __init__(self, stamps_ms: list[float]) -> None:
         self.stamps_ms, self.stamp_ms = stamps_ms, 0.0
-        self.raw = cv2.imencode(".jpg", wave_image(48, 64))[1].reshape(1, -1)
+        self.raw = cv2.imencode(".jpg", draw_wave_image(48, 64))[1].reshape(1, -1)
 
     def isOpened(self) -> bool:
         return True

@@ -16,7 +16,7 @@ import pytest
 
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.cameras.sources.mjpeg import MjpegCamera, NotJpegStreamError
-from edge_runtime.cameras.sources.synthetic import numbered_image, read_image_number, wave_image
+from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image, read_image_number
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
 
@@ -75,10 +75,10 @@ def test_images_are_decoded_no_larger_than_needed(network_camera: Any) -> None:
 def test_equal_images_have_equal_fingerprints_and_others_do_not(network_camera: Any) -> None:
     same = network_camera.image(0)
     network_camera.image = lambda number: same if number < 4 else network_camera_image(number)
-    background = wave_image(240, 320)
+    background = draw_wave_image(240, 320)
 
     def network_camera_image(number: int) -> bytes:
-        return cv2.imencode(".jpg", numbered_image(background, number))[1].tobytes()
+        return cv2.imencode(".jpg", draw_numbered_image(background, number))[1].tobytes()
 
     with MjpegCamera(network_camera.address) as camera:
         frames = take(camera, 8)
@@ -116,7 +116,7 @@ def test_a_camera_that_sends_as_fast_as_it_can_still_gives_its_newest_image_agai
 
 
 def test_draining_ends_although_the_line_never_runs_dry(monkeypatch: pytest.MonkeyPatch, clock: Any) -> None:
-    content = cv2.imencode(".jpg", wave_image(48, 64))[1].tobytes()
+    content = cv2.imencode(".jpg", draw_wave_image(48, 64))[1].tobytes()
     part = b"--a\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(content), content)
 
     class Connection:
@@ -166,8 +166,8 @@ def test_damaged_images_are_counted_exactly_and_the_good_ones_all_arrive(network
 
 
 def test_the_resolution_and_the_number_of_channels_may_change_in_the_stream(network_camera: Any) -> None:
-    grey = cv2.cvtColor(wave_image(120, 160), cv2.COLOR_BGR2GRAY)
-    images = [wave_image(240, 320), grey, wave_image(480, 640)]
+    grey = cv2.cvtColor(draw_wave_image(120, 160), cv2.COLOR_BGR2GRAY)
+    images = [draw_wave_image(240, 320), grey, draw_wave_image(480, 640)]
     network_camera.image = lambda number: cv2.imencode(".jpg", images[number // 4 % 3])[1].tobytes()
     with MjpegCamera(network_camera.address) as camera:
         frames = take(camera, 24)
@@ -184,7 +184,7 @@ def test_an_image_is_as_old_as_its_own_last_byte_not_as_the_next_one_s_first(
     monkeypatch: pytest.MonkeyPatch, clock: Any
 ) -> None:
     head = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=a\r\n\r\n"
-    content = cv2.imencode(".jpg", wave_image(48, 64))[1].tobytes()
+    content = cv2.imencode(".jpg", draw_wave_image(48, 64))[1].tobytes()
     part = b"--a\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(content), content)
     chunks = [head + part[:99], part[99:], part[:99]]
 
@@ -286,7 +286,7 @@ def test_other_answers_are_explained(
         MjpegCamera(answering(answer + b"\r\n\r\n" if answer else b""))
 
 
-JPEG = cv2.imencode(".jpg", wave_image(48, 64))[1].tobytes()
+JPEG = cv2.imencode(".jpg", draw_wave_image(48, 64))[1].tobytes()
 MULTIPART = b"Content-Type: multipart/x-mixed-replace;boundary=a\r\n"
 
 

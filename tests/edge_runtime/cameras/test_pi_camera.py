@@ -19,7 +19,7 @@ from edge_runtime.cameras.capture.parent import Capture, CaptureConfig
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cameras.opening import open_camera
 from edge_runtime.cameras.sources.rpicam import PiCamera
-from edge_runtime.cameras.sources.synthetic import numbered_image, read_image_number, wave_image
+from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image, read_image_number
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
 
@@ -35,7 +35,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     for number in range(20):
-        cv2.imwrite(str(tmp_path / f"{number:02}.jpg"), numbered_image(wave_image(240, 320), number))
+        cv2.imwrite(str(tmp_path / f"{number:02}.jpg"), draw_numbered_image(draw_wave_image(240, 320), number))
 
     def write(statements: str, name: str = "rpicam-vid") -> Path:
         program = tmp_path / name

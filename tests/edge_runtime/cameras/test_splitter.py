@@ -6,12 +6,12 @@ import cv2
 import pytest
 
 from edge_runtime.cameras.sources.splitter import MAX_PART_BYTES, JpegSplitter
-from edge_runtime.cameras.sources.synthetic import wave_image
+from edge_runtime.cameras.sources.synthetic import draw_wave_image
 from edge_runtime.errors import CameraError
 from edge_runtime.pixels.jpeg import is_whole
 
-JPEG = cv2.imencode(".jpg", wave_image(48, 192))[1].tobytes()
-OTHER = cv2.imencode(".jpg", wave_image(64, 192))[1].tobytes()
+JPEG = cv2.imencode(".jpg", draw_wave_image(48, 192))[1].tobytes()
+OTHER = cv2.imencode(".jpg", draw_wave_image(64, 192))[1].tobytes()
 
 
 def part(content: bytes, length: int | None = None) -> bytes:

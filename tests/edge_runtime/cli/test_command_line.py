@@ -209,14 +209,14 @@ def test_selftest_needs_goldens(run: Run, toy_path: Path) -> None:
 
 
 def test_bench_times_every_stage_of_every_combination(run: Run, toy_path: Path, images: Path) -> None:
-    from edge_runtime.inference.interpreter import available_backends
+    from edge_runtime.inference.interpreter import list_available_backends
 
     code, out, _ = run(
         "bench", "--model", toy_path, "--runs", 3, "--threads", "1,2", "--image", images / "red.jpg", "--json"
     )
     report = json.loads(out)
     assert code == 0
-    assert [row["threads"] for row in report["rows"]] == [1, 2] * len(available_backends())
+    assert [row["threads"] for row in report["rows"]] == [1, 2] * len(list_available_backends())
     for row in report["rows"]:
         assert list(row["stages"]) == ["decode", "preprocess", "invoke", "postprocess", "total"]
         assert all(0 < stage["p50"] <= stage["p95"] <= stage["p99"] for stage in row["stages"].values())
@@ -274,7 +274,7 @@ def test_doctor_ends_with_1_only_for_problems(run: Run, toy_path: Path, tmp_path
 
 
 def test_a_bug_of_ours_is_70_with_its_traceback(run: Run, toy_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_runtime.reports.info.info_text", lambda model: 1 / 0)
+    monkeypatch.setattr("edge_runtime.reports.info.format_info", lambda model: 1 / 0)
     code, out, err = run("info", "--model", toy_path)
     assert (code, out) == (70, "")
     assert "ZeroDivisionError" in err and "this is a bug of ours" in err

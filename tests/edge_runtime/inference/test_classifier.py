@@ -13,10 +13,10 @@ from edge_runtime.cameras.frame import Frame
 from edge_runtime.contract import InputSpec, Normalization, TensorSpec
 from edge_runtime.errors import DataError, MissingInputError, ModelError, UsageError
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.inference.postprocess import probabilities
 from edge_runtime.model.model_file import read_model
-from edge_runtime.store.shipped import default_model, shipped_models
+from edge_runtime.store.shipped import default_model, list_shipped_models
 
 LABEL_TEXT = "red\ngreen\nblue\n"
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}
@@ -26,7 +26,7 @@ def image(label: str, height: int = 13, width: int = 21) -> np.ndarray:
     return np.broadcast_to(np.array(COLOURS[label], np.uint8), (height, width, 3)).copy()
 
 
-@pytest.fixture(params=available_backends())
+@pytest.fixture(params=list_available_backends())
 def backend(request):
     return request.param
 
@@ -231,5 +231,5 @@ def test_options_go_by_their_names_only(toy_file):
 
 
 def test_a_model_goes_by_the_name_of_a_shipped_one_or_by_none(lonely):
-    assert Classifier("resnet8").model.path == shipped_models()["resnet8"]
+    assert Classifier("resnet8").model.path == list_shipped_models()["resnet8"]
     assert Classifier().model.path == default_model()

@@ -10,7 +10,7 @@ import pytest
 from edge_runtime.contract import Contract, Neighbours
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.inference.neighbours import NeighbourTable
 from edge_runtime.inference.postprocess import NOT_SURE, UNLIKE, predict
 from edge_runtime.inference.selftest import selftest
@@ -70,7 +70,7 @@ def test_two_reasons_for_unknown_and_the_stranger_one_first() -> None:
     assert predict(scores, LABELS, 0.4, similarity=0.9, cut=0.9).reason == ""
 
 
-@pytest.mark.parametrize("backend", available_backends())
+@pytest.mark.parametrize("backend", list_available_backends())
 def test_a_colour_that_it_has_not_seen_is_unknown_and_says_why(model: ModelFile, backend: str) -> None:
     classifier = Classifier(model, backend=backend)
     assert [classifier.classify(frame).label for frame in (RED, GREEN)] == ["red", "green"]
@@ -80,7 +80,7 @@ def test_a_colour_that_it_has_not_seen_is_unknown_and_says_why(model: ModelFile,
     assert selftest(classifier).passed
 
 
-@pytest.mark.parametrize("backend", available_backends())
+@pytest.mark.parametrize("backend", list_available_backends())
 def test_without_a_threshold_every_frame_is_named(model: ModelFile, backend: str) -> None:
     classifier = Classifier(model, backend=backend, threshold=0.0)
     assert classifier.classify(BLUE).label == "blue" and classifier.classify(BLUE).similarity is None

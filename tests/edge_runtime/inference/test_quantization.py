@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime.contract import Normalization, TensorSpec
-from edge_runtime.inference.quantization import apply_pixel_table, dequantize, pixel_table, quantize, real_table
+from edge_runtime.inference.quantization import (
+    apply_pixel_table,
+    dequantize,
+    make_pixel_table,
+    make_real_table,
+    quantize,
+)
 
 UINT8 = TensorSpec((1, 2, 2, 3), "uint8", 1 / 128, 127)
 INT8 = TensorSpec((1, 2, 2, 3), "int8", 1.0, -128)
@@ -46,45 +52,47 @@ def test_every_stored_value_survives_the_round_trip(dtype, scale, zero_point, by
 
 
 def test_the_real_table_is_indexed_by_the_byte_seen_as_uint8():
-    table = real_table(INT8)
+    table = make_real_table(INT8)
     stored = np.array([-128, -1, 0, 127], np.int8)
     assert table.take(stored.view(np.uint8)).tolist() == dequantize(stored, INT8).tolist() == [0.0, 127.0, 128.0, 255.0]
-    assert real_table(FLOAT) is None
+    assert make_real_table(FLOAT) is None
 
 
 def test_no_table_is_needed_when_scale_and_zero_point_are_the_normalisation():
-    assert pixel_table(Normalization((127.0,), (128.0,)), UINT8) is None
+    assert make_pixel_table(Normalization((127.0,), (128.0,)), UINT8) is None
 
 
 def test_no_table_is_needed_when_raw_bytes_are_as_close_as_rounding_gets():
     halves = TensorSpec((1, 1, 1, 3), "uint8", 1 / 127.5, 127)  # the exact values are 0.5 below the pixels
-    assert pixel_table(Normalization((127.5,), (127.5,)), halves) is None
-    assert pixel_table(Normalization((128.5,), (127.5,)), halves) is not None
+    assert make_pixel_table(Normalization((127.5,), (127.5,)), halves) is None
+    assert make_pixel_table(Normalization((128.5,), (127.5,)), halves) is not None
 
 
 def test_int8_takes_pixel_minus_128():
-    table = pixel_table(Normalization((0.0,), (1.0,)), INT8)
+    table = make_pixel_table(Normalization((0.0,), (1.0,)), INT8)
     assert table.dtype == np.int8
     assert table[[0, 1, 128, 255], 0].tolist() == [-128, -127, 0, 127]
 
 
 def test_a_uint8_tensor_whose_scale_is_not_the_normalisation_gets_a_table():
-    table = pixel_table(Normalization((0.0,), (255.0,)), TensorSpec((1, 1, 1, 3), "uint8", 1 / 127.5, 0))
+    table = make_pixel_table(Normalization((0.0,), (255.0,)), TensorSpec((1, 1, 1, 3), "uint8", 1 / 127.5, 0))
     assert table[[0, 2, 255], 0].tolist() == [0, 1, 128]
 
 
 def test_three_means_give_one_column_a_channel_in_rgb_order():
-    table = pixel_table(Normalization((0.0, 10.0, 20.0), (1.0, 1.0, 2.0)), FLOAT)
+    table = make_pixel_table(Normalization((0.0, 10.0, 20.0), (1.0, 1.0, 2.0)), FLOAT)
     image = np.array([[[10, 10, 10], [0, 255, 20]]], np.uint8)
     assert apply_pixel_table(image, table).tolist() == [[[10.0, 0.0, -5.0], [0.0, 245.0, 0.0]]]
 
 
 def test_one_column_serves_all_channels():
     image = np.array([[[0, 128, 255]]], np.uint8)
-    assert apply_pixel_table(image, pixel_table(Normalization((0.0,), (1.0,)), INT8)).tolist() == [[[-128, 0, 127]]]
+    assert apply_pixel_table(image, make_pixel_table(Normalization((0.0,), (1.0,)), INT8)).tolist() == [
+        [[-128, 0, 127]]
+    ]
     assert apply_pixel_table(image, None) is image
 
 
 @pytest.mark.parametrize("tensor", [UINT8, INT8, FLOAT])
 def test_the_table_has_the_tensors_dtype(tensor):
-    assert pixel_table(Normalization((3.0,), (7.0,)), tensor).dtype == tensor.dtype
+    assert make_pixel_table(Normalization((3.0,), (7.0,)), tensor).dtype == tensor.dtype

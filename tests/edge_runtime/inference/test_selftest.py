@@ -10,7 +10,7 @@ import pytest
 
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.inference.selftest import selftest
 from edge_runtime.model.model_file import read_model, write_model
 
@@ -28,13 +28,13 @@ def replay(toy_file, toy_goldens):
     return run
 
 
-@pytest.mark.parametrize("backend", available_backends())
+@pytest.mark.parametrize("backend", list_available_backends())
 def test_the_recorded_frames_pass_on_every_interpreter(backend, replay):
     report = replay(backend)
     assert report.passed
     assert (report.num_frames, report.num_inputs_exact) == (3, 3)
     assert [check.num_passed for check in report.outputs] == [3, 3]
-    own = backend == available_backends()[0]
+    own = backend == list_available_backends()[0]
     assert [check.rule for check in report.outputs] == (["one step", "exact"] if own else ["same label", "same label"])
 
 

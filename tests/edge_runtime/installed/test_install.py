@@ -206,7 +206,7 @@ def serving(content: bytes, context: ssl.SSLContext | None = None, leads_to: str
 @pytest.fixture
 def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if this device trusted a key, without asking the models for a signature."""
-    monkeypatch.setattr(installation, "trusted_keys", lambda: ("a key",))
+    monkeypatch.setattr(installation, "list_trusted_keys", lambda: ("a key",))
 
 
 @pytest.mark.usefixtures("trusting")

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime.system.memory import pss_mb
+from edge_runtime.system.memory import measure_pss_mb
 
 SECONDS = float(os.environ.get("CHAOS_S", "60"))
 SEED = int(os.environ.get("CHAOS_SEED", "0"))
@@ -125,7 +125,7 @@ def test_a_run_survives_chaos_and_labels_freshly_between_the_faults(network_came
 
     try:
         assert until_label(20)
-        before = (pss_mb(tuple(run.children())), run.num_descriptors(), run.num_threads())
+        before = (measure_pss_mb(tuple(run.children())), run.num_descriptors(), run.num_threads())
         end_s = time.monotonic() + SECONDS
         order: list[str] = []
         while time.monotonic() < end_s:
@@ -142,7 +142,7 @@ def test_a_run_survives_chaos_and_labels_freshly_between_the_faults(network_came
                 asked += 1
                 fresh += time.monotonic() - run.labels[-1] < FRESH_S
                 time.sleep(0.05)
-        after = (pss_mb(tuple(run.children())), run.num_descriptors(), run.num_threads())
+        after = (measure_pss_mb(tuple(run.children())), run.num_descriptors(), run.num_threads())
         assert process.poll() is None, "the main process is another one"
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0

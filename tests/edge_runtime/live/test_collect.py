@@ -16,7 +16,7 @@ from edge_runtime import cli
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cli.collect import main
 from edge_runtime.errors import CameraError, ConfigurationError, UsageError
-from edge_runtime.live.collect import CollectConfig, Collector, Kept, collect, sharpness
+from edge_runtime.live.collect import CollectConfig, Collector, Kept, collect, measure_sharpness
 
 
 def sharp(seed: int) -> np.ndarray:
@@ -182,7 +182,7 @@ def test_a_folder_that_goes_away_is_named(tmp_path: Path) -> None:
 
 
 def test_sharpness_falls_when_an_image_is_blurred() -> None:
-    assert sharpness(sharp(1)) > 20 > sharpness(blurred(1))
+    assert measure_sharpness(sharp(1)) > 20 > measure_sharpness(blurred(1))
 
 
 def test_the_verb_collects_from_a_folder_as_from_a_camera(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,16 +10,16 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from edge_runtime.cameras.sources.synthetic import numbered_image, wave_image
-from edge_runtime.live.health import Health, HealthConfig, one_colour_reason
+from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image
+from edge_runtime.live.health import Health, HealthConfig, explain_one_colour
 from edge_runtime.live.health_state import HealthState
 
-BACKGROUND = wave_image(96, 256)
+BACKGROUND = draw_wave_image(96, 256)
 FPS = 30
 
 
 def scene(number: int) -> np.ndarray:
-    return numbered_image(BACKGROUND, number)
+    return draw_numbered_image(BACKGROUND, number)
 
 
 def states(
@@ -91,7 +91,7 @@ def test_an_image_of_one_colour_gets_no_label_from_its_first_frame_and_is_flagge
 
 
 def test_coloured_one_colour_frames_are_recognised_too() -> None:
-    assert "one colour" in one_colour_reason(np.full((480, 640, 3), (200, 30, 30), np.uint8))
+    assert "one colour" in explain_one_colour(np.full((480, 640, 3), (200, 30, 30), np.uint8))
 
 
 def test_a_night_scene_is_not_flagged() -> None:

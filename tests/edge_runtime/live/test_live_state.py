@@ -139,9 +139,9 @@ class Everything:
 
 def test_the_loop_shows_its_observer_model_frames_and_pulses_and_outputs_may_speak(toy: Classifier, clock: Any) -> None:
     from edge_runtime.cameras.frame import FrameSource, SourceCounts
-    from edge_runtime.cameras.sources.synthetic import numbered_image, wave_image
+    from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image
 
-    background = wave_image(96, 256)
+    background = draw_wave_image(96, 256)
 
     class Camera(FrameSource):
         name, live, taken = "door", True, 0
@@ -149,7 +149,9 @@ def test_the_loop_shows_its_observer_model_frames_and_pulses_and_outputs_may_spe
         def read(self, timeout_s: float = 1.0) -> Frame | None:
             clock.now_s += 0.05
             self.taken += 1
-            image = numbered_image(background, self.taken) if self.taken <= 20 else np.zeros((96, 256, 3), np.uint8)
+            image = (
+                draw_numbered_image(background, self.taken) if self.taken <= 20 else np.zeros((96, 256, 3), np.uint8)
+            )
             return Frame(image, self.taken, clock.now_s, fingerprint=self.taken)
 
         def counts(self) -> SourceCounts:

@@ -16,7 +16,7 @@ import pytest
 from edge_runtime.cameras.address import parse_camera
 from edge_runtime.cameras.capture.parent import Capture
 from edge_runtime.cameras.frame import Frame, FrameSource, SourceCounts
-from edge_runtime.cameras.sources.synthetic import numbered_image, read_image_number, wave_image
+from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image, read_image_number
 from edge_runtime.errors import CameraError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import Prediction
@@ -27,7 +27,7 @@ from edge_runtime.outputs.jsonl import JsonLinesSink
 from edge_runtime.outputs.stdout import Outlet
 
 FPS = 30
-BACKGROUND = wave_image(96, 256)
+BACKGROUND = draw_wave_image(96, 256)
 
 
 class Collector:
@@ -63,7 +63,7 @@ class SimulatedCamera(FrameSource):
     def __init__(self, clock: Any, image: Callable[[int], np.ndarray] | None = None) -> None:
         self.name = "simulated"
         self.clock, self.start_s = clock, clock.now_s
-        self.image = image or (lambda number: numbered_image(BACKGROUND, number))
+        self.image = image or (lambda number: draw_numbered_image(BACKGROUND, number))
         self.delay_s = 0.0
         self.silent: tuple[float, float] = (1e9, 1e9)
         self.last = -1
@@ -215,7 +215,7 @@ def test_frames_of_one_colour_are_refused_and_counted_never_labelled(toy: Classi
 
 
 def test_a_frozen_camera_is_an_event_after_five_seconds_and_no_label_follows(toy: Classifier, clock: Any) -> None:
-    camera = SimulatedCamera(clock, lambda number: numbered_image(BACKGROUND, min(number, 60)))
+    camera = SimulatedCamera(clock, lambda number: draw_numbered_image(BACKGROUND, min(number, 60)))
     sink, _, _ = simulate(toy, clock, camera, 20.0)
     assert sink.states == ["ok", "frozen"]
     assert 4.0 <= (sink.results[-1].seq - 60) / FPS <= 6.0
@@ -223,7 +223,7 @@ def test_a_frozen_camera_is_an_event_after_five_seconds_and_no_label_follows(toy
 
 def test_a_label_is_held_until_enough_frames_agree_and_its_change_is_an_event(toy: Classifier, clock: Any) -> None:
     def image(number: int) -> np.ndarray:
-        tinted = numbered_image(BACKGROUND, number) // 4
+        tinted = draw_numbered_image(BACKGROUND, number) // 4
         tinted[..., 2 if number < 10 or number == 15 else 0] += 180  # red, then blue with one red frame
         return tinted
 

@@ -9,7 +9,7 @@ import pytest
 
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.inference.interpreter import _one_line, available_backends
+from edge_runtime.inference.interpreter import _one_line, list_available_backends
 from edge_runtime.model.model_file import read_model
 from edge_runtime.model.operators import explain_refusal
 from edge_runtime.model.tflite_metadata import describe
@@ -55,7 +55,7 @@ def reshape_output(shape):
     return change
 
 
-@pytest.mark.parametrize("backend", available_backends())
+@pytest.mark.parametrize("backend", list_available_backends())
 @pytest.mark.parametrize("shape", [(3,), (1, 3), (1, 1, 1, 3)])
 @pytest.mark.parametrize("toy", ["float32", "uint8"])
 def test_scores_behind_a_reshape_are_the_same_probabilities(toy, shape, backend, edited, toy_bytes):

@@ -11,7 +11,7 @@ import pytest
 
 from edge_runtime.contract import Normalization
 from edge_runtime.errors import ModelError
-from edge_runtime.inference.interpreter import Interpreter, available_backends
+from edge_runtime.inference.interpreter import Interpreter, list_available_backends
 from edge_runtime.model.model_file import read_model
 from edge_runtime.model.tflite_metadata import describe
 
@@ -116,7 +116,7 @@ print(len(lengths) - refused)
 """
 
 
-@pytest.mark.parametrize("backend", available_backends())
+@pytest.mark.parametrize("backend", list_available_backends())
 @pytest.mark.parametrize("toy", ["uint8", "int8", "float32", "int8_logits"])
 def test_no_truncated_foreign_model_loads_or_crashes_the_process(toy, backend):
     path = TOYS / f"{toy}.tflite"

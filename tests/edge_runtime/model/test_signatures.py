@@ -22,8 +22,8 @@ from edge_runtime.errors import (
 )
 from edge_runtime.model import model_file, signatures
 from edge_runtime.model.model_file import open_model, read_model
-from edge_runtime.model.signatures import make_keys, read_public_key, sign, split_signature, trusted_keys, verify
-from edge_runtime.store.shipped import default_model, shipped_models
+from edge_runtime.model.signatures import list_trusted_keys, make_keys, read_public_key, sign, split_signature, verify
+from edge_runtime.store.shipped import default_model, list_shipped_models
 from edge_runtime.store.store import Store
 
 pytest.importorskip("cryptography", reason="needs the extra [sign]")
@@ -40,7 +40,7 @@ def pair() -> tuple[bytes, bytes]:
 def trusted(pair: tuple[bytes, bytes], tmp_path: Path) -> tuple[signatures.TrustedKey, ...]:
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "maker.pub").write_bytes(pair[1])
-    return trusted_keys()
+    return list_trusted_keys()
 
 
 def test_the_block_has_the_documented_layout(make_model: Callable[..., bytes], pair: tuple[bytes, bytes]) -> None:
@@ -124,7 +124,7 @@ def test_no_parser_sees_a_file_that_is_not_trusted(
 def test_the_shipped_models_are_as_trusted_as_the_package(
     trusted: tuple[signatures.TrustedKey, ...], tmp_path: Path
 ) -> None:
-    assert all(open_model(path).contract.spec.labels for path in shipped_models().values())
+    assert all(open_model(path).contract.spec.labels for path in list_shipped_models().values())
     copy = tmp_path / "default.tflite"
     copy.write_bytes(default_model().read_bytes())
     with pytest.raises(SignatureError, match=r"default\.tflite is not signed"):

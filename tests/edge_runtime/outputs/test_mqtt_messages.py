@@ -17,11 +17,11 @@ from edge_runtime.outputs.mqtt.config import MqttConfig, default_prefix, parse_m
 from edge_runtime.outputs.mqtt.messages import (
     EXPIRE_AFTER_S,
     STATE_EVERY_S,
-    discovery,
-    health_event,
-    label_event,
-    state_key,
-    state_message,
+    make_discovery,
+    make_health_event,
+    make_label_event,
+    make_state_key,
+    make_state_message,
 )
 from edge_runtime.system.thermal import SystemState, Throttle
 
@@ -45,7 +45,7 @@ def test_an_undecided_label_has_no_score_and_a_held_one_has_its_own() -> None:
     assert now.result is not None
     undecided = dataclasses.replace(now, result=dataclasses.replace(now.result, held=""))
     held = dataclasses.replace(now, result=dataclasses.replace(now.result, held="dog", held_score=0.5))
-    found = [state_message(each, system) for each in (undecided, held)]
+    found = [make_state_message(each, system) for each in (undecided, held)]
     assert [(each["label"], each["score"]) for each in found] == [(None, None), ("dog", 0.5)]
 
 
@@ -107,12 +107,12 @@ def test_a_password_over_a_plain_connection_is_warned_about(tmp_path: Path, capl
 
 
 def test_the_state_is_flat_json_without_a_label_that_does_not_hold() -> None:
-    message = state_message(snapshot(), SystemState(48.04, Throttle(4)))
+    message = make_state_message(snapshot(), SystemState(48.04, Throttle(4)))
     assert message == {
         "label": "cat", "score": 0.9123, "state": "ok", "problem": "OFF", "reason": "", "fps": 30.0, "latency_ms": 7.3,
         "temperature_c": 48.0, "throttled": ["throttled"], "model": "pets", "version": "0123456789ab",
     }  # fmt: skip
-    message = state_message(snapshot("frozen"), SystemState())
+    message = make_state_message(snapshot("frozen"), SystemState())
     assert (message["label"], message["score"], message["problem"], message["reason"]) == (
         None,
         None,
@@ -123,22 +123,24 @@ def test_the_state_is_flat_json_without_a_label_that_does_not_hold() -> None:
 
 
 def test_a_label_or_a_state_is_worth_sending_at_once_and_a_moving_number_is_not() -> None:
-    first = state_message(snapshot(), SystemState(48.0))
-    assert state_key(first) == state_key({**first, "score": 0.5, "fps": 1.0, "temperature_c": 80.0, "latency_ms": 3.0})
-    assert state_key(first) != state_key({**first, "label": "dog"})
-    assert state_key(first) != state_key({**first, "state": "black"})
+    first = make_state_message(snapshot(), SystemState(48.0))
+    assert make_state_key(first) == make_state_key(
+        {**first, "score": 0.5, "fps": 1.0, "temperature_c": 80.0, "latency_ms": 3.0}
+    )
+    assert make_state_key(first) != make_state_key({**first, "label": "dog"})
+    assert make_state_key(first) != make_state_key({**first, "state": "black"})
 
 
 def test_events_say_what_changed() -> None:
-    assert label_event(LabelChange(3, 1.7e9, "cat", 0.9, False)) == {
+    assert make_label_event(LabelChange(3, 1.7e9, "cat", 0.9, False)) == {
         "event": "label", "ts": 1.7e9, "label": "cat", "score": 0.9,
     }  # fmt: skip
-    assert health_event("frozen", "same image", 1.7e9)["state"] == "frozen"
+    assert make_health_event("frozen", "same image", 1.7e9)["state"] == "frozen"
 
 
 def test_home_assistant_gets_one_device_with_its_sensors() -> None:
     config = parse_mqtt("mqtts://broker.lan/home/front door")
-    topic, message = discovery(config, "pets")
+    topic, message = make_discovery(config, "pets")
     assert topic == "homeassistant/device/edge_runtime_home_front_door/config"
     assert set(message["components"]) == {"label", "confidence", "problem", "fps", "latency", "temperature", "version"}
     identifiers = [component["unique_id"] for component in message["components"].values()]
@@ -150,7 +152,7 @@ def test_home_assistant_gets_one_device_with_its_sensors() -> None:
     assert message["availability_topic"] == "home/front door/availability"
     assert message["origin"]["name"] == "edge-runtime"
     assert len(json.dumps(message)) < 4000
-    fields = set(state_message(snapshot(), SystemState()))
+    fields = set(make_state_message(snapshot(), SystemState()))
     for component in message["components"].values():
         assert any(f"value_json.{field} " in component["value_template"] + " " for field in fields) or "score" in str(
             component
@@ -171,4 +173,4 @@ def test_two_cameras_and_two_machines_of_one_name_have_prefixes_of_their_own(tmp
 
 
 def test_a_camera_that_is_starting_is_no_problem_yet() -> None:
-    assert state_message(snapshot("starting"), SystemState())["problem"] == "OFF"
+    assert make_state_message(snapshot("starting"), SystemState())["problem"] == "OFF"

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.cameras.frame import Frame
-from edge_runtime.cameras.sources.synthetic import numbered_image, read_image_number, wave_image
+from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image, read_image_number
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import ClassScore, Prediction
@@ -25,11 +25,11 @@ from edge_runtime.outputs.image_folder import ImageFolder
 from edge_runtime.outputs.recorder import Recorder, RecorderConfig
 from edge_runtime.outputs.trouble import OutputTrouble
 
-BACKGROUND = wave_image(96, 256)
+BACKGROUND = draw_wave_image(96, 256)
 
 
 def frame(number: int) -> Frame:
-    return Frame(numbered_image(BACKGROUND, number), number, 0.0)
+    return Frame(draw_numbered_image(BACKGROUND, number), number, 0.0)
 
 
 def result(number: int, label: str, score: float = 0.9, unknown: bool = False) -> Result:

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.cameras.frame import Frame
-from edge_runtime.cameras.sources.synthetic import numbered_image, read_image_number, wave_image
+from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image, read_image_number
 from edge_runtime.errors import OutputError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import ClassScore, Prediction
@@ -35,7 +35,7 @@ pytest.importorskip("uvicorn")
 
 TOKEN = "3f1c9a7be2d84c0f9a6b5d2e7c1f8a40"
 EVIL = "<img src=x onerror=alert(1)>"
-BACKGROUND = wave_image(240, 320)
+BACKGROUND = draw_wave_image(240, 320)
 
 
 class Site:
@@ -58,7 +58,7 @@ class Site:
         self.observer.pulse(Pulse(now_s, "door", HealthState(self.state), f"it is {self.state}", counts))
         top = (ClassScore(self.label, 0.75), ClassScore("other", 0.25))
         result = Result(self.number, 1.7e9, 4.0, Prediction(0, self.label, 0.75, top, False), 0, classify_ms=2.0)
-        frame = Frame(numbered_image(self.background, self.number), self.number, now_s)
+        frame = Frame(draw_numbered_image(self.background, self.number), self.number, now_s)
         self.observer.frame(frame, result if self.state == "ok" else None)
 
     def feed_on(self, fps: float = 30.0) -> None:
@@ -93,14 +93,14 @@ class Site:
 
 @pytest.fixture
 def serve(toy: Classifier) -> Iterator[Callable[..., Site]]:
-    from edge_runtime.outputs.web.server import live_page
+    from edge_runtime.outputs.web.server import open_live_page
 
     with contextlib.ExitStack() as stack:
 
         def start(config: WebConfig | None = None) -> Site:
             live = LiveState()
             sites: list[Site] = []
-            page = stack.enter_context(live_page(config or WebConfig(port=0), live, lambda: sites[0].system))
+            page = stack.enter_context(open_live_page(config or WebConfig(port=0), live, lambda: sites[0].system))
             sites.append(Site(page.url, [live, *page.observers], toy))
             stack.callback(sites[0].stop)
             return sites[0]
@@ -429,7 +429,7 @@ def test_large_frames_are_shown_smaller_and_the_model_s_region_is_told(toy: Clas
     images.model(toy)
     images._input = dataclasses.replace(InputSpec(32, 32), resize="crop")
     assert images.join()
-    images.frame(Frame(wave_image(1080, 1920), 7, monotonic_s()), None)
+    images.frame(Frame(draw_wave_image(1080, 1920), 7, monotonic_s()), None)
     assert rung.wait(5)
     newest = images.newest()
     images.close()
@@ -483,31 +483,31 @@ def test_without_the_metrics_library_the_answer_names_the_extra(
 
 
 def test_a_taken_port_and_an_address_of_another_machine_are_told(serve: Callable[..., Site]) -> None:
-    from edge_runtime.outputs.web.server import live_page
+    from edge_runtime.outputs.web.server import open_live_page
 
     site = serve()
     with (
         pytest.raises(OutputError, match=rf"cannot listen on 127.0.0.1:{site.port}: Address already in use"),
-        live_page(WebConfig(port=site.port), LiveState(), SystemState),
+        open_live_page(WebConfig(port=site.port), LiveState(), SystemState),
     ):
         pass
     with (
         pytest.raises(OutputError, match=r"cannot listen on 203.0.113.1:0"),
-        live_page(WebConfig("203.0.113.1", 0, TOKEN), LiveState(), SystemState),
+        open_live_page(WebConfig("203.0.113.1", 0, TOKEN), LiveState(), SystemState),
     ):
         pass
     with (
         pytest.raises(OutputError, match=r"cannot listen on no-such-host.invalid"),
-        live_page(WebConfig("no-such-host.invalid", 0, TOKEN), LiveState(), SystemState),
+        open_live_page(WebConfig("no-such-host.invalid", 0, TOKEN), LiveState(), SystemState),
     ):
         pass
 
 
 def test_the_server_ends_quickly_with_viewers_still_connected(toy: Classifier) -> None:
-    from edge_runtime.outputs.web.server import live_page
+    from edge_runtime.outputs.web.server import open_live_page
 
     live = LiveState()
-    with live_page(WebConfig(port=0), live, SystemState) as page:
+    with open_live_page(WebConfig(port=0), live, SystemState) as page:
         site = Site(page.url, [live, *page.observers], toy)
         site.feed_on()
         viewers = [site.connect("/stream.mjpg"), site.connect("/api/events")]

@@ -13,7 +13,7 @@ import pytest
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.model.model_file import open_model
 from edge_runtime.pixels.image_file import read_image
-from edge_runtime.store.shipped import default_model, shipped_models
+from edge_runtime.store.shipped import default_model, list_shipped_models
 from tests.tools.bench.decoding_paths import PATHS, SHRUNK, YUYV, Comparison, compare_paths, frames_of
 
 SHEETS = Path(__file__).parents[3] / "train/datasets/cifar10_mini"
@@ -40,7 +40,7 @@ def embedded_images(labels: tuple[str, ...]) -> Iterator[tuple[np.ndarray, str]]
 def test_every_decoding_path_is_as_often_right_as_the_plain_one(size_wh: tuple[int, int]) -> None:
     if not SHEETS.is_dir():
         pytest.skip("the embedded data set is not here; this test needs the whole checkout")
-    classifiers = {name: Classifier(path) for name, path in shipped_models().items()}
+    classifiers = {name: Classifier(path) for name, path in list_shipped_models().items()}
     assert len(classifiers) >= 2
     labels = classifiers["default"].contract.spec.labels
     compared = compare_paths(classifiers, embedded_images(labels), size_wh)

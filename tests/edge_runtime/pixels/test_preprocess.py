@@ -9,7 +9,7 @@ import pytest
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
-from edge_runtime.pixels.preprocess import LETTERBOX_VALUE, can_be_written, crop_box, preprocess
+from edge_runtime.pixels.preprocess import LETTERBOX_VALUE, can_be_written, find_crop_box, preprocess
 
 
 def grey(rows: list[list[int]]) -> np.ndarray:
@@ -70,10 +70,10 @@ def test_growing_is_bilinear() -> None:
 def test_crop_takes_the_largest_centred_region_of_the_inputs_shape() -> None:
     frame = grey([[1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11, 12]])
     assert preprocess(frame, InputSpec(2, 2, "crop"))[..., 0].tolist() == [[3, 4], [9, 10]]
-    assert crop_box(2, 6, InputSpec(2, 2, "crop")) == (0, 2, 2, 2)
-    assert crop_box(480, 640, InputSpec(96, 96, "crop")) == (0, 80, 480, 480)
-    assert crop_box(640, 480, InputSpec(96, 192, "crop")) == (200, 0, 240, 480)
-    assert crop_box(480, 640, InputSpec(96, 96)) == (0, 0, 480, 640)
+    assert find_crop_box(2, 6, InputSpec(2, 2, "crop")) == (0, 2, 2, 2)
+    assert find_crop_box(480, 640, InputSpec(96, 96, "crop")) == (0, 80, 480, 480)
+    assert find_crop_box(640, 480, InputSpec(96, 192, "crop")) == (200, 0, 240, 480)
+    assert find_crop_box(480, 640, InputSpec(96, 96)) == (0, 0, 480, 640)
 
 
 def test_letterbox_keeps_the_whole_frame_and_pads_with_mid_grey() -> None:

@@ -18,26 +18,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime.cameras.capture.shared_frames import SLOT_BYTES
-from edge_runtime.cameras.sources.synthetic import wave_image
+from edge_runtime.cameras.sources.synthetic import draw_wave_image
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import decode_image
-from edge_runtime.pixels.jpeg import JpegHeader, is_whole, jpeg_end, jpeg_header
+from edge_runtime.pixels.jpeg import JpegHeader, find_jpeg_end, is_whole, read_jpeg_header
 from edge_runtime.pixels.jpeg_damage import hear_decoder
 from edge_runtime.pixels.preprocess import preprocess
 from edge_runtime.pixels.shrink import (
     MAX_SHRUNK_BYTES,
     MAX_WHOLE_BYTES,
+    choose_reduction,
+    count_decoding_bytes,
     decode_camera_image,
     decode_shrunk,
-    decoding_bytes,
     read_shrunk,
-    reduction,
 )
 
 
 def jpeg(height: int, width: int, quality: int = 90) -> bytes:
-    return cv2.imencode(".jpg", wave_image(height, width), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+    return cv2.imencode(".jpg", draw_wave_image(height, width), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
 def with_exif_turn(content: bytes) -> bytes:
@@ -59,32 +59,32 @@ def sized(content: bytes, side: int) -> bytes:
 
 
 def test_the_header_tells_size_and_exif() -> None:
-    assert jpeg_header(jpeg(120, 200)) == JpegHeader(200, 120, False)
-    assert jpeg_header(with_exif_turn(jpeg(120, 200))) == JpegHeader(200, 120, True)
+    assert read_jpeg_header(jpeg(120, 200)) == JpegHeader(200, 120, False)
+    assert read_jpeg_header(with_exif_turn(jpeg(120, 200))) == JpegHeader(200, 120, True)
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"\xff\xd8", b"\x89PNG\r\n", b"\xff\xd8\xff\xda\0\0", b"\xff\xd8 text", b"\xff\xd8\xff\xd9"]
 )
 def test_what_is_no_jpeg_has_no_header(content: bytes) -> None:
-    assert jpeg_header(content) is None
+    assert read_jpeg_header(content) is None
 
 
 @given(st.binary(max_size=400))
 @settings(derandomize=True, max_examples=300, deadline=None)
 def test_no_bytes_make_the_header_reader_fail(tail: bytes) -> None:
     content = b"\xff\xd8\xff" + tail
-    header = jpeg_header(content)
+    header = read_jpeg_header(content)
     assert header is None or min(header.width, header.height) > 0
-    assert jpeg_end(content) <= len(content)
+    assert find_jpeg_end(content) <= len(content)
 
 
 def test_the_end_of_a_jpeg_is_found_behind_a_thumbnail_with_an_end_of_its_own() -> None:
     content = jpeg(64, 64)
     thumbnail = b"\xff\xe1" + struct.pack(">H", 12) + b"\xff\xd8inner\xff\xd9\0"
     nested = content[:2] + thumbnail + content[2:]
-    assert jpeg_end(b"xx" + nested + b"tail", 2) == 2 + len(nested)
-    assert jpeg_end(nested[:-1]) == -1
+    assert find_jpeg_end(b"xx" + nested + b"tail", 2) == 2 + len(nested)
+    assert find_jpeg_end(nested[:-1]) == -1
 
 
 def test_a_cut_jpeg_is_not_whole_and_a_padded_one_is() -> None:
@@ -114,7 +114,7 @@ def test_a_cut_jpeg_is_not_whole_and_a_padded_one_is() -> None:
 def test_the_reduction_is_the_largest_that_still_covers_the_input(
     height: int, width: int, spec: InputSpec, divisor: int
 ) -> None:
-    assert reduction(height, width, spec) == divisor
+    assert choose_reduction(height, width, spec) == divisor
 
 
 @given(
@@ -128,7 +128,7 @@ def test_the_reduction_is_the_largest_that_still_covers_the_input(
 def test_a_reduced_image_is_never_smaller_than_the_input(
     height: int, width: int, input_height: int, input_width: int, resize: str
 ) -> None:
-    divisor = reduction(height, width, InputSpec(input_height, input_width, resize))
+    divisor = choose_reduction(height, width, InputSpec(input_height, input_width, resize))
     assert divisor == 1 or (-(-height // divisor) >= input_height and -(-width // divisor) >= input_width)
 
 
@@ -150,7 +150,7 @@ def test_a_turned_jpeg_is_turned_and_still_covers_the_input() -> None:
 
 
 def test_other_formats_and_no_input_spec_give_the_whole_image() -> None:
-    png = cv2.imencode(".png", wave_image(200, 200))[1].tobytes()
+    png = cv2.imencode(".png", draw_wave_image(200, 200))[1].tobytes()
     assert decode_shrunk(png, "a.png", InputSpec(8, 8)).shape == (200, 200, 3)
     assert decode_shrunk(jpeg(200, 200), "a.jpg", None).shape == (200, 200, 3)
 
@@ -175,7 +175,7 @@ def with_first_scan_of_one_component(content: bytes) -> bytes:
 
 def test_the_header_tells_what_a_decoder_must_hold_of_the_whole_image() -> None:
     def coefficients(content: bytes) -> int:
-        header = jpeg_header(content)
+        header = read_jpeg_header(content)
         assert header is not None
         return header.coefficient_bytes
 
@@ -190,7 +190,7 @@ def test_the_header_tells_what_a_decoder_must_hold_of_the_whole_image() -> None:
 
 def test_a_frame_header_inside_what_a_decoder_takes_for_no_segment_is_not_believed() -> None:
     hidden = flat(64, 96)
-    assert jpeg_header(hidden[:2] + b"\xff\x00\x00\x08abcdef" + hidden[2:]) is None
+    assert read_jpeg_header(hidden[:2] + b"\xff\x00\x00\x08abcdef" + hidden[2:]) is None
 
 
 def measured(content: bytes, spec: InputSpec | None, folder: Path) -> tuple[str, int]:
@@ -228,9 +228,9 @@ def test_an_image_of_a_camera_below_the_limit_takes_no_more_memory_than_was_reck
     make: Callable[[], bytes], spec: InputSpec, said: str, tmp_path: Path
 ) -> None:
     content = make()
-    header = jpeg_header(content)
+    header = read_jpeg_header(content)
     assert header is not None
-    reckoned = decoding_bytes(header, spec)
+    reckoned = count_decoding_bytes(header, spec)
     told, grown = measured(content, spec, tmp_path)
     assert told == said
     assert reckoned <= MAX_SHRUNK_BYTES

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime.cameras.sources.synthetic import wave_image
+from edge_runtime.cameras.sources.synthetic import draw_wave_image
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
 from edge_runtime.pixels.preprocess import preprocess
@@ -27,7 +27,7 @@ def to_yuyv(image: np.ndarray) -> np.ndarray:
 
 
 def test_without_a_model_the_frame_keeps_its_size_and_colours() -> None:
-    image = wave_image(192, 256)
+    image = draw_wave_image(192, 256)
     frame = yuyv_to_bgr(to_yuyv(image), None)
     assert frame.shape == (192, 256, 3)
     assert np.abs(frame.astype(int) - image).mean() < 4
@@ -35,7 +35,7 @@ def test_without_a_model_the_frame_keeps_its_size_and_colours() -> None:
 
 @pytest.mark.parametrize(("side", "shape"), [(32, (60, 80)), (96, (120, 160)), (224, (240, 320)), (300, (480, 640))])
 def test_the_frame_is_reduced_and_the_model_sees_nearly_the_same(side: int, shape: tuple[int, int]) -> None:
-    raw, spec = to_yuyv(wave_image(480, 640)), InputSpec(side, side)
+    raw, spec = to_yuyv(draw_wave_image(480, 640)), InputSpec(side, side)
     reduced = yuyv_to_bgr(raw, spec)
     assert reduced.shape == (*shape, 3)
     plain = preprocess(cv2.cvtColor(raw, cv2.COLOR_YUV2BGR_YUYV), spec).astype(np.int16)
@@ -43,7 +43,7 @@ def test_the_frame_is_reduced_and_the_model_sees_nearly_the_same(side: int, shap
 
 
 def test_sizes_that_do_not_divide_are_reduced_less() -> None:
-    assert yuyv_to_bgr(to_yuyv(wave_image(484, 648)), InputSpec(32, 32)).shape == (121, 162, 3)
+    assert yuyv_to_bgr(to_yuyv(draw_wave_image(484, 648)), InputSpec(32, 32)).shape == (121, 162, 3)
 
 
 @pytest.mark.parametrize("shape", [(48, 64, 3), (48, 63, 2), (0, 64, 2), (48, 64)])

@@ -14,11 +14,11 @@ from edge_runtime.live.results import Counts, Event, Percentiles, Result, Status
 from edge_runtime.live.timings import Timings
 from edge_runtime.outputs.changes import ChangesOnly
 from edge_runtime.outputs.formats import open_sink
-from edge_runtime.outputs.jsonl import result_object
+from edge_runtime.outputs.jsonl import make_result_object
 from edge_runtime.outputs.stdout import Outlet
-from edge_runtime.outputs.text import TextSink, result_line, status_text
-from edge_runtime.reports.doctor import Finding, check_device, finding_line
-from edge_runtime.system.memory import pss_mb
+from edge_runtime.outputs.text import TextSink, format_result_line, format_status
+from edge_runtime.reports.doctor import Finding, check_device, format_finding
+from edge_runtime.system.memory import measure_pss_mb
 
 PREDICTION = Prediction(1, "cat", 0.8, (ClassScore("cat", 0.8), ClassScore("dog", 0.15)), False)
 
@@ -80,17 +80,17 @@ def test_little_memory_no_camera_and_an_unreadable_root_are_said(tmp_path: Path,
 def test_no_interpreter_is_a_problem_with_the_command_that_helps(
     tmp_path: Path, toy_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_runtime.inference.interpreter.available_backends", lambda: ())
+    monkeypatch.setattr("edge_runtime.inference.interpreter.list_available_backends", lambda: ())
     found = findings(tmp_path, toy_path)["interpreter"]
     assert (found.level, found.found) == ("problem", "none found")
     assert "pip install 'edge-runtime[litert]'" in found.remedy
-    monkeypatch.setattr("edge_runtime.inference.interpreter.available_backends", lambda: ("tflite",))
+    monkeypatch.setattr("edge_runtime.inference.interpreter.list_available_backends", lambda: ("tflite",))
     assert findings(tmp_path, toy_path)["interpreter"].level == "note"
 
 
 def test_a_finding_is_one_line() -> None:
-    assert finding_line(Finding("ok", "numpy", "1.26")) == "     ok  numpy: 1.26"
-    assert finding_line(Finding("problem", "numpy", "missing", "install it")) == "problem  numpy: missing; install it"
+    assert format_finding(Finding("ok", "numpy", "1.26")) == "     ok  numpy: 1.26"
+    assert format_finding(Finding("problem", "numpy", "missing", "install it")) == "problem  numpy: missing; install it"
 
 
 def test_memory_is_the_sum_over_processes_and_gone_ones_count_nothing(tmp_path: Path) -> None:
@@ -99,9 +99,9 @@ def test_memory_is_the_sum_over_processes_and_gone_ones_count_nothing(tmp_path: 
     for pid, kib in ((os.getpid(), 1000), (7, 500)):
         (tmp_path / str(pid)).mkdir()
         (tmp_path / str(pid) / "smaps_rollup").write_text(f"55d0-7ffc ---p [rollup]\nRss: 9999 kB\nPss:     {kib} kB\n")
-    assert pss_mb((7, 8), tmp_path) == 1.5
-    assert pss_mb((7,), tmp_path / "nothing") is None
-    assert (pss_mb() or 0) > 5
+    assert measure_pss_mb((7, 8), tmp_path) == 1.5
+    assert measure_pss_mb((7,), tmp_path / "nothing") is None
+    assert (measure_pss_mb() or 0) > 5
 
 
 def test_timings_keep_only_the_last_durations_of_each_stage() -> None:
@@ -118,22 +118,24 @@ def test_timings_keep_only_the_last_durations_of_each_stage() -> None:
 
 def test_a_result_is_a_line_with_its_frame_age_and_runners_up() -> None:
     result = Result(12, 0.0, 8.4, PREDICTION, 3)
-    assert result_line(result) == "frame 12: cat 0.80  (dog 0.15)  8 ms old"
+    assert format_result_line(result) == "frame 12: cat 0.80  (dog 0.15)  8 ms old"
     named = Result(0, 0.0, 8.4, PREDICTION, 0, "a.jpg", held="")
-    assert result_line(named) == "a.jpg: (undecided)  (cat 0.80, dog 0.15)"
+    assert format_result_line(named) == "a.jpg: (undecided)  (cat 0.80, dog 0.15)"
     held = Result(12, 0.0, 8.4, PREDICTION, 3, held="dog", held_score=0.7)
-    assert result_line(held) == "frame 12: dog 0.70  (cat 0.80)  8 ms old", "a held label stands beside its own score"
+    assert format_result_line(held) == "frame 12: dog 0.70  (cat 0.80)  8 ms old", (
+        "a held label stands beside its own score"
+    )
 
 
 def test_a_held_label_goes_to_programs_with_its_own_score() -> None:
-    held = result_object(Result(12, 0.0, 8.4, PREDICTION, 3, held="dog", held_score=0.7))
+    held = make_result_object(Result(12, 0.0, 8.4, PREDICTION, 3, held="dog", held_score=0.7))
     assert (held["label"], held["score"], held["held"], held["held_score"]) == ("cat", 0.8, "dog", 0.7)
-    assert result_object(Result(12, 0.0, 8.4, PREDICTION, 3, held=""))["held_score"] is None
+    assert make_result_object(Result(12, 0.0, 8.4, PREDICTION, 3, held=""))["held_score"] is None
 
 
 def test_control_characters_never_reach_a_terminal() -> None:
     evil = "cat\x1b]0;you\x07\u202e\x9b2J"
-    line = result_line(Result(1, 0.0, 1.0, Prediction(0, evil, 0.8, (), False), 0))
+    line = format_result_line(Result(1, 0.0, 1.0, Prediction(0, evil, 0.8, (), False), 0))
     assert line == r"frame 1: cat\x1b]0;you\x07\u202e\x9b2J 0.80  1 ms old"
     people = io.StringIO()
     open_sink("text", Outlet(io.StringIO()), people).event(Event(0.0, "camera", "no_camera", f"it answered {evil}"))
@@ -163,7 +165,7 @@ def test_the_summary_tells_every_count_and_percentile() -> None:
     counts = Counts(100, 90, 8, 2, refused=5, too_old=3, bad=4, restarts=1)
     age = Percentiles(1.0, 2.0, 3.0)
     status = Status(0.0, "cam", "litert-xnnpack 2.3.0", 10.0, 8.5, counts, age, {"wait": age}, 78.4)
-    text = status_text(status)
+    text = format_status(status)
     assert (
         "cam: 100 frames in 10.0 s (8.5 labels a second): 90 looked at, 5 refused, 8 dropped (3 too old), 2 in flight"
         in text

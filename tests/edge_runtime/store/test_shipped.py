@@ -10,7 +10,7 @@ from edge_runtime.errors import MissingInputError
 from edge_runtime.model.model_file import open_model
 from edge_runtime.store import shipped
 from edge_runtime.store.naming import find_model
-from edge_runtime.store.shipped import default_model, is_shipped, shipped_models
+from edge_runtime.store.shipped import default_model, is_shipped, list_shipped_models
 from edge_runtime.store.store import Store
 
 
@@ -31,8 +31,8 @@ def test_a_missing_default_model_says_how_to_name_one(folder: Path) -> None:
 def test_shipped_models_go_by_their_file_names_the_default_one_first(folder: Path) -> None:
     for name in ("alpha.tflite", "default.tflite", "zeta.tflite", "notes.txt"):
         (folder / name).touch()
-    assert list(shipped_models()) == ["default", "alpha", "zeta"]
-    assert shipped_models()["zeta"] == folder / "zeta.tflite"
+    assert list(list_shipped_models()) == ["default", "alpha", "zeta"]
+    assert list_shipped_models()["zeta"] == folder / "zeta.tflite"
     assert is_shipped(folder / "zeta.tflite") and not is_shipped(folder / "deeper" / "zeta.tflite")
 
 
@@ -40,7 +40,7 @@ def test_a_bare_name_is_a_shipped_model_and_anything_else_a_path(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert find_model("resnet8") == shipped_models()["resnet8"]
+    assert find_model("resnet8") == list_shipped_models()["resnet8"]
     assert find_model(Path("resnet8")) == Path("resnet8")
     assert find_model("resnet8.tflite") == Path("resnet8.tflite")
     assert find_model("models/resnet8") == Path("models/resnet8")

@@ -16,7 +16,7 @@ import pytest
 from edge_runtime import cli
 from edge_runtime.cli.run.service import find_lasting_program
 from edge_runtime.errors import ConfigurationError
-from edge_runtime.system.systemd_unit import ServiceConfig, unit_text
+from edge_runtime.system.systemd_unit import ServiceConfig, write_unit_text
 from edge_runtime.system.watchdog import Watchdog
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
@@ -25,7 +25,7 @@ needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reas
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
     path = tmp_path / "edge-runtime.service"
-    path.write_text(unit_text(ServiceConfig(("/bin/true",), ("--camera", "0"))))
+    path.write_text(write_unit_text(ServiceConfig(("/bin/true",), ("--camera", "0"))))
     return path
 
 
@@ -46,7 +46,7 @@ def test_the_exposure_is_at_most_two(unit: Path) -> None:
 
 
 def test_arguments_are_quoted_as_systemd_reads_them() -> None:
-    text = unit_text(ServiceConfig(("/opt/e",), ("--camera", "rtsp://a:b%c@h/x y", '--save=$HOME"')))
+    text = write_unit_text(ServiceConfig(("/opt/e",), ("--camera", "rtsp://a:b%c@h/x y", '--save=$HOME"')))
     assert (
         'ExecStart=/opt/e run --give-up-s inf --changes-only --camera "rtsp://a:b%%c@h/x y" "--save=$$HOME\\""' in text
     )
@@ -67,7 +67,7 @@ def test_a_unit_that_could_not_work_is_refused(config: dict[str, object], messag
 
 def test_an_argument_with_a_line_break_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="has a line break, which a unit cannot hold"):
-        unit_text(ServiceConfig(("/opt/e",), ("--camera", "0\nExecStartPre=/bin/sh")))
+        write_unit_text(ServiceConfig(("/opt/e",), ("--camera", "0\nExecStartPre=/bin/sh")))
 
 
 def test_the_verb_prints_the_unit(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,9 +15,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge_runtime.cameras.sources.synthetic import wave_image
+from edge_runtime.cameras.sources.synthetic import draw_wave_image
 from edge_runtime.model.model_file import open_model
-from edge_runtime.store.shipped import shipped_models
+from edge_runtime.store.shipped import list_shipped_models
 from tests.tools.bench import live
 from tests.tools.bench.page import to_markdown, to_svg
 from tests.tools.bench.race import ROOT, Contender, Timing, race
@@ -58,7 +58,7 @@ def from_jpeg(model: Path, jpeg: Path) -> list[Contender]:
 def run(folder: Path, models: Sequence[Path], peers: Path | None, rounds: int) -> dict[str, tuple[Timing, ...]]:
     """All races; a picture of moving waves stands in for the camera."""
     frame = folder / "frame.npy"
-    np.save(frame, wave_image(480, 640))
+    np.save(frame, draw_wave_image(480, 640))
     races: dict[str, tuple[Timing, ...]] = {}
 
     def hold(title: str, contenders: list[Contender], frames: int) -> None:
@@ -76,7 +76,7 @@ def run(folder: Path, models: Sequence[Path], peers: Path | None, rounds: int) -
         spec = open_model(model).contract.spec
         for width, height in JPEG_SIZES:
             jpeg = folder / f"{width}.jpg"
-            cv2.imwrite(str(jpeg), wave_image(height, width), [cv2.IMWRITE_JPEG_QUALITY, 85])
+            cv2.imwrite(str(jpeg), draw_wave_image(height, width), [cv2.IMWRITE_JPEG_QUALITY, 85])
             title = f"{spec.name}, {spec.input.width}x{spec.input.height}, from a {width}x{height} JPEG"
             hold(title, from_jpeg(model, jpeg), 20)
     return races
@@ -85,7 +85,7 @@ def run(folder: Path, models: Sequence[Path], peers: Path | None, rounds: int) -
 def whole_programs(folder: Path, num_frames: int) -> tuple[live.Figure, ...]:
     """Start-up, a network camera, memory: programs that run alone, one after the other."""
     picture = folder / "picture.jpg"
-    cv2.imwrite(str(picture), wave_image(720, 1280))
+    cv2.imwrite(str(picture), draw_wave_image(720, 1280))
     print("whole programs ...", file=sys.stderr, flush=True)
     return live.start_up(picture), live.network_camera(), live.memory(num_frames)
 
@@ -99,7 +99,7 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=20_000, help="frames of the memory figure (default 20,000)")
     flags = parser.parse_args()
     with TemporaryDirectory() as folder:
-        races = run(Path(folder), flags.model or list(shipped_models().values()), flags.peers, flags.rounds)
+        races = run(Path(folder), flags.model or list(list_shipped_models().values()), flags.peers, flags.rounds)
         figures = whole_programs(Path(folder), flags.frames)
     machine = f"{platform.machine()}, Python {platform.python_version()}"
     flags.out.parent.mkdir(parents=True, exist_ok=True)

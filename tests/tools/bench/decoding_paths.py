@@ -26,7 +26,7 @@ from edge_runtime.pixels.image_file import decode_image
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.pixels.shrink import decode_shrunk
 from edge_runtime.pixels.yuyv import yuyv_to_bgr
-from edge_runtime.store.shipped import shipped_models
+from edge_runtime.store.shipped import list_shipped_models
 
 PLAIN, SHRUNK, YUYV = "plain", "shrunk JPEG", "reduced YUYV"
 PATHS = (SHRUNK, YUYV)
@@ -105,7 +105,7 @@ def main() -> None:
     print("| model | frames | path | right plainly | change in points | 95 % interval | lost / gained |")
     print("|---|---|---|---|---|---|---|")
     with ExitStack() as stack:
-        classifiers = {name: stack.enter_context(Classifier(path)) for name, path in shipped_models().items()}
+        classifiers = {name: stack.enter_context(Classifier(path)) for name, path in list_shipped_models().items()}
         for size in flags.size or ["640x480"]:
             width, height = (int(side) for side in size.split("x"))
             pictures = ((images[i][..., ::-1], str(labels[numbers[i]])) for i in _counted(len(images), size))

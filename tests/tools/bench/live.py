@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.system.memory import pss_mb
+from edge_runtime.system.memory import measure_pss_mb
 from tests.tools.device.loopback_camera import stream
 
 PROGRAM = (sys.executable, "-m", "edge_runtime")
@@ -95,7 +95,7 @@ def _tree_mb(pid: int) -> float:
     for known in pids:
         with contextlib.suppress(OSError):
             pids += map(int, Path(f"/proc/{known}/task/{known}/children").read_text().split())
-    return (pss_mb(pids) or 0.0) - (pss_mb() or 0.0)
+    return (measure_pss_mb(pids) or 0.0) - (measure_pss_mb() or 0.0)
 
 
 def to_markdown(figures: tuple[Figure, ...]) -> str:

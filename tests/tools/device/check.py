@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 from tests.tools.device.device_table import Installed, installed_size, table
 from tests.tools.device.emulator import Device, build_counter
 from tests.tools.device.loopback_camera import stream
@@ -52,7 +52,7 @@ def main() -> int:
         print(f"device-check skipped: {reason}")
         return 0
     rows = [row_named(name) for name in flags.rows.split(",")]
-    lacking = {row.backend for row in rows} - set(available_backends())
+    lacking = {row.backend for row in rows} - set(list_available_backends())
     if lacking:
         print(f"device-check skipped: this machine has no {', '.join(sorted(lacking))} to compare with")
         return 0
@@ -85,7 +85,7 @@ def _all_trials(
 ) -> tuple[list[Trial], dict[str, Installed], float]:
     """The trials of ``plan`` in its order, the sizes by row, and when everything was ready to begin (`time.monotonic`)."""
     wheel, counter = build_wheel(work), build_counter(work)
-    material = make_material(work, available_backends())
+    material = make_material(work, list_available_backends())
     rows = list({row.name: row for row, _ in plan}.values())
     roots = make_roots(rows, cache, work)
     apps = {root: install_wheel(root, wheel) for root in roots.values()}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import cv2
 
-from edge_runtime.cameras.sources.synthetic import numbered_image, wave_image
+from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image
 
 FPS = 15
 
@@ -18,8 +18,8 @@ FPS = 15
 @contextlib.contextmanager
 def stream(width: int = 320, height: int = 240, fps: float = FPS) -> Iterator[str]:
     """The camera's address; it sends ``fps`` pictures a second to whoever connects, and keeps that pace."""
-    background = wave_image(height, width)
-    pictures = [cv2.imencode(".jpg", numbered_image(background, number))[1].tobytes() for number in range(64)]
+    background = draw_wave_image(height, width)
+    pictures = [cv2.imencode(".jpg", draw_numbered_image(background, number))[1].tobytes() for number in range(64)]
     stopping = threading.Event()
 
     class Camera(http.server.BaseHTTPRequestHandler):

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.cameras.sources.synthetic import numbered_image, wave_image
+from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image
 from edge_runtime.contract import InputSpec
 from edge_runtime.store.shipped import default_model
 from train.datasets.cifar10_mini import read_mini
@@ -48,8 +48,8 @@ def make_material(work: Path, backends: tuple[str, ...]) -> Material:
     (digest,) = digests
     cv2.imwrite(str(work / "photo.jpg"), cv2.resize(frames[0], (640, 480)))
     writer = cv2.VideoWriter(str(work / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, (320, 240))
-    background = wave_image(240, 320)
+    background = draw_wave_image(240, 320)
     for number in range(NUM_LABELS):
-        writer.write(numbered_image(background, number))
+        writer.write(draw_numbered_image(background, number))
     writer.release()
     return Material(stored, work / "photo.jpg", work / "clip.avi", digest, outputs, labels)

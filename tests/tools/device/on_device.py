@@ -22,9 +22,9 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from edge_runtime.inference.classifier import Classifier  # noqa: E402
-from edge_runtime.inference.interpreter import available_backends  # noqa: E402
+from edge_runtime.inference.interpreter import list_available_backends  # noqa: E402
 
-backends = available_backends()
+backends = list_available_backends()
 import_s = time.perf_counter() - started_s
 
 from edge_runtime.cli import main as edge_runtime  # noqa: E402

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.model.signatures import ALL_USERS_KEYS, KEY_SUFFIX, make_keys, read_public_key
-from edge_runtime.system.systemd_unit import WATCHDOG_S, ServiceConfig, unit_text
+from edge_runtime.system.systemd_unit import WATCHDOG_S, ServiceConfig, write_unit_text
 from edge_runtime.system.watchdog import Watchdog
 
 FOLDER = Path(__file__).parents[3] / "docs" / "deploy"
@@ -50,5 +50,5 @@ def test_the_health_check_reads_the_number_of_labels_that_the_service_tells(tmp_
 
 def test_the_health_check_watches_longer_than_the_watchdog_of_the_unit_waits() -> None:
     patterns = {pattern.replace("\\\\", "\\") for pattern in re.findall(r"regex_search\('(Watchdog[^']*)'", PLAYBOOK)}
-    assert [re.findall(pattern, unit_text(ServiceConfig(("/x",)))) for pattern in patterns] == [[str(WATCHDOG_S)]]
+    assert [re.findall(pattern, write_unit_text(ServiceConfig(("/x",)))) for pattern in patterns] == [[str(WATCHDOG_S)]]
     assert PLAYBOOK.count("| first | int + 5") == 2

@@ -11,7 +11,7 @@ from convert.measure.robustness import Robustness, choose_indices, measure_robus
 from edge_runtime.contract import InputSpec
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.model.model_file import ModelFile, open_model
-from edge_runtime.store.shipped import shipped_models
+from edge_runtime.store.shipped import list_shipped_models
 
 NUM_IMAGES = 1_000
 
@@ -28,7 +28,7 @@ def measure_all(yardsticks: dict[str, Path]) -> dict[str, Robustness]:
         labels = Path(folder) / "labels.txt"
         labels.write_text("".join(f"{label}\n" for label in dataset.labels), "utf-8")
         models: dict[str, ModelFile] = {
-            file.contract.spec.name: file for file in map(open_model, shipped_models().values())
+            file.contract.spec.name: file for file in map(open_model, list_shipped_models().values())
         }
         models |= {name: open_model(path, labels) for name, path in yardsticks.items()}
     found = {}

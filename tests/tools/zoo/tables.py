@@ -13,13 +13,13 @@ import numpy as np
 
 from convert.measure.latency import time_models
 from convert.measure.processor import read_processor_name
-from convert.output.page import markdown_table
+from convert.output.page import render_markdown_table
 from convert.pack import pack_file
 from convert.tflite.audit import audit
 from edge_runtime.contract import InputSpec
-from edge_runtime.inference.interpreter import Interpreter, available_backends
+from edge_runtime.inference.interpreter import Interpreter, list_available_backends
 from edge_runtime.model.model_file import ModelFile, open_model
-from edge_runtime.store.shipped import shipped_models
+from edge_runtime.store.shipped import list_shipped_models
 
 ROOT = Path(__file__).parents[3]
 # MLPerf Tiny's own files for image classification: what the zoo is measured against.
@@ -34,7 +34,7 @@ NAMES = {"litert": "LiteRT", "tflite": "tflite-runtime"}
 
 def zoo() -> dict[str, ModelFile]:
     """The shipped models by their own names."""
-    files = map(open_model, shipped_models().values())
+    files = map(open_model, list_shipped_models().values())
     return {file.contract.spec.name: file for file in files}
 
 
@@ -54,10 +54,12 @@ def models_table() -> str:
         rows.append([f"[{name}]({name}.md)", *_costs(file.flatbuffer), *scores.values()])
     test = open_dataset("cifar10", None, InputSpec(32, 32), 0).test
     for name, path in YARDSTICKS.items():
-        found = [_accuracy(path.read_bytes(), backend, test.images, test.labels) for backend in available_backends()]
+        found = [
+            _accuracy(path.read_bytes(), backend, test.images, test.labels) for backend in list_available_backends()
+        ]
         rows.append([name, *_costs(path.read_bytes()), "–", *(f"{rate:.2%}" for rate in found)])
-    head = ["model", "parameters", "MACs", "bytes", "float", *(f"int8, {NAMES[b]}" for b in available_backends())]
-    return markdown_table(head, rows)
+    head = ["model", "parameters", "MACs", "bytes", "float", *(f"int8, {NAMES[b]}" for b in list_available_backends())]
+    return render_markdown_table(head, rows)
 
 
 def _costs(flatbuffer: bytes) -> list[str]:
@@ -77,7 +79,7 @@ def packing_table(mediapipe: Sequence[Path]) -> str:
     whether its ImageClassifier treats the packed file as it does the original.
     """
     rows = []
-    for path in shipped_models().values():
+    for path in list_shipped_models().values():
         file = open_model(path)
         saving = _saving(file.contract.provenance["flatbuffer_bytes"]["before_packing"], len(file.flatbuffer))
         verdicts = [_mediapipe(python, [path]) for python in mediapipe]
@@ -94,7 +96,7 @@ def packing_table(mediapipe: Sequence[Path]) -> str:
             names = f"{shorter.bytes_after:,} ({shorter.saved:.1%})"
             rows.append([path.stem, *_saving(report.bytes_before, report.bytes_after), names, *verdicts])
     heads = [f"MediaPipe {_mediapipe_version(python)}" for python in mediapipe]
-    return markdown_table(["file", "bytes", "packed", "saved", "with short names (saved)", *heads], rows)
+    return render_markdown_table(["file", "bytes", "packed", "saved", "with short names (saved)", *heads], rows)
 
 
 def _saving(before: int, after: int) -> list[str]:
@@ -162,7 +164,7 @@ def arm_table(cache: Path) -> str:
         for name, (begin, end) in zip(models, zip(done.counts[::2], done.counts[1::2], strict=True), strict=True)
     }
     head = ["model", "M instructions a picture", *(f"x {name}" for name in YARDSTICKS)]
-    return f"{kernels}, emulated {CPU}.\n\n" + markdown_table(
+    return f"{kernels}, emulated {CPU}.\n\n" + render_markdown_table(
         head, [[name, f"{count / 1e6:.2f}", *_ratios(count, per_picture)] for name, count in per_picture.items()]
     )
 
@@ -175,11 +177,11 @@ def x86_table() -> str:
     """Milliseconds a picture on this machine, one thread, the models taking turns; ratios of medians."""
     timings, _ = time_models(flatbuffers(), (1,), 15.0)
     rows = []
-    for backend in available_backends():
+    for backend in list_available_backends():
         medians = {timing.model: timing.p50_ms for timing in timings if timing.backend == backend}
         for timing in timings:
             if timing.backend == backend:
                 cells = [timing.model, timing.kernels, f"{timing.p50_ms:.3f}", f"{timing.p95_ms:.3f}", str(timing.runs)]
                 rows.append([*cells, *_ratios(timing.p50_ms, medians)])
     head = ["model", "kernels", "ms, median", "ms, p95", "pictures", *(f"x {name}" for name in YARDSTICKS)]
-    return f"{read_processor_name()}.\n\n" + markdown_table(head, rows)
+    return f"{read_processor_name()}.\n\n" + render_markdown_table(head, rows)

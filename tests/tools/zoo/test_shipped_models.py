@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.inference.interpreter import available_backends
+from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.inference.selftest import selftest
 from edge_runtime.model.model_file import open_model
-from edge_runtime.store.shipped import shipped_models
+from edge_runtime.store.shipped import list_shipped_models
 from tests.tools.zoo.__main__ import with_table
 from train.datasets import open_dataset
 from train.datasets.cifar10_mini import read_mini
-from train.datasets.cifar10_sources import cache_file, keras_folders
+from train.datasets.cifar10_sources import cache_file, list_keras_folders
 from train.recipes.config import preset
 from train.zoo import ZOO
 
@@ -38,11 +38,11 @@ RIGHT = {
 }
 SHIPPED = [name for name, model in ZOO.items() if model.model is None]
 complete_data = pytest.mark.skipif(
-    not any(path.exists() for path in (cache_file(), *keras_folders())),
+    not any(path.exists() for path in (cache_file(), *list_keras_folders())),
     reason=f"the complete CIFAR-10 is not in {cache_file()}; `make zoo` fetches it",
 )
-every_model = pytest.mark.parametrize("path", shipped_models().values(), ids=lambda path: path.stem)
-every_backend = pytest.mark.parametrize("backend", available_backends())
+every_model = pytest.mark.parametrize("path", list_shipped_models().values(), ids=lambda path: path.stem)
+every_backend = pytest.mark.parametrize("backend", list_available_backends())
 
 
 def right(classifier: Classifier, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> int:
@@ -53,7 +53,7 @@ def right(classifier: Classifier, images: NDArray[np.uint8], labels: NDArray[np.
 
 def tolerance(path: Path, num_images: int) -> int:
     """0 where this processor gives the very outputs that were recorded; another may round a few answers otherwise."""
-    if "litert" not in available_backends():
+    if "litert" not in list_available_backends():
         return num_images // 100
     with Classifier(path, backend="litert") as classifier:
         steps = [check.largest_step for check in selftest(classifier, reference=False).outputs]
@@ -105,9 +105,9 @@ def test_the_recipe_in_the_file_is_the_one_that_make_zoo_uses(path: Path) -> Non
 
 
 def test_the_default_model_is_small_and_every_model_of_the_zoo_is_shipped() -> None:
-    names = {open_model(path).contract.spec.name for path in shipped_models().values()}
+    names = {open_model(path).contract.spec.name for path in list_shipped_models().values()}
     assert names == set(SHIPPED)
-    assert len(open_model(next(iter(shipped_models().values()))).flatbuffer) <= 98_496
+    assert len(open_model(next(iter(list_shipped_models().values()))).flatbuffer) <= 98_496
 
 
 @every_model
@@ -123,7 +123,7 @@ def test_the_card_is_that_of_the_shipped_file(path: Path) -> None:
 
 def test_the_zoo_page_has_the_figures_of_the_shipped_files() -> None:
     page = (DOCS / "README.md").read_text("utf-8")
-    for path in shipped_models().values():
+    for path in list_shipped_models().values():
         model = open_model(path)
         name = model.contract.spec.name
         rates = " | ".join(f"{score.accuracy:.2%}" for score in model.contract.scores)

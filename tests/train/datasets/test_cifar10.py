@@ -13,8 +13,8 @@ import pytest
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError, UsageError
 from train.datasets import open_dataset
-from train.datasets.cifar10 import BATCHES, batch_md5, image_names, verify
-from train.datasets.cifar10_mini import FOLDER, from_sheet, read_mini, to_sheet
+from train.datasets.cifar10 import BATCHES, hash_batch, list_image_names, verify
+from train.datasets.cifar10_mini import FOLDER, read_mini, read_sheet, to_sheet
 from train.datasets.cifar10_sources import find_cifar10, read_folder
 
 SPEC = InputSpec(32, 32)
@@ -43,7 +43,7 @@ def test_a_changed_sheet_is_refused(tmp_path: Path) -> None:
 def test_a_sheet_gives_back_its_images() -> None:
     images = np.random.default_rng(0).integers(0, 256, (80, 32, 32, 3), np.uint8)
     assert to_sheet(images).shape == (64, 1280, 3)
-    assert np.array_equal(from_sheet(to_sheet(images)), images)
+    assert np.array_equal(read_sheet(to_sheet(images)), images)
 
 
 def test_validation_is_cut_from_training_balanced_and_by_the_seed() -> None:
@@ -64,7 +64,7 @@ def test_the_checksum_is_over_the_original_binary_layout() -> None:
     images[0, 0, 0] = (1, 2, 3)
     raw = np.zeros(3073, np.uint8)
     raw[[0, 1, 1025, 2049]] = (7, 1, 2, 3)
-    assert batch_md5(images, np.array([7], np.uint8)) == hashlib.md5(raw.tobytes()).hexdigest()
+    assert hash_batch(images, np.array([7], np.uint8)) == hashlib.md5(raw.tobytes()).hexdigest()
 
 
 def test_images_that_are_not_the_original_are_refused() -> None:
@@ -140,7 +140,7 @@ def test_extracted_binary_and_python_batches_give_the_same_images(tmp_path: Path
 
 
 def test_names_point_to_the_original_batch_and_row() -> None:
-    names = image_names()
+    names = list_image_names()
     assert (names[0], names[10_001], names[59_999]) == (
         "data_batch_1/00000",
         "data_batch_2/00001",

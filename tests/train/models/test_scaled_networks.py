@@ -10,7 +10,7 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import UsageError
 from train.models import build_model
 from train.models.__main__ import main
-from train.models.scaled import KINDS, Architecture, costs, parse, plan
+from train.models.scaled import KINDS, Architecture, count_costs, parse, plan_blocks
 from train.recipes.config import preset
 
 NAMES = [f"scaled-{kind}-w{end}" for kind in KINDS for end in ("6-d1", "8-d2", "6-d1-s2")]
@@ -39,14 +39,14 @@ def test_members_that_cannot_be_are_refused(name: str) -> None:
 
 
 def test_wider_deeper_and_larger_cost_more() -> None:
-    base = costs(Architecture("residual", 8, 1), InputSpec(32, 32), 10)
+    base = count_costs(Architecture("residual", 8, 1), InputSpec(32, 32), 10)
     for architecture, size in ((("residual", 10, 1), 32), (("residual", 8, 2), 32), (("residual", 8, 1), 40)):
-        assert costs(Architecture(*architecture), InputSpec(size, size), 10).macs > base.macs
+        assert count_costs(Architecture(*architecture), InputSpec(size, size), 10).macs > base.macs
 
 
 @pytest.mark.parametrize("stem", [1, 2])
 def test_every_stage_but_the_first_halves_the_image_once_and_so_may_the_stem(stem: int) -> None:
-    strides = [c.stride for block in plan(Architecture("plain", 8, 2, stem)) for c in block.convolutions]
+    strides = [c.stride for block in plan_blocks(Architecture("plain", 8, 2, stem)) for c in block.convolutions]
     assert strides == [stem, 1, 1, 2, 1, 2, 1]
 
 
@@ -55,7 +55,7 @@ def test_every_stage_but_the_first_halves_the_image_once_and_so_may_the_stem(ste
 def test_the_counted_costs_are_those_of_the_built_network(name: str) -> None:
     pytest.importorskip("tensorflow")
     model = build_model(name, InputSpec(30, 21), 7)
-    counted = costs(parse(name), InputSpec(30, 21), 7)
+    counted = count_costs(parse(name), InputSpec(30, 21), 7)
     assert model.count_params() == counted.parameters and model.output_shape == (None, 7)
     macs = 0
     for layer in model.layers:

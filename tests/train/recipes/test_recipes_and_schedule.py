@@ -10,7 +10,7 @@ import pytest
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import ConfigurationError, ModelError, UsageError
 from train.recipes.config import RECIPES, TrainConfig, adam, modern, preset
-from train.recipes.schedule import learning_rate
+from train.recipes.schedule import compute_learning_rate
 
 
 def test_seed_cnn_trains_with_adam_for_ten_epochs_unless_told_otherwise() -> None:
@@ -64,7 +64,7 @@ def test_every_recipe_is_named_after_its_function() -> None:
 
 
 def test_the_cosine_rises_over_the_warm_up_and_falls_to_almost_nothing() -> None:
-    rates = [learning_rate(step, 100, modern()) for step in range(100)]
+    rates = [compute_learning_rate(step, 100, modern()) for step in range(100)]
     assert rates[:10] == pytest.approx([0.02 * n for n in range(1, 11)])
     assert rates[10] == pytest.approx(0.2)
     assert rates[55] == pytest.approx(0.1)
@@ -73,4 +73,4 @@ def test_the_cosine_rises_over_the_warm_up_and_falls_to_almost_nothing() -> None
 
 
 def test_a_constant_schedule_never_changes_the_rate() -> None:
-    assert {learning_rate(step, 50, adam()) for step in range(50)} == {1e-3}
+    assert {compute_learning_rate(step, 50, adam()) for step in range(50)} == {1e-3}

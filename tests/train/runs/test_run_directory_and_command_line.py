@@ -12,7 +12,7 @@ import pytest
 
 from edge_runtime.contract import InputSpec, spec_from_json
 from edge_runtime.errors import ConfigurationError, UsageError
-from train.__main__ import configuration, input_spec, main, parser
+from train.__main__ import make_configuration, choose_input_spec, main, make_parser
 from train.recipes.config import adam
 
 pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation's environment")
@@ -122,27 +122,27 @@ def test_a_missing_folder_ends_with_66(tmp_path: Path) -> None:
 
 
 def test_flags_become_the_configuration() -> None:
-    args = parser().parse_args(["--out", "x", "--epochs", "3", "--batch-size", "7", "--seed", "5"])
-    made = configuration(args)
+    args = make_parser().parse_args(["--out", "x", "--epochs", "3", "--batch-size", "7", "--seed", "5"])
+    made = make_configuration(args)
     assert (made.name, made.seed, made.input) == ("cifar10-mini-seed_cnn", 5, InputSpec(32, 32))
     assert (made.recipe.batch_size, made.recipe.epochs, made.recipe.name) == (7, 3, adam().name)
 
 
 def test_a_recipe_out_of_range_is_refused_before_any_work() -> None:
     with pytest.raises(ConfigurationError, match=r"batch size is 0, expected at least 1"):
-        configuration(parser().parse_args(["--out", "x", "--batch-size", "0"]))
+        make_configuration(make_parser().parse_args(["--out", "x", "--batch-size", "0"]))
 
 
 def test_resume_and_force_contradict_each_other() -> None:
     with pytest.raises(UsageError, match=r"--resume goes on with a run and --force throws it away; give one"):
-        configuration(parser().parse_args(["--out", "x", "--resume", "--force"]))
+        make_configuration(make_parser().parse_args(["--out", "x", "--resume", "--force"]))
 
 
 def test_a_size_is_one_number_or_two() -> None:
-    assert input_spec("48x64", "crop") == InputSpec(48, 64, "crop")
+    assert choose_input_spec("48x64", "crop") == InputSpec(48, 64, "crop")
     with pytest.raises(UsageError, match=r"--size is '3by4', expected a number of pixels like 64, or HEIGHTxWIDTH"):
-        input_spec("3by4", "crop")
+        choose_input_spec("3by4", "crop")
 
 
 def test_the_help_shows_examples() -> None:
-    assert "python -m train --model resnet8 --out runs/resnet8" in parser().format_help()
+    assert "python -m train --model resnet8 --out runs/resnet8" in make_parser().format_help()

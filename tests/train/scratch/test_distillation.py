@@ -16,14 +16,14 @@ from edge_runtime.metrics import calibration_error
 from train.datasets.dataset import ArraySplit, Dataset
 from train.progress import Progress
 from train.recipes.config import Recipe, TeacherRun, TrainConfig, adam, modern
-from train.runs.places import teacher_run
+from train.runs.places import find_teacher_run
 from train.scratch.augment import draw_shifts, shift
-from train.scratch.batches import Lesson, epoch_batches
+from train.scratch.batches import Lesson, draw_epoch_batches
 
 tf = pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation's environment")
 pytestmark = pytest.mark.tensorflow
 
-from train.__main__ import configuration, main, parser  # noqa: E402
+from train.__main__ import main, make_configuration, make_parser  # noqa: E402
 from train.runs.run_directory import write_run  # noqa: E402
 from train.scratch import distillation  # noqa: E402
 from train.scratch.distillation import Teacher, open_start, open_teacher, soften  # noqa: E402
@@ -54,7 +54,7 @@ def teacher_folder(colours: Dataset, tmp_path: Path) -> Path:
 
 
 def opened(folder: Path, colours: Dataset, answers: Path) -> Teacher:
-    return open_teacher(folder, config(RECIPE, teacher_run(folder)), colours, answers)
+    return open_teacher(folder, config(RECIPE, find_teacher_run(folder)), colours, answers)
 
 
 def test_a_lesson_is_what_the_teacher_says_to_the_shifted_images(
@@ -72,7 +72,7 @@ def test_a_batch_has_the_lesson_s_pixels_and_a_mixture_of_its_answers_and_the_la
     shifts = draw_shifts(96, 1, flip=True, rng=np.random.default_rng(0))
     answers = np.random.default_rng(1).dirichlet(np.ones(3), 96).astype(np.float32)
     plain = dataclasses.replace(RECIPE, batch_size=96)
-    ((images, targets),) = epoch_batches(colours.train, 3, plain, 3, 0, Lesson(shifts, answers, 0.75))
+    ((images, targets),) = draw_epoch_batches(colours.train, 3, plain, 3, 0, Lesson(shifts, answers, 0.75))
     wanted = shift(colours.train.read(np.arange(96)), shifts)
     order = [next(j for j in range(96) if np.array_equal(image, wanted[j])) for image in images]
     assert sorted(order) == list(range(96))
@@ -118,7 +118,7 @@ def test_a_training_that_goes_on_begins_with_the_weights_of_its_start(
     colours: Dataset, teacher_folder: Path, tmp_path: Path
 ) -> None:
     still = dataclasses.replace(adam(1), batch_size=16, learning_rate=1e-9)
-    run = dataclasses.replace(config(still), start=teacher_run(teacher_folder))
+    run = dataclasses.replace(config(still), start=find_teacher_run(teacher_folder))
     start = open_start(teacher_folder, run, colours)
     result = fit(run, colours, tmp_path / "p", resume=False, progress=Progress(io.StringIO(), 1), start=start)
     for after, before in zip(result.model.get_weights(), start.get_weights(), strict=True):
@@ -212,7 +212,7 @@ def test_a_teacher_of_other_data_is_refused(
 def test_a_teacher_with_another_seed_or_input_is_refused(
     colours: Dataset, teacher_folder: Path, tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
-    wanted = dataclasses.replace(config(RECIPE, teacher_run(teacher_folder)), **change)  # type: ignore[arg-type]
+    wanted = dataclasses.replace(config(RECIPE, find_teacher_run(teacher_folder)), **change)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=message):
         open_teacher(teacher_folder, wanted, colours, tmp_path)
 
@@ -249,9 +249,9 @@ def test_a_folder_that_is_no_run_is_refused_as_a_teacher_before_any_work(
 
 
 def test_transfer_takes_no_start() -> None:
-    args = parser().parse_args(["--data", "photos", "--model", "transfer", "--start", "runs/a", "--out", "runs/b"])
+    args = make_parser().parse_args(["--data", "photos", "--model", "transfer", "--start", "runs/a", "--out", "runs/b"])
     with pytest.raises(UsageError, match=r"--start is for training from scratch; --model transfer starts from"):
-        configuration(args)
+        make_configuration(args)
 
 
 def test_a_folder_that_is_no_run_is_refused_as_a_start_before_any_work(
@@ -262,11 +262,13 @@ def test_a_folder_that_is_no_run_is_refused_as_a_start_before_any_work(
 
 
 def test_transfer_takes_no_teacher() -> None:
-    args = parser().parse_args(["--data", "photos", "--model", "transfer", "--teacher", "runs/a", "--out", "runs/b"])
+    args = make_parser().parse_args(
+        ["--data", "photos", "--model", "transfer", "--teacher", "runs/a", "--out", "runs/b"]
+    )
     with pytest.raises(
         UsageError, match=r"--teacher is for training from scratch; --model transfer is transfer learning"
     ):
-        configuration(args)
+        make_configuration(args)
 
 
 def test_the_command_line_trains_a_teacher_and_its_student_and_names_the_teacher_in_the_run(tmp_path: Path) -> None:
@@ -275,7 +277,7 @@ def test_the_command_line_trains_a_teacher_and_its_student_and_names_the_teacher
     earlier = ["--teacher", str(tmp_path / "t"), "--start", str(tmp_path / "t"), "--light", "0.5"]
     assert main([*small, "--model", "seed_cnn", *earlier, "--out", str(tmp_path / "p")]) == 0
     saved = json.loads((tmp_path / "p" / "config.json").read_text("utf-8"))
-    assert saved["teacher"] == dataclasses.asdict(teacher_run(tmp_path / "t"))
+    assert saved["teacher"] == dataclasses.asdict(find_teacher_run(tmp_path / "t"))
     assert saved["teacher"]["name"] == "master"
     assert saved["start"] == saved["teacher"] and saved["recipe"]["light"] == 0.5
     assert not (tmp_path / "p.checkpoint").exists()

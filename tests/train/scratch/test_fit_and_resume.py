@@ -14,7 +14,7 @@ from edge_runtime.errors import ConfigurationError, DataError
 from train.datasets.dataset import Dataset
 from train.progress import Progress
 from train.recipes.config import Recipe, TrainConfig, adam, modern, to_json_object
-from train.scratch.batches import epoch_batches
+from train.scratch.batches import draw_epoch_batches
 
 tf = pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation's environment")
 pytestmark = pytest.mark.tensorflow
@@ -122,7 +122,7 @@ def test_an_error_while_reading_images_reaches_the_caller(colours: Dataset) -> N
             raise DataError("image 7 is gone")
 
     with pytest.raises(DataError, match="image 7 is gone"):
-        list(epoch_batches(Broken(), 3, adam(), 0, 0))  # type: ignore[arg-type]
+        list(draw_epoch_batches(Broken(), 3, adam(), 0, 0))  # type: ignore[arg-type]
 
 
 def test_the_configuration_is_plain_json_values() -> None:

@@ -15,22 +15,22 @@ from train.models.scaled import KINDS, Architecture
 from train.progress import Progress
 from train.search import trial as search_trial
 from train.search import worker as search_worker
-from train.search.__main__ import configuration, finish, main, parse, table
+from train.search.__main__ import finish, main, make_configuration, parse, render_table
 from train.search.pruner import COSTS
 from train.search.space import (
     WIDTHS,
     Budget,
     Candidate,
-    epochs_for,
-    excess_before_training,
-    first_candidates,
-    larger_everywhere,
-    narrower,
-    sizes_for,
+    choose_epochs,
+    choose_sizes,
+    is_larger_everywhere,
+    list_first_candidates,
+    make_narrower,
+    measure_excess_before_training,
     suggest,
 )
 from train.search.trial import Hopeless, OutOfTime, TrialConfig, time_untrained
-from train.search.worker import SearchConfig, begin, front, num_run, open_study, results, work
+from train.search.worker import SearchConfig, begin, choose_front, count_run, open_study, read_results, work
 
 pytest.importorskip("optuna", reason="needs the search engine, part of the workstation's environment")
 
@@ -111,28 +111,30 @@ def test_the_budget_counts_the_worst_of_its_figures() -> None:
 
 def test_too_many_bytes_or_multiplications_are_known_without_training() -> None:
     figures = candidate(width=32).figures(10)
-    assert excess_before_training(candidate(width=32), Budget(max_macs=int(figures["macs"] / 2)), 10) == pytest.approx(
-        1.0
-    )
-    assert excess_before_training(candidate(width=32), Budget(max_bytes=int(figures["bytes"] * 0.9)), 10) > 0
-    assert excess_before_training(candidate(width=32), Budget(max_bytes=int(figures["bytes"] * 0.99)), 10) <= 0
+    assert measure_excess_before_training(
+        candidate(width=32), Budget(max_macs=int(figures["macs"] / 2)), 10
+    ) == pytest.approx(1.0)
+    assert measure_excess_before_training(candidate(width=32), Budget(max_bytes=int(figures["bytes"] * 0.9)), 10) > 0
+    assert measure_excess_before_training(candidate(width=32), Budget(max_bytes=int(figures["bytes"] * 0.99)), 10) <= 0
 
 
 def test_what_was_too_slow_is_tried_narrower_until_nothing_is_left() -> None:
-    assert narrower(candidate(width=48, stem=2), 3.0) == candidate(width=16, stem=2)
-    assert narrower(candidate(width=16), 0.01) == candidate(width=14)
-    assert narrower(candidate(width=4), 0.5) is None and narrower(candidate(width=16), 100) is None
+    assert make_narrower(candidate(width=48, stem=2), 3.0) == candidate(width=16, stem=2)
+    assert make_narrower(candidate(width=16), 0.01) == candidate(width=14)
+    assert make_narrower(candidate(width=4), 0.5) is None and make_narrower(candidate(width=16), 100) is None
 
 
 def test_more_images_get_fewer_epochs_within_bounds() -> None:
-    assert [epochs_for(num) for num in (100, 9_000, 45_000)] == [60, 30, 12]
+    assert [choose_epochs(num) for num in (100, 9_000, 45_000)] == [60, 30, 12]
 
 
 def test_only_what_is_larger_in_everything_and_of_one_kind_is_certainly_slower() -> None:
-    assert larger_everywhere(candidate(width=10, depth=2), candidate())
-    assert not larger_everywhere(candidate(width=10, size=16), candidate())
-    assert not larger_everywhere(candidate(kind="residual", width=10), candidate())
-    assert larger_everywhere(candidate(), candidate(stem=2)) and not larger_everywhere(candidate(stem=2), candidate())
+    assert is_larger_everywhere(candidate(width=10, depth=2), candidate())
+    assert not is_larger_everywhere(candidate(width=10, size=16), candidate())
+    assert not is_larger_everywhere(candidate(kind="residual", width=10), candidate())
+    assert is_larger_everywhere(candidate(), candidate(stem=2)) and not is_larger_everywhere(
+        candidate(stem=2), candidate()
+    )
 
 
 def test_the_engine_proposes_members_of_the_family_only() -> None:
@@ -141,21 +143,21 @@ def test_the_engine_proposes_members_of_the_family_only() -> None:
             return choices[-1]
 
     assert suggest(Trial(), (16, 32)) == candidate("inverted", 48, 3, 32, 2)
-    assert sizes_for("cifar10-mini")[-1] == 32 and sizes_for("/photos")[-1] == 128
+    assert choose_sizes("cifar10-mini")[-1] == 32 and choose_sizes("/photos")[-1] == 128
 
 
 def test_the_first_networks_are_the_widest_within_the_budget_or_small_without_one() -> None:
-    free = first_candidates((16, 32), Budget(max_bytes=100_000), 10)
+    free = list_first_candidates((16, 32), Budget(max_bytes=100_000), 10)
     assert [(values["kind"], values["stem"]) for values in free] == [(kind, stem) for stem in (2, 1) for kind in KINDS]
     assert {values["width"] for values in free} == {12}
-    assert {values["width"] for values in first_candidates((32,), Budget(max_time_ratio=1.0), 10)} == {max(WIDTHS)}
+    assert {values["width"] for values in list_first_candidates((32,), Budget(max_time_ratio=1.0), 10)} == {max(WIDTHS)}
     budget = Budget(max_bytes=100_000, max_macs=6_000_000)
-    for values in first_candidates((16, 32), budget, 10):
+    for values in list_first_candidates((16, 32), budget, 10):
         kind, width, stem = values["kind"], values["width"], values["stem"]
-        assert excess_before_training(candidate(kind, width, stem=stem), budget, 10) <= 0
+        assert measure_excess_before_training(candidate(kind, width, stem=stem), budget, 10) <= 0
         wider = min((w for w in WIDTHS if w > width), default=None)
-        assert wider is None or excess_before_training(candidate(kind, wider, stem=stem), budget, 10) > 0
-    assert first_candidates((32,), Budget(max_macs=1), 10)[0]["width"] == 4
+        assert wider is None or measure_excess_before_training(candidate(kind, wider, stem=stem), budget, 10) > 0
+    assert list_first_candidates((32,), Budget(max_macs=1), 10)[0]["width"] == 4
 
 
 def test_a_search_trains_small_ones_of_each_kind_first_and_stops_after_its_trials(
@@ -164,7 +166,7 @@ def test_a_search_trains_small_ones_of_each_kind_first_and_stops_after_its_trial
     config = settings(tmp_path)
     begin(config)
     work(config, 0, time.time() + 60)
-    assert len(pretended) == num_run(open_study(config)) == 8
+    assert len(pretended) == count_run(open_study(config)) == 8
     assert pretended[:6] == [f"scaled-{kind}-w12-d1{stem}@32" for stem in ("-s2", "") for kind in KINDS]
     assert len(set(pretended)) == 8
 
@@ -207,7 +209,7 @@ def test_a_second_start_and_a_second_worker_go_on_with_the_same_search(tmp_path:
     begin(more)
     work(more, 1, time.time() + 60)
     assert len(pretended) == 6 and len(set(pretended)) == 6
-    assert sorted(results(open_study(more))) == sorted(set(results(open_study(more))))
+    assert sorted(read_results(open_study(more))) == sorted(set(read_results(open_study(more))))
 
 
 def test_a_folder_with_another_search_is_refused(tmp_path: Path) -> None:
@@ -252,7 +254,7 @@ def test_a_trial_that_runs_out_of_time_does_not_count_as_a_result(
     config = settings(tmp_path, trials=1)
     begin(config)
     work(config, 0, time.time() + 60)
-    assert results(open_study(config)) == {} and "out of time" in capsys.readouterr().err
+    assert read_results(open_study(config)) == {} and "out of time" in capsys.readouterr().err
 
 
 def test_a_first_trial_that_fails_ends_the_search_with_its_reason(
@@ -276,7 +278,7 @@ def test_the_front_holds_what_no_other_trial_beats_within_the_budget() -> None:
         0: figures(0.5, 10, 1.0), 1: figures(0.6, 20, 2.0), 2: figures(0.55, 30, 3.0), 3: figures(0.9, 5, 0.1, excess=0.2),
         4: figures(0.9, 5, 0.1, passed=False), 5: figures(0.5, 10, 1.0),
     }  # fmt: skip
-    assert front(found) == (0, 1)
+    assert choose_front(found) == (0, 1)
 
 
 def test_the_winner_is_the_best_on_validation_and_becomes_an_ordinary_run_directory(
@@ -290,9 +292,9 @@ def test_the_winner_is_the_best_on_validation_and_becomes_an_ordinary_run_direct
     assert result["winner"] == best["trial"] and best["macs"] <= 5_000_000
     assert (tmp_path / "winner" / "metrics.json").is_file() and (tmp_path / "front.html").is_file()
     assert (tmp_path / "winner.tflite").read_text() == f"{best['model']}@{best['size']}"
-    assert f"* {best['model']}" in table(result)
-    assert result["num_trials"] + result["num_ended_early"] == 8 and result["num_too_slow"] == 0
-    assert " x seed.tflite\n" in table({**result, "like": "seed.tflite"})
+    assert f"* {best['model']}" in render_table(result)
+    assert result["num_trials"] + result["num_ended_early"] == 8 and result["count_too_slow"] == 0
+    assert " x seed.tflite\n" in render_table({**result, "like": "seed.tflite"})
     kept = [path.parent.name for path in sorted(tmp_path.glob("trials/*/run"))]
     assert kept == [f"{row['trial']:04}" for row in sorted(result["front"], key=lambda row: row["trial"])]
 
@@ -344,7 +346,7 @@ def test_a_worker_that_died_does_not_take_the_trials_of_the_others_with_it(
     assert main(["--out", str(tmp_path / "found"), "--trials", "2", "--epochs", "4", "--minutes", "1"]) == 0
     assert "a worker ended with exit code 70" in capsys.readouterr().err
     monkeypatch.setattr("train.search.__main__.search", lambda config, *, join: 70)
-    begin(configuration(parse(["--out", str(tmp_path / "empty")])))
+    begin(make_configuration(parse(["--out", str(tmp_path / "empty")])))
     assert main(["--out", str(tmp_path / "empty")]) == 70
 
 
@@ -352,7 +354,7 @@ def test_who_joins_works_for_the_search_that_is_there_and_leaves_its_end_to_the_
     tmp_path: Path, pretended: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ["--out", str(tmp_path), "--trials", "3", "--epochs", "4", "--minutes", "1"]
-    config = configuration(parse(words))
+    config = make_configuration(parse(words))
     begin(config)
     work(config, 0, time.time() + 60)
 
@@ -369,8 +371,8 @@ def test_who_joins_works_for_the_search_that_is_there_and_leaves_its_end_to_the_
 def test_flags_out_of_range_are_refused_in_words(tmp_path: Path) -> None:
     for name in ("epochs", "trials", "minutes", "workers"):
         with pytest.raises(UsageError, match=rf"--{name} is 0.*, expected a number above 0"):
-            configuration(parse([f"--{name}", "0"]))
+            make_configuration(parse([f"--{name}", "0"]))
     with pytest.raises(MissingInputError, match=r"There is no file .*x.tflite to be like; check --like"):
-        configuration(parse(["--like", str(tmp_path / "x.tflite")]))
-    config = configuration(parse(["--max-kb", "100", "--max-macs", "5", "--out", str(tmp_path)]))
+        make_configuration(parse(["--like", str(tmp_path / "x.tflite")]))
+    config = make_configuration(parse(["--max-kb", "100", "--max-macs", "5", "--out", str(tmp_path)]))
     assert config.budget == Budget(100_000, 5) and config.num_classes == 10

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import AlreadyRunningError, ConfigurationError, DataError, UsageError
-from train.sort.class_folders import ClassFolders, Original, log_lines
+from train.sort.class_folders import ClassFolders, Original, read_log_lines
 from train.sort.index import ImageIndex
 
 
@@ -58,7 +58,7 @@ def test_frames_are_copied_moved_and_taken_back(tmp_path: Path, into: Path, inde
     folders.take_back([a, b])
     assert files(into) == [] and folders.label_of(a.sha256) is None
     assert a.path.read_bytes() == image(1) and b.path.read_bytes() == image(2)
-    lines = log_lines(into / ".sorted" / "sorted.jsonl")
+    lines = read_log_lines(into / ".sorted" / "sorted.jsonl")
     assert [line["label"] for line in lines] == ["mug", "mug", "pen", "discard", None, None]
     assert lines[0] == {"sha256": a.sha256, "label": "mug", "file": "mug/1.png", "from": "1.png", "record": {"ts": 1.5}}
 
@@ -144,8 +144,8 @@ def test_a_cut_line_of_the_log_is_passed_over_and_a_missing_one_written(
     log.write_text(whole[:-20])  # the crash came in the middle of b's line
     again = ClassFolders(into, index)
     again.note([a, b])
-    assert [json.dumps(line["label"]) for line in log_lines(log)] == ['"mug"', '"mug"']
-    assert [line["sha256"] for line in log_lines(log)] == [a.sha256, b.sha256]
+    assert [json.dumps(line["label"]) for line in read_log_lines(log)] == ['"mug"', '"mug"']
+    assert [line["sha256"] for line in read_log_lines(log)] == [a.sha256, b.sha256]
 
 
 @pytest.mark.parametrize("label", ["", " mug", "a/b", "..", ".sorted", "a\nb", "x" * 101])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from train.sort.class_folders import ClassFolders, Original, log_lines
+from train.sort.class_folders import ClassFolders, Original, read_log_lines
 from train.sort.index import ImageIndex
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
@@ -77,7 +77,7 @@ def test_no_image_is_lost_and_none_is_there_twice(tmp_path: Path) -> None:
         again.put(originals, "mug")
         again.note(originals)
         assert sorted(path.name for path in (into / "mug").iterdir()) == ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]
-        last = {line["sha256"]: line["label"] for line in log_lines(into / ".sorted" / "sorted.jsonl")}
+        last = {line["sha256"]: line["label"] for line in read_log_lines(into / ".sorted" / "sorted.jsonl")}
         assert last == {original.sha256: "mug" for original in originals}
         again.close()
         index.close()

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from train.sort.grouping import group, looks_of, strangeness, suggestion
+from train.sort.grouping import describe_looks, group, strangeness, suggestion
 from train.sort.index import IndexedImage, look_at
 
 RNG = np.random.default_rng(4)
@@ -46,7 +46,7 @@ def test_a_slow_change_is_no_chain() -> None:
     steps = [indexed(np.asarray(first + (last - first) * part, np.uint8)) for part in np.linspace(0, 1, 60)]
     owners = group(steps)
     assert owners[1] == 0 and owners[-1] != 0 and len(set(owners)) > 3
-    looks = looks_of(steps)
+    looks = describe_looks(steps)
     assert max(float(np.abs(looks[i] - looks[owner]).mean()) for i, owner in enumerate(owners)) <= 6.0
 
 
@@ -65,7 +65,7 @@ def test_the_suggestion_is_what_most_of_the_scores_speak_for() -> None:
 
 
 def test_what_is_unlike_every_sorted_image_is_strange() -> None:
-    known = looks_of([indexed(scene(1)), indexed(scene(2))])
-    near, far = strangeness(looks_of([indexed(noisy(scene(2))), indexed(scene(3))]), known)
+    known = describe_looks([indexed(scene(1)), indexed(scene(2))])
+    near, far = strangeness(describe_looks([indexed(noisy(scene(2))), indexed(scene(3))]), known)
     assert near < 3 < 30 < far
     assert strangeness(known, known[:0]) == [0.0, 0.0]

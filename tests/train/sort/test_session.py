@@ -12,7 +12,7 @@ import pytest
 from edge_runtime.errors import DataError, UsageError
 from train.sort.class_folders import ClassFolders
 from train.sort.index import ImageIndex
-from train.sort.session import Labelled, Session, page_object
+from train.sort.session import Labelled, Session, make_page_object
 
 Save = Callable[..., dict[str, str]]
 
@@ -140,7 +140,7 @@ def test_the_page_is_told_days_cameras_and_counts(
     save_frames(tmp_path / "frames", [("mug", "mug", 0.9)], num=2, camera="door")
     session = opened("mug")
     session.put([Labelled((0,), "mug")])
-    found = page_object(session)
+    found = make_page_object(session)
     assert {key: found[key] for key in ("labels", "counts", "num_frames", "days", "cameras")} == {
         "labels": ["mug"], "counts": {"mug": 1}, "num_frames": 2, "days": {"2025-11-24": 1}, "cameras": {"door": 1},
     }  # fmt: skip

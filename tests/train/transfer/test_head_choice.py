@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation's environment")
 pytestmark = pytest.mark.tensorflow
 
-from train.transfer.head_choice import ENOUGH_IMAGES, NUM_FOLDS, Views, _much_better, choose_head, losses_of  # noqa: E402
+from train.transfer.head_choice import ENOUGH_IMAGES, NUM_FOLDS, Views, _much_better, choose_head, compute_losses  # noqa: E402
 
 NUM_FEATURES = 8
 
@@ -68,4 +68,4 @@ def test_a_difference_that_chance_explains_decides_nothing() -> None:
 
 def test_losses_are_those_of_the_labels() -> None:
     logits = np.log(np.array([[0.9, 0.1], [0.25, 0.75]], np.float32))
-    np.testing.assert_allclose(losses_of(logits, np.array([0, 0])), [-np.log(0.9), -np.log(0.25)], rtol=1e-5)
+    np.testing.assert_allclose(compute_losses(logits, np.array([0, 0])), [-np.log(0.9), -np.log(0.25)], rtol=1e-5)

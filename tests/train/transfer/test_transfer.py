@@ -15,20 +15,20 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import ConfigurationError, DataError, InternalError, MissingInputError, UsageError
 from train.datasets.dataset import Dataset
 from train.datasets.folder import open_folder
-from train.progress import Progress, Stage, duration
+from train.progress import Progress, Stage, format_duration
 from train.recipes.config import TrainConfig
 from train.recipes.transfer_config import Scale, TransferRecipe, transfer, with_changes
 
 tf = pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation's environment")
 pytestmark = pytest.mark.tensorflow
 
-from train.__main__ import configuration, main, parser  # noqa: E402
+from train.__main__ import main, make_configuration, make_parser  # noqa: E402
 from train.training.logits import compute_logits  # noqa: E402
 from train.training.result import TrainResult  # noqa: E402
 from train.transfer.backbone import efficientnet_lite0 as backbone  # noqa: E402
-from train.transfer.fine_tune import Clock, Ending, _best, _ending, _stuck, num_steps, rate_at  # noqa: E402
+from train.transfer.fine_tune import Clock, Ending, _best, _ending, _stuck, compute_rate, num_steps  # noqa: E402
 from train.transfer.head import fit_heads  # noqa: E402
-from train.transfer.photos import train_transfer, weights_of_classes  # noqa: E402
+from train.transfer.photos import train_transfer, weigh_classes  # noqa: E402
 from train.transfer.scaled_adam import ScaledAdam  # noqa: E402
 
 SIDE = 48
@@ -54,7 +54,7 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     tf.config.experimental.enable_op_determinism()  # as the command line does
     try:
-        backbone.weights_file()
+        backbone.find_weights_file()
     except MissingInputError as error:
         pytest.skip(str(error))
 
@@ -172,11 +172,13 @@ def test_the_command_line_writes_a_run_with_its_validation_images_and_warnings(
 
 
 def test_the_size_of_transfer_is_a_word_and_brings_its_input() -> None:
-    made = configuration(parser().parse_args(["--out", "x", "--model", "transfer", "--data", "d", "--minutes", "3"]))
+    made = make_configuration(
+        make_parser().parse_args(["--out", "x", "--model", "transfer", "--data", "d", "--minutes", "3"])
+    )
     assert (made.name, made.input) == ("d-small", InputSpec(160, 160))
     assert isinstance(made.recipe, TransferRecipe) and made.recipe.minutes == 3
     with pytest.raises(UsageError, match=r"--size is '96', but the model transfer comes as tiny, small, full"):
-        configuration(parser().parse_args(["--out", "x", "--model", "transfer", "--size", "96"]))
+        make_configuration(make_parser().parse_args(["--out", "x", "--model", "transfer", "--size", "96"]))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,7 @@ def test_the_size_of_transfer_is_a_word_and_brings_its_input() -> None:
 )
 def test_flags_of_the_other_recipe_are_refused(flags: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        configuration(parser().parse_args(["--out", "x", *flags]))
+        make_configuration(make_parser().parse_args(["--out", "x", *flags]))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_a_transfer_recipe_out_of_range_is_refused(change: dict[str, float], mes
 def test_the_rate_rises_then_falls_to_zero() -> None:
     recipe = transfer("small")
     middle = (1 + recipe.warmup) / 2
-    rates = [rate_at(used, 500, recipe) for used in (0.0, recipe.warmup / 2, recipe.warmup, middle, 1.0)]
+    rates = [compute_rate(used, 500, recipe) for used in (0.0, recipe.warmup / 2, recipe.warmup, middle, 1.0)]
     assert 0 < rates[0] < rates[1] < rates[2] == recipe.learning_rate
     assert rates[3] == pytest.approx(recipe.learning_rate / 2)
     assert rates[4] == pytest.approx(0)
@@ -224,9 +226,9 @@ def test_the_rate_rises_then_falls_to_zero() -> None:
 
 def test_the_first_steps_are_short_even_when_much_of_the_time_is_gone() -> None:
     recipe = transfer("small")
-    assert rate_at(recipe.warmup, 4, recipe) == pytest.approx(recipe.learning_rate / 10)
-    assert rate_at(recipe.warmup / 2, 0, recipe) == pytest.approx(recipe.learning_rate / 50)
-    assert rate_at(recipe.warmup, 49, recipe) == pytest.approx(recipe.learning_rate)
+    assert compute_rate(recipe.warmup, 4, recipe) == pytest.approx(recipe.learning_rate / 10)
+    assert compute_rate(recipe.warmup / 2, 0, recipe) == pytest.approx(recipe.learning_rate / 50)
+    assert compute_rate(recipe.warmup, 49, recipe) == pytest.approx(recipe.learning_rate)
 
 
 def test_the_number_of_steps_grows_with_the_images_but_few_get_a_least_number() -> None:
@@ -275,13 +277,13 @@ def test_a_better_answer_in_a_cameras_frame_is_progress() -> None:
 
 def test_class_weights_appear_only_when_unbalanced_and_keep_the_mean() -> None:
     even = np.repeat([0, 1], [30, 90])
-    np.testing.assert_array_equal(weights_of_classes(even, 2), [1, 1])
+    np.testing.assert_array_equal(weigh_classes(even, 2), [1, 1])
     labels = np.repeat([0, 1], [10, 90])
-    weights = weights_of_classes(labels, 2)
+    weights = weigh_classes(labels, 2)
     assert weights[0] / weights[1] == pytest.approx(3)
     assert weights[labels].mean() == pytest.approx(1)
     with pytest.raises(InternalError, match=r"A class has no training image"):
-        weights_of_classes(np.zeros(3, np.int64), 2)
+        weigh_classes(np.zeros(3, np.int64), 2)
 
 
 def test_the_head_separates_what_is_separable_with_weights_that_8_bits_can_hold() -> None:
@@ -335,4 +337,4 @@ def test_a_stage_shows_how_far_it_is_and_how_long_it_took() -> None:
 
 
 def test_durations_are_minutes_and_from_an_hour_on_hours() -> None:
-    assert [duration(seconds) for seconds in (59.6, 61, 3661)] == ["01:00", "01:01", "1:01:01"]
+    assert [format_duration(seconds) for seconds in (59.6, 61, 3661)] == ["01:00", "01:01", "1:01:01"]

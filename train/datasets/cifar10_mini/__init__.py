@@ -43,7 +43,7 @@ def read_mini(input_spec: InputSpec, folder: Path = FOLDER) -> tuple[ArraySplit,
         sheets, names = [], []
         for label in LABELS:
             path, facts = folder / f"{split}_{label}.webp", selection[split][label]
-            images = from_sheet(cast(Image, cv2.cvtColor(read_image(path), cv2.COLOR_BGR2RGB)))
+            images = read_sheet(cast(Image, cv2.cvtColor(read_image(path), cv2.COLOR_BGR2RGB)))
             found = hashlib.sha256(images.tobytes()).hexdigest()
             if found != facts["sha256"]:
                 raise DataError(
@@ -62,10 +62,10 @@ def to_sheet(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(rows.reshape(-1, PER_ROW * SIZE, 3))
 
 
-def from_sheet(sheet: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def read_sheet(sheet: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The (n, 32, 32, 3) uint8 images of a sheet that `to_sheet` made."""
     rows = sheet.reshape(-1, SIZE, PER_ROW, SIZE, 3).transpose(0, 2, 1, 3, 4)
     return np.ascontiguousarray(rows.reshape(-1, SIZE, SIZE, 3))
 
 
-__all__ = ["CITATION", "FOLDER", "LABELS", "PER_CLASS", "from_sheet", "read_mini", "to_sheet"]
+__all__ = ["CITATION", "FOLDER", "LABELS", "PER_CLASS", "read_mini", "read_sheet", "to_sheet"]

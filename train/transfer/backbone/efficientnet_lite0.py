@@ -107,14 +107,14 @@ def set_weights(model: keras.Model, weights: dict[str, Folded]) -> None:
             layer.set_weights([weights[layer.name].kernel, weights[layer.name].bias])
 
 
-def pretrained(path: Path | None = None) -> dict[str, Folded]:
+def load_pretrained(path: Path | None = None) -> dict[str, Folded]:
     """The folded ImageNet weights by layer name, from the installed package or the ``.pth`` file at ``path``.
 
     Raises:
         MissingInputError: the package is not installed.
         DataError: the file is not the one that is known to be good.
     """
-    tensors = read_torch_weights((path or weights_file()).read_bytes(), WEIGHTS_SHA256)
+    tensors = read_torch_weights((path or find_weights_file()).read_bytes(), WEIGHTS_SHA256)
     names = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
     for index, block in enumerate(BLOCKS):
         name, prefix = f"block{index:02d}", f"_blocks.{index}"
@@ -125,7 +125,7 @@ def pretrained(path: Path | None = None) -> dict[str, Folded]:
     return {name: _fold(tensors, *keys) for name, keys in names.items()}
 
 
-def weights_file() -> Path:
+def find_weights_file() -> Path:
     """Where the installed package keeps the weights; the package itself is not imported. Raises MissingInputError."""
     spec = importlib.util.find_spec(PACKAGE)
     for folder in (spec.submodule_search_locations or ()) if spec else ():

@@ -24,7 +24,7 @@ NUM_PHOTOS = 2_000
 OWN_SHARE = 0.5
 
 
-def small_photos(seed: int) -> NDArray[np.uint8]:
+def load_small_photos(seed: int) -> NDArray[np.uint8]:
     """(n, 32, 32, 3) uint8 RGB photos of anything: NUM_PHOTOS of the embedded CIFAR-10 training images."""
     images = read_mini(InputSpec(32, 32))[0].images
     chosen = np.random.default_rng(seed).permutation(len(images))[:NUM_PHOTOS]

@@ -12,7 +12,7 @@ from train.transfer.scenes.backgrounds import Backgrounds
 from train.transfer.scenes.light import Light, relight
 from train.transfer.scenes.out_of_distribution import draw_out_of_distribution
 from train.transfer.scenes.placing import place, turn
-from train.transfer.scenes.varying import other_light, random_crop, vary
+from train.transfer.scenes.varying import crop_randomly, vary, vary_light
 
 # A photo that is shown smaller keeps at least this share of its area: the thing must stay whole.
 LEAST_AREA_PLACED = 0.6
@@ -37,12 +37,12 @@ class Camera:
     def show(self, photo: Image, aspect: float, rng: np.random.Generator) -> Image:
         """The (height, width, 3) uint8 RGB view of a ``photo`` whose width was ``aspect`` times its height."""
         if rng.random() < self.recipe.placed:
-            part = random_crop(photo, LEAST_AREA_PLACED, rng)
+            part = crop_randomly(photo, LEAST_AREA_PLACED, rng)
             if self.mirrored and rng.random() < 0.5:
                 part = part[:, ::-1]
             shape = aspect if self.squeezed else None
             view = place(part, shape, self.height, self.width, self.backgrounds, rng)
-            view = other_light(view, self.recipe.jitter, rng)
+            view = vary_light(view, self.recipe.jitter, rng)
         else:
             view = vary(photo, self.height, self.width, self.recipe, rng, mirrored=self.mirrored)
         if self.recipe.placed and rng.random() < TURNED_SHARE:

@@ -23,13 +23,13 @@ def vary(
     """(h, w, 3) uint8 RGB pixels of any size -> (height, width, 3) uint8 RGB, as another photo of the same thing could
     show it; ``mirrored`` when its mirror image could.
     """
-    changed = resize(random_crop(image, recipe.crop_area, rng), height, width)
+    changed = resize(crop_randomly(image, recipe.crop_area, rng), height, width)
     if mirrored and rng.random() < 0.5:
         changed = changed[:, ::-1]
-    return other_light(changed, recipe.jitter, rng) if recipe.jitter else np.ascontiguousarray(changed)
+    return vary_light(changed, recipe.jitter, rng) if recipe.jitter else np.ascontiguousarray(changed)
 
 
-def random_crop(image: Image, least_area: float, rng: np.random.Generator) -> Image:
+def crop_randomly(image: Image, least_area: float, rng: np.random.Generator) -> Image:
     """A part of at least ``least_area`` of the image's area, of nearly its proportions, anywhere in it."""
     height, width = image.shape[:2]
     area = rng.uniform(least_area, 1.0)
@@ -48,7 +48,7 @@ def resize(image: Image, height: int, width: int) -> Image:
     )
 
 
-def other_light(image: Image, jitter: float, rng: np.random.Generator) -> Image:
+def vary_light(image: Image, jitter: float, rng: np.random.Generator) -> Image:
     """Saturation, contrast and brightness each times a factor of 1 - jitter to 1 + jitter, as one linear map."""
     saturation, contrast, brightness = rng.uniform(1 - jitter, 1 + jitter, 3)
     mean = image.mean()

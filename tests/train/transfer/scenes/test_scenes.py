@@ -14,7 +14,7 @@ from train.transfer.scenes.backgrounds import (
     draw_heap,
     draw_plain,
     draw_texture,
-    small_photos,
+    load_small_photos,
 )
 from train.transfer.scenes.camera import Camera
 from train.transfer.scenes.light import Light, relight
@@ -71,9 +71,9 @@ def test_the_empty_scene_of_the_user_is_half_of_what_lies_behind() -> None:
 
 
 def test_small_photos_come_from_the_embedded_training_images() -> None:
-    photos = small_photos(3)
+    photos = load_small_photos(3)
     assert (photos.shape, photos.dtype) == ((NUM_PHOTOS, 32, 32, 3), np.uint8)
-    np.testing.assert_array_equal(photos, small_photos(3))
+    np.testing.assert_array_equal(photos, load_small_photos(3))
 
 
 def test_a_frame_that_is_squeezed_into_a_square_makes_things_narrower() -> None:
