@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 DATA ?= cifar10-mini
-PICTURES := $(patsubst ~/%,$(HOME)/%,$(DATA))
+PHOTOS := $(patsubst ~/%,$(HOME)/%,$(DATA))
 # Own photos use transfer learning from ImageNet; CIFAR-10 trains from scratch.
 MODEL ?= $(if $(filter cifar10 cifar10-mini,$(DATA)),resnet8,transfer)
 SIZE ?=
@@ -63,14 +63,14 @@ test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## everything, and the de
 	$(BIN)/python -m pytest -q $(DEVICE_ONLY:%=--ignore=tests/edge_runtime/%)
 
 train: $(STAMP) ## train RUN from DATA
-	$(BIN)/python -m train --data "$(PICTURES)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(TRAIN_FLAGS)
+	$(BIN)/python -m train --data "$(PHOTOS)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(TRAIN_FLAGS)
 
 # A run directory appears only when training is complete. One that exists is taken as it is, unless DATA was given and
 # is not what it was trained on. OUT is made again each time, like any target; a refused model leaves the old one.
 GIVEN := $(filter command,$(origin DATA))
 convert: $(STAMP) ## train RUN unless it exists, then write OUT, verified
 	@if test ! -e "$(RUN)"; then $(MAKE) --no-print-directory train; \
-	else $(if $(GIVEN),$(BIN)/python -m train --resume --data "$(PICTURES)" --model $(MODEL) --out "$(RUN)",echo "$(RUN) is complete already; it is converted again." >&2); fi
+	else $(if $(GIVEN),$(BIN)/python -m train --resume --data "$(PHOTOS)" --model $(MODEL) --out "$(RUN)",echo "$(RUN) is complete already; it is converted again." >&2); fi
 	$(BIN)/python -m convert "$(RUN)" --out "$(OUT)" --force $(CONVERT_FLAGS)
 	$(if $(SIGN),$(BIN)/python -m convert.sign "$(OUT)" --key "$(SIGN)")
 
@@ -89,7 +89,7 @@ improve: $(STAMP) ## RUN's model (OUT) AGAINST=build/old.tflite on images that n
 	$(BIN)/python -m convert.improve "$(RUN)" --model "$(OUT)" --against "$(AGAINST)" $(if $(AGAINST_RUN),--old-run "$(AGAINST_RUN)")
 
 search: $(STAMP) ## the best network for DATA within a budget: SEARCH_FLAGS="--max-kb 100 --minutes 20"
-	$(BIN)/python -m train.search --data "$(PICTURES)" $(SEARCH_FLAGS)
+	$(BIN)/python -m train.search --data "$(PHOTOS)" $(SEARCH_FLAGS)
 
 # The programs that it is measured against live in an environment of their own.
 .venv-peers/.ready: requirements/peers.txt $(STAMP)

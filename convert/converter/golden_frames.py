@@ -22,7 +22,7 @@ from edge_runtime.inference.interpreter import Interpreter
 from edge_runtime.inference.neighbours import NeighbourTable
 from edge_runtime.inference.quantization import dequantize
 from edge_runtime.inference.selftest import SIMILARITY_STEP
-from edge_runtime.model.goldens import Goldens, hash_input, repeated
+from edge_runtime.model.goldens import Goldens, hash_input, repeat_pixels
 from edge_runtime.pixels.preprocess import SAMPLED_REDUCTION, Image
 
 NUM_FRAMES = 16
@@ -72,7 +72,7 @@ def choose_goldens(
         if len(images) == NUM_FRAMES or turn - found_at > len(candidates):
             break
         image, times = _odd_sized(entry.read(), len(images), first.contract.spec.input)
-        input_tensor = first.input_tensor(repeated(image, times))
+        input_tensor = first.input_tensor(repeat_pixels(image, times))
         stored = [classifier.interpreter.invoke(input_tensor) for classifier in classifiers.values()]
         reference = [interpreter.invoke(input_tensor) for interpreter in references.values()]
         real = [dequantize(output, first.contract.output_tensor) for output in (*stored, *reference)]

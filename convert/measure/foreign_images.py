@@ -72,7 +72,7 @@ def _read_shipped_photos(labels: Sequence[str]) -> Iterator[Image]:
     for path in list_shipped_models().values():
         model = open_model(path)
         if not set(labels) & set(model.contract.spec.labels) and model.goldens is not None:
-            yield from model.goldens.pictures
+            yield from model.goldens.images
 
 
 def _cut(photos: Sequence[Image], random: np.random.Generator) -> Image:

@@ -101,5 +101,5 @@ def read_demo(model: ModelFile) -> Iterator[tuple[str, Callable[[], Image]]]:
     """
     if model.goldens is None:
         raise DataError(f"{model.contract.spec.name} carries no images to show; name an image file instead of --demo.")
-    for number, image in enumerate(model.goldens.pictures):
+    for number, image in enumerate(model.goldens.images):
         yield f"demo {number}", partial(np.ascontiguousarray, image)

@@ -107,7 +107,7 @@ class _Teller:
             self.last = kind
             return
         self.last = ""
-        value = {"v": 1, "type": "picture", "file": str(told.file), "sharpness": round(told.sharpness, 1)}
+        value = {"v": 1, "type": "image", "file": str(told.file), "sharpness": round(told.sharpness, 1)}
         print_result(self.form, lambda: str(told.file), lambda: value)
 
 

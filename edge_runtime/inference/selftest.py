@@ -82,7 +82,7 @@ def selftest(classifier: Classifier, *, reference: bool = True) -> SelftestRepor
     outputs = tuple(
         _check_outputs(interpreter, table, goldens, inputs, exact, failures) for interpreter in interpreters
     )
-    return SelftestReport(len(goldens.pictures), int(exact.sum()), outputs, tuple(failures))
+    return SelftestReport(len(goldens.images), int(exact.sum()), outputs, tuple(failures))
 
 
 def _check_outputs(

@@ -35,7 +35,7 @@ class Goldens:
     are the cosines to the contract's neighbours, None where it has none.
     """
 
-    pictures: tuple[Image, ...]
+    images: tuple[Image, ...]
     repeats: NDArray[np.uint8]
     input_digests: NDArray[np.uint8]
     outputs: NDArray[Any]
@@ -47,10 +47,10 @@ class Goldens:
     @property
     def frames(self) -> tuple[Image, ...]:
         """The n frames (h, w, 3) uint8 BGR."""
-        return tuple(map(repeated, self.pictures, self.repeats.tolist()))
+        return tuple(map(repeat_pixels, self.images, self.repeats.tolist()))
 
 
-def repeated(image: Image, times: int) -> Image:
+def repeat_pixels(image: Image, times: int) -> Image:
     """The (h, w, 3) image with every pixel ``times`` times in both directions."""
     return image.repeat(times, axis=0).repeat(times, axis=1)
 
@@ -62,7 +62,7 @@ def hash_input(input_tensor: NDArray[Any]) -> NDArray[np.uint8]:
 
 def goldens_to_npz(goldens: Goldens) -> bytes:
     """The content of ``golden.npz``; `numpy.load` reads it too."""
-    arrays: dict[str, NDArray[Any]] = {f"picture_{index:02}": image for index, image in enumerate(goldens.pictures)}
+    arrays: dict[str, NDArray[Any]] = {f"picture_{index:02}": image for index, image in enumerate(goldens.images)}
     arrays["repeats"] = goldens.repeats
     arrays["input_digests"] = goldens.input_digests
     arrays["outputs"] = goldens.outputs
@@ -82,8 +82,8 @@ def goldens_from_npz(content: bytes, contract: Contract) -> Goldens:
     """
     _, members = split_zip(content, "golden.npz")
     arrays = {name.removesuffix(".npy"): array_from_npy(f"golden.npz: {name}", data) for name, data in members.items()}
-    pictures = tuple(array for name, array in sorted(arrays.items()) if name.startswith("picture_"))
-    num, given = len(pictures), contract.output_tensor
+    images = tuple(array for name, array in sorted(arrays.items()) if name.startswith("picture_"))
+    num, given = len(images), contract.output_tensor
     expected = {
         "repeats": ((num,), "uint8"),
         "input_digests": ((num, 32), "uint8"),
@@ -97,11 +97,11 @@ def goldens_from_npz(content: bytes, contract: Contract) -> Goldens:
         if array is None or array.shape != shape or array.dtype != dtype:
             found = "missing" if array is None else f"{array.shape} {array.dtype}"
             raise ModelError(f"golden.npz: {name} is {found}, expected {shape} {dtype}. Convert the model again.")
-    if not pictures or any(each.ndim != 3 or each.shape[2] != 3 or each.dtype != np.uint8 for each in pictures):
+    if not images or any(each.ndim != 3 or each.shape[2] != 3 or each.dtype != np.uint8 for each in images):
         raise ModelError(
             f"golden.npz has {num} images, expected at least 1, each (h, w, 3) uint8. Convert the model again."
         )
-    sides = [max(image.shape) * times for image, times in zip(pictures, arrays["repeats"].tolist(), strict=True)]
+    sides = [max(image.shape) * times for image, times in zip(images, arrays["repeats"].tolist(), strict=True)]
     if not all(0 < side <= MAX_SIDE for side in sides):
         raise ModelError(
             f"golden.npz has frames with sides of up to {max(sides)} pixels, expected 1 to {MAX_SIDE}. "
@@ -113,7 +113,7 @@ def goldens_from_npz(content: bytes, contract: Contract) -> Goldens:
     if backends is None or backends.dtype.kind != "U" or backends.ndim != 1:
         raise ModelError("golden.npz does not name the interpreters of its reference outputs. Convert the model again.")
     return Goldens(
-        pictures,
+        images,
         arrays["repeats"],
         arrays["input_digests"],
         arrays["outputs"],

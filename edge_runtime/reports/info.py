@@ -19,7 +19,7 @@ def make_info_object(model: ModelFile) -> dict[str, Any]:
         "type": "info",
         "path": str(model.path) if model.path else None,
         "flatbuffer_bytes": len(model.flatbuffer),
-        "goldens": len(model.goldens.pictures) if model.goldens else 0,
+        "goldens": len(model.goldens.images) if model.goldens else 0,
         "assumptions": list(model.assumptions),
         **dataclasses.asdict(model.contract),
     }
@@ -51,7 +51,7 @@ def format_info(model: ModelFile) -> str:
     rows += [
         (
             "self-test",
-            f"{len(model.goldens.pictures)} golden frames" if model.goldens else "no golden frames in the file",
+            f"{len(model.goldens.images)} golden frames" if model.goldens else "no golden frames in the file",
         )
     ]
     rows += [("assumed", text) for text in model.assumptions]

@@ -58,7 +58,7 @@ def test_the_picture_on_the_page_is_the_camera_s_and_fresh(run: Run, page: Any, 
     run()
     page.wait_for("document.getElementById('stage').className === ''")
     camera.colour = (200, 40, 40)
-    pixel = "[...document.getElementById('picture').getContext('2d').getImageData(160, 120, 1, 1).data].slice(0, 3)"
+    pixel = "[...document.getElementById('frame').getContext('2d').getImageData(160, 120, 1, 1).data].slice(0, 3)"
     page.wait_for(f"(([r, g, b]) => b > 180 && r < 110)({pixel})")
     age_ms = page.value("parseFloat(document.getElementById('age').textContent)")
     assert 0 <= age_ms < 1000
@@ -164,7 +164,7 @@ def test_the_part_that_the_model_sees_is_framed(run: Run, page: Any, tmp_path: P
     page.wait_for("document.getElementById('crop').textContent.includes('the framed part')")
     page.wait_for("document.getElementById('stage').className === ''")
     row = page.value(
-        "[5, 20, 160, 300].map((x) => document.getElementById('picture').getContext('2d').getImageData(x, 120, 1, 1).data[0])"
+        "[5, 20, 160, 300].map((x) => document.getElementById('frame').getContext('2d').getImageData(x, 120, 1, 1).data[0])"
     )
     assert max(row[0], row[1], row[3]) < 0.7 * row[2]
 

@@ -21,7 +21,7 @@ from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wav
 from edge_runtime.contract import Contract
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import Interpreter
-from edge_runtime.model.goldens import Goldens, hash_input, repeated
+from edge_runtime.model.goldens import Goldens, hash_input, repeat_pixels
 from edge_runtime.model.model_file import ModelFile, open_model, read_model, write_model
 
 TOYS = Path(__file__).parent / "toys"
@@ -188,7 +188,7 @@ def toy_goldens(toy_bytes: Callable[[str], bytes]) -> Goldens:
     content = toy_bytes("uint8")
     classifier = Classifier(read_model(content, "toy", LABEL_TEXT))
     reference = Interpreter(content, classifier.interpreter.backend, kernels="reference")
-    inputs = np.stack([classifier.input_tensor(repeated(*each)) for each in zip(images, repeats, strict=True)])
+    inputs = np.stack([classifier.input_tensor(repeat_pixels(*each)) for each in zip(images, repeats, strict=True)])
     return Goldens(
         tuple(images),
         np.array(repeats, np.uint8),
@@ -224,7 +224,7 @@ def make_model() -> MakeModel:
         frame = chance.integers(0, 60, (9 + channel, 17, 3), dtype=np.uint8)
         frame[..., channel] += 180
         images.append(frame)
-    inputs = np.stack([classifier.input_tensor(repeated(*each)) for each in zip(images, repeats, strict=True)])
+    inputs = np.stack([classifier.input_tensor(repeat_pixels(*each)) for each in zip(images, repeats, strict=True)])
     reference = Interpreter(flatbuffer, classifier.interpreter.backend, kernels="reference")
     goldens = Goldens(
         tuple(images),

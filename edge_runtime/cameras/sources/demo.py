@@ -39,7 +39,7 @@ class DemoCamera(FrameSource):
         if goldens is None:
             raise CameraError("The default model carries no images to show; use the camera synthetic.")
         size_wh = round(WIDTH * (1 + 2 * BORDER)), round(HEIGHT * (1 + 2 * BORDER))
-        self._images = [cv2.resize(image, size_wh, interpolation=cv2.INTER_CUBIC) for image in goldens.pictures]
+        self._images = [cv2.resize(image, size_wh, interpolation=cv2.INTER_CUBIC) for image in goldens.images]
         self.name = f"demo of {len(self._images)} images"
         self._start_s = self._next_s = monotonic_s()
 

@@ -39,9 +39,9 @@ def test_the_recorded_frames_pass_on_every_interpreter(backend, replay):
 
 
 def test_a_wrong_input_is_found_and_reported_once(replay, toy_goldens):
-    images = list(toy_goldens.pictures)
+    images = list(toy_goldens.images)
     images[1] = np.zeros_like(images[1])
-    report = replay(pictures=tuple(images))
+    report = replay(images=tuple(images))
     assert (report.passed, report.num_inputs_exact) == (False, 2)
     assert [check.num_passed for check in report.outputs] == [2, 2]
     assert len(report.failures) == 1

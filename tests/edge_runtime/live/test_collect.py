@@ -193,7 +193,7 @@ def test_the_verb_collects_from_a_folder_as_from_a_camera(tmp_path: Path, capsys
     assert main(flags) == 0
     printed = capsys.readouterr()
     lines = [json.loads(line) for line in printed.out.splitlines()]
-    assert [line["type"] for line in lines] == ["picture"] * 3 + ["summary"]
+    assert [line["type"] for line in lines] == ["image"] * 3 + ["summary"]
     assert Path(lines[0]["file"]).is_file()
     assert lines[-1]["num_kept"] == 3
     assert main([*flags[:-1], "text", "--min-sharpness", "1e9"]) == 0

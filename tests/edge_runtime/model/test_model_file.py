@@ -156,9 +156,9 @@ def test_goldens_that_contradict_the_contract_are_refused(toy_file, toy_goldens)
     for changes, message in (
         ({"outputs": toy_goldens.outputs.astype(np.int8)}, r"outputs is \(\d+, 3\) int8, expected \(\d+, 3\) uint8"),
         ({"input_digests": toy_goldens.input_digests[:, :4]}, r"input_digests is \(3, 4\) uint8, expected \(3, 32\)"),
-        ({"pictures": ()}, r"repeats is \(3,\) uint8, expected \(0,\)"),
+        ({"images": ()}, r"repeats is \(3,\) uint8, expected \(0,\)"),
         (
-            {"pictures": tuple(image[..., 0] for image in toy_goldens.pictures)},
+            {"images": tuple(image[..., 0] for image in toy_goldens.images)},
             r"3 images, expected at least 1, each \(h, w, 3\)",
         ),
         ({"repeats": np.array([1, 0, 1], np.uint8)}, r"sides of up to 17 pixels, expected 1 to 4096"),

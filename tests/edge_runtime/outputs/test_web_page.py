@@ -118,7 +118,7 @@ def until(is_true: Callable[[], bool], limit_s: float = 10.0) -> None:
 def test_the_page_and_its_parts_are_served_and_weigh_under_30_kb(serve: Callable[..., Site]) -> None:
     site = serve()
     weight = 0
-    for path, kind in {"/": "text/html", "/style.css": "text/css", "/page.js": "text/javascript", "/pictures.js": "text/javascript",
+    for path, kind in {"/": "text/html", "/style.css": "text/css", "/page.js": "text/javascript", "/frames.js": "text/javascript",
                        "/icon.svg": "image/svg+xml"}.items():  # fmt: skip
         status, headers, body = site.ask(path)
         assert status == 200 and headers["content-type"].startswith(kind)

@@ -1,10 +1,10 @@
 // The live page: shows what the server says, as text only, and says so when nothing fresh arrives.
-import { Painter, readPictures } from "./pictures.js";
+import { Painter, readFrames } from "./frames.js";
 
 const LOST_MS = 3000, LATE_MS = 1500;
 const $ = (id) => document.getElementById(id);
-const painter = new Painter($("picture"));
-let state = null, heardAt = performance.now(), source = null, reading = null, pictureTrouble = "", paused = false;
+const painter = new Painter($("frame"));
+let state = null, heardAt = performance.now(), source = null, reading = null, frameTrouble = "", paused = false;
 let said = "", pending = "", pendingSince = 0;
 
 const percent = (value, digits = 0) => `${(100 * value).toFixed(digits)} %`;
@@ -28,10 +28,10 @@ async function watch() {
   const { signal } = reading;
   painter.restart();
   try {
-    await readPictures(signal, (fields, jpeg) => { pictureTrouble = ""; painter.add(fields, jpeg); });
+    await readFrames(signal, (fields, jpeg) => { frameTrouble = ""; painter.add(fields, jpeg); });
   } catch (error) {
     if (!signal.aborted) {
-      pictureTrouble = error instanceof TypeError ? "The stream of pictures broke off." : error.message;
+      frameTrouble = error instanceof TypeError ? "The stream of frames broke off." : error.message;
       setTimeout(watch, 2000);
     }
   }
@@ -43,14 +43,14 @@ function stopWatching() {
   reading = null;
 }
 
-// What stands over the picture, or nothing while it is live.
+// What stands over the frame, or nothing while it is live.
 function veil(lost, age) {
   if (lost) return "Connection lost\ntrying again";
   if (state.health.level === "bad") return `${capital(state.health.chip)}\n${state.health.reasons[0] ?? ""}`;
   if (paused) return "Paused";
-  if (pictureTrouble) return pictureTrouble;
-  if (painter.capturedAt === null) return "Waiting for the first picture";
-  return age > LATE_MS ? `No fresh picture for ${(age / 1000).toFixed(0)} s` : "";
+  if (frameTrouble) return frameTrouble;
+  if (painter.capturedAt === null) return "Waiting for the first frame";
+  return age > LATE_MS ? `No fresh frame for ${(age / 1000).toFixed(0)} s` : "";
 }
 
 const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
@@ -68,15 +68,15 @@ function tick() {
   $("veil").hidden = !words;
   $("stage").className = words ? "old" : "";
   document.body.className = lost ? "lost" : "";
-  show("age", age === Infinity ? "no picture" : age < 1000 ? `${age.toFixed(0)} ms old` : `${(age / 1000).toFixed(age < 1e4 ? 1 : 0)} s old`);
+  show("age", age === Infinity ? "no frame" : age < 1000 ? `${age.toFixed(0)} ms old` : `${(age / 1000).toFixed(age < 1e4 ? 1 : 0)} s old`);
   $("age").className = words ? "late" : "";
   const [, , width, height] = painter.crop ?? [0, 0, 1, 1];
-  show("crop", width < 1 || height < 1 ? "· the model sees the framed part" : "· the model sees the whole picture");
+  show("crop", width < 1 || height < 1 ? "· the model sees the framed part" : "· the model sees the whole frame");
   if (lost) {
     chip("bad", "connection lost", "nothing heard from the device; trying again");
     renderLabel(null);
   }
-  $("picture").setAttribute("aria-label", words ? `not live: ${words.replace("\n", ": ")}` : `live picture of ${state.camera.name}`);
+  $("frame").setAttribute("aria-label", words ? `not live: ${words.replace("\n", ": ")}` : `live frame of ${state.camera.name}`);
   speak(now);
 }
 
@@ -150,7 +150,7 @@ function renderFacts() {
     "Interpreter": model?.backend ?? "",
     "Temperature": system.temperature_c === null ? "not told by this machine" : `${system.temperature_c.toFixed(1)} °C`,
     "Throttling": throttling,
-    "Camera": `${counts.bad} damaged pictures, ${counts.restarts} restarts`,
+    "Camera": `${counts.bad} damaged frames, ${counts.restarts} restarts`,
   };
   const facts = $("facts");
   for (const [name, value] of Object.entries(rows)) {

@@ -1,5 +1,5 @@
-// Reads the stream of pictures and paints the newest, with the part that the model sees framed. Each picture says how
-// old it was when it left; what it waited on the way is estimated from the quickest picture so far.
+// Reads the stream of frames and paints the newest, with the part that the model sees framed. Each frame says how
+// old it was when it left; what it waited on the way is estimated from the quickest frame so far.
 
 const text = new TextDecoder();
 
@@ -10,14 +10,14 @@ function headEnd(bytes) {
   return -1;
 }
 
-export async function readPictures(signal, onPicture) {
+export async function readFrames(signal, onPicture) {
   const answer = await fetch("stream.mjpg", { signal });
   if (!answer.ok) throw new Error((await answer.text()).trim());
   const reader = answer.body.getReader();
   let held = new Uint8Array(0);
   const more = async () => {
     const { value, done } = await reader.read();
-    if (done) throw new Error("The stream of pictures ended.");
+    if (done) throw new Error("The stream of frames ended.");
     const joined = new Uint8Array(held.length + value.length);
     joined.set(held);
     joined.set(value, held.length);
@@ -65,15 +65,15 @@ export class Painter {
   async paint() {
     this.busy = true;
     while (this.next) {
-      const picture = this.next;
+      const frame = this.next;
       this.next = null;
       try {
-        const image = await createImageBitmap(new Blob([picture.jpeg], { type: "image/jpeg" }));
-        this.draw(image, picture.crop);
+        const image = await createImageBitmap(new Blob([frame.jpeg], { type: "image/jpeg" }));
+        this.draw(image, frame.crop);
         image.close();
-        Object.assign(this, { seq: picture.seq, crop: picture.crop, capturedAt: picture.capturedAt });
+        Object.assign(this, { seq: frame.seq, crop: frame.crop, capturedAt: frame.capturedAt });
       } catch (error) {
-        console.warn("a picture could not be decoded", error);
+        console.warn("a frame could not be decoded", error);
       }
     }
     this.busy = false;
