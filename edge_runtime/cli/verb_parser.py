@@ -6,7 +6,6 @@ Imported when a verb is called, because argparse costs start-up time that ``--he
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 from typing import NoReturn
 
@@ -32,5 +31,7 @@ class VerbParser(argparse.ArgumentParser):
 
 def suggest(given: str, known: list[str]) -> str:
     """ "; did you mean X" when one of ``known`` is spelt much like ``given``, else ""."""
+    import difflib  # only after a mistake: start-up time
+
     close = difflib.get_close_matches(given, known, n=1)
     return f"; did you mean {close[0]}" if close else ""
