@@ -1,4 +1,4 @@
-"""Makes the virtual device's disk: Debian with systemd, and on it this package, installed as docs/raspberry-pi.md says for
+"""Makes the virtual device's disk: Debian with systemd, and on it this package, installed as docs/service.md says for
 a device without internet. Nothing is booted for it.
 
 Both parts are kept by the digest of what went into them, so a second run on the same pins and code makes nothing.
