@@ -163,6 +163,9 @@ wheel: $(STAMP) ## build dist/edge_runtime-*.whl, the device package
 	.venv-docs/bin/python -m pip install --quiet --require-hashes -r requirements/docs.txt
 	@touch $@
 
+reference: $(STAMP) ## the pages on command lines and Python, made from the code
+	$(BIN)/python -m tests.tools.docs.reference
+
 docs: .venv-docs/.ready ## the documentation as a site with search, into build/site
 	.venv-docs/bin/mkdocs build --quiet --config-file .mkdocs.yml
 	@echo "build/site written; read it with: python3 -m http.server --directory build/site" >&2

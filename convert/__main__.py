@@ -60,14 +60,14 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, bool]:
         type=float,
         default=95.0,
         metavar="PERCENT",
-        help="how often an answer that is not unknown shall be right, on validation images (default: 95)",
+        help="wanted share of right answers among those that are not unknown, on validation images (default: 95)",
     )
     parser.add_argument(
         "--acceptance",
         type=float,
         default=92.0,
         metavar="PERCENT",
-        help="how many images of the classes shall not be unknown, as far as the precision allows (default: 92)",
+        help="wanted share of known images that are not called unknown, as far as the precision allows (default: 92)",
     )
     parser.add_argument(
         "--out-of-distribution",

@@ -7,7 +7,7 @@ EdgeRuntimeError                      exit code 1
 ├── MissingInputError (FileNotFoundError)     66   a named file or folder is not there
 ├── CameraError (ConnectionError)             69   a camera cannot be opened or went away
 ├── InternalError (AssertionError)            70   a bug of ours
-├── OutputError (OSError)                    73   an output cannot be opened now; the same command may work later
+├── OutputError (OSError)                    73   an output cannot be opened or written; the same command may work later
 ├── AlreadyRunningError (BlockingIOError)     75   another instance holds the lock
 ├── SignatureError (PermissionError)          76   a signature or a hash is refused
 └── ConfigurationError (ValueError)           78   the settings cannot work together
@@ -66,7 +66,7 @@ class InternalError(EdgeRuntimeError, AssertionError):
 
 
 class OutputError(EdgeRuntimeError, OSError):
-    """An output cannot be opened now; the same may work later."""
+    """An output cannot be opened or written; the same command may work later."""
 
     exit_code = 73
 

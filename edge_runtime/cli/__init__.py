@@ -20,15 +20,15 @@ VERBS = {
     "run": "label what a camera sees, until it ends or Ctrl-C",
     "classify": "label image files",
     "collect": "save training images of one class from a camera",
-    "info": "what a model file expects and how well it was measured to do",
+    "info": "what a model file expects and how accurate it is",
     "selftest": "replay the golden frames that travel in the model file",
     "bench": "time every stage between a frame and its label",
-    "doctor": "what this device lacks for classifying, and how to get it",
+    "doctor": "what is missing on this device, and how to get it",
     "install": "put a model file into use, after trying it",
     "status": "which installed model is in use",
-    "rollback": "go back to the model before",
-    "trust": "take only models that are signed with this key",
-    "service": "print a systemd unit that runs it at boot",
+    "rollback": "go back to the previous model",
+    "trust": "accept only models signed with this key",
+    "service": "print a systemd unit that starts it at boot",
 }
 
 MODULES = {
@@ -56,7 +56,7 @@ examples:
 
 Without --model the installed model is used, else the package's default one.
 exit codes: 0 ok, 1 failure, 2 usage, 65 bad model or data, 66 input missing, 69 camera unavailable, 70 internal,
-73 output cannot be opened now, 75 camera already in use, 76 signature refused, 78 configuration
+73 output cannot be written, 75 camera already in use, 76 signature refused, 78 configuration
 """
 
 

@@ -1,4 +1,4 @@
-"""``edge-runtime doctor``: what this device lacks for classifying, and how to get it."""
+"""``edge-runtime doctor``: what is missing on this device, and how to get it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
     parser = verb_parser(
         "doctor",
-        "Says what this device lacks for classifying, and how to get it; ends with 1 when something is missing.",
+        "Says what is missing on this device, and how to get it; exit code 1 when something is.",
         "edge-runtime doctor",
         "edge-runtime doctor --model flowers.tflite --format jsonl",
     )

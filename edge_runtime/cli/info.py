@@ -1,4 +1,4 @@
-"""``edge-runtime info``: what a model file expects and how well it was measured to do."""
+"""``edge-runtime info``: what a model file expects and how accurate it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
     parser = verb_parser(
         "info",
-        "Shows what a model file expects and how well it was measured to do.",
+        "Shows what a model file expects and how accurate it is.",
         "edge-runtime info --model flowers.tflite",
         "edge-runtime info --model flowers.tflite --format jsonl",
         "edge-runtime info --models",

@@ -26,7 +26,7 @@ def make_info_object(model: ModelFile) -> dict[str, Any]:
 
 
 def format_info(model: ModelFile) -> str:
-    """A table of what the model eats, what it answers and how well it was measured to do."""
+    """A table of what the model eats, what it answers and how accurate it is."""
     contract = model.contract
     spec = contract.spec
     size = f"{spec.input.width}x{spec.input.height}"

@@ -35,7 +35,11 @@ def add_output_flags(parser: ArgumentParser) -> None:
     """Adds the flags of the live page, of MQTT and of files."""
     web = parser.add_argument_group("live page (extra: web, metrics)")
     web.add_argument("--web", nargs="?", const="", metavar="ADDRESS", help="serve it (default 127.0.0.1:8080)")
-    web.add_argument("--web-token-file", metavar="FILE", help="the token that viewers need; for other addresses a must")
+    web.add_argument(
+        "--web-token-file",
+        metavar="FILE",
+        help="the token that viewers need; required unless the page is for this machine alone",
+    )
     web.add_argument(
         "--allow-host",
         action="append",
