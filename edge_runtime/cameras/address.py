@@ -1,4 +1,4 @@
-"""What the name of a camera may say, read once into a value; also the one place that hides passwords in addresses."""
+"""What the name of a camera may say, read once into a value."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class CameraAddress:
 
     @property
     def shown(self) -> str:
-        """The address for logs and results: passwords and query strings (which often hold tokens) are replaced by
-        ***.
+        """The address for logs and results: of one in the network only scheme, host and port, for any other part may
+        be a password.
         """
         if self.kind == "device" and self.value.isdigit():
             return f"/dev/video{self.value}"
@@ -87,9 +87,15 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
     if named is not None:
         return CameraAddress("device", named.lasting or named.path)
     if re.fullmatch(r"(\d{1,3}\.){3}\d{1,3}(:\d+)?(/.*)?|[\w.-]+:\d+(/.*)?|[\w-]+(\.[\w-]+)+/.*", text):
+        host = text.partition("/")[0]
         raise MissingInputError(
-            f"There is no file {redact(text)}; if it is a network camera, its address begins with http:// or rtsp://, "
-            f"such as http://{redact(text)}."
+            f"There is no file {host}; if it is a network camera, its address begins with http:// or rtsp://, such as "
+            f"http://{host}."
+        )
+    if re.search(r"[@?=]", text):
+        raise MissingInputError(
+            "There is no such camera, video file or folder; what was given is not shown, for it may hold a password. "
+            f"Expected one of {FORMS}."
         )
     raise MissingInputError(f"There is no camera, video file or folder {text!r}; expected one of {FORMS}.")
 

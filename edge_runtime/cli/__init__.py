@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from edge_runtime.cli.flag_names import name_flags
 from edge_runtime.errors import EdgeRuntimeError, UsageError
 from edge_runtime.system.printable import printable
+from edge_runtime.system.redact import find_addresses, hide_address, redact_arguments
 
 # In the order of the help; each is a module of this folder unless `MODULES` says where it is.
 VERBS = {
@@ -69,10 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb and gives the exit code; never raises what a user can cause."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     _print_any_name()
+    _hide_addresses(arguments)
     try:
         return _dispatch(arguments)
     except EdgeRuntimeError as error:
-        print(printable(f"edge-runtime: {name_flags(error)}"), file=sys.stderr)
+        print(printable(f"edge-runtime: {redact_arguments(name_flags(error), arguments)}"), file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # The reader of our results left (for example `| head`); point stdout elsewhere so that Python's last flush is
@@ -92,6 +94,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print("edge-runtime: this is a bug of ours; please report it with the lines above.", file=sys.stderr)
         return 70
+
+
+def _hide_addresses(arguments: Sequence[str]) -> None:
+    """Every user of this machine may read the process list."""
+    for address in find_addresses(arguments):
+        hide_address(address)
 
 
 def _print_any_name() -> None:

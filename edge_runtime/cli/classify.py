@@ -20,6 +20,7 @@ from edge_runtime.cli.flags import (
 )
 from edge_runtime.errors import DataError, EdgeRuntimeError
 from edge_runtime.system.printable import printable
+from edge_runtime.system.redact import redact_arguments
 
 if TYPE_CHECKING:
     from edge_runtime.contract import InputSpec
@@ -67,7 +68,8 @@ def main(arguments: list[str]) -> int:
             try:
                 prediction = classifier.classify(read())
             except EdgeRuntimeError as error:
-                print(printable(f"edge-runtime: {name_flags(error)}"), file=sys.stderr)
+                text = redact_arguments(name_flags(error), flags.images)
+                print(printable(f"edge-runtime: {text}"), file=sys.stderr)
                 exit_code = exit_code or error.exit_code
                 continue
             sink.result(Result(seq, read_wall_time_s(), (monotonic_s() - started_s) * 1e3, prediction, 0, name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import re
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from edge_runtime.model.model_file import MAX_MODEL_BYTES, read_model
 from edge_runtime.model.signatures import list_trusted_keys, require_trusted, split_signature
 from edge_runtime.store.store import Store
 from edge_runtime.system.bounded_read import read_at_most
-from edge_runtime.system.redact import redact
+from edge_runtime.system.redact import redact, redact_answer
 
 FETCH_TIMEOUT_S = 30.0
 
@@ -52,8 +53,7 @@ def install(source: str, store: Store, config: InstallConfig) -> Installed:
         EdgeRuntimeError: it cannot be written. In every case the model in use stays as it was.
     """
     content = fetch(source)
-    # Of an address only the path: what it is asked for may be a secret.
-    name = (urlsplit(source).path if _is_address(source) else source).rsplit("/", 1)[-1] or redact(source)
+    name = _name_of(source)
     # Before anything reads the file's structure:
     signature = require_trusted(content, name)
     version = signature.version if signature else 0
@@ -93,9 +93,11 @@ def fetch(source: str) -> bytes:
     except FileNotFoundError as error:
         raise MissingInputError(f"There is no model {source}; check the path.") from error
     except urllib.error.URLError as error:
-        raise MissingInputError(f"{redact(source)} does not give a model ({error}); check the address.") from error
+        why = redact_answer(str(error), source)
+        raise MissingInputError(f"{redact(source)} does not give a model ({why}); check the address.") from error
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise DataError(f"{redact(source)} cannot be read ({error}); expected a model or its address.") from error
+        why = redact_answer(str(error), source) if _is_address(source) else str(error)
+        raise DataError(f"{redact(source)} cannot be read ({why}); expected a model or its address.") from error
     if len(content) > MAX_MODEL_BYTES:
         raise ModelError(f"{redact(source)} has more than {MAX_MODEL_BYTES} bytes, the most that is read.")
     return content
@@ -108,6 +110,14 @@ def _expect_no_password(address: str) -> None:
             f"{redact(address)} has a user or a password in it, expected an address that anyone may read; a signature "
             "proves who made the model. Else fetch the file by other means and install that."
         )
+
+
+def _name_of(source: str) -> str:
+    """What the model is called in texts: of an address the file's name, if it is one, for all else may be a secret."""
+    if not _is_address(source):
+        return source.rsplit("/", 1)[-1]
+    name = urlsplit(source).path.rsplit("/", 1)[-1]
+    return name if re.fullmatch(r"[\w-][\w.-]*\.\w{1,8}", name) else redact(source)
 
 
 def _is_address(source: str) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from edge_runtime.errors import CameraError
+from edge_runtime.system.redact import redact_answer
 
 MAX_HEADER_BYTES = 16 * 1024
 CHUNK_BYTES = 256 * 1024
@@ -100,11 +101,11 @@ def send_request(connection: socket.socket, address: str, name: str, timeout_s: 
     status, *fields = head.splitlines()
     version, number, *words = [*status.split(), ""]
     if not version.startswith("HTTP/") or not number.isdigit():
-        raise CameraError(f"{name} does not speak HTTP, it answered {status[:40]!r}; check address and port.")
+        said = redact_answer(status, address)[:40]
+        raise CameraError(f"{name} does not speak HTTP, it answered {said!r}; check address and port.")
     pairs = (field.partition(":") for field in fields)
-    return HttpAnswer(
-        number, " ".join(words).strip()[:60], {key.strip().lower(): value.strip() for key, _, value in pairs}, rest
-    )
+    reason = redact_answer(" ".join(words), address).strip()[:60]
+    return HttpAnswer(number, reason, {key.strip().lower(): value.strip() for key, _, value in pairs}, rest)
 
 
 class Dechunker:

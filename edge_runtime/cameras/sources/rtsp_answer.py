@@ -6,6 +6,8 @@ import re
 import socket
 from urllib.parse import urlsplit
 
+from edge_runtime.system.redact import redact_answer
+
 TIMEOUT_S = 3.0
 REMEDIES = {
     "401": "check user and password",
@@ -34,8 +36,8 @@ def explain_rtsp(address: str, seconds: float) -> str:
         return f"cannot be reached: {error.strerror or error}; check address, port and network"
     found = re.match(r"RTSP/1\.\d (\d{3})[ \t]*([^\r\n]*)", answer)
     if found is None:
-        return f"does not speak RTSP, it answered {answer[:40]!r}; check address and port"
-    number, reason = found[1], found[2].strip()[:60]
+        return f"does not speak RTSP, it answered {redact_answer(answer, address)[:40]!r}; check address and port"
+    number, reason = found[1], redact_answer(found[2], address).strip()[:60]
     if number == "200":
         return (
             f"answers, but no image came within {seconds:g} s; check the camera's video format, or let it send key "

@@ -86,9 +86,10 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
 
     _refuse_lone_flags(flags)
     page_config = parse_web(flags.web, flags.web_token_file, flags.allow_host) if flags.web is not None else None
-    broker = (
-        parse_mqtt(flags.mqtt, flags.mqtt_password_file, flags.mqtt_ca, _camera_shown(flags)) if flags.mqtt else None
-    )
+    broker = None
+    if flags.mqtt:
+        shown, address = _camera_shown(flags), flags.camera
+        broker = parse_mqtt(flags.mqtt, flags.mqtt_password_file, flags.mqtt_ca, shown, address)
     sinks: list[Sink] = [printed]
     observers: list[Observer] = []
     talkers: list[Any] = [printer]

@@ -47,11 +47,15 @@ class MqttConfig:
 
 
 def parse_mqtt(
-    mqtt: str, mqtt_password_file: str | None = None, mqtt_ca: str | None = None, camera: str = ""
+    mqtt: str,
+    mqtt_password_file: str | None = None,
+    mqtt_ca: str | None = None,
+    camera: str = "",
+    camera_address: str = "",
 ) -> MqttConfig:
     """The broker at the address ``mqtt``; ``mqtt_ca`` is the file of its authority, and the password comes from the
     file, else from EDGE_RUNTIME_MQTT_PASSWORD. Without a prefix in the address, one is made of this machine and the
-    ``camera`` (its shown address), so that no two runs share it.
+    ``camera`` (its shown address; ``camera_address`` is the whole one), so that no two runs share it.
 
     Raises:
         UsageError: the address is malformed.
@@ -70,7 +74,7 @@ def parse_mqtt(
         )
     if parts.scheme not in PORTS or not parts.hostname or parts.query or parts.fragment:
         raise UsageError(f"`mqtt` is {mqtt!r}, expected {FORMS}.")
-    prefix = unquote(parts.path).strip("/") or default_prefix(camera)
+    prefix = unquote(parts.path).strip("/") or default_prefix(camera, camera_address)
     if re.search(r"[+#\0]|//", prefix) or len(prefix.encode()) > 200:
         raise UsageError(f"The MQTT prefix is {prefix!r}, expected topic levels without + and #, such as home/door.")
     if mqtt_ca is not None and parts.scheme != "mqtts":
@@ -88,18 +92,23 @@ def parse_mqtt(
     )
 
 
-def default_prefix(camera: str, root: Path = Path("/")) -> str:
-    """``edge-runtime/HOST-MACHINE/CAMERA``; hosts that have one name differ in the part for the machine."""
+def default_prefix(camera: str, camera_address: str = "", root: Path = Path("/")) -> str:
+    """``edge-runtime/HOST-MACHINE/CAMERA``; hosts that have one name differ in the part for the machine, cameras that
+    one recorder shows in a part for the path of ``camera_address``.
+    """
     host = socket.gethostname()
     if not camera:
         return f"edge-runtime/{host}"
+    words = re.sub(r"[^A-Za-z0-9]+", "-", camera).strip("-")[:60] or "camera"
     try:  # the number itself should not be published, says its manual
         machine = (root / "etc/machine-id").read_bytes().strip()
-        host += "-" + hashlib.sha256(b"edge-runtime" + machine).hexdigest()[:6]
     except OSError:
-        pass
-    words = re.sub(r"[^A-Za-z0-9]+", "-", camera.replace("***", "")).strip("-")[:60]
-    return f"edge-runtime/{host}/{words or 'camera'}"
+        return f"edge-runtime/{host}/{words}"
+    host += "-" + hashlib.sha256(b"edge-runtime" + machine).hexdigest()[:6]
+    path = re.sub(r"^\w+://[^/]*/?", "", camera_address) if "://" in camera_address else ""
+    if path:  # it may be a password: without the machine's number nobody can try passwords on this
+        words += "-" + hashlib.sha256(b"camera" + machine + path.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    return f"edge-runtime/{host}/{words}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -65,14 +65,14 @@ def test_a_negative_index_is_refused() -> None:
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
-        ("rtsp://admin:secret@10.0.0.9:554/live?token=abc", "rtsp://***@10.0.0.9:554/live?***"),
-        ("http://user@cam/", "http://***@cam/"),
-        ("http://cam/stream", "http://cam/stream"),
-        ("http://admin:secret@[::1]:80/", "http://***@[::1]:80/"),
+        ("rtsp://admin:secret@10.0.0.9:554/live?token=abc", "rtsp://10.0.0.9:554"),
+        ("http://user@cam/", "http://cam"),
+        ("http://cam/stream", "http://cam"),
+        ("http://admin:secret@[::1]:80/", "http://[::1]:80"),
         ("http://admin:secret@host:bad/", "http://***"),
         ("video.mp4", "video.mp4"),
-        ("rtsp://cam/user=admin&password=hunter2&channel=1", "rtsp://cam/user=admin&password=***&channel=1"),
-        ("http://cam/Token=a;pwd=b/stream", "http://cam/Token=***;pwd=***/stream"),
+        ("rtsp://cam/user=admin&password=hunter2&channel=1", "rtsp://cam"),
+        ("http://cam/Token=a;pwd=b/stream", "http://cam"),
     ],
 )
 def test_passwords_and_tokens_are_hidden(address: str, shown: str) -> None:
@@ -102,7 +102,7 @@ def test_a_password_comes_from_a_file_or_the_environment_and_is_quoted(
     monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
     whole = "rtsp://admin:p%40ss%2Fw%23rd@cam:554/live?x=1"
     assert add_password("rtsp://admin@cam:554/live?x=1", file) == whole
-    assert parse_camera(whole).shown == "rtsp://***@cam:554/live?***"
+    assert parse_camera(whole).shown == "rtsp://cam:554"
     assert add_password("rtsp://admin@cam/", None) == "rtsp://admin@cam/"
     monkeypatch.setenv(PASSWORD_VARIABLE, "x y")
     assert add_password("http://admin@[::1]/s", None) == "http://admin:x%20y@[::1]/s"
@@ -132,12 +132,14 @@ def test_a_password_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> 
 def test_a_device_index_is_shown_as_its_path() -> None:
     assert parse_camera(3).shown == "/dev/video3"
     assert parse_camera("csi").shown == "csi"
-    assert parse_camera("rtsp://a:b@host/").shown == "rtsp://***@host/"
+    assert parse_camera("rtsp://a:b@host/").shown == "rtsp://host"
 
 
 @pytest.mark.parametrize("text", ["192.168.1.10:81/stream", "192.168.1.10", "cam.lan/video", "esp32:81"])
 def test_an_address_without_its_scheme_is_given_the_hint(text: str) -> None:
-    with pytest.raises(MissingInputError, match=re.escape(f"begins with http:// or rtsp://, such as http://{text}.")):
+    with pytest.raises(
+        MissingInputError, match=re.escape(f"begins with http:// or rtsp://, such as http://{text.partition('/')[0]}.")
+    ):
         parse_camera(text)
 
 

@@ -140,7 +140,7 @@ def test_a_missing_model_is_66_and_a_damaged_one_65(run: Run, tmp_path: Path, ve
         (["--camera", "synthetic", "--frames", "0"], 2, "--frames is 0"),
         (["--camera", "synthetic", "--threads", "0"], 2, "--threads is 0, expected 1 to 64"),
         (["--camera", "synthetic", "--threshold", "7"], 2, "--threshold is 7.0"),
-        (["--camera", "http://127.0.0.1:9/", "--give-up-s", "0.3"], 69, "No frame within 0.3 s: http://127.0.0.1:9/"),
+        (["--camera", "http://127.0.0.1:9/", "--give-up-s", "0.3"], 69, "No frame within 0.3 s: http://127.0.0.1:9 "),
     ],
 )
 def test_a_run_that_cannot_start_ends_with_its_code_and_one_line(

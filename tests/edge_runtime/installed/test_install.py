@@ -216,9 +216,9 @@ def test_a_model_comes_from_an_address_too(store: Store, make_model: Callable[..
         assert install(f"{address}/m.tflite", store, FREE).changed
         with pytest.raises(MissingInputError, match=r"does not give a model \(HTTP Error 404"):
             fetch(f"{address}/other.tflite")
-    with pytest.raises(MissingInputError, match=r"http://127.0.0.1:9/m does not give a model"):
+    with pytest.raises(MissingInputError, match=r"http://127.0.0.1:9 does not give a model"):
         fetch("http://127.0.0.1:9/m")
-    with pytest.raises(MissingInputError, match=r"http://127.0.0.1:9/m\?\*\*\* does not give a model"):
+    with pytest.raises(MissingInputError, match=r"http://127.0.0.1:9 does not give a model"):
         fetch("http://127.0.0.1:9/m?token=secret")
 
 
@@ -253,8 +253,8 @@ def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext
 @pytest.mark.parametrize(
     ("scheme", "message"),
     [
-        ("http", r"http://127.0.0.1:\d+/m.tflite\?\*\*\* does not prove .* expected https"),
-        ("ftp", r"ftp://127.0.0.1:\d+/m.tflite\?\*\*\* does not prove .* expected https"),
+        ("http", r"http://127.0.0.1:\d+ does not prove .* expected https"),
+        ("ftp", r"ftp://127.0.0.1:\d+ does not prove .* expected https"),
     ],
 )
 def test_https_that_leads_to_something_weaker_is_refused(
@@ -278,7 +278,7 @@ def test_with_a_trusted_key_https_may_lead_to_http_but_never_elsewhere(
         serving(b"", certified, f"http://127.0.0.1:{plain}/m.tflite") as port,
     ):
         assert fetch(f"https://127.0.0.1:{port}/led") == make_model(5)
-        with pytest.raises(SignatureError, match=r"ftp://127.0.0.1:9/m.tflite does not prove"):
+        with pytest.raises(SignatureError, match=r"ftp://127.0.0.1:9 does not prove"):
             fetch(f"http://127.0.0.1:{plain}/led")
 
 
@@ -290,24 +290,24 @@ def test_the_text_about_a_file_from_an_address_shows_no_token(
     for source in ("http://models.example/zz.png?token=secret", "https://models.example?token=a/secret"):
         assert cli.main(["install", source]) == 65
     said = capsys.readouterr().err
-    assert "zz.png" in said and "https://models.example?***" in said
+    assert "zz.png" in said and "https://models.example has" in said
     assert "secret" not in said
 
 
 @pytest.mark.parametrize(
     ("source", "code", "message"),
     [
-        ("http://me:secret@models.example/m.tflite", 66, "http://***@models.example/m.tflite has a user or a password"),
-        ("http://me:secret@127.0.0.1:9/m.tflite", 66, "http://***@127.0.0.1:9/m.tflite has a user or a password"),
-        ("http://secret@127.0.0.1:9", 66, "http://***@127.0.0.1:9 has a user or a password"),
+        ("http://me:secret@models.example/m.tflite", 66, "http://models.example has a user or a password"),
+        ("http://me:secret@127.0.0.1:9/m.tflite", 66, "http://127.0.0.1:9 has a user or a password"),
+        ("http://secret@127.0.0.1:9", 66, "http://127.0.0.1:9 has a user or a password"),
         (
             "http://127.0.0.1:9/a model.tflite",
             65,
-            "http://127.0.0.1:9/a model.tflite cannot be read (URL can't contain",
+            "http://127.0.0.1:9 cannot be read (URL can't contain",
         ),
-        ("http://127.0.0.1:port/m", 65, "http://*** cannot be read (nonnumeric port: 'port'); expected a model or its"),
-        ("http://[::1/m", 65, "http://*** cannot be read (Invalid IPv6 URL); expected a model or its address"),
-        ("http://me:secret@[::1/m", 65, "http://*** cannot be read (Invalid IPv6 URL)"),
+        ("http://127.0.0.1:port/m", 65, "http://*** cannot be read (***); expected a model or its"),
+        ("http://[::1/m", 65, "http://*** cannot be read (***); expected a model or its address"),
+        ("http://me:secret@[::1/m", 65, "http://*** cannot be read (***)"),
     ],
 )
 @pytest.mark.usefixtures("trusting")
@@ -327,7 +327,7 @@ def test_a_server_that_breaks_off_is_an_error_of_the_data(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(installation.urllib.request.OpenerDirector, "open", broken)
     with pytest.raises(
-        DataError, match=r"https://models.example/m cannot be read \(IncompleteRead\(2 bytes read, 7 more"
+        DataError, match=r"https://models.example cannot be read \(IncompleteRead\(2 bytes read, 7 more"
     ):
         fetch("https://models.example/m")
 

@@ -164,10 +164,14 @@ def test_two_cameras_and_two_machines_of_one_name_have_prefixes_of_their_own(tmp
     for machine in ("one", "two"):
         (tmp_path / machine / "etc").mkdir(parents=True)
         (tmp_path / machine / "etc/machine-id").write_text(machine)
-        for camera in ("/dev/video0", "/dev/video2", "rtsp://***@10.0.0.9:554/live"):
-            prefixes.add(default_prefix(camera, tmp_path / machine))
-    assert len(prefixes) == 6
-    assert any(prefix.endswith("/rtsp-10-0-0-9-554-live") for prefix in prefixes)
+        for camera in ("/dev/video0", "/dev/video2", "rtsp://10.0.0.9:554"):
+            prefixes.add(default_prefix(camera, root=tmp_path / machine))
+        for address in ("rtsp://a:b@10.0.0.9:554/live/1", "rtsp://10.0.0.9:554/live/2"):
+            prefixes.add(default_prefix("rtsp://10.0.0.9:554", address, tmp_path / machine))
+    assert len(prefixes) == 10
+    assert any(prefix.endswith("/rtsp-10-0-0-9-554") for prefix in prefixes)
+    user, other = (default_prefix("rtsp://c", f"rtsp://{user}c/1", tmp_path / "one") for user in ("", "a:b@"))
+    assert user == other
     assert parse_mqtt("mqtt://host", camera="/dev/video0").prefix.endswith("/dev-video0")
     assert parse_mqtt("mqtt://host/home/door", camera="/dev/video0").prefix == "home/door"
 
