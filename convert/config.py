@@ -75,9 +75,5 @@ class ConvertConfig:
             raise UsageError(f"The wanted acceptance is {100 * self.acceptance:g} %, expected above 0, at most 100.")
         if self.out is not None and self.out.suffix != ".tflite":
             raise UsageError(f"The output is {self.out}, expected a name that ends in .tflite.")
-        if (self.source.suffix == ".keras") != (self.foreign is not None):
-            raise UsageError(
-                f"{self.source} is {'a .keras file' if self.source.suffix == '.keras' else 'no .keras file'}: a "
-                f".keras file "
-                "needs --labels and --calibration, a run directory carries both itself."
-            )
+        if self.source.suffix == ".keras" and self.foreign is None:
+            raise UsageError(f"{self.source} is a .keras file, which needs --labels and --calibration beside it.")

@@ -18,6 +18,7 @@ from convert.inputs.calibration import Calibration, choose_calibration
 from convert.inputs.keras_file import read_keras_file
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import ImageEntry, Source
+from convert.inputs.wrong_model import expect_keras_file
 from convert.measure.field_test import run_field_test
 from convert.measure.gallery import choose_gallery
 from convert.measure.gate import FLOAT, Scored, VerificationReport, score_frames, verify
@@ -34,7 +35,7 @@ from convert.output.progress import stage, with_progress
 from convert.report.conversion import ConversionReport, to_json_text
 from convert.report.conversion_page import to_html
 from edge_runtime.contract import ModelSpec, Score
-from edge_runtime.errors import ConfigurationError
+from edge_runtime.errors import ConfigurationError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.model.model_file import write_model
@@ -116,6 +117,9 @@ def read_source(config: ConvertConfig) -> Source:
     """
     if config.foreign is not None:
         return read_keras_file(config.source, config.foreign, config.name)
+    if config.source.is_file() or (config.source / "saved_model.pb").is_file():
+        expect_keras_file(config.source)
+        raise UsageError(f"{config.source} holds a Keras model; name it .keras and give --labels and --calibration.")
     return read_run_directory(config.source)
 
 

@@ -12,7 +12,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from edge_runtime.errors import MissingInputError, ModelError
+from convert.inputs.wrong_model import expect_keras_file
+from edge_runtime.errors import ModelError
 from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.system.quiet_start import quiet_start
 
@@ -69,10 +70,9 @@ def load_network(path: Path) -> Any:
 
     Raises:
         MissingInputError: there is no such file.
-        ModelError: it is no such model, or holds code (Lambda layers and the like), which is never run.
+        ModelError: it is something else, or holds code (Lambda layers and the like), which is never run.
     """
-    if not path.is_file():
-        raise MissingInputError(f"There is no Keras model {path}; check the path.")
+    expect_keras_file(path)
     with quiet_start():
         import keras
     keras.backend.clear_session()
@@ -80,12 +80,6 @@ def load_network(path: Path) -> Any:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises many kinds; all of them mean that this file cannot be used.
         reason = " ".join(str(error).split())[:200]
-        if "Lambda" in str(error) or "unsafe" in str(error) or "safe_mode" in str(error):
-            raise ModelError(
-                f"{path} holds a Lambda layer, which is code that this program does not run; expected stock Keras "
-                f"layers only. "
-                f"Replace the layer and save the model again. ({reason})"
-            ) from error
         raise ModelError(
             f"{path} cannot be loaded by Keras ({reason}); expected a .keras file of stock layers."
         ) from error

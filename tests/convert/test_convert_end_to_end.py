@@ -186,7 +186,7 @@ def test_a_keras_file_with_a_lambda_layer_is_refused(
     (tmp_path / "labels.txt").write_text("\n".join(LABELS))
     flags = ["--labels", str(tmp_path / "labels.txt"), "--calibration", str(images("train", 5))]
     assert main([str(tmp_path / "m.keras"), *flags, "--out", str(tmp_path / "x.tflite")]) == 65
-    assert "holds a Lambda layer" in capfd.readouterr().err
+    assert "holds Lambda (lambda), which is code" in capfd.readouterr().err
 
 
 def test_wrong_flags_and_paths_are_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -194,6 +194,9 @@ def test_wrong_flags_and_paths_are_named(tmp_path: Path, capfd: pytest.CaptureFi
     assert "There is no run directory" in capfd.readouterr().err
     assert main([str(tmp_path), "--labels", "l.txt"]) == 2
     assert "needs both --labels FILE and --calibration DIR" in capfd.readouterr().err
+    (tmp_path / "m.onnx").write_bytes(b"\x08\x07\x12\x07pytorch")
+    assert main([str(tmp_path / "m.onnx")]) == 65
+    assert "is an ONNX model" in capfd.readouterr().err
     assert main([str(tmp_path), "--mean", "3"]) == 2
     assert "describe a .keras file" in capfd.readouterr().err
 
