@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import TensorSpec
 from edge_runtime.errors import ConfigurationError, DataError, ModelError, UsageError
-from edge_runtime.model.operators import explain_refusal
 from edge_runtime.system.quiet_start import quiet_start
 
 # In order of preference; LiteRT is two to five times as fast on integer models.
@@ -109,6 +108,8 @@ class Interpreter:
                 )
                 self._native.allocate_tensors()
         except (ValueError, RuntimeError) as error:
+            from edge_runtime.model.operators import explain_refusal
+
             raise ModelError(
                 f"{self.backend} {self.version} refuses the model ({_one_line(error)}): {explain_refusal(str(error))}"
             ) from error

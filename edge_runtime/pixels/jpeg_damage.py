@@ -13,13 +13,12 @@ from collections.abc import Iterator
 
 from edge_runtime.system.quiet_start import stderr_lock
 
+# These are compiled once a decoder has said something, to keep start-up short.
 # A camera chip may pad its data in front of the end marker: all pixels were decoded by then.
-_PADDING = re.compile(rb"Corrupt JPEG data: (\d|1[0-6]) extraneous bytes before marker 0xd9")
-_WARNING = re.compile(
-    rb"Corrupt JPEG data: .*|Premature end of JPEG file|Invalid JPEG file structure.*|Inconsistent .*"
-)
+_PADDING = rb"Corrupt JPEG data: (\d|1[0-6]) extraneous bytes before marker 0xd9"
+_WARNING = rb"Corrupt JPEG data: .*|Premature end of JPEG file|Invalid JPEG file structure.*|Inconsistent .*"
 # Of these libjpeg itself says that they do not matter.
-_HARMLESS = re.compile(rb"Warning: unknown JFIF revision number .*|Unknown Adobe color transform code .*")
+_HARMLESS = rb"Warning: unknown JFIF revision number .*|Unknown Adobe color transform code .*"
 _STDERR = 2
 
 
@@ -63,9 +62,11 @@ def hear_decoder() -> Iterator[DecoderWarning]:
                 said = os.read(_ear.read_fd, 65536)
             foreign = []
             for line in said.splitlines():
-                if _WARNING.fullmatch(line):
-                    warning.text = warning.text or ("" if _PADDING.fullmatch(line) else line.decode("ascii", "replace"))
-                elif not _HARMLESS.fullmatch(line):
+                if re.fullmatch(_WARNING, line):
+                    warning.text = warning.text or (
+                        "" if re.fullmatch(_PADDING, line) else line.decode("ascii", "replace")
+                    )
+                elif not re.fullmatch(_HARMLESS, line):
                     foreign.append(line + b"\n")
             if foreign:
                 with contextlib.suppress(OSError):

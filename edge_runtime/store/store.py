@@ -20,13 +20,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
 from edge_runtime.store.lock import lock_store
-from edge_runtime.store.runs import OpenRun, settle_runs
 from edge_runtime.store.shipped import default_model
 from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
+
+if TYPE_CHECKING:
+    from edge_runtime.store.runs import OpenRun
 
 VERSION = 1
 NUM_KEPT = 3
@@ -35,9 +37,9 @@ SYSTEM_STORE = Path("/var/lib/edge-runtime")
 # How long a change waits for one that is under way.
 LOCK_WAIT_S = 10.0
 # What this file writes, by folder: all that `Store` ever removes.
-_UNFINISHED_STATE = re.compile(re.escape(UNFINISHED) + r"state\.json-[0-9]+")
-_MODEL = re.compile(r"[0-9a-f]{64}\.tflite")
-_UNFINISHED_MODEL = re.compile(re.escape(UNFINISHED) + _MODEL.pattern + "-[0-9]+")
+_UNFINISHED_STATE = re.escape(UNFINISHED) + r"state\.json-[0-9]+"
+_MODEL = r"[0-9a-f]{64}\.tflite"
+_UNFINISHED_MODEL = re.escape(UNFINISHED) + _MODEL + "-[0-9]+"
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,8 @@ class Store:
             SignatureError: its version is below the floor.
             EdgeRuntimeError: it cannot be written; the model in use is unchanged.
         """
+        from edge_runtime.store.runs import settle_runs  # reading a store does without it
+
         model = hashlib.sha256(content).hexdigest()
         with self.changing() as state:
             self.expect_welcome(state, model, version, again=again)
@@ -194,6 +198,8 @@ class Store:
         Raises:
             EdgeRuntimeError: it cannot be written, or another change holds the store for ``wait_s`` seconds.
         """
+        from edge_runtime.store.runs import OpenRun, settle_runs
+
         with self.changing(wait_s) as state:
             if state.current != model or not state.probation:
                 return state, None
@@ -220,11 +226,11 @@ class Store:
         kept = {self.path_of(model).name for model in state.history}
         with contextlib.suppress(OSError):
             for path in self.folder.iterdir():
-                if _UNFINISHED_STATE.fullmatch(path.name):
+                if re.fullmatch(_UNFINISHED_STATE, path.name):
                     path.unlink()
             for path in (self.folder / "models").iterdir():
-                is_old = _MODEL.fullmatch(path.name) and path.name not in kept
-                if is_old or _UNFINISHED_MODEL.fullmatch(path.name):
+                is_old = re.fullmatch(_MODEL, path.name) and path.name not in kept
+                if is_old or re.fullmatch(_UNFINISHED_MODEL, path.name):
                     path.unlink()
 
     def _write(self, state: StoreState) -> None:
