@@ -10,9 +10,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
 from train.datasets.folder import UNKNOWN
 from train.datasets.layout import SPLIT_NAMES
 from train.sort.index import ImageIndex
+from train.sort.sorted_log import append_lines, read_log_lines
 
 DISCARD, BACKGROUND = "discard", "background"
 # Hidden, so that training does not take it for a class.
@@ -114,7 +114,7 @@ class ClassFolders:
                     self._copy(original, target)
                 lines.append(self._line(original, label))
         finally:
-            self._append(lines)
+            append_lines(self._notes / LOG, lines)
 
     def add(self, content: bytes, name: str, label: str) -> Original | None:
         """Writes a new image into the class ``label``; None where one with these bytes is sorted already.
@@ -131,7 +131,7 @@ class ClassFolders:
         place = _free_place(target, name, original.sha256)
         write_durably(place, content)
         self._places[original.sha256] = place
-        self._append([self._line(original, label)])
+        append_lines(self._notes / LOG, [self._line(original, label)])
         return original
 
     def take_back(self, originals: Iterable[Original]) -> None:
@@ -153,16 +153,17 @@ class ClassFolders:
                 self._leave(place.parent)
                 lines.append(self._line(original, None))
         finally:
-            self._append(lines)
+            append_lines(self._notes / LOG, lines)
 
     def note(self, originals: Iterable[Original]) -> None:
         """Writes into the log what was sorted right before a crash."""
-        self._append(
+        append_lines(
+            self._notes / LOG,
             [
                 self._line(original, label)
                 for original in originals
                 if (label := self.label_of(original.sha256)) and self._logged.get(original.sha256) != label
-            ]
+            ],
         )
 
     def close(self) -> None:
@@ -240,29 +241,6 @@ class ClassFolders:
             return {str(line["sha256"]): line.get("label") for line in read_log_lines(self._notes / LOG)}
         return {}
 
-    def _append(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        """One write, so that a crash leaves whole lines and at most one that is cut, which readers pass over."""
-        if not lines:
-            return
-        text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
-        with open(self._notes / LOG, "ab") as file:
-            if file.tell() and not _ends_with_newline(self._notes / LOG):
-                text = f"\n{text}"
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def read_log_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a log of sorted images, oldest first."""
-    found = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        with contextlib.suppress(ValueError):
-            value = json.loads(line)
-            if isinstance(value, dict) and "sha256" in value:
-                found.append(value)
-    return found
-
 
 def expect_label(label: str) -> None:
     """Raises UsageError unless ``label`` can be a class's name and its folder's."""
@@ -295,9 +273,3 @@ def _free_place(folder: Path, name: str, sha256: str) -> Path:
     if place.exists():
         place = place.with_name(f"{place.stem}-{sha256[:16]}{place.suffix}")
     return place
-
-
-def _ends_with_newline(path: Path) -> bool:
-    with open(path, "rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"

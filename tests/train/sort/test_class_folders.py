@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import AlreadyRunningError, ConfigurationError, DataError, UsageError
-from train.sort.class_folders import ClassFolders, Original, read_log_lines
+from train.sort.class_folders import ClassFolders, Original
 from train.sort.index import ImageIndex
+from train.sort.sorted_log import read_log_lines
 
 
 def image(seed: int) -> bytes:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from train.sort.class_folders import ClassFolders, Original, read_log_lines
+from train.sort.class_folders import ClassFolders, Original
 from train.sort.index import ImageIndex
+from train.sort.sorted_log import read_log_lines
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 CALLS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
