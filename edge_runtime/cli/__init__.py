@@ -124,14 +124,8 @@ def _dispatch(arguments: list[str]) -> int:
 
         guess = suggest(arguments[0], list(VERBS)) or f", expected one of {', '.join(VERBS)}"
         raise UsageError(f"There is no verb {arguments[0]!r}{guess}; see edge-runtime --help.")
-    import logging
+    from edge_runtime.cli.stderr_log import log_to_stderr
 
-    class Lines(logging.Formatter):
-        def format(self, record: logging.LogRecord) -> str:
-            return printable(super().format(record))
-
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Lines("edge-runtime: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    log_to_stderr()
     module = importlib.import_module(MODULES.get(arguments[0], f"edge_runtime.cli.{arguments[0]}"))
     return int(module.main(arguments[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from importlib import resources
 
@@ -65,7 +66,8 @@ def build_app(
         )
 
     async def thumb(request: Request) -> Response:
-        jpeg = images.thumb(request.path_params["number"])
+        number = request.path_params["number"]  # text: a number of thousands of digits is none
+        jpeg = images.thumb(int(number)) if re.fullmatch(r"[0-9]{1,12}", number) else None
         return Response(jpeg, media_type="image/jpeg") if jpeg else PlainTextResponse("No longer kept.\n", 404)
 
     async def api_state(request: Request) -> Response:
@@ -89,7 +91,7 @@ def build_app(
         Route("/api/events", EventStream(state, lambda: images.closed), methods=["GET"]),
         Route("/stream.mjpg", FrameStream(images, bell), methods=["GET"]),
         Route("/snapshot.jpg", snapshot_jpg),
-        Route("/thumbs/{number:int}.jpg", thumb),
+        Route("/thumbs/{number}.jpg", thumb),
         Route("/healthz", healthz),
         Route("/metrics", metrics_text),
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import threading
@@ -23,41 +22,20 @@ if TYPE_CHECKING:
 try:
     import uvicorn
     from starlette.types import ASGIApp
-    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    from edge_runtime.outputs.web.connections import (
+        ACCEPTED_AT_ONCE,
+        MAX_CONNECTIONS,
+        QUEUE,
+        BoundedProtocol,
+    )
 except ImportError as missing:
     raise ConfigurationError(
         f"The live page needs starlette and uvicorn ({missing}): pip install 'edge-runtime[web]'."
     ) from missing
 
-MAX_CONNECTIONS = 48
-FIRST_REQUEST_S = NEXT_REQUEST_S = 10.0
 # What a slow reader has not read yet waits here, so it bounds how old an image on the wire can be.
 SEND_BUFFER_BYTES = 128 * 1024
-
-
-class BoundedProtocol(H11Protocol):
-    """Drops connections that ask nothing, and lets an answer cut off a reader that does not read."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begins to wait for the first request."""
-        super().connection_made(transport)
-        self.app_state = {**self.app_state, "abort": transport.abort}
-        self.loop.call_later(FIRST_REQUEST_S, self._drop_if_idle)
-
-    def on_response_complete(self) -> None:
-        """Begins to wait for the next request."""
-        answered = self.cycle
-        super().on_response_complete()  # which may go on with the next request at once
-        self.loop.call_later(NEXT_REQUEST_S, self._drop_unless_asked_again, answered)
-
-    def _drop_if_idle(self) -> None:
-        if self.cycle is None:
-            self.transport.abort()
-
-    def _drop_unless_asked_again(self, answered: object) -> None:
-        # uvicorn's own limit ends with the first byte of the next request, which may be the only one that comes.
-        if self.cycle is answered:
-            self.transport.abort()
 
 
 @dataclass(frozen=True)
@@ -141,7 +119,8 @@ def _serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
             log_level="critical",
             access_log=False,
             server_header=False,
-            limit_concurrency=MAX_CONNECTIONS,
+            limit_concurrency=2 * MAX_CONNECTIONS,  # the protocol drops the idle ones before that
+            backlog=ACCEPTED_AT_ONCE,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=1,
         )
@@ -153,6 +132,7 @@ def _serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
         thread.join(0.01)
     if not server.started:
         raise OutputError("The live page's server did not start within 10 s; the machine may be busy, try again.")
+    listener.listen(QUEUE)  # asyncio made the kernel's queue as short as what it takes at once
     try:
         yield
     finally:

@@ -119,22 +119,25 @@ class FrameStream:
 
 
 class EventStream:
-    """``text/event-stream``: the state a few times a second; made once for all readers by ``state_text``."""
+    """``text/event-stream``: the state a few times a second; made once for all readers by ``state_text``.
+
+    When all places are taken, whoever has listened longest is cut off: a page listens again after a second, and readers
+    that no longer read keep nobody out.
+    """
 
     def __init__(self, state_text: Callable[[], str], is_closed: Callable[[], bool]) -> None:
         self._state_text, self._is_closed = state_text, is_closed
-        self._num_readers = 0
+        self._readers: dict[object, Callable[[], None]] = {}  # what cuts each off, the oldest first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._num_readers >= MAX_EVENT_READERS:
-            text = f"{MAX_EVENT_READERS} readers are listening already; close one of them.\n"
-            await PlainTextResponse(text, 503, {"Retry-After": "5"})(scope, receive, send)
-            return
-        self._num_readers += 1
+        reader = object()
+        while len(self._readers) >= MAX_EVENT_READERS:
+            self._readers.pop(next(iter(self._readers)))()
+        self._readers[reader] = scope.get("state", {}).get("abort") or (lambda: None)
         try:
             await EndlessAnswer("text/event-stream; charset=utf-8", self._parts)(scope, receive, send)
         finally:
-            self._num_readers -= 1
+            self._readers.pop(reader, None)
 
     async def _parts(self) -> AsyncIterator[bytes]:
         yield b"retry: 1000\n\n"

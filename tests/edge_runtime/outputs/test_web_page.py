@@ -367,7 +367,7 @@ def test_a_reader_that_does_not_read_is_cut_off_and_the_others_go_on(
 
 
 def test_a_connection_that_asks_nothing_is_dropped(serve: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_runtime.outputs.web.server.FIRST_REQUEST_S", 0.2)
+    monkeypatch.setattr("edge_runtime.outputs.web.connections.FIRST_REQUEST_S", 0.2)
     site = serve()
     with socket.create_connection(("127.0.0.1", site.port), 5) as silent, contextlib.suppress(ConnectionResetError):
         assert silent.recv(10) == b""
@@ -377,7 +377,7 @@ def test_a_connection_that_asks_nothing_is_dropped(serve: Callable[..., Site], m
 def test_a_connection_that_begins_a_second_question_and_never_ends_it_is_dropped(
     serve: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_runtime.outputs.web.server.NEXT_REQUEST_S", 0.3)
+    monkeypatch.setattr("edge_runtime.outputs.web.connections.NEXT_REQUEST_S", 0.3)
     site = serve()
     with site.connect("/api/state") as slow, contextlib.suppress(ConnectionResetError):
         answer = http.client.HTTPResponse(slow)

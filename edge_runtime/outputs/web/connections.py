@@ -1,0 +1,84 @@
+"""Which connections to the live page stay when there are too many: those that have an answer running.
+
+A connection costs a descriptor, and the cameras need some, too. Whoever only connects, as often as they like, takes
+places from themselves and never from a viewer who asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections import Counter
+from collections.abc import Iterable
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+MAX_CONNECTIONS, MAX_PER_ADDRESS = 48, 32
+FIRST_REQUEST_S = NEXT_REQUEST_S = 10.0
+# How many are taken from the kernel's queue before those that are too many are dropped, and how long that queue is.
+ACCEPTED_AT_ONCE, QUEUE = 16, 256
+# What is left to cameras, files and the broker where a process may have few descriptors.
+_SHARE_OF_DESCRIPTORS = 4
+
+
+def count_places() -> int:
+    """How many connections may be open at once; fewer where this process may have few descriptors."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, soft // _SHARE_OF_DESCRIPTORS)
+
+
+class BoundedProtocol(H11Protocol):
+    """Drops connections that ask nothing, and lets an answer cut off a reader that does not read."""
+
+    began_s = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Makes room for itself, and begins to wait for the first request."""
+        super().connection_made(transport)
+        self.began_s = self.loop.time()
+        self.app_state = {**self.app_state, "abort": transport.abort}
+        too_many = choose_dropped((each for each in self.connections if isinstance(each, BoundedProtocol)), self)
+        if too_many is not None:
+            too_many.transport.abort()
+        if too_many is not self:
+            self.loop.call_later(FIRST_REQUEST_S, self._drop_if_idle)
+
+    @property
+    def address(self) -> str:
+        """The host at the other end."""
+        return self.client[0] if self.client else ""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no answer is on its way."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def on_response_complete(self) -> None:
+        """Begins to wait for the next request."""
+        answered = self.cycle
+        super().on_response_complete()  # which may go on with the next request at once
+        self.loop.call_later(NEXT_REQUEST_S, self._drop_unless_asked_again, answered)
+
+    def _drop_if_idle(self) -> None:
+        if self.cycle is None:
+            self.transport.abort()
+
+    def _drop_unless_asked_again(self, answered: object) -> None:
+        # uvicorn's own limit ends with the first byte of the next request, which may be the only one that comes.
+        if self.cycle is answered:
+            self.transport.abort()
+
+
+def choose_dropped(connections: Iterable[BoundedProtocol], new: BoundedProtocol) -> BoundedProtocol | None:
+    """The one to drop now that ``new`` is among ``connections``: the oldest idle one of its address when that has too
+    many, else of the address that has most; ``new`` itself when none is idle; None when there is room.
+    """
+    every = [each for each in connections if not each.transport.is_closing()]
+    counts = Counter(each.address for each in every)
+    if counts[new.address] > MAX_PER_ADDRESS:
+        idle = [each for each in every if each.is_idle and each.address == new.address]
+    elif len(every) > count_places():
+        idle = [each for each in every if each.is_idle]
+    else:
+        return None
+    return min(idle, key=lambda each: (each is new, -counts[each.address], each.began_s), default=new)
