@@ -185,7 +185,7 @@ def _file_content(measured: Measured, report: ConversionReport) -> bytes:
     sizes = {"before_packing": report.bytes_before_packing, "after_packing": report.bytes_after_packing}
     made_by = collect_provenance(conversion.config, conversion.source, calibration, sizes)
     model = set_decision(integer.model, measured.unknown)
-    contract = complete_contract(model, tuple(figures) if verified.tested else (), made_by)
+    contract = complete_contract(model, tuple(figures) if verified.tested else (), made_by, conversion.source.region)
     return write_model(model.flatbuffer, contract, goldens, measured.unknown.rows)
 
 

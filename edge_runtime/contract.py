@@ -20,6 +20,8 @@ OUTPUTS = ("logits", "probabilities")
 # A file cannot make the device fill its memory, or spend its time, by bringing a huge table.
 MAX_NEIGHBOUR_BYTES = 4 * 1024 * 1024
 DTYPES = ("uint8", "int8", "float32")
+SMALLEST_REGION = 0.01
+MAX_INPUT_SIDE = 4096
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class InputSpec:
     def __post_init__(self) -> None:
         for name in ("height", "width"):
             size = getattr(self, name)
-            if not isinstance(size, int) or not 1 <= size <= 4096:
-                raise ModelError(f"The input {name} is {size!r}, expected a whole number from 1 to 4096.")
+            if not isinstance(size, int) or not 1 <= size <= MAX_INPUT_SIDE:
+                raise ModelError(f"The input {name} is {size!r}, expected a whole number from 1 to {MAX_INPUT_SIDE}.")
         _expect_one_of("resize mode", self.resize, RESIZE_MODES)
 
 
@@ -152,13 +154,36 @@ class Neighbours:
 
 
 @dataclass(frozen=True)
+class Region:
+    """The part of a camera's frame that counts, in fractions of the frame's width and height from its top left."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def __post_init__(self) -> None:
+        ends = (self.left, self.top, self.left + self.width, self.top + self.height)
+        # The ends may be a rounding error past the frame's: 0.7 + 0.3 is not always 1.
+        if not all(0.0 <= end <= 1.0 + 1e-6 for end in ends) or min(self.width, self.height) < SMALLEST_REGION:
+            raise ModelError(
+                f"The region is {self}, expected X,Y,W,H in fractions of the frame: from 0 to 1, at least "
+                f"{SMALLEST_REGION:g} wide and high, such as 0.25,0.25,0.5,0.5."
+            )
+
+    def __str__(self) -> str:
+        return ",".join(f"{value:.6g}" for value in (self.left, self.top, self.width, self.height))
+
+
+@dataclass(frozen=True)
 class Contract:
     """All that a device must know about one model file.
 
     ``parts`` maps ``"model"`` (the flatbuffer), ``"labels.txt"`` and ``"golden.npz"`` to their SHA-256 in hex.
     ``threshold`` is the probability below which the answer is "unknown". ``provenance`` is free JSON: what made the
     file, the calibration images with their hashes, the data set's name; no time stamps, so that one run gives one file.
-    ``neighbours`` is a second reason for "unknown"; None in files without them, whose JSON has no such key.
+    ``neighbours`` is a second reason for "unknown"; ``region`` the part of the frame that the training images were cut
+    from, by a camera that stands where this one does. Each is None in files without it, whose JSON has no such key.
     """
 
     version: int
@@ -171,6 +196,7 @@ class Contract:
     parts: dict[str, str]
     provenance: dict[str, Any]
     neighbours: Neighbours | None = None
+    region: Region | None = None
 
     def __post_init__(self) -> None:
         if self.version != CONTRACT_VERSION:
@@ -210,6 +236,7 @@ def contract_from_json(text: str) -> Contract:
         threshold=_number,
         scores=lambda value: tuple(_build(Score, item) for item in _items("scores", value)),
         neighbours=lambda value: _build(Neighbours, value, cut=_number),
+        region=_region,
     )
     return contract
 
@@ -217,6 +244,16 @@ def contract_from_json(text: str) -> Contract:
 def spec_from_json(text: str) -> ModelSpec:
     """The model spec of a run directory's ``contract.json``; refuses what `contract_from_json` refuses."""
     return _spec(_object(text, "contract.json"))
+
+
+def region_from_json(text: str) -> Region:
+    """The region of a run directory's ``region.json``; refuses what `contract_from_json` refuses."""
+    return _region(_object(text, "region.json"))
+
+
+def _region(value: Any) -> Region:
+    region: Region = _build(Region, value, left=_number, top=_number, width=_number, height=_number)
+    return region
 
 
 def _spec(value: Any) -> ModelSpec:

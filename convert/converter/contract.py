@@ -12,7 +12,7 @@ from typing import Any
 from convert.config import ConvertConfig
 from convert.inputs.calibration import Calibration
 from convert.inputs.source import Source
-from edge_runtime.contract import CONTRACT_VERSION, Contract, ModelSpec, Normalization, Score, TensorSpec
+from edge_runtime.contract import CONTRACT_VERSION, Contract, ModelSpec, Normalization, Region, Score, TensorSpec
 from edge_runtime.errors import ModelError
 from edge_runtime.model.model_file import ModelFile
 
@@ -99,9 +99,11 @@ def shorten_data_path(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, "data": PurePath(config["data"]).name} if "data" in config else config
 
 
-def complete_contract(model: ModelFile, scores: tuple[Score, ...], made_by: dict[str, Any]) -> Contract:
-    """The contract of ``model`` with its measured scores and its provenance."""
-    return dataclasses.replace(model.contract, scores=scores, provenance=made_by)
+def complete_contract(
+    model: ModelFile, scores: tuple[Score, ...], made_by: dict[str, Any], region: Region | None = None
+) -> Contract:
+    """The contract of ``model`` with its measured scores, its provenance and the region that it was trained on."""
+    return dataclasses.replace(model.contract, scores=scores, provenance=made_by, region=region)
 
 
 def _versions() -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from convert.inputs.keras_model import KerasFile
 from convert.inputs.source import ImageEntry, Source
-from edge_runtime.contract import spec_from_json
+from edge_runtime.contract import Region, region_from_json, spec_from_json
 from edge_runtime.errors import DataError, MissingInputError
 
 FILES = ("model.keras", "contract.json", "config.json", "metrics.json", "images.json")
@@ -46,8 +46,14 @@ def read_run_directory(path: Path) -> Source:
     training = {"config": _json(path / "config.json"), "metrics": _json(path / "metrics.json")}
     # Runs of older versions, and of arrays, kept no validation images.
     validation = _entries(path, "validation", lists["validation"], num_classes) if "validation" in lists else ()
-    model, background = KerasFile(path / "model.keras"), _background(path)
-    return Source(model, spec, calibration, test, training, validation=validation, background=background)
+    model, background, region = KerasFile(path / "model.keras"), _background(path), _region(path)
+    return Source(model, spec, calibration, test, training, validation=validation, background=background, region=region)
+
+
+def _region(root: Path) -> Region | None:
+    """The part of the camera's frame that the images were cut from; most runs know of none."""
+    path = root / "region.json"
+    return region_from_json(path.read_text("utf-8")) if path.is_file() else None
 
 
 def _background(root: Path) -> tuple[ImageEntry, ...]:

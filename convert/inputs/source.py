@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from convert.inputs.answers import run_model, to_probabilities
 from convert.inputs.keras_model import KerasFile
-from edge_runtime.contract import ModelSpec
+from edge_runtime.contract import ModelSpec, Region
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import decode_image, read_image_bytes
 from edge_runtime.pixels.preprocess import Image, preprocess
@@ -101,7 +101,8 @@ class Reference:
 class Source:
     """``model`` is its `.keras` file, loaded once; ``input_mean`` and ``input_std`` are what it wants done to pixels
     *outside* of it. ``validation`` is what a threshold may be fitted on, empty when the run kept none; ``background``
-    shows what the camera sees when nothing is there, likewise.
+    shows what the camera sees when nothing is there, likewise; ``region`` is the part of the camera's frame that all
+    images were cut from, None when they do not say or do not agree.
     """
 
     model: KerasFile
@@ -113,6 +114,7 @@ class Source:
     input_std: float = 1.0
     validation: tuple[ImageEntry, ...] = ()
     background: tuple[ImageEntry, ...] = ()
+    region: Region | None = None
 
     @cached_property
     def reference(self) -> Reference:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from edge_runtime.cli.flags import (
     add_format_flag,
     add_model_flags,
+    add_region_flag,
     open_flagged_model,
     print_result,
+    read_region_flag,
     verb_parser,
 )
 from edge_runtime.errors import UsageError
@@ -31,6 +33,7 @@ def main(arguments: list[str]) -> int:
         "--image", metavar="FILE", help="time this image, decoding included, instead of a 640x480 pattern"
     )
     parser.add_argument("--json", action="store_true", help="the same as --format jsonl")
+    add_region_flag(parser, "the whole")
     add_format_flag(parser)
     flags = parser.parse_args(arguments)
 
@@ -41,11 +44,12 @@ def main(arguments: list[str]) -> int:
         threads = tuple(int(count) for count in flags.threads.split(","))
     except ValueError as error:
         raise UsageError(f"--threads is {flags.threads!r}, expected numbers with commas such as 1,2,4.") from error
+    region = read_region_flag(flags)
     backends = () if flags.backend == "all" else (flags.backend,)
     if flags.image:
-        config = BenchConfig(threads, backends, flags.runs, read_image_bytes(flags.image), flags.image)
+        config = BenchConfig(threads, backends, flags.runs, read_image_bytes(flags.image), flags.image, region=region)
     else:
-        config = BenchConfig(threads, backends, flags.runs)
+        config = BenchConfig(threads, backends, flags.runs, region=region)
     report = bench(open_flagged_model(flags), config)
     print_result(
         "jsonl" if flags.json else flags.format, lambda: format_bench(report), lambda: make_bench_object(report)

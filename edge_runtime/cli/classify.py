@@ -14,6 +14,7 @@ from edge_runtime.cli.flag_names import name_flags
 from edge_runtime.cli.flags import (
     add_classifier_flags,
     add_format_flag,
+    add_region_flag,
     open_flagged_classifier,
     open_flagged_model,
     verb_parser,
@@ -48,6 +49,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--full-size", action="store_true", help="decode JPEG whole even where the model needs far less (slower)"
     )
+    add_region_flag(parser, "the whole")
     flags = parser.parse_args(arguments)
     if bool(flags.images) == flags.demo:
         parser.error("expected image files or --demo, one of the two")
@@ -61,7 +63,7 @@ def main(arguments: list[str]) -> int:
     sink = open_sink(flags.format, Outlet(sys.stdout), sys.stderr)
     model = open_flagged_model(flags)
     with open_flagged_classifier(flags, model) as classifier:
-        spec = None if flags.full_size else classifier.contract.spec.input
+        spec = None if flags.full_size else classifier.input_spec
         images = read_demo(model) if flags.demo else read_files(flags.images, spec)
         for seq, (name, read) in enumerate(images):
             started_s = monotonic_s()

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.cli.flag_names import name_flags
-from edge_runtime.cli.flags import add_camera_flags, add_format_flag, print_result, verb_parser
+from edge_runtime.cli.flags import (
+    add_camera_flags,
+    add_format_flag,
+    add_region_flag,
+    print_result,
+    read_region_flag,
+    verb_parser,
+)
 
 if TYPE_CHECKING:
     from edge_runtime.live.collect import Kept
@@ -30,6 +37,7 @@ def main(arguments: list[str]) -> int:
         "edge-runtime collect --label mug --camera 0 --every 0.5 --count 200",
         "edge-runtime collect --background --camera 0 --every 10 --count 50",
         "edge-runtime collect --label mug --on-enter",
+        "edge-runtime collect --label open --region 0.4,0.2,0.3,0.5",
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--label", metavar="NAME", help="the class; images go to DIR/NAME")
@@ -58,6 +66,7 @@ def main(arguments: list[str]) -> int:
         metavar="X",
         help="0 keeps repetitions (default 4; 1 for --background, which changes with the light alone)",
     )
+    add_region_flag(parser, "the whole")
     add_format_flag(parser)
     flags = parser.parse_args(arguments)
 
@@ -75,6 +84,7 @@ def main(arguments: list[str]) -> int:
         max_mb=flags.max_mb,
         min_sharpness=_given(flags.min_sharpness, 0.0 if flags.background else 20.0),
         min_change=_given(flags.min_change, 1.0 if flags.background else 4.0),
+        region=read_region_flag(flags),
     )
     collector = Collector(config)
     enter = _Enter()

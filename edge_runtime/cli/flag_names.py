@@ -31,6 +31,7 @@ FLAGS = {
     "mqtt_ca": "--mqtt-ca",
     "mqtt_password_file": "--mqtt-password-file",
     "program": "--program",
+    "region": "--region",
     "runs": "--runs",
     "save_limit_mb": "--save-limit-mb",
     "threads": "--threads",

@@ -15,6 +15,7 @@ from edge_runtime.system.printable import printable
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from edge_runtime.contract import Region
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.model.model_file import ModelFile
 
@@ -76,6 +77,23 @@ def add_classifier_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--top-k", type=int, default=3, metavar="K", help="how many classes to show (default 3)")
 
 
+def add_region_flag(parser: ArgumentParser, default: str) -> None:
+    """Adds --region; ``default`` says in words what is looked at without it."""
+    parser.add_argument(
+        "--region",
+        metavar="X,Y,W,H",
+        help="look only at this part of each image, in fractions of its width and height from the top left, such as "
+        f"0.25,0.25,0.5,0.5 (default {default})",
+    )
+
+
+def read_region_flag(flags: Namespace) -> Region | None:
+    """The region that --region names, None without it; raises UsageError."""
+    from edge_runtime.pixels.region import parse_region
+
+    return parse_region(flags.region) if flags.region is not None else None
+
+
 def add_store_flag(parser: ArgumentParser) -> None:
     """Adds --store."""
     parser.add_argument(
@@ -104,13 +122,20 @@ def open_flagged_model(flags: Namespace) -> ModelFile:
     return model
 
 
-def open_flagged_classifier(flags: Namespace, model: ModelFile) -> Classifier:
-    """``model``, ready to classify as the flags say; OpenCV gets as many threads. Raises what `Classifier` raises."""
+def open_flagged_classifier(flags: Namespace, model: ModelFile, region: Region | None = None) -> Classifier:
+    """``model``, ready to classify as the flags say; OpenCV gets as many threads. ``region`` is what is looked at
+    without --region. Raises what `Classifier` raises.
+    """
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.pixels.opencv import cv2
 
     classifier = Classifier(
-        model, threads=flags.threads, backend=flags.backend, threshold=flags.threshold, top_k=flags.top_k
+        model,
+        threads=flags.threads,
+        backend=flags.backend,
+        threshold=flags.threshold,
+        top_k=flags.top_k,
+        region=read_region_flag(flags) or region,
     )
     cv2.setNumThreads(flags.threads)
     return classifier

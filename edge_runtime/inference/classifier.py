@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import Contract, Neighbours, TensorSpec
+from edge_runtime.contract import Contract, InputSpec, Neighbours, Region, TensorSpec
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.inference.interpreter import Interpreter
 from edge_runtime.inference.neighbours import NeighbourTable
@@ -21,6 +21,7 @@ from edge_runtime.inference.postprocess import Prediction, predict, softmax
 from edge_runtime.inference.quantization import apply_pixel_table, make_pixel_table, make_real_table
 from edge_runtime.model.model_file import ModelFile, open_model
 from edge_runtime.pixels.preprocess import Image, can_be_written, preprocess, rgb_to_bgr
+from edge_runtime.pixels.region import cut_input
 from edge_runtime.pixels.shrink import read_shrunk
 
 CHANNELS = ("bgr", "rgb")
@@ -50,6 +51,7 @@ class Classifier:
         top_k: int = 3,
         threshold: float | None = None,
         labels: str | Path | None = None,
+        region: Region | None = None,
     ) -> None:
         """Loads and checks ``model``.
 
@@ -62,6 +64,8 @@ class Classifier:
             threshold: a probability in [0, 1] below which the answer is "unknown"; None takes the model's own. With 0
                 no answer is, also not for being unlike anything seen in training.
             labels: a text file with one label a line, only for models of others that carry none.
+            region: the part of every image that is classified, None for all of it. ``contract.region`` is the one that
+                the model was trained on; it is for a camera's frames, not for images that were cut out before.
 
         Raises:
             MissingInputError: there is no such model or label file.
@@ -88,7 +92,8 @@ class Classifier:
         _expect_same("input", self.interpreter.input, self.contract.input_tensor)
         _expect_same("output", self.interpreter.output, self.contract.output_tensor)
         self.top_k = top_k
-        self._input_spec = self.contract.spec.input
+        self.region = region
+        self._input_spec = cut_input(self.contract.spec.input, region)
         self._labels = self.contract.spec.labels
         self._pixel_table = make_pixel_table(self.contract.normalization, self.contract.input_tensor)
         self._fills_tensor = self._pixel_table is None and can_be_written(self.interpreter.input_view())
@@ -105,6 +110,11 @@ class Classifier:
     def labels(self) -> tuple[str, ...]:
         """The names of the classes, in output order."""
         return self._labels
+
+    @property
+    def input_spec(self) -> InputSpec:
+        """What the model eats and how it is reached from an image, ``region`` included."""
+        return self._input_spec
 
     def classify(self, frame: Image | HasPixels | str | Path, *, channels: str = "bgr") -> Prediction:
         """The Prediction for one image: a (h, w, 3) uint8 array of any size, a camera's `Frame`, or the path of an

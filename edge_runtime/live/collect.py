@@ -18,9 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.cameras.frame import FrameSource
+from edge_runtime.contract import Region
 from edge_runtime.errors import CameraError, ConfigurationError, UsageError
+from edge_runtime.pixels.jpeg_region import mark_region
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
+from edge_runtime.pixels.region import cut_region
 from edge_runtime.system.clock import monotonic_s
 
 POLL_S = 0.1
@@ -35,7 +38,7 @@ class CollectConfig:
 
     ``max_mb`` caps what the class's folder holds, in 10^6 bytes. ``min_sharpness`` is the variance of the Laplacian
     at 320 pixels' length, ``min_change`` the mean difference of 16x16 grey thumbnails (0..255) from
-    every image kept lately.
+    every image kept lately. Of each frame only ``region`` is judged and saved, None for all of it.
     """
 
     folder: Path
@@ -46,6 +49,7 @@ class CollectConfig:
     min_sharpness: float = 20.0
     min_change: float = 4.0
     give_up_s: float = 30.0
+    region: Region | None = None
 
     def __post_init__(self) -> None:
         plain = self.label.strip() == self.label and self.label.isprintable() and not self.label.startswith(".")
@@ -119,6 +123,7 @@ class Collector:
         Raises:
             ConfigurationError: the folder cannot be written any more.
         """
+        pixels = cut_region(pixels, self.config.region)
         sharp, thumbnail = measure_sharpness(pixels), _thumbnail(pixels)
         if sharp < self.config.min_sharpness:
             self.num_blurred += 1
@@ -142,6 +147,7 @@ class Collector:
 
     def _write(self, pixels: Image) -> Path:
         content = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+        content = mark_region(content, self.config.region)
         temporary = self.folder / f".collect-{os.getpid()}.part"
         try:
             temporary.write_bytes(content)

@@ -30,7 +30,9 @@ NUM_CHANGES = 12
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What to say about the model in use; ``version`` is the start of its hash, ``accuracy`` None when unmeasured."""
+    """What to say about the model in use; ``version`` is the start of its hash, ``accuracy`` None when
+    unmeasured, ``region`` the part of the frame that it sees, empty for all.
+    """
 
     name: str
     version: str
@@ -39,6 +41,7 @@ class ModelFacts:
     accuracy: float | None
     num_images: int | None
     signature: str
+    region: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ def describe_model(classifier: Classifier, signature: str) -> ModelFacts:
         accuracy=score.accuracy if score else None,
         num_images=score.num_images if score else None,
         signature=signature,
+        region="" if classifier.region is None else str(classifier.region),
     )
 
 

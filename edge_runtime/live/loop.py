@@ -17,6 +17,7 @@ from edge_runtime.live.observers import Observer, Sink
 from edge_runtime.live.results import Counts, Event, Pulse, Result, Status
 from edge_runtime.live.smoothing import Hold, Smoother
 from edge_runtime.live.timings import Timings
+from edge_runtime.pixels.region import cut_region
 from edge_runtime.system.clock import monotonic_s, read_wall_time_s
 from edge_runtime.system.memory import measure_pss_mb
 
@@ -163,7 +164,8 @@ class Loop:
             if age_ms > self.config.max_age_ms:
                 self._discard(age_ms, captured, now_s)
                 return
-            allowed = self._health.frame(frame.pixels, frame.fingerprint, captured, now_s)
+            seen = cut_region(frame.pixels, self._classifier.region)
+            allowed = self._health.frame(seen, frame.fingerprint, captured, now_s)
             self._tell(self._health.condition(now_s))
             if not allowed:
                 self._processed += 1

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from edge_runtime.cameras.frame import Frame
+from edge_runtime.contract import Region
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.live.label_changes import LabelChanges
@@ -23,8 +24,10 @@ from edge_runtime.live.results import Event, Pulse, Result
 from edge_runtime.outputs.image_folder import KEEP_FREE_BYTES, ImageFolder
 from edge_runtime.outputs.jsonl import make_result_object
 from edge_runtime.outputs.trouble import OutputTrouble
+from edge_runtime.pixels.jpeg_region import mark_region
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
+from edge_runtime.pixels.region import cut_region
 from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.json_line import to_json_line
 
@@ -54,10 +57,11 @@ class _Record:
     pixels: Image
     result: Result
     reason: str
+    region: Region | None
 
 
 class Recorder:
-    """An `Observer` that saves full frames as JPEG, each with a line of JSON; `take_events` tells of a full disk.
+    """An `Observer` that saves frames in full size (of a region: that) as JPEG, each with a line of JSON; `take_events` tells of a full disk.
 
     A ``patient`` one takes a folder that cannot be made as it takes a full disk: it tells and tries again. Others raise
     OutputError.
@@ -79,6 +83,7 @@ class Recorder:
         self._is_change = LabelChanges()
         self._uncertain_s: float | None = None
         self._model = self._version = ""
+        self._region: Region | None = None
         self._retry_s: float | None = None
         self.num_saved = self.num_lost = 0
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -86,6 +91,7 @@ class Recorder:
 
     def model(self, classifier: Classifier) -> None:
         self._model, self._version = classifier.contract.spec.name, classifier.contract.parts.get("model", "")
+        self._region = classifier.region
 
     def frame(self, frame: Frame, result: Result | None) -> None:
         reason = self._reason(result) if result is not None else ""
@@ -94,7 +100,7 @@ class Recorder:
         if self._queue.full():
             self.num_lost += 1
             return
-        self._queue.put_nowait(_Record(frame.pixels.copy(), result, reason))
+        self._queue.put_nowait(_Record(cut_region(frame.pixels, self._region).copy(), result, reason, self._region))
 
     def pulse(self, pulse: Pulse) -> None:
         """Nothing to do: a record needs a label."""
@@ -161,6 +167,7 @@ class Recorder:
             "model": self._model,
             "model_sha256": self._version,
             "size": [record.pixels.shape[1], record.pixels.shape[0]],
+            **({"region": str(record.region)} if record.region is not None else {}),
         }
         coded, jpeg = cv2.imencode(".jpg", record.pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         if not coded:
@@ -168,4 +175,4 @@ class Recorder:
             raise OSError(errno.EFBIG, f"an image of {width}x{height} cannot be coded as JPEG")
         if self._folder is None:
             self._folder = self._open()
-        self._folder.save(name, jpeg.tobytes(), to_json_line(line) + "\n")
+        self._folder.save(name, mark_region(jpeg.tobytes(), record.region), to_json_line(line) + "\n")

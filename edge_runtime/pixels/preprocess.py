@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
 from edge_runtime.pixels.opencv import cv2
+from edge_runtime.pixels.region import find_region_box, region_of
 
 LETTERBOX_VALUE = 127
 # From this reduction on, the frame is sampled at twice the size and each 2x2 block is averaged: faster than bilinear
@@ -38,11 +39,9 @@ def preprocess(frame: Image, spec: InputSpec, out: Callable[[], Image] | None = 
         DataError: the frame is not (h, w, 3) uint8 with h and w of at least 1.
     """
     check_frame(frame)
-    if spec.resize == "letterbox":
-        image = _letterbox(frame, spec)
-    else:
-        region = _centre_crop(frame, spec) if spec.resize == "crop" else frame
-        image = _shrink_or_grow(region, spec.width, spec.height)
+    top, left, height, width = find_crop_box(frame.shape[0], frame.shape[1], spec)
+    seen = frame[top : top + height, left : left + width]
+    image = _letterbox(seen, spec) if spec.resize == "letterbox" else _shrink_or_grow(seen, spec.width, spec.height)
     return cast(Image, cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=None if out is None else out()))
 
 
@@ -70,17 +69,13 @@ def rgb_to_bgr(frame: Image) -> Image:
 
 
 def find_crop_box(frame_height: int, frame_width: int, spec: InputSpec) -> tuple[int, int, int, int]:
-    """The (top, left, height, width) of the region of a frame that the model sees, in pixels."""
+    """The (top, left, height, width) of the part of a frame that the model sees, in pixels."""
+    top, left, seen_height, seen_width = find_region_box(frame_height, frame_width, region_of(spec))
     if spec.resize != "crop":
-        return 0, 0, frame_height, frame_width
-    height = max(1, min(frame_height, round(frame_width * spec.height / spec.width)))
-    width = max(1, min(frame_width, round(frame_height * spec.width / spec.height)))
-    return (frame_height - height) // 2, (frame_width - width) // 2, height, width
-
-
-def _centre_crop(frame: Image, spec: InputSpec) -> Image:
-    top, left, height, width = find_crop_box(frame.shape[0], frame.shape[1], spec)
-    return frame[top : top + height, left : left + width]
+        return top, left, seen_height, seen_width
+    height = max(1, min(seen_height, round(seen_width * spec.height / spec.width)))
+    width = max(1, min(seen_width, round(seen_height * spec.width / spec.height)))
+    return top + (seen_height - height) // 2, left + (seen_width - width) // 2, height, width
 
 
 def _letterbox(frame: Image, spec: InputSpec) -> Image:

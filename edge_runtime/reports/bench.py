@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edge_runtime.cameras.sources.synthetic import draw_wave_image
+from edge_runtime.contract import Region
 from edge_runtime.errors import UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import list_available_backends
@@ -28,7 +29,7 @@ WARM_UP = 10
 @dataclass(frozen=True)
 class BenchConfig:
     """``backends`` empty means every one that is installed; ``image`` is an encoded image, else a 640x480
-    pattern.
+    pattern; of it only ``region`` is looked at, None for all.
     """
 
     threads: tuple[int, ...] = (1, 2, 4)
@@ -36,6 +37,7 @@ class BenchConfig:
     runs: int = 200
     image: bytes | None = None
     image_name: str = "a 640x480 pattern"
+    region: Region | None = None
 
     def __post_init__(self) -> None:
         if not self.threads or any(not 1 <= count <= 64 for count in self.threads):
@@ -106,7 +108,7 @@ def format_bench(report: BenchReport) -> str:
 def _row(model: ModelFile, backend: str, threads: int, config: BenchConfig) -> BenchRow:
     cv2.setNumThreads(threads)
     timings = Timings(max(config.runs, 1))
-    with Classifier(model, threads=threads, backend=backend) as classifier:
+    with Classifier(model, threads=threads, backend=backend, region=config.region) as classifier:
         frame = _frame(config, classifier)
         for run in range(-WARM_UP, config.runs):
             durations = _one_run(classifier, frame, config)
@@ -122,7 +124,7 @@ def _one_run(classifier: Classifier, frame: Image, config: BenchConfig) -> dict[
     contract = classifier.contract
     times = [monotonic_s()]
     if config.image is not None:
-        frame = decode_shrunk(config.image, config.image_name, contract.spec.input)
+        frame = decode_shrunk(config.image, config.image_name, classifier.input_spec)
         times.append(monotonic_s())
     input_tensor = classifier.input_tensor(frame)
     times.append(monotonic_s())
@@ -138,5 +140,5 @@ def _one_run(classifier: Classifier, frame: Image, config: BenchConfig) -> dict[
 
 def _frame(config: BenchConfig, classifier: Classifier) -> Image:
     if config.image is not None:
-        return decode_shrunk(config.image, config.image_name, classifier.contract.spec.input)
+        return decode_shrunk(config.image, config.image_name, classifier.input_spec)
     return draw_wave_image(480, 640)

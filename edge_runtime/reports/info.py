@@ -44,6 +44,7 @@ def format_info(model: ModelFile) -> str:
         ("unknown below", f"{contract.threshold:g}" if contract.threshold else "never"),
         ("unlike below", _similarity(contract)),
     ]
+    rows += [("region", f"{contract.region} of the camera's frame (X,Y,W,H)")] if contract.region else []
     rows += [
         ("accuracy", f"{100 * score.accuracy:.2f} % of {score.num_images} test images with {score.backend}")
         for score in contract.scores

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import InputSpec
+from edge_runtime.contract import InputSpec, Region
 from edge_runtime.pixels.image_file import read_image
 from edge_runtime.pixels.preprocess import Image, preprocess
 from train.datasets.background import Background
@@ -113,7 +113,9 @@ class FileSplit:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named data set: class labels in output order and three splits without an image in common."""
+    """A named data set: class labels in output order and three splits without an image in common. All images were cut
+    from ``region`` of a camera's frame, where they say so; None where they do not.
+    """
 
     name: str
     labels: tuple[str, ...]
@@ -123,6 +125,7 @@ class Dataset:
     citation: str = ""
     checks: DataChecks | None = None
     background: Background | None = None
+    region: Region | None = None
 
 
 def make_balanced_order(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

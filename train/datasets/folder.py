@@ -19,6 +19,7 @@ from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import IMAGE_SUFFIXES
 from train.datasets.background import NAME as BACKGROUND
 from train.datasets.background import find_background, is_background
+from train.datasets.common_region import find_common_region
 from train.datasets.data_checks import DataChecks, DataWarning, check_images, make_warning
 from train.datasets.dataset import Dataset, FileSplit
 from train.datasets.faults import Faults
@@ -97,11 +98,19 @@ def open_folder(
     parts = {name: _as_split(folder, images, labels, input_spec) for name, images in splits.items()}
     seen = {name: [image.sighting() for image in splits[name]] for name in SPLITS}
     checks = check_images(seen, labels, min(input_spec.height, input_spec.width))
-    checks = DataChecks(checks.counts, (*reader.warnings, *found, *checks.warnings))
+    region, differing = find_common_region([image for images in splits.values() for image in images])
+    checks = DataChecks(checks.counts, (*reader.warnings, *found, *checks.warnings, *differing))
     name = folder.resolve().name
     empty_scene = find_background([*reader.background, *([background] if background else [])], skip_bad=skip_bad)
     return Dataset(
-        name, tuple(labels), parts["train"], parts["validation"], parts["test"], checks=checks, background=empty_scene
+        name,
+        tuple(labels),
+        parts["train"],
+        parts["validation"],
+        parts["test"],
+        checks=checks,
+        background=empty_scene,
+        region=region,
     )
 
 
@@ -180,7 +189,9 @@ class _Reader:
         file, label = entry
         content = read_content(file)
         name = file.relative_to(self.root).as_posix()
-        return None if content is None else LabelledImage(file, name, label, content.sha256, content.facts)
+        return (
+            None if content is None else LabelledImage(file, name, label, content.sha256, content.facts, content.region)
+        )
 
     def _bad(self, files: Sequence[Path], fault: str, expected: str) -> None:
         if files and self.skip_bad:

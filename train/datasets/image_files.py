@@ -6,18 +6,23 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_runtime.contract import Region
 from edge_runtime.errors import DataError
 from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, decode_image, is_visible, list_files
+from edge_runtime.pixels.jpeg_region import read_region
 from train.datasets.near_duplicates import ImageFacts, describe_image
 from train.datasets.oddities import find_oddities
 
 
 @dataclass(frozen=True)
 class FileContent:
-    """What was found in an image file: the SHA-256 of its bytes in hex, and how the image looks."""
+    """What was found in an image file: the SHA-256 of its bytes in hex, how the image looks, and the region of a
+    camera's frame that it says it was cut from, None when it says nothing.
+    """
 
     sha256: str
     facts: ImageFacts
+    region: Region | None
 
 
 def list_folders(folder: Path) -> list[Path]:
@@ -43,7 +48,9 @@ def read_content(path: Path) -> FileContent | None:
         frame = decode_image(content, str(path))
     except (OSError, DataError):
         return None
-    return FileContent(hashlib.sha256(content).hexdigest(), describe_image(frame, find_oddities(content)))
+    return FileContent(
+        hashlib.sha256(content).hexdigest(), describe_image(frame, find_oddities(content)), read_region(content)
+    )
 
 
 def _list_visible(folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_runtime.contract import Region
 from edge_runtime.errors import DataError
 from train.datasets.data_checks import DataWarning, make_warning
 from train.datasets.faults import list_names
@@ -21,13 +22,16 @@ HELD_OUT_SHARE = 0.1
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """One image file of a class; ``name`` is its path below the data set's folder."""
+    """One image file of a class; ``name`` is its path below the data set's folder, ``region`` the part of a camera's
+    frame that it was cut from, None when it does not say.
+    """
 
     file: Path
     name: str
     label: str
     sha256: str
     facts: ImageFacts
+    region: Region | None = None
 
     def sighting(self) -> Sighting:
         """What near-duplicates are looked for in."""

@@ -49,6 +49,8 @@ def write_run(
         if dataset.background is not None:
             held_out = [_background_entry(path) for path in dataset.background.held_out]
             _write_json(temporary / "background.json", held_out)
+        if dataset.region is not None:
+            (temporary / "region.json").write_text(to_json(dataset.region), encoding="utf-8")
         _sync_tree(temporary)
         _replace(temporary, out)
     finally:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edge_runtime.cameras.capture.orders import Order
+from edge_runtime.cameras.capture.orders import Order, read_spec
 from edge_runtime.cameras.capture.shared_frames import SharedFrames
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cameras.sources.opening import open_source
@@ -51,7 +51,7 @@ class _Wanted:
 
     def _listen(self) -> None:
         for line in self._lines:
-            self.spec = InputSpec(**json.loads(line))
+            self.spec = read_spec(json.loads(line))
             self._pass_on()
 
     def _pass_on(self) -> None:

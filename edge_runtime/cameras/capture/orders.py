@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from edge_runtime.cameras.address import CameraAddress
-from edge_runtime.contract import InputSpec
+from edge_runtime.contract import InputSpec, Region
+from edge_runtime.pixels.region import cut_input
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,16 @@ class Order:
     def from_json(cls, text: str) -> Order:
         """The order that a line of JSON holds."""
         data = json.loads(text)
-        shrink_for = InputSpec(**data.pop("shrink_for")) if data["shrink_for"] else data.pop("shrink_for")
+        shrink_for = read_spec(data.pop("shrink_for"))
         return cls(CameraAddress(**data.pop("address")), shrink_for, **data)
+
+
+def read_spec(value: dict[str, Any] | None) -> InputSpec | None:
+    """The input that a line of JSON holds, of a region of the frame where it names one."""
+    if value is None:
+        return None
+    region = value.pop("region", None)
+    return cut_input(InputSpec(**value), Region(**region) if region else None)
 
 
 def spec_to_json(spec: InputSpec) -> str:

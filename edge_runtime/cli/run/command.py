@@ -6,7 +6,7 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from edge_runtime.cli.flags import add_camera_flags, add_classifier_flags, add_format_flag, verb_parser
+from edge_runtime.cli.flags import add_camera_flags, add_classifier_flags, add_format_flag, add_region_flag, verb_parser
 from edge_runtime.cli.run.outputs import add_output_flags, choose_smallest_input, open_outputs
 from edge_runtime.system.printable import printable
 
@@ -33,6 +33,7 @@ def run_parser() -> ArgumentParser:
     )
     add_camera_flags(parser)
     add_classifier_flags(parser)
+    add_region_flag(parser, "the one that the model was trained on, else the whole; 0,0,1,1 is the whole")
     add_format_flag(parser)
     parser.add_argument(
         "--changes-only",
@@ -95,14 +96,14 @@ def main(arguments: list[str]) -> int:
         open_run_model(flags) as used,
         open_outputs(flags, sink, outlet, patient=patient) as outputs,
         open_camera(
-            address, choose_smallest_input(flags, used.model.contract.spec.input), wait=math.isinf(flags.give_up_s)
+            address, choose_smallest_input(flags, used.classifier.input_spec), wait=math.isinf(flags.give_up_s)
         ) as source,
     ):
         print(printable(f"{source.name} -> {used.model.contract.spec.name}; Ctrl-C ends."), file=sys.stderr)
 
         def between_frames(num_labels: int, num_late: int) -> Classifier | None:
             changed = used.between_frames(num_labels, num_late)
-            smallest = choose_smallest_input(flags, changed.contract.spec.input) if changed is not None else None
+            smallest = choose_smallest_input(flags, changed.input_spec) if changed is not None else None
             if smallest is not None:
                 source.shrink_for(smallest)
             return changed

@@ -43,12 +43,14 @@ def open_run_model(flags: Namespace) -> Iterator[RunModel]:
     """
     watchdog = Watchdog()
     if flags.model:
-        yield RunModel(open_flagged_classifier(flags, open_flagged_model(flags)), None, watchdog)
+        model = open_flagged_model(flags)
+        yield RunModel(open_flagged_classifier(flags, model, model.contract.region), None, watchdog)
         watchdog.stopping()
         return
 
     def load(path: Path) -> Classifier:
-        return open_flagged_classifier(flags, open_model(path, flags.labels))
+        model = open_model(path, flags.labels)
+        return open_flagged_classifier(flags, model, model.contract.region)
 
     follower = ModelFollower(Store(), load)
     path = follower.begin()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +68,15 @@ def choose_smallest_input(flags: Namespace, spec: InputSpec) -> InputSpec | None
     """Down to which size a camera may shrink its images while decoding; None when whole frames are wanted."""
     if flags.save_uncertain or flags.save_changes:
         return None
+    from edge_runtime.contract import MAX_INPUT_SIDE, InputSpec
+    from edge_runtime.pixels.region import WHOLE, region_of
+
     if flags.web is not None:
-        return replace(spec, height=max(spec.height, PAGE_HEIGHT), width=max(spec.width, PAGE_WIDTH))
+        region = region_of(spec) or WHOLE
+        height, width = math.ceil(spec.height / region.height), math.ceil(spec.width / region.width)
+        if max(height, width) > MAX_INPUT_SIDE:
+            return None
+        return InputSpec(max(height, PAGE_HEIGHT), max(width, PAGE_WIDTH), spec.resize)
     return spec
 
 

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_runtime.cameras.frame import Frame
-from edge_runtime.contract import InputSpec
+from edge_runtime.contract import InputSpec, Region
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.live.live_state import NUM_CHANGES, LiveState
 from edge_runtime.live.results import Pulse, Result
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image, find_crop_box
+from edge_runtime.pixels.region import cut_region
 from edge_runtime.system.clock import monotonic_s
 
 MAX_VIEWERS = 4
@@ -63,6 +64,7 @@ class FrameEncoder:
         self._newest: EncodedFrame | None = None
         self._num_encoded = self._last_change = 0
         self._input: InputSpec | None = None
+        self._region: Region | None = None
         self._is_shown = True
         self.closed = False
         self._thread = threading.Thread(target=self._run, name="images", daemon=True)
@@ -71,7 +73,7 @@ class FrameEncoder:
     # The loop's side.
 
     def model(self, classifier: Classifier) -> None:
-        self._input = classifier.contract.spec.input
+        self._input, self._region = classifier.input_spec, classifier.region
 
     def frame(self, frame: Frame, result: Result | None) -> None:
         changed = self._live.num_changes != self._last_change
@@ -85,8 +87,9 @@ class FrameEncoder:
             raw = _Raw(pixels.copy(), frame.seq, frame.captured_s, self._crop(height, width))
         if changed:
             self._last_change = self._live.num_changes
-            step = max(1, min(width // THUMB_WH[0], height // THUMB_WH[1]))
-            thumb = self._last_change, pixels[::step, ::step].copy()
+            seen = cut_region(pixels, self._region)
+            step = max(1, min(seen.shape[1] // THUMB_WH[0], seen.shape[0] // THUMB_WH[1]))
+            thumb = self._last_change, seen[::step, ::step].copy()
         with self._changed:
             self._raw, self._thumb = raw or self._raw, thumb or self._thumb
             self._changed.notify()
