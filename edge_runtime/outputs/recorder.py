@@ -61,7 +61,8 @@ class _Record:
 
 
 class Recorder:
-    """An `Observer` that saves frames in full size (of a region: that) as JPEG, each with a line of JSON; `take_events` tells of a full disk.
+    """An `Observer` that saves frames in full size, of a region that part, as JPEG with a line of JSON each;
+    `take_events` tells of a full disk.
 
     A ``patient`` one takes a folder that cannot be made as it takes a full disk: it tells and tries again. Others raise
     OutputError.

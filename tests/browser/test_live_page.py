@@ -257,3 +257,44 @@ def test_accessibility_has_no_finding(run: Run, page: Any, camera: Any, axe: str
     found = page.value("axe.run(document).then(({ violations }) => violations.map((each) => [each.id, each.impact, "
                        "each.nodes.map((node) => node.html + node.failureSummary).join(' | ')]))")  # fmt: skip
     assert found == []
+
+
+def test_a_rectangle_dragged_over_the_frame_becomes_the_flag_to_copy(run: Run, page: Any) -> None:
+    run()
+    page.wait_for("document.getElementById('stage').className === ''")
+    box = page.value(
+        "(({ left, top, width, height }) => [left, top, width, height])(document.getElementById('frame').getBoundingClientRect())"
+    )
+    drag(page, box, (0.75, 0.8), (0.25, 0.4))  # from the lower right to the upper left
+    flag = page.wait_for(
+        "document.getElementById('region').hidden === false && document.getElementById('region-flag').textContent"
+    )
+    assert flag.startswith("--region ")
+    assert [float(part) for part in flag.split()[1].split(",")] == pytest.approx([0.25, 0.4, 0.5, 0.4], abs=0.01)
+    mark = page.value(
+        "(({ left, top, width, height }) => [left, top, width, height])(document.getElementById('mark').getBoundingClientRect())"
+    )
+    assert mark == pytest.approx([box[0] + 0.25 * box[2], box[1] + 0.4 * box[3], 0.5 * box[2], 0.4 * box[3]], abs=3)
+    page.value("document.getElementById('region-copy').click()")
+    page.wait_for("['Copied', 'Selected'].includes(document.getElementById('region-copy').textContent)")
+    assert page.value("getSelection().toString()") == flag
+    drag(page, box, (0.5, 0.5), (0.5, 0.5))  # a click takes it back
+    page.wait_for("document.getElementById('region').hidden && document.getElementById('mark').hidden")
+    assert page.complaints == []
+
+
+def drag(page: Any, box: list[float], start: tuple[float, float], end: tuple[float, float]) -> None:
+    """With the mouse, from one place of the frame to another, both in fractions."""
+    for kind, (x, y) in (("mousePressed", start), ("mouseMoved", end), ("mouseReleased", end)):
+        page.call("Input.dispatchMouseEvent", type=kind, x=box[0] + x * box[2], y=box[1] + y * box[3], button="left",
+                  buttons=0 if kind == "mouseReleased" else 1, clickCount=1)  # fmt: skip
+
+
+def test_a_region_is_framed_on_the_page_and_named(run: Run, page: Any) -> None:
+    run("--region", "0.5,0,0.5,1")
+    page.wait_for("document.getElementById('crop').textContent.includes('the framed part')")
+    page.wait_for("document.getElementById('facts').textContent.includes('0.5,0,0.5,1')")
+    left, right = page.value(
+        "[20, 240].map((x) => document.getElementById('frame').getContext('2d').getImageData(x, 120, 1, 1).data[0])"
+    )
+    assert left < 0.7 * right

@@ -28,6 +28,7 @@ STATIC = {
     "/style.css": ("style.css", "text/css; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/frames.js": ("frames.js", "text/javascript; charset=utf-8"),
+    "/region.js": ("region.js", "text/javascript; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 SNAPSHOT_S = 2.0

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
+from edge_runtime import cli
 from edge_runtime.cameras.frame import Frame
-from edge_runtime.contract import InputSpec, Normalization, TensorSpec
+from edge_runtime.contract import InputSpec, Normalization, Region, TensorSpec
 from edge_runtime.errors import DataError, MissingInputError, ModelError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.inference.postprocess import probabilities
-from edge_runtime.model.model_file import read_model
+from edge_runtime.model.model_file import ModelFile, open_model, read_model
+from edge_runtime.pixels.region import cut_input
 from edge_runtime.store.shipped import default_model, list_shipped_models
 
 LABEL_TEXT = "red\ngreen\nblue\n"
@@ -233,3 +238,43 @@ def test_options_go_by_their_names_only(toy_file):
 def test_a_model_goes_by_the_name_of_a_shipped_one_or_by_none(lonely):
     assert Classifier("resnet8").model.path == list_shipped_models()["resnet8"]
     assert Classifier().model.path == default_model()
+
+
+def test_a_region_is_cut_out_of_every_image(toy_model: ModelFile) -> None:
+    frame = np.zeros((20, 40, 3), np.uint8)
+    frame[:, :20, 2], frame[:, 20:, 1] = 200, 200
+    assert Classifier(toy_model, region=Region(0.0, 0.0, 0.5, 1.0)).classify(frame).label == "red"
+    right = Classifier(toy_model, region=Region(0.5, 0.0, 0.5, 1.0))
+    assert right.classify(frame).label == "green"
+    assert right.input_spec == cut_input(toy_model.contract.spec.input, right.region)
+
+
+def test_a_contract_s_region_is_for_cameras_and_not_for_images(
+    make_model: Callable[..., bytes], save: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`classify` sees the whole image, `run` the region, until another one is asked for."""
+    region = Region(0.5, 0.0, 0.5, 1.0)
+    path = save(make_model(change=lambda contract, goldens: (dataclasses.replace(contract, region=region), goldens)))
+    assert open_model(path).contract.region == region
+    frame = np.zeros((48, 64, 3), np.uint8)
+    frame[:, :32, 2], frame[:, 32:, 1] = 230, np.random.default_rng(0).integers(150, 160, (48, 32))
+    (tmp_path / "seen").mkdir()
+    cv2.imwrite(str(tmp_path / "seen" / "1.png"), frame)
+    labels = {}
+    for name, command in {
+        "classify": ["classify", str(tmp_path / "seen")],
+        "classify region": ["classify", str(tmp_path / "seen"), "--region", "0.5,0,0.5,1"],
+        "run": ["run", "--camera", str(tmp_path / "seen")],
+        "run whole": ["run", "--camera", str(tmp_path / "seen"), "--region", "0,0,1,1"],
+    }.items():
+        assert cli.main([*command, "--model", path, "--format", "jsonl"]) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        (labels[name],) = (line["label"] for line in lines if line["type"] == "prediction")
+    assert labels == {"classify": "red", "classify region": "green", "run": "green", "run whole": "red"}
+    assert cli.main(["info", "--model", path]) == 0
+    assert "0.5,0,0.5,1 of the camera's frame" in capsys.readouterr().out
+
+
+def test_bench_looks_at_the_region_alone(save: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", "--runs", "1", "--threads", "1", "--region", "0,0,0.5,0.5", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["type"] == "bench"

@@ -15,8 +15,11 @@ import pytest
 from edge_runtime import cli
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cli.collect import main
+from edge_runtime.contract import Region
 from edge_runtime.errors import CameraError, ConfigurationError, UsageError
 from edge_runtime.live.collect import CollectConfig, Collector, Kept, collect, measure_sharpness
+from edge_runtime.pixels.image_file import decode_image
+from edge_runtime.pixels.jpeg_region import read_region
 
 
 def sharp(seed: int) -> np.ndarray:
@@ -214,3 +217,23 @@ def test_the_empty_scene_is_collected_beside_the_classes_however_plain_it_is(
     capsys.readouterr()
     assert cli.main([*arguments, "--background", "--label", "mug"]) == 2
     assert "not allowed with argument" in capsys.readouterr().err
+
+
+def test_of_a_region_only_that_is_judged_and_saved_with_its_mark(tmp_path: Path) -> None:
+    frame = np.zeros((240, 320, 3), np.uint8)
+    frame[120:, 160:] = sharp(1)
+    region = Region(0.5, 0.5, 0.5, 0.5)
+    _, summary, _ = run(tmp_path, [frame], region=region)
+    content = (tmp_path / "mug" / "00001.jpg").read_bytes()
+    assert (summary.num_kept, read_region(content)) == (1, region)
+    assert np.abs(decode_image(content, "kept").astype(int) - sharp(1)).mean() < 4
+
+
+def test_the_command_saves_the_region_that_it_is_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "seen").mkdir()
+    cv2.imwrite(str(tmp_path / "seen" / "1.png"), cv2.copyMakeBorder(sharp(2), 0, 0, 0, 160, cv2.BORDER_CONSTANT))
+    flags = ["--label", "mug", "--camera", str(tmp_path / "seen"), "--out", str(tmp_path / "photos"), "--region"]
+    assert main([*flags, "0,0,0.5,1"]) == 0
+    assert decode_image((tmp_path / "photos/mug/00001.jpg").read_bytes(), "kept").shape == (120, 160, 3)
+    assert cli.main(["collect", *flags, "0,0,320,240"]) == 2
+    assert "--region is 0,0,320,240, expected X,Y,W,H in fractions" in capsys.readouterr().err

@@ -17,12 +17,14 @@ from edge_runtime.cameras.address import parse_camera
 from edge_runtime.cameras.capture.parent import Capture
 from edge_runtime.cameras.frame import Frame, FrameSource, SourceCounts
 from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image, read_image_number
+from edge_runtime.contract import Region
 from edge_runtime.errors import CameraError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import Prediction
 from edge_runtime.live.loop import Loop, LoopConfig
 from edge_runtime.live.results import Event, Result, Status
 from edge_runtime.live.smoothing import Hold
+from edge_runtime.model.model_file import ModelFile
 from edge_runtime.outputs.jsonl import JsonLinesSink
 from edge_runtime.outputs.stdout import Outlet
 
@@ -104,6 +106,7 @@ class SlowClassifier:
 
     def __init__(self, toy: Classifier, clock: Any, seconds: float) -> None:
         self.interpreter, self._toy, self._clock, self._seconds = toy.interpreter, toy, clock, seconds
+        self.region = None
         self.loop: Loop | None = None
         self.ages_ms: list[float] = []
 
@@ -342,3 +345,23 @@ def test_with_real_processes_a_slow_classifier_sees_the_present_and_a_naive_read
     assert np.median(fresh_lags) <= 3, "the newest frame, however long the classifier slept"
     assert np.median(fresh_lags[-8:]) <= np.median(fresh_lags[:8]) + 3, "and it does not grow"
     assert lags[-1] > 3 * max(3, np.median(fresh_lags)), "the same camera leaves a naive reader behind"
+
+
+def test_only_the_region_is_classified_and_judged(clock: Any, toy_model: ModelFile) -> None:
+    """Red on the left, blue on the right: the label is the region's; covered there, it is called black."""
+    chance = np.random.default_rng(0)
+
+    def image(number: int) -> np.ndarray:
+        frame = chance.integers(0, 60, (96, 256, 3), dtype=np.uint8)
+        frame[:, :128, 2] += 180
+        frame[:, 128:, 0] += 180
+        if number >= 3 * FPS:
+            frame[:, 128:] = 0
+        return frame
+
+    sink = Collector()
+    classifier = Classifier(toy_model, region=Region(0.5, 0.0, 0.5, 1.0))
+    loop = Loop(classifier, SimulatedCamera(clock, image), sink, LoopConfig(), clock)
+    loop.run(lambda: clock.now_s > 1006)
+    assert {result.prediction.label for result in sink.results} == {"blue"}
+    assert sink.states == ["ok", "black"] and loop.counts().refused > 2 * FPS

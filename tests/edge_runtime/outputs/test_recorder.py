@@ -17,13 +17,16 @@ import pytest
 
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image, read_image_number
+from edge_runtime.contract import Region
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import ClassScore, Prediction
 from edge_runtime.live.results import Result
+from edge_runtime.model.model_file import ModelFile
 from edge_runtime.outputs.image_folder import ImageFolder
 from edge_runtime.outputs.recorder import Recorder, RecorderConfig
 from edge_runtime.outputs.trouble import OutputTrouble
+from edge_runtime.pixels.jpeg_region import read_region
 
 BACKGROUND = draw_wave_image(96, 256)
 
@@ -228,3 +231,15 @@ def test_trouble_is_told_once_and_its_end_too(clock: Any, caplog: pytest.LogCapt
     assert trouble.take_events() == []
     assert len(caplog.records) == 3
     assert np.all([record.message == "mqtt: gone" for record in caplog.records])
+
+
+def test_of_a_region_only_that_is_saved_and_it_is_said(tmp_path: Path, clock: Any, toy_model: ModelFile) -> None:
+    recorder = Recorder(RecorderConfig(tmp_path, ("change",), keep_free_bytes=0), clock)
+    region = Region(0.5, 0.0, 0.5, 1.0)
+    recorder.model(Classifier(toy_model, region=region))
+    feed(recorder, clock, [result(1, "a")])
+    recorder.close()
+    (record,) = records(tmp_path)
+    content = (tmp_path / record["file"]).read_bytes()
+    assert (record["region"], record["size"], read_region(content)) == ("0.5,0,0.5,1", [128, 96], region)
+    assert cv2.imread(str(tmp_path / record["file"])).shape == (96, 128, 3)

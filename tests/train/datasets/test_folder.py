@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime.contract import InputSpec
+from edge_runtime.contract import InputSpec, Region
 from edge_runtime.errors import DataError, MissingInputError
+from edge_runtime.pixels.jpeg_region import mark_region
 from train.datasets.folder import open_folder
 
 SPEC = InputSpec(8, 8)
@@ -206,3 +207,30 @@ def test_images_in_two_classes_are_left_out_of_both_when_bad_files_are_skipped(t
     (warning,) = [item for item in dataset.checks.warnings if item.kind == "conflicts"]
     assert warning.text == "1 image(s) lie in two classes and are left out of both."
     assert warning.files == ("ant/twin.png = cat/000.png",)
+
+
+def regional(folder: Path, regions: list[Region | None]) -> Path:
+    """A folder of two classes whose images say that they were cut from ``regions``, in turn."""
+    for path in classes(folder, 10).rglob("*.png"):
+        region = regions[int(path.stem) % len(regions)]
+        coded = cv2.imencode(".jpg", cv2.imread(str(path)), [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+        path.with_suffix(".jpg").write_bytes(mark_region(coded, region))
+        path.unlink()
+    return folder
+
+
+def test_a_region_on_which_all_images_agree_is_the_data_set_s(tmp_path: Path) -> None:
+    region = Region(0.25, 0.5, 0.5, 0.25)
+    dataset = open_folder(regional(tmp_path / "all", [region]), SPEC)
+    assert dataset.region == region
+    assert open_folder(classes(tmp_path / "none"), SPEC).region is None
+
+
+@pytest.mark.parametrize("other", [None, Region(0.0, 0.0, 0.5, 0.5)])
+def test_images_of_several_regions_give_none_and_a_warning(tmp_path: Path, other: Region | None) -> None:
+    region = Region(0.25, 0.5, 0.5, 0.25)
+    dataset = open_folder(regional(tmp_path, [region, region, region, region, other]), SPEC)
+    assert dataset.region is None and dataset.checks is not None
+    (warning,) = (each for each in dataset.checks.warnings if each.kind == "region")
+    assert warning.text.startswith("16 of 20 images were cut from the region 0.25,0.5,0.5,0.25 of a camera's frame")
+    assert "give it as --region 0.25,0.5,0.5,0.25 where it runs" in warning.text and warning.num == 4

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime.contract import InputSpec, spec_from_json
+from edge_runtime.contract import InputSpec, Region, region_from_json, spec_from_json
 from edge_runtime.errors import ConfigurationError, UsageError
+from edge_runtime.pixels.jpeg_region import mark_region
 from train.__main__ import make_configuration, choose_input_spec, main, make_parser
 from train.recipes.config import adam
 
@@ -146,3 +147,12 @@ def test_a_size_is_one_number_or_two() -> None:
 
 def test_the_help_shows_examples() -> None:
     assert "python -m train --model resnet8 --out runs/resnet8" in make_parser().format_help()
+
+
+def test_a_run_of_images_of_one_region_says_which(images: Path, tmp_path: Path) -> None:
+    region = Region(0.25, 0.5, 0.5, 0.25)
+    for path in images.rglob("*.png"):
+        path.with_suffix(".jpg").write_bytes(mark_region(cv2.imencode(".jpg", cv2.imread(str(path)))[1].tobytes(), region))
+        path.unlink()
+    assert main(flags(images, tmp_path / "run")) == 0
+    assert region_from_json((tmp_path / "run" / "region.json").read_text()) == region

@@ -1,5 +1,6 @@
 // The live page: shows what the server says, as text only, and says so when nothing fresh arrives.
 import { Painter, readFrames } from "./frames.js";
+import { copyFlag, letRegionBeDragged } from "./region.js";
 
 const LOST_MS = 3000, LATE_MS = 1500;
 const $ = (id) => document.getElementById(id);
@@ -147,6 +148,7 @@ function renderFacts() {
     "Model": model ? `${model.name}, version ${model.version || "unnamed"}` : "none",
     "Accuracy": !model || model.accuracy === null ? "not measured" : `${percent(model.accuracy, 2)} of ${model.num_images.toLocaleString("en")} test images`,
     "Signature": model?.signature ?? "",
+    "Region": model?.region || "the whole frame",
     "Interpreter": model?.backend ?? "",
     "Temperature": system.temperature_c === null ? "not told by this machine" : `${system.temperature_c.toFixed(1)} °C`,
     "Throttling": throttling,
@@ -184,6 +186,8 @@ function changeRow(key, { number, ts, label, score, unknown }) {
   return row;
 }
 
+letRegionBeDragged($("frame"), $("mark"));
+$("region-copy").addEventListener("click", (event) => copyFlag(event.currentTarget));
 $("pause").addEventListener("click", () => {
   paused = !paused;
   $("pause").setAttribute("aria-pressed", String(paused));
