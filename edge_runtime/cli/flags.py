@@ -88,10 +88,13 @@ def add_region_flag(parser: ArgumentParser, default: str) -> None:
 
 
 def read_region_flag(flags: Namespace) -> Region | None:
-    """The region that --region names, None without it; raises UsageError."""
+    """The region that --region names, None without it and for a verb that has no such flag; raises UsageError."""
+    given = getattr(flags, "region", None)
+    if given is None:
+        return None
     from edge_runtime.pixels.region import parse_region
 
-    return parse_region(flags.region) if flags.region is not None else None
+    return parse_region(given)
 
 
 def add_store_flag(parser: ArgumentParser) -> None:
