@@ -83,7 +83,7 @@ def make_entry(path: Path, root: Path, label: int) -> ImageEntry:
         DataError: the file cannot be read.
     """
     return ImageEntry(
-        str(path.relative_to(root)), label, path, None, hashlib.sha256(read_image_bytes(path)).hexdigest()
+        path.relative_to(root).as_posix(), label, path, None, hashlib.sha256(read_image_bytes(path)).hexdigest()
     )
 
 

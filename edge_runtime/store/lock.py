@@ -7,7 +7,6 @@ cannot hold up a service that wants to end.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.system.clock import monotonic_s
+from edge_runtime.system.shared_file import try_lock
 
 LOCK = ".lock"
 LOOK_EVERY_S = 0.02
@@ -61,14 +61,12 @@ def _open(folder: Path) -> int:
 def _take(lock: int, folder: Path, wait_s: float) -> None:
     until_s = monotonic_s() + wait_s
     while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if try_lock(lock):
             return
-        except BlockingIOError as error:
-            if monotonic_s() >= until_s:
-                raise EdgeRuntimeError(
-                    f"The store {folder} has been held by another process for {wait_s:.1f} s, expected a moment; what "
-                    "was there is unchanged. It may be an edge-runtime install that was stopped or waits for a slow "
-                    f"disk; see who: fuser -v {folder / LOCK}. Then try again."
-                ) from error
+        if monotonic_s() >= until_s:
+            raise EdgeRuntimeError(
+                f"The store {folder} has been held by another process for {wait_s:.1f} s, expected a moment; what "
+                "was there is unchanged. It may be an edge-runtime install that was stopped or waits for a slow "
+                f"disk; see who: fuser -v {folder / LOCK}. Then try again."
+            )
         time.sleep(LOOK_EVERY_S)

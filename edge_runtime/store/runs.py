@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import fcntl
 import os
 import re
 import secrets
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
+from edge_runtime.system.shared_file import try_lock
 
 FOLDER = "runs"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -64,7 +64,7 @@ class OpenRun:
             raise EdgeRuntimeError(
                 f"{self._path} cannot be made ({error.strerror}); check space and rights."
             ) from error
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try_lock(self._lock)
 
     def note_label(self) -> None:
         """The model gave a label; this survives a power cut. Raises OSError when it cannot be noted."""
@@ -152,12 +152,9 @@ def _runs(folder: Path) -> list[_Run]:
 def _is_locked(path: Path) -> bool:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not try_lock(descriptor)
     finally:
         os.close(descriptor)
-    return False
 
 
 def _give_to_owner_of(folder: Path, made: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from edge_runtime.errors import EdgeRuntimeError
 
 UNFINISHED = ".unfinished-"
+# What only POSIX has, what only Windows has.
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -35,13 +37,13 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o644, sync: bool = 
     """
     unfinished = path.with_name(f"{UNFINISHED}{path.name}-{os.getpid()}")
     try:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, mode)
         with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             if sync:
                 os.fsync(file.fileno())
-        unfinished.rename(path)
+        unfinished.replace(path)
         if sync:
             sync_folder(path.parent)
     except OSError:
@@ -51,8 +53,10 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o644, sync: bool = 
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes renames and removals in ``folder`` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Makes renames and removals in ``folder`` survive a power cut, where folders can be synced: not on Windows."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | _FLAGS)
     try:
         os.fsync(descriptor)
     finally:

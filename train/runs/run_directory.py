@@ -136,7 +136,7 @@ def _sync_tree(folder: Path) -> None:
     """Brings every file below ``folder`` to the disk: the rename must not be there before them."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            with path.open("rb") as file:
+            with path.open("r+b") as file:  # Windows syncs only what may be written
                 os.fsync(file.fileno())
     for path in (folder, *sorted(folder.rglob("*"))):
         if path.is_dir():

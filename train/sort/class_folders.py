@@ -8,7 +8,6 @@ taken out again.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
@@ -19,6 +18,7 @@ from typing import Any
 from edge_runtime.errors import AlreadyRunningError, ConfigurationError, DataError, EdgeRuntimeError, UsageError
 from edge_runtime.pixels.image_file import IMAGE_SUFFIXES
 from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
+from edge_runtime.system.shared_file import open_shared, try_lock
 from train.datasets.folder import UNKNOWN
 from train.datasets.layout import SPLIT_NAMES
 from train.sort.index import ImageIndex
@@ -53,18 +53,14 @@ class ClassFolders:
         self._notes = self.root / NOTES
         try:
             self._notes.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self._notes / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._lock = open_shared(self._notes / "lock")
         except OSError as error:
             raise ConfigurationError(
                 f"Images cannot be sorted into {folder} ({error.strerror}); choose a folder that you may write."
             ) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not try_lock(self._lock):
             os.close(self._lock)
-            raise AlreadyRunningError(
-                f"Another process sorts into {folder}; use its page, or end it and start again."
-            ) from error
+            raise AlreadyRunningError(f"Another process sorts into {folder}; use its page, or end it and start again.")
         self._places: dict[str, Path] = {}
         self._made: set[Path] = set()
         self._read(folder, index)

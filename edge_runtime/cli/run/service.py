@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     from edge_runtime.cli.run.command import run_parser
 
     run_parser().parse_args(flags.run)  # a unit that cannot start is not printed
-    from edge_runtime.system.systemd_unit import ServiceConfig, write_unit_text
+    from edge_runtime.cli.run.systemd_unit import ServiceConfig, write_unit_text
 
     script = find_lasting_program(Path(sys.executable).with_name("edge-runtime"))
     default = (str(script),) if script.exists() else (sys.executable, "-m", "edge_runtime")

@@ -13,7 +13,7 @@ from edge_runtime.cli.flag_names import FLAGS, name_flags
 
 PACKAGE = Path(edge_runtime.__file__).parent
 # What these write are command lines: of the service, and of the camera's program.
-COMMAND_LINES = {"system/systemd_unit.py", "cameras/sources/rpicam.py"}
+COMMAND_LINES = {"cli/run/systemd_unit.py", "cameras/sources/rpicam.py"}
 # Arguments of the library that no flag sets.
 LIBRARY_ONLY = {"channels", "kernels"}
 

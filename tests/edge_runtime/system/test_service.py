@@ -15,8 +15,8 @@ import pytest
 
 from edge_runtime import cli
 from edge_runtime.cli.run.service import find_lasting_program
+from edge_runtime.cli.run.systemd_unit import ServiceConfig, write_unit_text
 from edge_runtime.errors import ConfigurationError
-from edge_runtime.system.systemd_unit import ServiceConfig, write_unit_text
 from edge_runtime.system.watchdog import Watchdog
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")

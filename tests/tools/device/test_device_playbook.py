@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.cli.run.systemd_unit import WATCHDOG_S, ServiceConfig, write_unit_text
 from edge_runtime.model.signatures import ALL_USERS_KEYS, KEY_SUFFIX, make_keys, read_public_key
-from edge_runtime.system.systemd_unit import WATCHDOG_S, ServiceConfig, write_unit_text
 from edge_runtime.system.watchdog import Watchdog
 
 FOLDER = Path(__file__).parents[3] / "docs" / "deploy"

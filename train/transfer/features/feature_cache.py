@@ -5,7 +5,6 @@ One file a network and input, of records of one length; a damaged or cut record 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import zlib
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge_runtime.system.shared_file import open_shared, read_at, unlock, wait_for_lock, write_at
 
 Features = NDArray[np.float16]
 MAX_BYTES = 512 * 1024 * 1024
@@ -27,7 +28,7 @@ class FeatureCache:
         self._size = DIGEST_BYTES + num * 2 + CHECKSUM_BYTES
         folder.mkdir(parents=True, exist_ok=True)
         key = hashlib.sha256(f"{network}/{num}".encode()).hexdigest()[:16]
-        self._descriptor = os.open(folder / f"features-{key}.bin", os.O_RDWR | os.O_CREAT, 0o644)
+        self._descriptor = open_shared(folder / f"features-{key}.bin")
         # A file grown too large starts anew; within a run it only grows, because that run needs what it has put in.
         if os.fstat(self._descriptor).st_size > MAX_BYTES:
             os.ftruncate(self._descriptor, 0)
@@ -41,7 +42,7 @@ class FeatureCache:
         place = self._places.get(bytes.fromhex(sha256))
         if place is None:
             return None
-        return self._features(os.pread(self._descriptor, self._size, place))
+        return self._features(read_at(self._descriptor, self._size, place))
 
     def put(self, sha256: list[str], features: Features) -> None:
         """Adds (n, num) float16 rows."""
@@ -49,12 +50,12 @@ class FeatureCache:
             _seal(bytes.fromhex(digest) + row.tobytes()) for digest, row in zip(sha256, features, strict=True)
         )
         # Two runs may share the file: each appends whole records while it alone holds the lock.
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        wait_for_lock(self._descriptor)
         try:
             end = os.fstat(self._descriptor).st_size // self._size * self._size
-            os.pwrite(self._descriptor, rows, end)
+            write_at(self._descriptor, rows, end)
         finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            unlock(self._descriptor)
         for number, digest in enumerate(sha256):
             self._places[bytes.fromhex(digest)] = end + number * self._size
 
@@ -65,7 +66,7 @@ class FeatureCache:
     def _scan(self) -> dict[bytes, int]:
         places = {}
         for place in range(0, os.fstat(self._descriptor).st_size - self._size + 1, self._size):
-            places[os.pread(self._descriptor, DIGEST_BYTES, place)] = place
+            places[read_at(self._descriptor, DIGEST_BYTES, place)] = place
         return places
 
     def _features(self, record: bytes) -> Features | None:

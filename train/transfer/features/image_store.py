@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import InternalError
 from edge_runtime.pixels.preprocess import Image
+from edge_runtime.system.shared_file import read_at, write_at
 
 _ENCODINGS = {"lossless": (".png", [cv2.IMWRITE_PNG_COMPRESSION, 1]), "small": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95])}
 
@@ -21,15 +22,14 @@ _ENCODINGS = {"lossless": (".png", [cv2.IMWRITE_PNG_COMPRESSION, 1]), "small": (
 class ImageStore:
     """Images by number in the order they were added; ``encoding`` is "lossless" or "small" (JPEG, quality 95).
 
-    The file is unlinked as soon as it is open, so nothing is left over however the process ends.
+    The file has no name where the system allows that, so nothing is left over however the process ends.
     """
 
     def __init__(self, folder: Path, encoding: str) -> None:
         self._suffix, self._parameters = _ENCODINGS[encoding]
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f".images.{os.getpid()}.{encoding}"
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        path.unlink()
+        # `close` closes it.
+        self._file = tempfile.TemporaryFile(dir=folder, prefix=".images.", buffering=0)  # noqa: SIM115
         self._ends = [0]
         self.aspects: list[float] = []
 
@@ -40,15 +40,13 @@ class ImageStore:
         """Appends one (h, w, 3) uint8 RGB image; ``aspect`` is width to height of the photo that it was made from."""
         self.aspects.append(aspect)
         content = cv2.imencode(self._suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self._parameters)[1].tobytes()
-        written = 0
-        while written < len(content):
-            written += os.pwrite(self._descriptor, content[written:], self._ends[-1] + written)
+        write_at(self._file.fileno(), content, self._ends[-1])
         self._ends.append(self._ends[-1] + len(content))
 
     def read(self, index: int) -> Image:
         """Image ``index``, (h, w, 3) uint8 RGB."""
         start, end = self._ends[index], self._ends[index + 1]
-        content = os.pread(self._descriptor, end - start, start)
+        content = read_at(self._file.fileno(), end - start, start)
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
             raise InternalError(f"Image {index} of the store cannot be decoded; its file was changed from outside.")
@@ -60,7 +58,7 @@ class ImageStore:
 
     def close(self) -> None:
         """Gives the file back, and with it all images."""
-        os.close(self._descriptor)
+        self._file.close()
 
     def __enter__(self) -> ImageStore:
         return self
