@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import logging
 import os
@@ -15,7 +16,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from convert.config import IO_DTYPES, ConvertConfig, ForeignModel
 from convert.pipeline import ConversionResult, convert
-from convert.report.conversion import to_markdown
+from convert.report.conversion_text import to_markdown
+from convert.report.next_steps import list_next_steps
+from convert.report.verdict import judge
 from edge_runtime.contract import RESIZE_MODES
 from edge_runtime.errors import UsageError
 from edge_runtime.system.command import run_command
@@ -143,6 +146,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _as_json(result: ConversionResult) -> str:
     report = result.report
+    verdict = judge(report)
     return json.dumps(
         {
             "out": None if result.path is None else str(result.path),
@@ -151,7 +155,11 @@ def _as_json(result: ConversionResult) -> str:
             "float_correct": report.verification.float_num_correct,
             "correct": {backend.backend: backend.num_correct for backend in report.verification.backends},
             "num_images": report.verification.num_images,
+            "verdict": dataclasses.asdict(verdict),
+            "next_steps": list_next_steps(report, verdict),
             "bytes": report.bytes_after_packing,
+            "file_bytes": report.file_bytes,
+            "frame_ms": report.image_time.p50_ms if report.image_time else None,
             "macs": report.audit.macs,
             "parameters": report.audit.parameters,
             "threshold": report.unknown.test.threshold if report.unknown else None,

@@ -22,6 +22,9 @@ from convert.inputs.wrong_model import expect_keras_file
 from convert.measure.field_test import run_field_test
 from convert.measure.gallery import choose_gallery
 from convert.measure.gate import FLOAT, Scored, VerificationReport, score_frames, verify
+from convert.measure.image_time import time_images
+from convert.measure.label_order import find_better_order
+from convert.measure.normalization_check import find_better_normalization
 from convert.measure.unknown import (
     Decision,
     choose_backend,
@@ -31,9 +34,11 @@ from convert.measure.unknown import (
     set_decision,
 )
 from convert.output.atomic import refuse_to_overwrite, write_atomically
+from convert.output.page import count
 from convert.output.progress import stage, with_progress
-from convert.report.conversion import ConversionReport, to_json_text
+from convert.report.conversion import ConversionReport
 from convert.report.conversion_page import to_html
+from convert.report.conversion_text import to_json_text
 from edge_runtime.contract import ModelSpec, Score
 from edge_runtime.errors import ConfigurationError, UsageError
 from edge_runtime.inference.classifier import Classifier
@@ -99,13 +104,13 @@ def convert(config: ConvertConfig) -> ConversionResult:
     out = config.out or Path("build") / f"{spec.name}.tflite"
     refuse_to_overwrite(out, force=config.force)
     measured = _measure(_convert(config, source, spec))
-    report = _report(measured)
     passed = measured.verified.passed
-    content = _file_content(measured, report) if passed else b""
+    content = _file_content(measured) if passed else None
+    report = _report(measured, out, content)
     page, data = out.with_suffix(".report.html"), out.with_suffix(".report.json")
     write_atomically(data, to_json_text(report).encode(), force=True)
     write_atomically(page, to_html(report, _thumbnails(report, measured.conversion.entries)).encode(), force=True)
-    if passed:
+    if content is not None:
         write_atomically(out, content, force=config.force)
     return ConversionResult(out if passed else None, report, data, page)
 
@@ -125,7 +130,7 @@ def read_source(config: ConvertConfig) -> Source:
 
 def _convert(config: ConvertConfig, source: Source, spec: ModelSpec) -> Conversion:
     calibration = choose_calibration(source, config.num_calibration_images, config.seed)
-    stage(f"Calibrating on {len(calibration.entries)} images")
+    stage(f"Calibrating on {count(len(calibration.entries), 'image')}")
     integer = open_integer(source, spec, calibration, config.io)
     return Conversion(config, source, spec, calibration, open_float(source, spec), integer)
 
@@ -141,14 +146,17 @@ def _measure(conversion: Conversion) -> Measured:
     return Measured(conversion, unknown, scores, verified)
 
 
-def _report(measured: Measured) -> ConversionReport:
+def _report(measured: Measured, out: Path, content: bytes | None) -> ConversionReport:
     conversion, scores = measured.conversion, measured.scores
     config, spec, integer = conversion.config, conversion.spec, conversion.integer
     classifiers, entries, tested = conversion.classifiers, conversion.entries, measured.verified.tested
-    unknown = gallery_shown = field_test = None
+    unknown = gallery_shown = field_test = order = normalization = None
     if tested:
         unknown = report_unknown(config, conversion.source, measured.unknown, classifiers, (entries, scores))
         gallery_shown = choose_gallery(scores.probabilities[choose_backend(classifiers)], entries, spec.labels)
+        order = find_better_order(measured.verified.backends[0].report.confusion, spec.labels)
+    if tested and config.foreign is not None:
+        normalization = find_better_normalization(conversion.source)
     if tested and config.field_test:
         field_test = run_field_test(integer.classifiers, entries, measured.unknown.threshold)
     return ConversionReport(
@@ -169,10 +177,24 @@ def _report(measured: Measured) -> ConversionReport:
         gallery=gallery_shown,
         field_test=field_test,
         training=read_metrics(conversion.source),
+        source=str(config.source),
+        file=str(out),
+        file_bytes=None if content is None else len(content),
+        size=_read_size(conversion.source),
+        image_time=time_images(classifiers[choose_backend(classifiers)]),
+        label_order=order,
+        normalization=normalization,
     )
 
 
-def _file_content(measured: Measured, report: ConversionReport) -> bytes:
+def _read_size(source: Source) -> str:
+    """The size that own photos were learnt in: "tiny", "small", "full"; empty for other networks."""
+    recipe = source.training.get("config", {}).get("recipe")
+    scale = recipe.get("scale") if isinstance(recipe, Mapping) else None
+    return str(scale.get("name", "")) if isinstance(scale, Mapping) else ""
+
+
+def _file_content(measured: Measured) -> bytes:
     """The bytes of the file for devices: flatbuffer, contract with what was measured, and goldens."""
     conversion, verified = measured.conversion, measured.verified
     integer, calibration = conversion.integer, conversion.calibration
@@ -182,7 +204,7 @@ def _file_content(measured: Measured, report: ConversionReport) -> bytes:
     goldens = choose_goldens(integer.classifiers, conversion.entries, scores, calibration.entries, table)
     figures = [Score(FLOAT, verified.float_num_correct, verified.num_images)]
     figures += [Score(backend.backend, backend.num_correct, verified.num_images) for backend in verified.backends]
-    sizes = {"before_packing": report.bytes_before_packing, "after_packing": report.bytes_after_packing}
+    sizes = {"before_packing": integer.bytes_before_packing, "after_packing": len(integer.model.flatbuffer)}
     made_by = collect_provenance(conversion.config, conversion.source, calibration, sizes)
     model = set_decision(integer.model, measured.unknown)
     contract = complete_contract(model, tuple(figures) if verified.tested else (), made_by, conversion.source.region)

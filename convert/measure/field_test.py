@@ -42,6 +42,12 @@ class FieldTest:
     num_images: int
     rows: tuple[FieldRow, ...]
 
+    @property
+    def worst(self) -> FieldRow:
+        """The scene that costs most on the first backend."""
+        first = self.rows[0].backend
+        return min((row for row in self.rows if row.backend == first), key=lambda row: row.change)
+
 
 def run_field_test(
     classifiers: Mapping[str, Classifier], entries: Sequence[ImageEntry], threshold: float, seed: int = 0

@@ -72,7 +72,7 @@ class UnknownReport:
     the test images, precision over coverage there, and the integer model's calibration error there, in [0, 1].
 
     ``out_of_distribution`` is how images of none of the classes fare: an accepted one is a mistake; ``foreign`` the
-    same for the sets that ship with convert. ``cut`` is the stored one, None without neighbours.
+    same for the sets that ship with convert. ``cut`` is the stored one, None without neighbours: ``without`` says why.
     """
 
     fit: ThresholdFit | None
@@ -82,6 +82,7 @@ class UnknownReport:
     out_of_distribution: Acceptance | None = None
     foreign: tuple[ForeignSet, ...] = ()
     cut: float | None = None
+    without: str = ""
 
 
 @dataclass(frozen=True)

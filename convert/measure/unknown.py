@@ -28,6 +28,10 @@ from edge_runtime.model.model_file import ModelFile
 from edge_runtime.pixels.image_file import list_images
 from edge_runtime.pixels.preprocess import Image
 
+# Why a model does not say "unlike anything seen in training".
+NOTHING_UNKNOWN = "With a threshold of 0 nothing is unknown."
+NO_FEATURES = "The model does not end in a dense layer over int8 features, or there are too few calibration images."
+BRING_NOTHING = "Neighbours among the calibration images would refuse hardly more than the score does."
 # Below this many validation images the threshold is little more than a guess, and people are told.
 FEW_IMAGES = 100
 # A folder of fewer images shows what passes; only a larger one is halved, to be fitted on as well.
@@ -42,14 +46,15 @@ def choose_backend(classifiers: Mapping[str, Classifier]) -> str:
 @dataclass(frozen=True, eq=False)
 class Decision:
     """When the model says "unknown": the ``threshold`` of its score, and the ``neighbours`` with their fitted cut and
-    their ``rows``, (images, width) int8, None where it has none or they bring nothing. ``fit`` is None where nothing
-    was fitted.
+    their ``rows``, (images, width) int8, None where it has none or they bring nothing: ``without`` says why. ``fit`` is
+    None where nothing was fitted.
     """
 
     threshold: float
     fit: ThresholdFit | None = None
     neighbours: Neighbours | None = None
     rows: NDArray[np.int8] | None = None
+    without: str = ""
 
     @property
     def table(self) -> NeighbourTable | None:
@@ -68,8 +73,10 @@ def decide_unknown(
     """The Decision fitted on the validation images and on images of none of the classes; without validation images, or
     with a threshold of 0, the neighbours are left out.
     """
-    if config.threshold == 0 or not source.validation:
-        return Decision(config.threshold or 0.0)
+    if config.threshold == 0:
+        return Decision(0.0, without=NOTHING_UNKNOWN)
+    if not source.validation:
+        return Decision(config.threshold or 0.0, without=_explain_no_validation(config))
     name = choose_backend(classifiers)
     classifier = classifiers[name]
     neighbours, rows = classifier.contract.neighbours, None
@@ -85,9 +92,22 @@ def decide_unknown(
         foreign = [scores for _, scores in _score_foreign(config, source, source.validation, classifier, decision, 0)]
     fit = fit_cuts(own, foreign, config.precision, config.acceptance, config.threshold)
     _warn(config, source, fit)
-    if neighbours is None or fit.cut == -1.0:
-        return Decision(fit.threshold, fit)
+    if neighbours is None:
+        return Decision(fit.threshold, fit, without=NO_FEATURES)
+    if fit.cut == -1.0:
+        return Decision(fit.threshold, fit, without=BRING_NOTHING)
     return Decision(fit.threshold, fit, dataclasses.replace(neighbours, cut=fit.cut), rows)
+
+
+def _explain_no_validation(config: ConvertConfig) -> str:
+    if config.foreign is not None:
+        return (
+            "A .keras file comes without validation images, which both limits are fitted on; a run directory has them."
+        )
+    return (
+        "The run directory lists no validation images, which both limits are fitted on: it is that of an embedded data "
+        "set, or was written by an older version. Train again on a folder of images."
+    )
 
 
 def _warn(config: ConvertConfig, source: Source, fit: ThresholdFit) -> None:
@@ -171,6 +191,7 @@ def report_unknown(
         out_of_distribution=outside,
         foreign=tuple(foreign),
         cut=None if decision.neighbours is None else decision.cut,
+        without=decision.without,
     )
 
 

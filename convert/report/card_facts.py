@@ -26,7 +26,7 @@ from edge_runtime.model.model_file import open_model
 @dataclass(frozen=True)
 class Card:
     """What a card says. ``config`` and ``metrics`` are the run's files, ``verification`` is that of the report;
-    sizes in bytes; ``robustness`` is None where nobody measured it.
+    sizes in bytes; ``robustness``, and the report's ``field_test`` as plain values, are None where nobody measured.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Card:
     metrics: dict[str, Any]
     verification: dict[str, Any]
     robustness: Robustness | None = None
+    field_test: dict[str, Any] | None = None
 
 
 def read_card(run: Path, file: Path, report_path: Path) -> Card:
@@ -93,6 +94,7 @@ def read_card(run: Path, file: Path, report_path: Path) -> Card:
             config=config,
             metrics=metrics,
             verification=verification,
+            field_test=report.get("field_test"),
         )
     except (KeyError, TypeError) as error:
         raise DataError(

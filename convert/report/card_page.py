@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from convert.output.page import render_markdown_table
+from convert.output.page import count, render_markdown_table
 from convert.output.plot import Curve, draw_curves
 from convert.report.robustness_section import render_marked
 from edge_runtime.metrics import wilson_interval
@@ -49,6 +49,7 @@ def to_markdown(card: Card, chart: str) -> str:
         "## Confusion matrix",
         "Rows are the truth, columns the answers of the same model.",
         _confusion(card),
+        *(("## As a camera would show them", _scenes(card.field_test)) if card.field_test else ()),
         *(("## Corrupted images", render_marked(card.robustness)) if card.robustness else ()),
         "## Intended use",
         f"Says which of the {len(card.labels)} classes one image shows when its object fills most of it. Made for "
@@ -137,6 +138,22 @@ def _confusion(card: Card) -> str:
     matrix = card.verification["backends"][0]["report"]["confusion"]
     rows = [[label, *map(str, row)] for label, row in zip(card.labels, matrix, strict=True)]
     return render_markdown_table(["", *card.labels], rows)
+
+
+def _scenes(field_test: Mapping[str, Any]) -> str:
+    """A row a scene of the conversion's field test, on the first backend."""
+    num, backend = field_test["num_images"], field_test["rows"][0]["backend"]
+    rows = [
+        # Adding zero turns -0.0 into 0.0.
+        [row["scene"], f"{row['num_correct'] / num:.1%}", f"{100 * row['change'] + 0.0:+.1f}"]
+        for row in field_test["rows"]
+        if row["backend"] == backend
+    ]
+    return (
+        f"int8 on {backend}, {count(num, 'test image')} in the scenes of `convert/measure/field_test.py`; changes "
+        "against the same images as they are.\n\n"
+        + render_markdown_table(["scene", "accuracy", "change, points"], rows)
+    )
 
 
 def _limits(card: Card) -> str:

@@ -1,18 +1,17 @@
-"""What a conversion found, as JSON and Markdown; the page for people is in `conversion_page`."""
+"""What a conversion found, as one value; `conversion_text` and `conversion_page` say it."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from convert.measure.field_test import FieldTest
 from convert.measure.gallery import Gallery
 from convert.measure.gate import VerificationReport
+from convert.measure.image_time import ImageTime
+from convert.measure.label_order import LabelOrder
+from convert.measure.normalization_check import BetterNormalization
 from convert.measure.threshold import UnknownReport
-from convert.report.field_section import describe_worst_scene
-from convert.report.unknown_section import describe_acceptance
 from convert.tflite.audit import AuditReport
 from edge_runtime.contract import TensorSpec
 from edge_runtime.metrics import wilson_interval
@@ -21,8 +20,9 @@ from edge_runtime.metrics import wilson_interval
 @dataclass(frozen=True)
 class ConversionReport:
     """All figures of one conversion; sizes in bytes, ``max_drop`` in points, flatbuffer sizes without the appended
-    parts. ``unknown``, ``gallery`` and ``field_test`` need labelled test images; ``training`` is the run's
-    metrics.json.
+    parts; ``file_bytes`` are those of the whole ``file``, None when none was written. ``unknown``, ``gallery`` and
+    ``field_test`` need labelled test images; ``training`` is the run's metrics.json, and ``size`` what it was trained
+    as, empty where there are no sizes. ``label_order`` and ``normalization`` are there when they fit far better.
     """
 
     name: str
@@ -42,6 +42,13 @@ class ConversionReport:
     gallery: Gallery | None = None
     field_test: FieldTest | None = None
     training: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+    file: str = ""
+    file_bytes: int | None = None
+    size: str = ""
+    image_time: ImageTime | None = None
+    label_order: LabelOrder | None = None
+    normalization: BetterNormalization | None = None
 
 
 @dataclass(frozen=True)
@@ -78,60 +85,3 @@ def list_accuracies(report: ConversionReport) -> tuple[AccuracyRow, ...]:
             )
         )
     return tuple(rows)
-
-
-def to_data(report: ConversionReport) -> dict[str, Any]:
-    """The report as plain JSON values; numbers that are no numbers become null."""
-    data: dict[str, Any] = _plain({**dataclasses.asdict(report), "passed": report.verification.passed})
-    return data
-
-
-def to_json_text(report: ConversionReport) -> str:
-    """`to_data` as indented JSON, its keys sorted."""
-    return json.dumps(to_data(report), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def to_markdown(report: ConversionReport) -> str:
-    """A short Markdown table with the decision, for a terminal or a pull request."""
-    verified = report.verification
-    where = "held-out test images" if verified.tested else "calibration images (no labels or no test split)"
-    lines = [
-        f"# {report.name}: {'passed' if verified.passed else 'REFUSED'}",
-        "",
-        *(f"- {refusal}" for refusal in verified.refusals),
-        *([""] if verified.refusals else []),
-        f"{verified.num_images:,} {where}",
-        "",
-        "| model | accuracy | 95 % interval | drop (points) | 95 % interval | McNemar p | agreement |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in list_accuracies(report):
-        if row.drop is None or row.drop_interval is None or row.agreement is None:
-            cells = ["–"] * 4
-        else:
-            interval = f"{100 * row.drop_interval[0]:.2f} to {100 * row.drop_interval[1]:.2f}"
-            cells = [f"{100 * row.drop:.2f}", interval, f"{row.mcnemar_p:.3g}", f"{row.agreement:.2%}"]
-        accuracy = [f"{row.accuracy:.2%}", f"{row.interval[0]:.2%} to {row.interval[1]:.2%}"]
-        lines.append("| " + " | ".join([row.model, *accuracy, *cells]) + " |")
-    audit = report.audit
-    if report.unknown is not None:
-        lines += ["", describe_acceptance(report.unknown)]
-    if report.field_test is not None:
-        lines += ["", describe_worst_scene(report.field_test)]
-    lines += [
-        "",
-        f"The interpreters agree on {verified.backend_agreement:.2%} of the images.",
-        f"{audit.parameters:,} parameters, {audit.macs:,} MACs, "
-        f"{report.bytes_before_packing:,} bytes as converted, {report.bytes_after_packing:,} packed with metadata.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and value != value:
-        return None
-    return value

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convert.measure.gate import BackendReport
-from convert.output.page import Table, render_page
+from convert.output.page import Table, count, render_page
 from convert.output.plot import draw_confusion, draw_intervals
 from convert.report.conversion import ConversionReport, list_accuracies
 from convert.report.field_section import tabulate_scenes
+from convert.report.next_steps import list_next_steps
 from convert.report.thumbnail_cards import GalleryCard, describe_flips, describe_shown
 from convert.report.training_section import describe_training
 from convert.report.unknown_section import describe_unknown
+from convert.report.verdict import describe_time, judge
+from edge_runtime.metrics import wilson_interval
 from edge_runtime.pixels.preprocess import Image
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -62,11 +65,13 @@ class FlipSection:
 
 def to_html(report: ConversionReport, images: Mapping[str, Image]) -> str:
     """The page; ``images`` are (h, w, 3) uint8 BGR by the name that the report calls them."""
-    verified = report.verification
+    verified, verdict = report.verification, judge(report)
     return render_page(
         TEMPLATES / "conversion.html",
         title=f"{report.name}: conversion report",
         report=report,
+        verdict=verdict,
+        next_steps=list_next_steps(report, verdict),
         tiles=make_tiles(report),
         accuracy_chart=_draw_accuracies(report) if verified.tested else "",
         accuracies=_tabulate_accuracies(report),
@@ -85,14 +90,29 @@ def to_html(report: ConversionReport, images: Mapping[str, Image]) -> str:
 
 
 def make_tiles(report: ConversionReport) -> list[Tile]:
-    """The figures at the top of the page."""
-    audit, saved = report.audit, 1 - report.bytes_after_packing / report.bytes_before_packing
-    change = f"{saved:.1%} saved" if saved >= 0 else f"{-saved:.1%} added"
-    integer = f"full integer, {sum(audit.tensor_dtypes.values()):,} tensors walked"
+    """The figures at the top of the page: how good, how fast, and what it takes."""
+    audit, first = report.audit, report.verification.backends[0]
+    tiles = []
+    if report.verification.tested:
+        low, high = first.report.accuracy_interval
+        between = f"accuracy on {first.backend}, 95 % interval {low:.1%} to {high:.1%}"
+        tiles.append(
+            Tile(
+                f"{first.report.accuracy:.1%}", between, {"good": "", "unsure": ""}.get(judge(report).model.kind, "bad")
+            )
+        )
+    else:
+        tiles.append(Tile("unknown", "accuracy: there are no held-out images with labels"))
+    if report.image_time is not None:
+        tiles.append(Tile(f"{report.image_time.p50_ms:.2g} ms", describe_time(report.image_time)))
+    if report.file_bytes is None:
+        tiles.append(Tile("none", "no file was written", "bad"))
+    else:
+        tiles.append(Tile(f"{report.file_bytes:,} B", "the file on disk, with labels, contract and golden frames"))
+    integer = f"full integer, {count(sum(audit.tensor_dtypes.values()), 'tensor')} walked"
     return [
-        Tile(f"{report.bytes_after_packing:,} B", f"packed, with metadata ({change})"),
-        Tile(f"{audit.parameters:,}", "parameters"),
-        Tile(f"{audit.macs / 1e6:.2f} M", "multiplications (MACs)"),
+        *tiles,
+        Tile(f"{audit.macs / 1e6:.2f} M", f"multiplications (MACs), with {count(audit.parameters, 'parameter')}"),
         Tile("yes", integer, "good") if audit.full_integer else Tile("NO", integer, "bad"),
     ]
 
@@ -117,15 +137,27 @@ def _tabulate_accuracies(report: ConversionReport) -> Table:
 
 
 def _tabulate_classes(report: ConversionReport) -> Table:
+    """A row a class; one without test images has no figures, and every recall of the first backend its interval."""
     backends = report.verification.backends
-    head = ["class", "images", "float recall", *(f"{backend.backend} recall" for backend in backends)]
-    head += [f"{backend.backend} change" for backend in backends]
+    head = ["class", "images", "float recall"]
+    for index, backend in enumerate(backends):
+        head += [f"{backend.backend} recall", *(["95 % interval"] if index == 0 else []), "change, points"]
     body = []
-    for index, metrics in enumerate(backends[0].report.per_class):
+    for index, (metrics, row) in enumerate(
+        zip(backends[0].report.per_class, backends[0].report.confusion, strict=True)
+    ):
+        if metrics.support == 0:
+            body.append([metrics.label, "0", *["–"] * (len(head) - 2)])
+            continue
         changes = [backend.changes[index] for backend in backends]
+        low, high = wilson_interval(row[index], metrics.support)
         cells = [metrics.label, f"{metrics.support:,}", f"{changes[0].float_recall:.1%}"]
-        cells += [f"{change.recall:.1%}" for change in changes]
-        body.append(cells + [f"{100 * (change.recall - change.float_recall):+.1f}" for change in changes])
+        for number, change in enumerate(changes):
+            between = [f"{low:.0%} to {high:.0%}"] if number == 0 else []
+            # Adding zero turns -0.0 into 0.0.
+            difference = f"{100 * (change.recall - change.float_recall) + 0.0:+.1f}"
+            cells += [f"{change.recall:.1%}", *between, difference]
+        body.append(cells)
     return Table(head, body)
 
 
@@ -156,10 +188,17 @@ def _tabulate_sizes(report: ConversionReport) -> Table:
     rows = [
         ["float32 model", f"{report.float_bytes:,}"],
         ["integer model as converted", f"{report.bytes_before_packing:,}"],
-        ["packed, with metadata", f"{report.bytes_after_packing:,}"],
+        ["packed, with metadata", f"{report.bytes_after_packing:,}{_describe_saving(report)}"],
         ["of that: weights and biases", f"{report.audit.weight_bytes:,}"],
     ]
-    return Table(["flatbuffer", "bytes"], rows)
+    if report.file_bytes is not None:
+        rows.append(["the file: with labels, contract, golden frames and neighbours", f"{report.file_bytes:,}"])
+    return Table(["what", "bytes"], rows)
+
+
+def _describe_saving(report: ConversionReport) -> str:
+    saved = 1 - report.bytes_after_packing / report.bytes_before_packing
+    return f" ({saved:.1%} saved)" if saved >= 0 else f" ({-saved:.1%} added)"
 
 
 def _tabulate_operators(report: ConversionReport) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convert.measure.field_test import FieldTest
-from convert.output.page import Table
+from convert.output.page import Table, count
 
 
 def tabulate_scenes(found: FieldTest) -> Table:
@@ -27,11 +27,8 @@ def tabulate_scenes(found: FieldTest) -> Table:
 
 def describe_worst_scene(found: FieldTest) -> str:
     """One line of text for a terminal: the scene that costs most on the first backend."""
-    first = found.rows[0].backend
-    worst = min((row for row in found.rows if row.backend == first), key=lambda row: row.change)
+    worst, images = found.worst, count(found.num_images, "image")
     if worst.change >= 0:
-        return f"Field test: none of the camera's scenes costs anything on {found.num_images} images."
-    return (
-        f"Field test: {worst.scene} costs most, {-100 * worst.change:.1f} points on {found.num_images} images; "
-        "the report has every scene."
-    )
+        return f"Field test: none of the camera's scenes costs anything on {images}."
+    cost = f"{-100 * worst.change:.1f} points"
+    return f"Field test: {worst.scene} costs most, {cost} on {images}; the report has every scene."

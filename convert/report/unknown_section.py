@@ -52,11 +52,12 @@ def describe_acceptance(report: UnknownReport) -> str:
     """One line of text for a terminal."""
     test: Acceptance = report.test
     if test.threshold == 0:
-        return "Every answer is accepted (threshold 0)."
+        return " ".join(["Every answer is accepted (threshold 0).", *([report.without] if report.without else [])])
     precision = "none" if test.precision is None else f"{test.precision:.1%}"
     return (
         f"Below {test.threshold:.3f} the answer is unknown: {test.coverage:.1%} of the test images are accepted, "
         f"{precision} of these are right."
+        + (f" No neighbours: {report.without}" if report.without else "")
         + "".join(
             f" Of {item.acceptance.num_images} {item.name} {_share_passed(item)} pass." for item in report.foreign
         )

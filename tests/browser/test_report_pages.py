@@ -21,6 +21,7 @@ from convert.report.conversion_page import TEMPLATES, Chart, FlipSection, Galler
 from convert.report.search_page import render as search_page
 from convert.report.thumbnail_cards import describe_shown
 from convert.report.training_section import describe_training
+from convert.report.verdict import Statement, Verdict
 
 pytestmark = pytest.mark.slow
 LABELS = ["airplane", "a class with quite a long name", *(f"class {number}" for number in range(8))]
@@ -61,10 +62,12 @@ def make_conversion_page() -> str:
         audit=SimpleNamespace(problems=(), degenerate=()),
         verification=SimpleNamespace(passed=False, tested=True, num_images=2000, refusals=["It lost 3 points."], backend_agreement=0.99),
     )  # fmt: skip
+    said = Statement("bad", "No better than guessing", "93.7% of 300 held-out test images right. " * 3)
+    verdict = Verdict(said, said, ("Be careful with a class with quite a long name.",) * 3)
     rows = [("float32", 0.91, (0.89, 0.93)), ("uint8 on litert", 0.90, (0.88, 0.92))]
     history = [{"epoch": n, "train_accuracy": n / 50, "validation_accuracy": n / 60} for n in range(1, 41)]
     return render_page(
-        TEMPLATES / "conversion.html", title="t", report=report, tiles=[Tile("1,234", "parameters")] * 4,
+        TEMPLATES / "conversion.html", title="t", report=report, verdict=verdict, next_steps=["Convert again."] * 3, tiles=[Tile("1,234", "parameters")] * 4,
         accuracy_chart=draw_intervals(rows, "accuracy"), accuracies=Table(["model"] * 8, [["uint8 on litert"] * 8]),
         classes=Table(["class", "recall"], [[label, "90.0%"] for label in LABELS]),
         confusions=[Chart("float32", draw_confusion(LABELS, matrix)), Chart("uint8", draw_confusion(LABELS, matrix))],

@@ -61,6 +61,10 @@ def test_a_run_becomes_one_verified_file_and_stdout_stays_a_result(
     assert len(model.goldens.frames) == 16 and len(sizes) >= 14 and all(h % 2 and w % 2 for h, w in sizes)
     page = out.with_suffix(".report.html").read_text()
     assert "Passed" in page and "<script" not in page and "http" not in page
+    assert result["file_bytes"] == out.stat().st_size and f"{out.stat().st_size:,} B" in page
+    assert result["verdict"]["conversion"]["words"].startswith("Passed") and result["frame_ms"] > 0
+    assert result["verdict"]["model"]["kind"] == "good" and str(out) in result["next_steps"][-1]
+    assert "What to do next" in page and "The run directory lists no validation images" in page
 
 
 def test_the_same_run_twice_gives_the_same_bytes_and_int8_io_works(
@@ -170,6 +174,11 @@ def test_a_keras_file_of_others_converts_with_labels_and_folders(
     assert open_model(out).contract.scores == (), "calibration images are no test split"
     report = json.loads(out.with_suffix(".report.json").read_text())["verification"]
     assert (report["tested"], report["num_images"], report["float_report"]) == (False, 80, None)
+    labels.write_text("\n".join(reversed(LABELS)))
+    assert main([*flags, "--force", "--test", str(images("test", 6)), "--field-test", "off", "--json"]) == 0
+    swapped = json.loads(capfd.readouterr().out)
+    assert swapped["verdict"]["warnings"][0].startswith("The labels fit far better in another order")
+    assert swapped["next_steps"][0].endswith("and convert again: red rows, green columns, blue rows, grey columns.")
     labels.write_text("a\nb\n")
     assert main([*flags, "--force"]) == 65
     assert "has 4 outputs but" in capfd.readouterr().err

@@ -97,6 +97,20 @@ def test_the_card_has_every_figure_of_its_three_sources(
     assert figures["correct"] == {"float32": 25, "litert": 26} and figures["accuracy"]["litert"][0] == 26 / 30
 
 
+def test_the_card_has_the_field_test_where_the_report_has_one(run: Path, file: Path) -> None:
+    report = file.with_suffix(".report.json")
+    row = {"scene": "dark", "backend": "litert", "num_correct": 12, "num_accepted": 5, "change": -0.2}
+    found = {"num_images": 20, "rows": [row, {**row, "backend": "tflite"}]}
+    report.write_text(json.dumps({**json.loads(report.read_text()), "field_test": found}))
+    assert main([str(run), str(file)]) == 0
+    card = file.with_suffix(".md").read_text()
+    assert "## As a camera would show them" in card and card.count("| dark | 60.0% | -20.0 |") == 1
+    assert "20 test images in the scenes" in card
+    report.write_text(json.dumps({**json.loads(report.read_text()), "field_test": None}))
+    assert main([str(run), str(file), "--force"]) == 0
+    assert "As a camera" not in file.with_suffix(".md").read_text()
+
+
 def test_the_curves_are_a_file_of_their_own(run: Path, file: Path) -> None:
     assert main([str(run), str(file)]) == 0
     chart = file.with_suffix(".svg").read_text()

@@ -46,6 +46,8 @@ def test_the_page_says_what_the_threshold_does_and_where_it_comes_from() -> None
     assert "cannot be had on these images" in text and "Calibration error there: 12.3%" in text
     given = section("unknown", unknown=describe_unknown(report_unknown(fit=None)))
     assert "no validation images to fit one on" in given and "wanted precision" not in given
+    why = section("unknown", unknown=describe_unknown(report_unknown(without="It has <none>.")))
+    assert "does not tell what is unlike anything seen in training. It has &lt;none&gt;." in why
     outside = section(
         "unknown", unknown=describe_unknown(report_unknown(out_of_distribution=Acceptance(0.6, 40, 39, 0)))
     )
@@ -72,6 +74,8 @@ def test_the_terminal_line_names_coverage_and_precision() -> None:
         "Below 0.600 the answer is unknown: 75.0% of the test images are accepted, 66.7% of these are right."
     )
     assert describe_acceptance(report_unknown(threshold=0.0)) == "Every answer is accepted (threshold 0)."
+    assert describe_acceptance(report_unknown(threshold=0.0, without="Why.")).endswith("(threshold 0). Why.")
+    assert describe_acceptance(report_unknown(without="Why.")).endswith("these are right. No neighbours: Why.")
 
 
 def test_a_gallery_shows_the_image_the_truth_and_the_answer_and_escapes_names() -> None:

@@ -1,0 +1,92 @@
+"""What to do after a conversion, most urgent first: from what is wrong to the command that comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from convert.output.page import count
+from convert.report.conversion import ConversionReport
+from convert.report.verdict import FEW_TEST_IMAGES, Verdict, describe_recall, list_names
+from edge_runtime.metrics import ClassMetrics
+
+# Own photos can be learnt in a larger size than these.
+SMALLER_SIZES = ("tiny", "small")
+
+
+def list_next_steps(report: ConversionReport, verdict: Verdict) -> tuple[str, ...]:
+    """Sentences, most urgent first; the last one is a command."""
+    steps = _mend_input(report)
+    if not report.verification.passed:
+        return (*steps, _find_the_loss(report))
+    if not report.verification.tested:
+        steps.append("Hold images with labels out of training and give them: --test DIR, one directory a class.")
+    elif verdict.model.words == "No better than guessing":
+        steps.append("Look at the images and labels first: a network that learnt anything does better than this.")
+    if report.verification.tested:
+        steps += [*_name_classes(report), *_advise_size(report), *_look_at_nothing(report)]
+    return (*steps, f"Try it: edge-runtime run --model {report.file} --camera 0 --web")
+
+
+def _find_the_loss(report: ConversionReport) -> str:
+    if report.source.endswith(".keras"):
+        return "Give more images like those the device will see: --calibration DIR, --calibration-images N."
+    return f"See which layer loses: python -m convert.explain {report.source}"
+
+
+def _mend_input(report: ConversionReport) -> list[str]:
+    steps, better = [], report.normalization
+    if better is not None:
+        steps.append(f"Convert again with --mean {better.mean:g} --std {better.std:g}.")
+    if report.label_order is not None:
+        order = ", ".join(report.label_order.labels)
+        steps.append(f"Put the labels into the order of the model's outputs and convert again: {order}.")
+    return steps
+
+
+def _name_classes(report: ConversionReport) -> list[str]:
+    """Which classes need images: those that nobody can judge, and the one that is recognised worst."""
+    rows = report.verification.backends[0].report.per_class
+    few = [row.label for row in rows if row.support < FEW_TEST_IMAGES]
+    steps = []
+    if few:
+        steps.append(f"Add images of {list_names(few)}: {FEW_TEST_IMAGES} for the test are the least.")
+    judged = [row for row in rows if row.support >= FEW_TEST_IMAGES and row.recall < 1]
+    if judged:
+        steps.append(_describe_weakest(min(judged, key=lambda row: row.recall), report))
+    return steps
+
+
+def _describe_weakest(row: ClassMetrics, report: ConversionReport) -> str:
+    matrix, index = report.verification.backends[0].report.confusion, report.labels.index(row.label)
+    mistaken = max((number, label) for number, label in zip(matrix[index], report.labels, strict=True)
+                   if label != row.label)  # fmt: skip
+    counts = report.training.get("class_counts")
+    learnt = counts.get("train", {}).get(row.label) if isinstance(counts, Mapping) else None
+    has = f", learnt from {count(learnt, 'image')}" if isinstance(learnt, int) else ""
+    found = describe_recall(matrix[index][index], row.support)
+    return (
+        f"More images of {row.label} would help most: {found} of them are recognised{has}; "
+        f"most often they are taken for {mistaken[1]}."
+    )
+
+
+def _advise_size(report: ConversionReport) -> list[str]:
+    """What training found out about a larger size, as it said it."""
+    advice = report.training.get("size_advice")
+    sentence = advice.get("sentence") if isinstance(advice, Mapping) else None
+    if isinstance(sentence, str):
+        return [f"Size: {sentence}."]
+    if report.size in SMALLER_SIZES:
+        return [f"Whether SIZE=full would be better than {report.size} was not tried; its file is four times as large."]
+    return []
+
+
+def _look_at_nothing(report: ConversionReport) -> list[str]:
+    """The empty scene, where it gets labels."""
+    passing = [item for item in report.unknown.foreign if item.acceptance.coverage > 0.1] if report.unknown else []
+    if not any("empty" in item.name for item in passing):
+        return []
+    return [
+        "Show it what the camera sees when nothing is there: edge-runtime collect --background --camera 0, then train "
+        "again with these images."
+    ]
