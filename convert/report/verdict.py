@@ -96,10 +96,10 @@ def _judge_model(report: ConversionReport) -> Statement:
     largest = max(counts, key=lambda label: counts[label])
     share, images = counts[largest] / verified.num_images, count(verified.num_images, "held-out test image")
     low, high = found.accuracy_interval
-    rate = f"{found.accuracy:.1%} of {images} right"
+    rate = f"{verified.backends[0].num_correct:,} of {images}"
     between = f"between {low:.1%} and {high:.1%} of images like these (95 % interval)"
     if share == 1:
-        return Statement("unsure", "Too few test images to tell", f"{rate}, and all of them show {largest}.")
+        return Statement("unsure", "Too few test images to tell", f"{rate} right, and all of them show {largest}.")
     if low <= share:
         return Statement(
             "bad", "No better than guessing",
@@ -186,6 +186,6 @@ def describe_recall(num_correct: int, num: int) -> str:
 def describe_time(found: ImageTime) -> str:
     """What the time is of, and where it was measured."""
     return (
-        f"a frame of {FRAME_WIDTH}x{FRAME_HEIGHT}, one thread, {found.backend} on "
-        f"{found.processor}; a device differs: edge-runtime bench"
+        f"a frame of {FRAME_WIDTH}x{FRAME_HEIGHT}, one thread, {found.backend} on {found.processor} (the fastest of "
+        f"{found.num_calls}: {found.fastest_ms:.2g} ms); a device differs: edge-runtime bench"
     )

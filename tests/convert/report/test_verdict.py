@@ -48,7 +48,7 @@ def make_report(
         "bytes_before_packing": 50, "bytes_after_packing": 40, "input_tensor": TensorSpec((1, 8, 8, 3), "uint8", 1.0, 0),
         "calibration_counts": {"cup": 1}, "calibration_seed": 0, "num_calibration_images": 1, "audit": audit,
         "verification": verified, "source": "runs/things", "file": "build/things.tflite", "file_bytes": 1234,
-        "image_time": ImageTime("litert", "a processor", 20, 1.84, 2.0),
+        "image_time": ImageTime("litert", "a processor", 20, 1.84, 1.7),
     }  # fmt: skip
     return ConversionReport(**{**values, **changes})
 
@@ -60,9 +60,7 @@ def test_a_good_model_without_loss_is_said_in_two_sentences() -> None:
         "Against the float model: +0.0 points on 300 test images (95 % interval -1.1 to +1.1)."
     )
     assert (verdict.model.kind, verdict.model.words) == ("good", "93.7% right")
-    assert (
-        "93.7% of 300 held-out test images right: between 90.3% and 95.9% of images like these" in verdict.model.reason
-    )
+    assert "281 of 300 held-out test images: between 90.3% and 95.9% of images like these" in verdict.model.reason
     assert verdict.warnings == ()
 
 
@@ -90,7 +88,9 @@ def test_few_test_images_cannot_tell() -> None:
 def test_numbers_agree_in_words() -> None:
     text = to_markdown(make_report([[1, 0, 0], [0, 0, 0], [0, 0, 0]], changed=(0, 0)))
     assert (
-        "1 held-out test image right" in text and "1 test image (95 %" in text and "\n\n1 held-out test image\n" in text
+        "1 of 1 held-out test image right" in text
+        and "1 test image (95 %" in text
+        and "\n\n1 held-out test image\n" in text
     )
     assert "1 parameter, " in text and "1 test images" not in text
 
@@ -128,7 +128,9 @@ def test_accuracy_and_time_are_the_first_two_tiles_and_bytes_are_those_on_disk()
     tiles = make_tiles(make_report())
     assert [tile.figure for tile in tiles] == ["93.7%", "1.8 ms", "1,234 B", "2.50 M", "yes"]
     assert tiles[0].words == "accuracy on litert, 95 % interval 90.3% to 95.9%"
-    assert tiles[1].words.startswith("a frame of 640x480, one thread, litert on a processor")
+    assert tiles[1].words.startswith(
+        "a frame of 640x480, one thread, litert on a processor (the fastest of 20: 1.7 ms)"
+    )
 
 
 def test_labels_in_another_order_and_another_normalisation_are_warned_about_first() -> None:
