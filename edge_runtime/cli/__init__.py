@@ -25,6 +25,7 @@ VERBS = {
     "selftest": "replay the golden frames that travel in the model file",
     "bench": "time every stage between a frame and its label",
     "doctor": "what is missing on this device, and how to get it",
+    "adopt": "give a model that others made a contract, so that it can be installed",
     "install": "put a model file into use, after trying it",
     "status": "which installed model is in use",
     "rollback": "go back to the previous model",

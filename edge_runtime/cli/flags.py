@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edge_runtime.contract import Region
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.model.model_file import ModelFile
+    from edge_runtime.model.stated_input import StatedInput
 
 CAMERA_HELP = (
     "0 | /dev/video2 | NAME | csi | picamera2 | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | "
@@ -51,14 +52,38 @@ def verb_parser(verb: str, description: str, *examples: str) -> ArgumentParser:
 
 
 def add_model_flags(parser: ArgumentParser) -> None:
-    """Adds --model and --labels."""
+    """Adds --model, and what may have to be said of a model that others made."""
     parser.add_argument(
         "--model",
         metavar="MODEL",
         help="a .tflite file, or the name of one of the package's own, see info --models (default: the installed one, "
         "else the package's default)",
     )
-    parser.add_argument("--labels", metavar="FILE", help="one label a line, for models that carry none")
+    parser.add_argument("--labels", metavar="FILE", help="one label a line, or JSON, for models that carry none")
+    add_stated_flags(parser)
+
+
+def add_stated_flags(parser: ArgumentParser) -> None:
+    """Adds what a model that others made may leave open: how its input is made."""
+    group = parser.add_argument_group("for models that others made (adopt writes it into the file)")
+    group.add_argument(
+        "--normalize", metavar="FORM", help="what float pixels become: 0..1, -1..1, 0..255, imagenet, or MEAN,STD"
+    )
+    group.add_argument("--channels", choices=("rgb", "bgr"), help="the order of its colours (default rgb)")
+    group.add_argument(
+        "--resize", choices=("stretch", "crop", "letterbox"), help="how an image gets its size (default stretch)"
+    )
+    group.add_argument("--input-size", metavar="SIDE|WxH", help="for models that leave their size open")
+
+
+def read_stated_flags(flags: Namespace) -> StatedInput | None:
+    """What the flags of `add_stated_flags` state, None when nothing; raises UsageError where it is malformed."""
+    texts = (flags.normalize, flags.channels, flags.resize, flags.input_size)
+    if texts == (None, None, None, None):
+        return None
+    from edge_runtime.model.stated_input import StatedInput
+
+    return StatedInput.parse(*texts)
 
 
 def add_classifier_flags(parser: ArgumentParser) -> None:
@@ -119,7 +144,7 @@ def open_flagged_model(flags: Namespace) -> ModelFile:
     """The model that the flags name, else the one in use; what had to be assumed of it goes to stderr."""
     from edge_runtime.model.model_file import open_model
 
-    model = open_model(flags.model, flags.labels)
+    model = open_model(flags.model, flags.labels, read_stated_flags(flags))
     for assumption in model.assumptions:
         print(printable(f"edge-runtime: assumed: {assumption}"), file=sys.stderr)
     return model

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from edge_runtime.errors import UsageError
 
 
 class VerbParser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are `UsageError`: what was wrong, what was probably meant, where the help is."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, but a value such as ``-1..1`` is none of its flags."""
+        self._negative_number_matcher = re.compile(r"-\.?\d")
+        return super().parse_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raises UsageError.

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import Contract, InputSpec, Neighbours, Region, TensorSpec
 from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.inference.arrangement import arrange_input
 from edge_runtime.inference.interpreter import Interpreter
 from edge_runtime.inference.neighbours import NeighbourTable
-from edge_runtime.inference.postprocess import Prediction, predict, softmax
+from edge_runtime.inference.postprocess import Prediction, add_first_score, predict, softmax
 from edge_runtime.inference.quantization import apply_pixel_table, make_pixel_table, make_real_table
 from edge_runtime.model.model_file import ModelFile, open_model
 from edge_runtime.pixels.preprocess import Image, can_be_written, preprocess, rgb_to_bgr
@@ -88,7 +89,13 @@ class Classifier:
         self.threshold = self.contract.threshold if threshold is None else threshold
         neighbours = self.contract.neighbours if threshold != 0 else None
         extra_outputs = () if neighbours is None else (neighbours.tensor,)
-        self.interpreter = Interpreter(self.model.flatbuffer, backend, threads, extra_outputs=extra_outputs)
+        self.interpreter = Interpreter(
+            self.model.flatbuffer,
+            backend,
+            threads,
+            extra_outputs=extra_outputs,
+            input_shape=self.contract.input_tensor.shape,
+        )
         _expect_same("input", self.interpreter.input, self.contract.input_tensor)
         _expect_same("output", self.interpreter.output, self.contract.output_tensor)
         self.top_k = top_k
@@ -96,7 +103,10 @@ class Classifier:
         self._input_spec = cut_input(self.contract.spec.input, region)
         self._labels = self.contract.spec.labels
         self._pixel_table = make_pixel_table(self.contract.normalization, self.contract.input_tensor)
-        self._fills_tensor = self._pixel_table is None and can_be_written(self.interpreter.input_view())
+        self._layout = self.contract.layout
+        self._fills_tensor = (
+            self._pixel_table is None and self._layout is None and can_be_written(self.interpreter.input_view())
+        )
         self._real_table = make_real_table(self.contract.output_tensor)
         self._logits = self.contract.spec.output == "logits"
         self._cut, self._neighbours = -1.0, None
@@ -165,6 +175,8 @@ class Classifier:
         """
         stored = self.raw_output(frame)
         real: NDArray[np.float32] = stored if self._real_table is None else self._real_table.take(stored.view(np.uint8))
+        if self.contract.is_binary:
+            real = add_first_score(real, logits=self._logits)
         return softmax(real) if self._logits else real
 
     def last_features(self) -> NDArray[np.int8]:
@@ -182,8 +194,12 @@ class Classifier:
         return self.interpreter.run()
 
     def input_tensor(self, frame: Image | HasPixels) -> NDArray[Any]:
-        """(H, W, 3) input in its stored dtype, RGB, of the same; raises what `probabilities` raises."""
+        """The input tensor in its stored dtype, (H, W, 3) RGB unless the contract's layout says otherwise, of the same;
+        raises what `probabilities` raises.
+        """
         pixels: Image = getattr(frame, "pixels", frame)  # type: ignore[arg-type]
+        if self._layout is not None:
+            return arrange_input(preprocess(pixels, self._input_spec), self._pixel_table, self._layout)
         return apply_pixel_table(preprocess(pixels, self._input_spec), self._pixel_table)
 
     def __enter__(self) -> Classifier:

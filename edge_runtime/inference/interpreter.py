@@ -78,9 +78,11 @@ class Interpreter:
         *,
         keep_tensors: bool = False,
         extra_outputs: Sequence[int] = (),
+        input_shape: tuple[int, ...] | None = None,
     ) -> None:
         """Loads ``flatbuffer``; with ``keep_tensors`` and reference kernels all that it computes can be read by
-        `tensor`. ``extra_outputs`` are numbers of tensors inside of it that `extra` shall give.
+        `tensor`. ``extra_outputs`` are numbers of tensors inside of it that `extra` shall give; ``input_shape`` is for
+        a model that leaves its input's size open.
 
         Raises:
             ModelError: the interpreter refuses the flatbuffer, or it has no single input and output of a known type.
@@ -106,6 +108,8 @@ class Interpreter:
                     experimental_op_resolver_type=resolvers.AUTO if kernels == "default" else resolvers.BUILTIN_REF,
                     experimental_preserve_all_tensors=keep_tensors,
                 )
+                if input_shape is not None:
+                    _resize_open_input(self._native, input_shape)
                 self._native.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             from edge_runtime.model.operators import explain_refusal
@@ -117,7 +121,7 @@ class Interpreter:
         num_outputs = len(outputs) - len(extra_outputs)
         if len(inputs) != 1 or num_outputs != 1:
             raise ModelError(f"The model has {len(inputs)} inputs and {num_outputs} outputs, expected 1 of each.")
-        self.input, self.output = _spec(inputs[0]), _flat(_spec(outputs[0]))
+        self.input, self.output = _input_spec(inputs[0]), _flat(_spec(outputs[0]))
         self._input_shape = self.input.shape[1:]
         self._input_dtype = np.dtype(self.input.dtype)
         # These are functions: a view that outlives a call would make the next `invoke` refuse to run.
@@ -168,6 +172,13 @@ class Interpreter:
         return values
 
 
+def _resize_open_input(native: Any, shape: tuple[int, ...]) -> None:
+    """Gives ``shape`` to an input whose sides are open, which the file notes as -1; others stay as they are."""
+    (details, *_) = native.get_input_details()
+    if -1 in details["shape_signature"] and tuple(details["shape"]) != shape:
+        native.resize_tensor_input(details["index"], shape, strict=True)
+
+
 def _refuse_closed() -> NDArray[Any]:
     raise UsageError("The classifier is closed, expected an open one; make another.")
 
@@ -176,6 +187,13 @@ def _spec(details: dict[str, Any]) -> TensorSpec:
     scale, zero_point = details["quantization"]
     shape = tuple(int(size) for size in details["shape"])
     return TensorSpec(shape, np.dtype(details["dtype"]).name, float(scale), int(zero_point))
+
+
+def _input_spec(details: dict[str, Any]) -> TensorSpec:
+    """As `_spec`; an 8-bit input without a scale takes the numbers as they are."""
+    if not details["quantization"][0] and np.dtype(details["dtype"]).itemsize == 1:
+        details = {**details, "quantization": (1.0, 0)}
+    return _spec(details)
 
 
 def _flat(tensor: TensorSpec) -> TensorSpec:

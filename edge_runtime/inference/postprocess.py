@@ -58,9 +58,28 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return shares
 
 
+def add_first_score(second: NDArray[np.float32], *, logits: bool) -> NDArray[np.float32]:
+    """(..., 2) scores of two classes from the (..., 1) scores of the second one: as probabilities both sum to 1, as
+    logits the first is 0, whose softmax is the sigmoid of the second.
+    """
+    first = np.zeros_like(second) if logits else 1 - second
+    return np.concatenate([first, second], axis=-1)
+
+
+def find_best(stored: NDArray[Any], contract: Contract) -> NDArray[np.intp]:
+    """(n,) indices of the best class of each row of (n, k) outputs in their stored dtype."""
+    if contract.is_binary:
+        real = dequantize(stored, contract.output_tensor)
+        stored = add_first_score(real, logits=contract.spec.output == "logits")
+    best: NDArray[np.intp] = stored.argmax(axis=1)
+    return best
+
+
 def probabilities(stored: NDArray[Any], contract: Contract) -> NDArray[np.float32]:
     """(n,) float32 probabilities of a (1, n) or (n,) output in its stored dtype; softmax only if it holds logits."""
     real = dequantize(stored, contract.output_tensor).reshape(-1)
+    if contract.is_binary:
+        real = add_first_score(real, logits=contract.spec.output == "logits")
     return softmax(real) if contract.spec.output == "logits" else real
 
 

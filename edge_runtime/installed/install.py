@@ -62,7 +62,7 @@ def install(source: str, store: Store, config: InstallConfig) -> Installed:
     store.expect_welcome(state, model, version, again=config.again)
     opened = read_model(content, name, needs_contract=True)
     if opened.golden_npz is None:
-        raise ModelError(f"{name} has no contract with golden frames, so it cannot be proved here. Convert it.")
+        raise ModelError(f"{name} has a contract without golden frames, so it cannot be proved here. Convert it again.")
     if state.current == model:
         return Installed(model, opened.contract.spec.name, version, False, None)
     if signature is None:

@@ -1,4 +1,5 @@
-"""The contract of a model that carries none: from its tensors, metadata and a label file, each guess put into words.
+"""The contract of a model that carries none: from what a person states of it, its tensors, metadata and a label file,
+each guess put into words.
 
 Never used for a file that this project wrote: those are verified or refused.
 """
@@ -6,121 +7,181 @@ Never used for a file that this project wrote: those are verified or refused.
 from __future__ import annotations
 
 import hashlib
-import io
-import re
-import zipfile
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from edge_runtime.contract import CONTRACT_VERSION, Contract, InputSpec, ModelSpec, Normalization, TensorSpec
+from edge_runtime.contract.layout import OURS, InputLayout
 from edge_runtime.errors import ModelError
+from edge_runtime.model.attached_files import Attached, read_attached
+from edge_runtime.model.label_text import read_labels
+from edge_runtime.model.stated_input import StatedInput
 from edge_runtime.model.tflite_metadata import Description, describe
 
-MAX_LABEL_BYTES = 4_000_000
-_LOCAL_FILE_HEADER = b"PK\x03\x04\x14\x00"
-_ZIP_END = b"PK\x05\x06"
+_RAW = Normalization((0.0,), (1.0,))
+_UNIT = Normalization((0.0,), (255.0,))
 
 
-def assume_contract(content: bytes, name: str, label_text: str | None) -> tuple[Contract, tuple[str, ...]]:
+@dataclass(frozen=True)
+class _Known:
+    """All that is known of one file; ``assumptions`` grows while it is read."""
+
+    name: str
+    description: Description
+    attached: Attached
+    stated: StatedInput
+    assumptions: list[str]
+
+
+def assume_contract(
+    content: bytes, name: str, label_text: str | None, stated: StatedInput | None = None
+) -> tuple[Contract, tuple[str, ...]]:
     """A Contract for the .tflite ``content``, and what had to be assumed for it, one sentence each.
 
-    ``label_text`` is the text of a label file, one label a line in output order, or None; it beats the file's own.
+    ``label_text`` is the text of a label file in one of the forms of `read_labels`, or None; it and what is ``stated``
+    beat what the file says.
 
     Raises:
-        ModelError: the file is damaged, classifies no images, or there are no labels that fit its output.
+        ModelError: the file is damaged, classifies no images, there are no labels that fit its output, or nothing says
+            how a float32 input is normalised.
     """
     description = describe(content, name)
-    attached = _attached_labels(content, description.label_file, name)
-    text = attached if label_text is None else label_text
-    if text is None:
-        raise ModelError(
-            f"{name} has neither a contract nor TFLite Metadata with labels, so its "
-            f"{description.output_tensor.shape[1]} outputs have no names. "
-            "Give a text file with one label a line as `labels`."
-        )
-    assumptions = ["It has no contract of ours: its accuracy was not measured and no golden frames can be replayed."]
-    labels = _labels(text, description.output_tensor.shape[1], name, assumptions)
-    normalization = _normalization(description, assumptions)
-    taken = description.input_tensor
-    assumptions.append("The image is stretched to the input's size and its colours go in as R, G, B.")
+    attached = read_attached(content, description.label_file, name)
+    known = _Known(name, description, attached, stated or StatedInput(), [])
+    say = known.assumptions.append
+    say("It has no contract of ours: its accuracy was not measured and no golden frames can be replayed.")
+    labels = _choose_labels(known, label_text)
+    layout = _choose_layout(known)
+    spec_input = _choose_input(known)
+    normalization = _choose_normalization(known)
     if not description.probabilities:
-        assumptions.append(
-            "Its last operator is no SOFTMAX or LOGISTIC, so the outputs are taken as logits and a softmax is applied."
-        )
-    assumptions.append("No threshold: the best class is always named.")
+        say("Its last operator is no SOFTMAX or LOGISTIC, so the outputs are taken as logits and a softmax is applied.")
+    say("No threshold: the best class is always named.")
+    taken = description.input_tensor
     contract = Contract(
         version=CONTRACT_VERSION,
         spec=ModelSpec(
             name=PurePath(name).stem or "model",
             labels=labels,
-            input=InputSpec(taken.shape[1], taken.shape[2], "stretch"),
+            input=spec_input,
             output="probabilities" if description.probabilities else "logits",
         ),
         normalization=normalization,
-        input_tensor=taken,
+        input_tensor=TensorSpec(
+            layout.shape(spec_input.height, spec_input.width), taken.dtype, taken.scale, taken.zero_point
+        ),
         output_tensor=description.output_tensor,
         threshold=0.0,
         scores=(),
         parts={"model": hashlib.sha256(content).hexdigest()},
         provenance={},
+        layout=None if layout == OURS else layout,
     )
-    return contract, tuple(assumptions)
+    return contract, tuple(known.assumptions)
 
 
-def _attached_labels(content: bytes, label_file: str, name: str) -> str | None:
-    # Of a file that was cut short inside its appended zip, the beginning of the zip remains.
-    cut = _ZIP_END not in content[-65_557:] and _LOCAL_FILE_HEADER in content
-    if not label_file and not cut:
-        return None
-    try:
-        if cut:
-            raise zipfile.BadZipFile("no end of the zip")
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            info = archive.getinfo(label_file)
-            if info.file_size > MAX_LABEL_BYTES:
-                raise zipfile.BadZipFile(f"{info.file_size} bytes of labels, at most {MAX_LABEL_BYTES} are read")
-            return archive.read(info).decode("utf-8")
-    except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+def _choose_labels(known: _Known, label_text: str | None) -> tuple[str, ...]:
+    num_classes = known.description.output_tensor.shape[1]
+    if label_text is None and known.attached.labels is not None:
+        label_text = known.attached.labels
+    if label_text is None:
+        if num_classes == 1:
+            raise ModelError(
+                f"{known.name} gives one number for an image: a binary classifier, or no classifier. Give a text file "
+                "with its two labels as `labels`, first the one whose number is 0."
+            )
         raise ModelError(
-            f"{name} ({len(content)} bytes) should have the file {label_file!r} in a zip at its end, which "
-            f"cannot be read ({error}): the file was cut short or damaged. Copy it again."
-        ) from error
-
-
-def _labels(text: str, num_classes: int, name: str, assumptions: list[str]) -> tuple[str, ...]:
-    rows = [row.strip() for row in text.lstrip("\ufeff").splitlines()]
-    while rows and not rows[-1]:
-        rows.pop()
-    if rows and all(re.match(rf"{index}[\s:,]+\S", row) for index, row in enumerate(rows)):
-        rows = [re.sub(r"^\d+[\s:,]+", "", row) for row in rows]
-        assumptions.append("The label file's rows begin with their own number, which is not part of the label.")
-    if len(rows) != num_classes:
-        hint = (
-            " One row more is often a first row for the background class." if abs(len(rows) - num_classes) == 1 else ""
+            f"{known.name} has neither a contract nor TFLite Metadata with labels, so its {num_classes} outputs have "
+            "no names. Give a text file with one label a line as `labels`."
         )
-        raise ModelError(
-            f"{name} has {num_classes} outputs but there are {len(rows)} labels; expected one label a line, "
-            f"in output order.{hint}"
+    labels = read_labels(label_text, 2 if num_classes == 1 else num_classes, known.name, known.assumptions)
+    if num_classes == 1:
+        known.assumptions.append(
+            f"Its one number is the score of {labels[1]!r}, the second label, against {labels[0]!r}."
         )
-    if len(set(rows)) != len(rows):
-        rows = [f"{row} (class {index})" if rows.count(row) > 1 else row for index, row in enumerate(rows)]
-        assumptions.append("Some labels occur more than once; the class number was added to those.")
-    return tuple(rows)
+    return labels
 
 
-def _normalization(description: Description, assumptions: list[str]) -> Normalization:
+def _choose_layout(known: _Known) -> InputLayout:
+    found, stated = known.description.layout, known.stated.channels
+    if found.channels == "grey":
+        if stated is not None:
+            raise ModelError(
+                f"{known.name} takes one grey channel, so the order of colours {stated!r} says nothing; leave out "
+                "`channels`."
+            )
+        known.assumptions.append("Its input has one channel, so the image goes in as grey.")
+        return found
+    if found.axes == "NCHW":
+        known.assumptions.append("Its channels come first (NCHW).")
+    if stated is None:
+        known.assumptions.append("The colours go in as R, G, B.")
+    return InputLayout(stated or found.channels, found.axes)
+
+
+def _choose_input(known: _Known) -> InputSpec:
+    shape, axes = known.description.input_tensor.shape, known.description.layout.axes
+    fixed = shape[axes.index("H")], shape[axes.index("W")]
+    size = known.stated.size or known.attached.size or fixed
+    if known.description.has_open_size:
+        if size == (1, 1):
+            raise ModelError(
+                f"{known.name} leaves the size of its image open; give the one that it was trained with as "
+                "`input_size`, such as 224."
+            )
+    elif size != fixed:
+        if known.stated.size:
+            raise ModelError(
+                f"{known.name} takes {fixed[1]}x{fixed[0]} pixels and no other size, but {size[1]}x{size[0]} was "
+                "stated; leave out `input_size`."
+            )
+        size = fixed
+    resize = known.stated.resize or known.attached.resize
+    if resize is None:
+        resize = "stretch"
+        known.assumptions.append("The image is stretched to the input's size.")
+    return InputSpec(*size, resize)
+
+
+def _choose_normalization(known: _Known) -> Normalization:
+    """What was stated, else what the file says, else raw bytes for an 8-bit input."""
+    description, taken = known.description, known.description.input_tensor
+    if known.stated.normalization:
+        return known.stated.normalization
+    if taken.dtype == "uint8":
+        normalization = _raw_pixels(taken)
+        if description.normalization is None:
+            known.assumptions.append(_describe_raw(taken, normalization))
+        return normalization
+    if known.attached.is_ultralytics:
+        known.assumptions.append("It is an Ultralytics file, whose pixels go in as 0 to 1.")
+        return _UNIT
     if description.normalization:
         return description.normalization
-    taken = description.input_tensor
-    if taken.dtype == "float32":
-        assumptions.append("Its float32 input has no metadata on normalisation, so raw pixel values 0 to 255 go in.")
-        return Normalization((0.0,), (1.0,))
-    normalization = _raw_pixels(taken)
+    if taken.dtype == "int8":
+        normalization = _raw_pixels(taken)
+        known.assumptions.append(_describe_raw(taken, normalization))
+        return normalization
+    if found := description.rescaling:
+        known.assumptions.append(
+            f"Its first operators turn pixels of 0 to {found.highest:g} into {found.low:.3g} to {found.high:.3g}, so "
+            f"those of 0 to {found.highest:g} go in."
+        )
+        return _RAW if found.highest == 255 else _UNIT
+    raise ModelError(
+        f"{known.name} takes float32 pixels, and neither metadata nor its graph says how they are normalised; a wrong "
+        "guess gives wrong labels. State it as `normalize`: -1..1 (Teachable Machine, most of TensorFlow's own), 0..1 "
+        "(Ultralytics, much of Keras), imagenet (torchvision) or 0..255. `edge-runtime adopt` writes it into a copy "
+        "of the file for good."
+    )
+
+
+def _describe_raw(taken: TensorSpec, normalization: Normalization) -> str:
     what = "raw pixel bytes go in" if taken.dtype == "uint8" else "raw pixels - 128 go in"
-    assumptions.append(
+    return (
         f"Its {taken.dtype} input has no metadata on normalisation, so {what}: by scale {taken.scale:g} and zero point "
         f"{taken.zero_point} that is mean {normalization.mean[0]:g}, std {normalization.std[0]:g}."
     )
-    return normalization
 
 
 def _raw_pixels(tensor: TensorSpec) -> Normalization:

@@ -27,6 +27,8 @@ from edge_runtime.system.bounded_read import read_at_most
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from edge_runtime.model.stated_input import StatedInput
+
 MAX_MODEL_BYTES = 512 * 1024 * 1024
 MODEL, LABELS, GOLDENS, CONTRACT = "model", "labels.txt", "golden.npz", "contract.json"
 NEIGHBOURS = "neighbours.npy"
@@ -71,16 +73,20 @@ class ModelFile:
         return table
 
 
-def open_model(model: str | Path | None = None, labels: str | Path | None = None) -> ModelFile:
+def open_model(
+    model: str | Path | None = None, labels: str | Path | None = None, stated: StatedInput | None = None
+) -> ModelFile:
     """The verified model file that ``model`` names: a path, a shipped model such as "resnet8", or None for the
     installed one, else the package's default.
 
-    ``labels``, a text file with one label a line, is for models without a contract.
+    ``labels``, a text file with one label a line, and what is ``stated`` of the input are for models without a
+    contract.
 
     Raises:
         MissingInputError: there is no such model or label file.
-        ModelError: the file is damaged or contradicts itself, or is foreign and has no labels that fit.
-        UsageError: ``labels`` was given for a model that has a contract.
+        ModelError: the file is damaged or contradicts itself, or is foreign and has no labels that fit, or nothing says
+            how its input is normalised.
+        UsageError: ``labels`` or something ``stated`` was given for a model that has a contract.
         SignatureError: a key is trusted on this device and the file is not signed with it; the models that come with
             this package are as trusted as the package.
         ConfigurationError: ``model`` is None and this user may not read what is installed.
@@ -96,7 +102,7 @@ def open_model(model: str | Path | None = None, labels: str | Path | None = None
             ) from error
     content = _read(path, "model")
     verified = require_trusted(content, path.name) if not is_shipped(path) else None
-    opened = read_model(content, path.name, label_text, path)
+    opened = read_model(content, path.name, label_text, path, stated=stated)
     return dataclasses.replace(opened, is_trusted=verified is not None)
 
 
@@ -107,8 +113,10 @@ def read_model(
     path: Path | None = None,
     *,
     needs_contract: bool = False,
+    stated: StatedInput | None = None,
 ) -> ModelFile:
-    """The verified model in ``content``; ``name`` is for error texts, ``label_text`` for models without a contract.
+    """The verified model in ``content``; ``name`` is for error texts, ``label_text`` and ``stated`` for models without
+    a contract.
 
     With ``needs_contract`` those are refused.
 
@@ -123,12 +131,20 @@ def read_model(
     if CONTRACT.encode() in content or GOLDENS.encode() in content:
         if label_text is not None:
             raise UsageError(f"{name} carries its own labels in its contract; leave out `labels`.")
+        if stated:
+            raise UsageError(
+                f"{name} carries in its contract how its input is made; leave out `normalize`, `channels`, `resize` "
+                "and `input_size`."
+            )
         return dataclasses.replace(_read_ours(content, name, path), signature=signature)
     if needs_contract:
-        raise ModelError(f"{name} has no contract with golden frames, so it cannot be proved here. Convert it.")
+        raise ModelError(
+            f"{name} has no contract with golden frames, so it cannot be proved here. Convert it, or give it one: "
+            "edge-runtime adopt."
+        )
     from edge_runtime.model.foreign_model import assume_contract
 
-    contract, assumptions = assume_contract(content, name, label_text)
+    contract, assumptions = assume_contract(content, name, label_text, stated)
     return ModelFile(path, content, contract, None, assumptions, signature)
 
 

@@ -1,4 +1,5 @@
-"""What a .tflite file says about itself: its input and output tensor, its last operator, its standard TFLite Metadata.
+"""What a .tflite file says about itself: its input and output tensor, its first and last operators, its standard TFLite
+Metadata.
 
 Field numbers are those of TensorFlow's schema.fbs (version 3) and metadata_schema.fbs ("M001"). Needed for models that
 carry no contract; never a substitute for one.
@@ -10,13 +11,16 @@ import dataclasses
 from dataclasses import dataclass
 
 from edge_runtime.contract import Normalization, TensorSpec
+from edge_runtime.contract.layout import InputLayout
 from edge_runtime.errors import ModelError
 from edge_runtime.model.flatbuffer import Table
 from edge_runtime.model.operators import refuse_custom_operators
+from edge_runtime.model.own_rescaling import OwnRescaling, find_own_rescaling
 
 METADATA_NAME = "TFLITE_METADATA"
 _SCHEMA_VERSION = 3
 _DTYPES = {0: "float32", 3: "uint8", 9: "int8"}
+_OTHER_DTYPES = {1: "float16", 2: "int32", 4: "int64", 5: "string", 6: "bool", 7: "int16", 10: "float64"}
 _SOFTMAX, _LOGISTIC = 25, 14
 # Operators that change the form of scores, not what they mean: DEQUANTIZE, QUANTIZE, RESHAPE, SQUEEZE, EXPAND_DIMS.
 _SAME_SCORES = frozenset((6, 114, 22, 43, 70))
@@ -27,7 +31,8 @@ _NORMALIZATION_OPTIONS = 1
 @dataclass(frozen=True)
 class Description:
     """``probabilities``: the output is that of a SOFTMAX or LOGISTIC; ``label_file`` is "", ``normalization``
-    None where metadata is silent.
+    None where metadata is silent. ``layout`` says how the input lies; ``has_open_size`` that its sides may be chosen;
+    ``rescaling`` what the first operators do to pixels, None where they do nothing.
     """
 
     input_tensor: TensorSpec
@@ -35,6 +40,9 @@ class Description:
     probabilities: bool
     normalization: Normalization | None
     label_file: str
+    layout: InputLayout
+    has_open_size: bool
+    rescaling: OwnRescaling | None
 
 
 def describe(flatbuffer: bytes, name: str) -> Description:
@@ -64,11 +72,21 @@ def describe(flatbuffer: bytes, name: str) -> Description:
             "expected 1 image in and 1 row of class scores out."
         )
     tensors = graph.tables(0)
-    specs = [_tensor(tensors, index, name) for index in (inputs[0], outputs[0])]
-    _expect_colour_image(specs[0].shape, name)
-    specs[1] = _scores(specs[1], name)
+    taken, given = _tensor(tensors, inputs[0], name, unscaled=1.0), _tensor(tensors, outputs[0], name)
+    layout = _layout(taken.shape, name)
     normalization, label_file = _metadata(model)
-    return Description(specs[0], specs[1], _ends_in_probabilities(model, graph, outputs[0]), normalization, label_file)
+    signature = tensors[inputs[0]].numbers(7, "i")
+    open_sides = signature[2:] if layout.axes == "NCHW" else signature[1:3]
+    return Description(
+        taken,
+        _scores(given, name),
+        _ends_in_probabilities(model, graph, outputs[0]),
+        normalization,
+        label_file,
+        layout,
+        len(signature) == len(taken.shape) and -1 in open_sides,
+        find_own_rescaling(model, graph, inputs[0]) if taken.dtype == "float32" else None,
+    )
 
 
 def _walk(model: Table) -> None:
@@ -99,13 +117,17 @@ def _expect_index(what: str, index: int, count: int) -> None:
         raise ModelError(f"The flatbuffer names {what} {index} of {count}: the file is damaged or cut short.")
 
 
-def _tensor(tensors: list[Table], index: int, name: str) -> TensorSpec:
+def _tensor(tensors: list[Table], index: int, name: str, unscaled: float = 0.0) -> TensorSpec:
+    """Tensor ``index``; ``unscaled`` is the scale of 8-bit numbers that stand for themselves."""
     if not 0 <= index < len(tensors):
         raise ModelError(f"{name} names tensor {index} of {len(tensors)}: the file is damaged.")
     tensor = tensors[index]
     code = tensor.scalar(1, "b")
     if code not in _DTYPES:
-        raise ModelError(f"{name} has a tensor of TFLite type {code}; expected float32, uint8 or int8 in and out.")
+        dtype = _OTHER_DTYPES.get(code, "unknown")
+        raise ModelError(
+            f"{name} has a tensor of TFLite type {code} ({dtype}); expected float32, uint8 or int8 in and out."
+        )
     quantization = tensor.table(4)
     scales = quantization.numbers(2, "f") if quantization else ()
     zero_points = quantization.numbers(3, "q") if quantization else ()
@@ -113,33 +135,33 @@ def _tensor(tensors: list[Table], index: int, name: str) -> TensorSpec:
     return TensorSpec(
         shape=tensor.numbers(0, "i"),
         dtype=_DTYPES[code],
-        scale=scales[0] if quantized else 0.0,
+        scale=scales[0] if quantized else unscaled * (_DTYPES[code] != "float32"),
         zero_point=zero_points[0] if quantized and zero_points else 0,
     )
 
 
-def _expect_colour_image(shape: tuple[int, ...], name: str) -> None:
-    what = "it does not classify colour images"
-    if len(shape) == 4:
-        if shape[1] in (1, 3) and shape[3] not in (1, 3):
-            what = "its channels come first (NCHW); convert it again with channels last (onnx2tf does that by default)"
-        elif shape[3] == 1:
-            what = "it classifies grey images (one channel); convert a model for three channels"
-        elif shape[0] != 1 and shape[3] == 3:
-            what = f"it takes {shape[0]} images at once; convert it again with a batch size of 1"
-    if len(shape) != 4 or shape[0] != 1 or shape[3] != 3:
-        raise ModelError(f"{name} takes {shape}, expected (1, height, width, 3): {what}.")
+def _layout(shape: tuple[int, ...], name: str) -> InputLayout:
+    """Where height, width and channels of the one image of ``shape`` are."""
+    what = "it does not classify images"
+    if len(shape) == 3 and shape[0] == 1:
+        return InputLayout("grey", "NHW")
+    if len(shape) == 4 and shape[0] != 1:
+        what = f"it takes {shape[0]} images at once; convert it again with a batch size of 1"
+    elif len(shape) == 4:
+        for channels, count in (("rgb", 3), ("grey", 1)):
+            for axes, place in (("NHWC", 3), ("NCHW", 1)):
+                if shape[place] == count:
+                    return InputLayout(channels, axes)
+        what = f"it takes {shape[3]} channels, expected 3 for colours or 1 for grey"
+    elif len(shape) == 2:
+        what = f"it takes a row of {shape[1]} numbers, such as sound or an image made flat"
+    raise ModelError(f"{name} takes {shape}, expected (1, height, width, 3): {what}.")
 
 
 def _scores(tensor: TensorSpec, name: str) -> TensorSpec:
     """``tensor`` as (1, classes), which is how (classes,) and (1, 1, 1, classes) are read."""
     if not tensor.shape or any(size != 1 for size in tensor.shape[:-1]):
         raise ModelError(f"{name} gives {tensor.shape}, expected (1, classes): it does not classify images.")
-    if tensor.shape[-1] == 1:
-        raise ModelError(
-            f"{name} gives one number for an image, expected one score a class: it is a binary classifier (or a "
-            "regression). Convert it again with two outputs and a softmax."
-        )
     return dataclasses.replace(tensor, shape=(1, tensor.shape[-1]))
 
 
@@ -178,8 +200,12 @@ def _normalization(subgraph: Table) -> Normalization | None:
 
 
 def _label_file(subgraph: Table) -> str:
+    """The list of labels without a locale, else the English one, else any; of two with ids and with names the latter:
+    who lists both writes the ids without a locale.
+    """
+    files: dict[str, str] = {}
     for tensor in subgraph.tables(3)[:1]:
         for file in tensor.tables(6):
-            if file.scalar(2, "b") in (_TENSOR_AXIS_LABELS, _TENSOR_VALUE_LABELS) and not file.text(3):
-                return file.text(0)
-    return ""
+            if file.scalar(2, "b") in (_TENSOR_AXIS_LABELS, _TENSOR_VALUE_LABELS):
+                files.setdefault(file.text(3), file.text(0))
+    return files.get("en") or files.get("") or next(iter(files.values()), "")

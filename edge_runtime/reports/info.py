@@ -36,7 +36,7 @@ def format_info(model: ModelFile) -> str:
         ("file", f"{model.path or 'in memory'}, {len(model.flatbuffer):,} bytes of flatbuffer"),
         (
             "input",
-            f"{size} RGB, resize: {spec.input.resize}, {_tensor(contract.input_tensor)}",
+            f"{size} {_channels(contract)}, resize: {spec.input.resize}, {_tensor(contract.input_tensor)}",
         ),
         ("normalised", f"(pixel - {_numbers(contract.normalization.mean)}) / {_numbers(contract.normalization.std)}"),
         ("output", f"{len(spec.labels)} {spec.output}, {_tensor(contract.output_tensor)}"),
@@ -49,6 +49,9 @@ def format_info(model: ModelFile) -> str:
         ("accuracy", f"{100 * score.accuracy:.2f} % of {score.num_images} test images with {score.backend}")
         for score in contract.scores
     ]
+    adopted = contract.provenance.get("adopted")
+    if isinstance(adopted, dict):
+        rows += [("accuracy", "not measured"), ("adopted", f"from {adopted.get('file')}")]
     rows += [
         (
             "self-test",
@@ -68,6 +71,12 @@ def format_selftest(report: SelftestReport) -> str:
         for check in report.outputs
     ]
     return "\n".join([*lines, *report.failures, "passed" if report.passed else "FAILED"])
+
+
+def _channels(contract: Contract) -> str:
+    if contract.layout is None:
+        return "RGB"
+    return contract.layout.channels.upper() + (", channels first" if contract.layout.axes == "NCHW" else "")
 
 
 def _similarity(contract: Contract) -> str:

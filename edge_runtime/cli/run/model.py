@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_runtime.cli.flags import open_flagged_classifier, open_flagged_model
+from edge_runtime.cli.flags import open_flagged_classifier, open_flagged_model, read_stated_flags
 from edge_runtime.errors import EdgeRuntimeError, MissingInputError, ModelError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.installed.candidate import ModelFollower
@@ -49,7 +49,7 @@ def open_run_model(flags: Namespace) -> Iterator[RunModel]:
         return
 
     def load(path: Path) -> Classifier:
-        model = open_model(path, flags.labels)
+        model = open_model(path, flags.labels, read_stated_flags(flags))
         return open_flagged_classifier(flags, model, model.contract.region)
 
     follower = ModelFollower(Store(), load)

@@ -15,7 +15,7 @@ PACKAGE = Path(edge_runtime.__file__).parent
 # What these write are command lines: of the service, and of the camera's program.
 COMMAND_LINES = {"cli/run/systemd_unit.py", "cameras/sources/rpicam.py"}
 # Arguments of the library that no flag sets.
-LIBRARY_ONLY = {"channels", "kernels"}
+LIBRARY_ONLY = {"kernels"}
 
 
 def messages() -> Iterator[tuple[str, str]]:
@@ -56,4 +56,4 @@ def test_every_argument_that_a_message_names_has_its_flag() -> None:
 
 def test_a_message_gets_the_flags_in_the_place_of_the_arguments() -> None:
     assert name_flags("`max_age_ms` is 0, see `labels`.") == "--max-age-ms is 0, see --labels."
-    assert name_flags("`channels` and `what else` stay.") == "`channels` and `what else` stay."
+    assert name_flags("`kernels` and `what else` stay.") == "`kernels` and `what else` stay."

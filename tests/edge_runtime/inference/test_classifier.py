@@ -20,11 +20,17 @@ from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.inference.postprocess import probabilities
 from edge_runtime.model.model_file import ModelFile, open_model, read_model
+from edge_runtime.model.stated_input import StatedInput
 from edge_runtime.pixels.region import cut_input
 from edge_runtime.store.shipped import default_model, list_shipped_models
 
 LABEL_TEXT = "red\ngreen\nblue\n"
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}
+
+
+def raw_floats(toy: str) -> StatedInput | None:
+    """A float input must be stated; this toy's takes raw pixels."""
+    return StatedInput.parse(normalize="0..255") if toy == "float32" else None
 
 
 def image(label: str, height: int = 13, width: int = 21) -> np.ndarray:
@@ -40,7 +46,7 @@ def backend(request):
 @pytest.mark.parametrize("label", COLOURS)
 def test_a_bgr_frame_of_one_colour_gets_its_name(toy, label, backend, toy_bytes):
     labels = None if toy == "uint8_metadata" else LABEL_TEXT
-    with Classifier(read_model(toy_bytes(toy), toy, labels), backend=backend) as classifier:
+    with Classifier(read_model(toy_bytes(toy), toy, labels, stated=raw_floats(toy)), backend=backend) as classifier:
         answer = classifier.classify(image(label))
         assert (answer.label, answer.unknown) == (label, False)
         assert classifier.probabilities(image(label)).dtype == np.float32
@@ -53,7 +59,7 @@ def test_input_tensors_are_the_pixels_of_each_dtype(toy_bytes):
     frame = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
     rgb = frame[..., ::-1].astype(int)
     for toy, shift in (("uint8", 0), ("int8", 128), ("float32", 0)):
-        stored = Classifier(read_model(toy_bytes(toy), toy, LABEL_TEXT)).input_tensor(frame)
+        stored = Classifier(read_model(toy_bytes(toy), toy, LABEL_TEXT, stated=raw_floats(toy))).input_tensor(frame)
         assert (stored == rgb - shift).all()
         assert stored.dtype == toy
 
@@ -156,9 +162,8 @@ def test_another_size_and_label_count_are_refused(toy_file):
 
 
 def test_a_normalisation_by_channel_reaches_the_input(toy_bytes):
-    model = read_model(toy_bytes("float32"), "toy", LABEL_TEXT)
-    contract = dataclasses.replace(model.contract, normalization=Normalization((1.0, 2.0, 3.0), (1.0, 2.0, 4.0)))
-    stored = Classifier(dataclasses.replace(model, contract=contract)).input_tensor(image("red"))
+    stated = StatedInput(Normalization((1.0, 2.0, 3.0), (1.0, 2.0, 4.0)))
+    stored = Classifier(read_model(toy_bytes("float32"), "toy", LABEL_TEXT, stated=stated)).input_tensor(image("red"))
     assert stored[0, 0].tolist() == [254.0, -1.0, -0.75]
 
 

@@ -149,6 +149,6 @@ def test_a_tensor_that_is_not_there_cannot_be_an_output(toy_file: bytes) -> None
 
 
 def test_a_float_model_has_no_features_to_compare(toy_bytes) -> None:
-    assert find_features(read_model(toy_bytes("float32"), "toy", "red\ngreen\nblue").flatbuffer) is None
+    assert find_features(toy_bytes("float32")) is None
     found = find_features(read_model(toy_bytes("uint8"), "toy", "red\ngreen\nblue").flatbuffer)
     assert found is not None and found.width == 3 and found.feature_map is not None

@@ -33,7 +33,6 @@ def test_metadata_gives_labels_and_normalisation(toy_bytes):
     [
         ("uint8", "raw pixel bytes go in: by scale 0.0078125 and zero point 127", Normalization((127.0,), (128.0,))),
         ("int8", "raw pixels - 128 go in: by scale 0.0078125 and zero point -1", Normalization((127.0,), (128.0,))),
-        ("float32", "so raw pixel values 0 to 255 go in", Normalization((0.0,), (1.0,))),
         ("int8_logits", "the outputs are taken as logits and a softmax", Normalization((127.0,), (128.0,))),
     ],
 )
@@ -106,10 +105,12 @@ import sys
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.errors import ModelError
 from edge_runtime.model.model_file import read_model
+from edge_runtime.model.stated_input import StatedInput
+stated = StatedInput.parse(normalize="0..1")
 content, backend, refused, lengths = open(sys.argv[1], "rb").read(), sys.argv[2], 0, range(0, int(sys.argv[3]), 4)
 for length in lengths:
     try:
-        Classifier(read_model(content[:length], "toy", "red\\ngreen\\nblue\\n"), backend=backend)
+        Classifier(read_model(content[:length], "toy", "red\\ngreen\\nblue\\n", stated=stated), backend=backend)
     except ModelError:
         refused += 1
 print(len(lengths) - refused)

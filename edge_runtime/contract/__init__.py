@@ -1,7 +1,7 @@
 """What a model expects and what it was measured to do, as frozen values with a strict JSON form.
 
-`ModelSpec` is the part that a training run knows; `Contract` adds what conversion measured and travels inside the
-model file as ``contract.json``. Standard library only. Unknown or missing keys are refused: nothing is defaulted.
+`ModelSpec` is what a training run knows; `Contract` adds what conversion measured and travels inside the model file
+as ``contract.json``. Standard library only. Unknown or missing keys are refused, nothing is ever defaulted.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from edge_runtime.contract.layout import OURS, InputLayout
 from edge_runtime.errors import ModelError
 
 CONTRACT_VERSION = 1
@@ -183,7 +184,9 @@ class Contract:
     ``threshold`` is the probability below which the answer is "unknown". ``provenance`` is free JSON: what made the
     file, the calibration images with their hashes, the data set's name; no time stamps, so that one run gives one file.
     ``neighbours`` is a second reason for "unknown"; ``region`` the part of the frame that the training images were cut
-    from, by a camera that stands where this one does. Each is None in files without it, whose JSON has no such key.
+    from, by a camera that stands where this one does; ``layout`` how the input tensor lies where it is not (1, height,
+    width, 3) RGB. Each is None in files without it, whose JSON has no such key. An output of one number is the second
+    label's score.
     """
 
     version: int
@@ -197,6 +200,7 @@ class Contract:
     provenance: dict[str, Any]
     neighbours: Neighbours | None = None
     region: Region | None = None
+    layout: InputLayout | None = None
 
     def __post_init__(self) -> None:
         if self.version != CONTRACT_VERSION:
@@ -204,15 +208,23 @@ class Contract:
                 f"The contract has version {self.version!r}, this runtime reads version {CONTRACT_VERSION}: "
                 "install a matching edge-runtime or convert the model again."
             )
-        expected = (1, self.spec.input.height, self.spec.input.width, 3)
+        layout = self.layout or OURS
+        expected = layout.shape(self.spec.input.height, self.spec.input.width)
         if self.input_tensor.shape != expected:
             raise ModelError(f"The input tensor is {self.input_tensor.shape} but the input spec says {expected}.")
-        if self.output_tensor.shape != (1, len(self.spec.labels)):
+        if layout.channels == "grey" and len(self.normalization.mean) != 1:
+            raise ModelError(f"The normalisation is mean {self.normalization.mean}, expected one value: it sees grey.")
+        if self.output_tensor.shape != (1, len(self.spec.labels)) and not self.is_binary:
             raise ModelError(
                 f"The output tensor is {self.output_tensor.shape} but there are {len(self.spec.labels)} labels."
             )
         if not 0.0 <= self.threshold <= 1.0:
             raise ModelError(f"The threshold is {self.threshold}, expected a probability in [0, 1].")
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the output is one number, the score of the second of two labels."""
+        return self.output_tensor.shape == (1, 1) and len(self.spec.labels) == 2
 
 
 def to_json(value: Any) -> str:
@@ -237,6 +249,7 @@ def contract_from_json(text: str) -> Contract:
         scores=lambda value: tuple(_build(Score, item) for item in _items("scores", value)),
         neighbours=lambda value: _build(Neighbours, value, cut=_number),
         region=_region,
+        layout=lambda value: _build(InputLayout, value),
     )
     return contract
 

@@ -1,0 +1,29 @@
+"""From the image that `preprocess` gives to the input tensor of a model whose tensor lies otherwise than ours.
+
+Pure NumPy and OpenCV; what lies as ours never comes here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_runtime.contract.layout import InputLayout
+from edge_runtime.inference.quantization import Stored, apply_pixel_table
+from edge_runtime.pixels.opencv import cv2
+from edge_runtime.pixels.preprocess import Image
+
+
+def arrange_input(image: Image, table: Stored | None, layout: InputLayout) -> Stored:
+    """The input tensor, without its batch axis, of an (h, w, 3) uint8 RGB ``image``, by the table of
+    `make_pixel_table`, whose columns are R, G, B whatever the order in the tensor is.
+    """
+    if layout.channels == "grey":
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)[..., None]
+    stored = apply_pixel_table(image, table)
+    if layout.channels == "bgr":
+        stored = stored[..., ::-1]
+    if layout.axes == "NCHW":
+        stored = stored.transpose(2, 0, 1)
+    elif layout.axes == "NHW":
+        stored = stored[..., 0]
+    return np.ascontiguousarray(stored)

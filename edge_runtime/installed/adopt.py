@@ -1,0 +1,41 @@
+"""Puts a contract behind a flatbuffer that others made: what is known of it, and goldens recorded here."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+from edge_runtime.errors import UsageError
+from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.recording import record_goldens
+from edge_runtime.model.model_file import ModelFile, open_model, write_model
+from edge_runtime.store.shipped import default_model
+
+
+def adopt(model: ModelFile, name: str, threshold: float = 0.0) -> bytes:
+    """The bytes of a model file of ours around the unchanged flatbuffer of ``model``, which has no contract; ``name``
+    is what it is called, ``threshold`` a probability in [0, 1] below which the answer is "unknown".
+
+    Raises:
+        UsageError: ``model`` has a contract already.
+        ModelError: the name or threshold cannot be, the interpreter refuses it, or no image has a clear answer.
+    """
+    if not model.assumptions:
+        raise UsageError(f"{model.contract.spec.name} has its contract already; use it as it is.")
+    contract = dataclasses.replace(
+        model.contract,
+        spec=dataclasses.replace(model.contract.spec, name=name),
+        threshold=threshold,
+        provenance={
+            "adopted": {
+                "file": model.path.name if model.path else model.contract.spec.name,
+                "sha256": hashlib.sha256(model.flatbuffer).hexdigest(),
+                "assumptions": list(model.assumptions[1:]),
+            }
+        },
+    )
+    images = open_model(default_model()).goldens
+    assert images is not None, "the package ships a model without goldens"
+    with Classifier(dataclasses.replace(model, contract=contract)) as classifier:
+        goldens = record_goldens(classifier, images)
+    return write_model(model.flatbuffer, contract, goldens)

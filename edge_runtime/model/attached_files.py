@@ -1,0 +1,96 @@
+"""What other converters put into the zip behind a flatbuffer: labels of TFLite Metadata, and Ultralytics' own notes."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+
+from edge_runtime.errors import ModelError
+
+MAX_ATTACHED_BYTES = 4_000_000
+_LOCAL_FILE_HEADER = b"PK\x03\x04\x14\x00"
+_ZIP_END = b"PK\x05\x06"
+# Newer versions write JSON, older ones the text of a Python dictionary.
+_ULTRALYTICS = ("metadata.json", "temp_meta.txt", "meta.txt")
+
+
+@dataclass(frozen=True)
+class Attached:
+    """``labels``: the text of a label list, None without one; ``size`` (height, width) and ``resize`` as the notes say
+    it, None where they are silent.
+    """
+
+    labels: str | None = None
+    size: tuple[int, int] | None = None
+    resize: str | None = None
+    is_ultralytics: bool = False
+
+
+def read_attached(content: bytes, label_file: str, name: str) -> Attached:
+    """What stands in the zip at the end of ``content``; ``label_file`` is the list that metadata names, or "".
+
+    Raises:
+        ModelError: a list that is named is not there or cannot be read, the zip was cut short, or the notes are those
+            of a model that does not classify.
+    """
+    # Of a file that was cut short inside its appended zip, the beginning of the zip remains.
+    is_cut = _ZIP_END not in content[-65_557:] and _LOCAL_FILE_HEADER in content
+    if not (label_file or is_cut or zipfile.is_zipfile(io.BytesIO(content))):
+        return Attached()
+    try:
+        if is_cut:
+            raise zipfile.BadZipFile("no end of the zip")
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.namelist()
+            for member in _ULTRALYTICS:
+                notes = _parse_notes(_read(archive, member)) if member in members else None
+                if notes is not None:
+                    return _ultralytics(notes, name)
+            return Attached(labels=_read(archive, label_file) if label_file else None)
+    except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(
+            f"{name} ({len(content)} bytes) should have the file {label_file!r} in a zip at its end, which "
+            f"cannot be read ({error}): the file was cut short or damaged. Copy it again."
+        ) from error
+
+
+def _read(archive: zipfile.ZipFile, member: str) -> str:
+    info = archive.getinfo(member)
+    if info.file_size > MAX_ATTACHED_BYTES:
+        raise zipfile.BadZipFile(f"{info.file_size} bytes of {member}, at most {MAX_ATTACHED_BYTES} are read")
+    return archive.read(info).decode("utf-8")
+
+
+def _parse_notes(text: str) -> dict[str, Any] | None:
+    """The dictionary of Ultralytics' notes, None for another file of that name."""
+    try:
+        notes = json.loads(text)
+    except ValueError:
+        try:
+            notes = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+    return notes if isinstance(notes, dict) and "names" in notes else None
+
+
+def _ultralytics(notes: dict[str, Any], name: str) -> Attached:
+    task = notes.get("task", "classify")
+    if task != "classify":
+        raise ModelError(f"{name} is an Ultralytics model for the task {task!r}, expected 'classify'.")
+    size = notes.get("imgsz")
+    if isinstance(size, int):
+        size = [size, size]
+    is_size = isinstance(size, (list, tuple)) and len(size) == 2 and all(isinstance(side, int) for side in size)
+    return Attached(
+        labels=json.dumps(notes["names"]),
+        size=(size[0], size[1]) if size and is_size else None,
+        # Its own classifiers are validated on the centre square.
+        resize="crop",
+        is_ultralytics=True,
+    )

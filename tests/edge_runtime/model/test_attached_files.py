@@ -1,0 +1,48 @@
+"""What other converters put behind a flatbuffer: Ultralytics' notes in both forms, and what is not ours to read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from edge_runtime.contract import Normalization
+from edge_runtime.errors import ModelError
+from edge_runtime.model.model_file import read_model
+from tests.edge_runtime.toy_graphs import attach, colours
+
+NOTES = {"description": "a model", "task": "classify", "imgsz": [8, 8], "names": {0: "red", 1: "green", 2: "blue"}}
+
+
+@pytest.mark.parametrize(
+    ("member", "text"),
+    [("metadata.json", json.dumps(NOTES)), ("temp_meta.txt", str(NOTES)), ("meta.txt", str({**NOTES, "imgsz": 8}))],
+)
+def test_an_ultralytics_file_needs_no_flags(member, text):
+    model = read_model(attach(colours(), member, text), "toy")
+    assert model.contract.spec.labels == ("red", "green", "blue")
+    assert model.contract.normalization == Normalization((0.0,), (255.0,))
+    assert model.contract.spec.input.resize == "crop"
+    assert any("Ultralytics" in line for line in model.assumptions)
+
+
+def test_its_size_is_taken_where_the_graph_leaves_it_open():
+    content = attach(colours((1, 1, 1, 3), (-1, -1, -1, 3)), "metadata.json", json.dumps({**NOTES, "imgsz": [4, 6]}))
+    assert read_model(content, "toy").contract.input_tensor.shape == (1, 4, 6, 3)
+
+
+def test_a_label_file_beats_its_names():
+    content = attach(colours(), "metadata.json", json.dumps(NOTES))
+    assert read_model(content, "toy", "r\ng\nb\n").contract.spec.labels == ("r", "g", "b")
+
+
+def test_one_that_detects_is_named():
+    content = attach(colours(), "metadata.json", json.dumps({**NOTES, "task": "detect"}))
+    with pytest.raises(ModelError, match=r"toy is an Ultralytics model for the task 'detect', expected 'classify'"):
+        read_model(content, "toy")
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"a": 1}', "__import__('os').getcwd()"])
+def test_a_file_of_that_name_with_something_else_is_not_read(text):
+    with pytest.raises(ModelError, match="its 3 outputs have no names"):
+        read_model(attach(colours(), "metadata.json", text), "toy")
