@@ -33,7 +33,7 @@ from convert.measure.unknown import (
     report_unknown,
     set_decision,
 )
-from convert.output.atomic import refuse_to_overwrite, write_atomically
+from convert.output.atomic import expect_room, write_atomically, write_text_atomically
 from convert.output.page import count
 from convert.output.progress import stage, with_progress
 from convert.report.conversion import ConversionReport
@@ -98,20 +98,20 @@ def convert(config: ConvertConfig) -> ConversionResult:
     if not list_available_backends():
         raise ConfigurationError("No interpreter is installed, so nothing can be verified. Install ai-edge-litert.")
     if config.out is not None:
-        refuse_to_overwrite(config.out, force=config.force)
+        expect_room(config.out, force=config.force)
     source = read_source(config)
     spec = derive_spec(source, config.name)
     out = config.out or Path("build") / f"{spec.name}.tflite"
-    refuse_to_overwrite(out, force=config.force)
+    expect_room(out, force=config.force)
     measured = _measure(_convert(config, source, spec))
     passed = measured.verified.passed
     content = _file_content(measured) if passed else None
     report = _report(measured, out, content)
     page, data = out.with_suffix(".report.html"), out.with_suffix(".report.json")
-    write_atomically(data, to_json_text(report).encode(), force=True)
-    write_atomically(page, to_html(report, _thumbnails(report, measured.conversion.entries)).encode(), force=True)
     if content is not None:
         write_atomically(out, content, force=config.force)
+    write_text_atomically(data, to_json_text(report))
+    write_text_atomically(page, to_html(report, _thumbnails(report, measured.conversion.entries)))
     return ConversionResult(out if passed else None, report, data, page)
 
 

@@ -22,7 +22,7 @@ from train.datasets.layout import SPLITS
 from train.models import MODELS
 from train.recipes.config import NAMED_DATA, RECIPES, Recipe, TrainConfig, preset
 from train.recipes.transfer_config import FLIPS, SCALES, TransferRecipe, transfer, with_changes
-from train.runs.places import expect_free, expect_same_data, find_teacher_run
+from train.runs.places import expect_free, expect_room, expect_same_data, find_teacher_run
 
 EXAMPLES = """examples:
   python -m train --out runs/first                                   seed_cnn on the embedded images
@@ -176,6 +176,7 @@ def train(args: argparse.Namespace) -> None:
     config = make_configuration(args)
     checkpoints = args.checkpoints or args.out.with_name(f"{args.out.name}.checkpoint")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    expect_room(args.out)
     if not (args.resume or args.force):
         expect_free(args.out, checkpoints)
     from train.datasets import open_dataset
@@ -198,7 +199,7 @@ def train(args: argparse.Namespace) -> None:
         from train.scratch.distillation import open_start, open_teacher
         from train.scratch.fit import fit
     from train.progress import Progress
-    from train.runs.run_directory import write_run
+    from train.runs.run_directory import keep_run
     from train.training.evaluation import evaluate, render_table
 
     if args.force:
@@ -226,7 +227,7 @@ def train(args: argparse.Namespace) -> None:
             progress.note(f"going on from {config.start.name} ({args.start})")
         result = fit(config, dataset, checkpoints, resume=args.resume, progress=progress, teacher=teacher, start=start)
     report = evaluate(result.model, dataset)
-    write_run(args.out, config, dataset, result, report)
+    keep_run(args.out, config, dataset, result, report)
     shutil.rmtree(checkpoints, ignore_errors=True)
     print(render_table(report))
     progress.note(f"{args.out} written; best epoch {result.best_epoch}, {result.seconds:.0f} s of training")

@@ -14,7 +14,7 @@ from pathlib import Path
 from convert.compare.comparison import DEFAULT_CALIBRATION, CompareConfig, compare
 from convert.compare.page import render
 from convert.compare.rows import to_json_text, to_markdown
-from convert.output.atomic import refuse_to_overwrite, write_atomically
+from convert.output.atomic import expect_room, write_text_atomically
 from convert.output.progress import stage
 from edge_runtime.errors import UsageError
 from edge_runtime.system.command import run_command
@@ -78,11 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     config, options = parse(arguments)
-    refuse_to_overwrite(config.out, force=config.force)
+    expect_room(config.out, force=config.force)
     comparison = compare(config)
     texts = {".html": render(comparison), ".json": to_json_text(comparison), ".md": to_markdown(comparison)}
     for suffix, text in texts.items():
-        write_atomically(config.out.with_suffix(suffix), text.encode(), force=True)
+        write_text_atomically(config.out.with_suffix(suffix), text)
     print(texts[".json" if options.json else ".md"])
     stage(f"{config.out} written, with .json and .md beside it")
     return 0

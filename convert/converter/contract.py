@@ -11,7 +11,7 @@ from typing import Any
 
 from convert.config import ConvertConfig
 from convert.inputs.calibration import Calibration
-from convert.inputs.source import Source
+from convert.inputs.source import Source, escape_name, hash_entries
 from edge_runtime.contract import CONTRACT_VERSION, Contract, ModelSpec, Normalization, Region, Score, TensorSpec
 from edge_runtime.errors import ModelError
 from edge_runtime.model.model_file import ModelFile
@@ -78,7 +78,6 @@ def collect_provenance(
     config: ConvertConfig, source: Source, calibration: Calibration, sizes: dict[str, int]
 ) -> dict[str, Any]:
     """What made the file, without dates or paths of this machine."""
-    tested = hashlib.sha256("".join(f"{entry.name}\0{entry.sha256}\n" for entry in source.test).encode()).hexdigest()
     return {
         "calibration": {
             "seed": calibration.seed,
@@ -86,7 +85,7 @@ def collect_provenance(
                 {"name": entry.name, "label": entry.label, "sha256": entry.sha256} for entry in calibration.entries
             ],
         },
-        "test": {"num_images": len(source.test), "sha256_of_list": tested},
+        "test": {"num_images": len(source.test), "sha256_of_list": hash_entries(source.test)},
         "training": shorten_data_path(source.training.get("config", {})),
         "conversion": {"io": config.io, "max_drop_points": config.max_drop},
         "flatbuffer_bytes": sizes,
@@ -96,7 +95,7 @@ def collect_provenance(
 
 def shorten_data_path(config: dict[str, Any]) -> dict[str, Any]:
     """A run's configuration as files carry it: of a folder of images the last part of its path alone."""
-    return {**config, "data": PurePath(config["data"]).name} if "data" in config else config
+    return {**config, "data": escape_name(PurePath(config["data"]).name)} if "data" in config else config
 
 
 def complete_contract(

@@ -90,6 +90,7 @@ def open_integer(source: Source, spec: ModelSpec, calibration: Calibration, io_d
         converted = quantize.to_integer(source, calibration.images, io_dtype, requantized=True)
         converted = set_input_scale(converted, io_dtype, affine.mean, affine.std)
         packed = pack_model(converted, spec)
+    expect_integer_layers(source, packed.audit)
     model = _add_neighbours(packed.model, len(calibration.entries))
     expect_whole_range(packed.model.contract.input_tensor, affine.mean, affine.std)
     with quiet_start():
@@ -102,6 +103,18 @@ def open_integer(source: Source, spec: ModelSpec, calibration: Calibration, io_d
             "bytes. This is a defect of the packer, report it."
         )
     return IntegerModel(model, packed.audit, packed.bytes_before_packing, classifiers)
+
+
+def expect_integer_layers(source: Source, audit: AuditReport) -> None:
+    """Raises ModelError when layers of ``source`` cannot run in integers on every backend: names them and what to use
+    instead, before any time goes into measuring.
+    """
+    if audit.layer_problems:
+        more = f" ({len(audit.layer_problems) - 3} more)" if len(audit.layer_problems) > 3 else ""
+        raise ModelError(
+            f"{source.model} cannot become a full-integer file that runs on LiteRT and tflite-runtime 2.14: "
+            f"{'. '.join(audit.layer_problems[:3])}{more}."
+        )
 
 
 def _add_neighbours(model: ModelFile, num_calibration_images: int) -> ModelFile:

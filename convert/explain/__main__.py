@@ -23,7 +23,7 @@ from convert.explain.report import Explanation, explain_signals, to_html, to_jso
 from convert.inputs.calibration import choose_calibration
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import Source
-from convert.output.atomic import refuse_to_overwrite, write_atomically
+from convert.output.atomic import expect_room, write_text_atomically
 from convert.output.progress import stage
 from edge_runtime.contract import Contract
 from edge_runtime.errors import DataError, MissingInputError, UsageError
@@ -128,11 +128,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     out = options.out or Path("build") / f"explain-{options.file.resolve().stem}.html"
     if out.suffix != ".html":
         raise UsageError(f"The page is {out}, expected a name that ends in .html.")
-    refuse_to_overwrite(out, force=options.force)
+    expect_room(out, force=options.force)
     explanation = explain(*_opened(options), options.images)
     texts = {".html": to_html(explanation), ".json": to_json_text(explanation), ".md": to_markdown(explanation)}
     for suffix, text in texts.items():
-        write_atomically(out.with_suffix(suffix), text.encode(), force=True)
+        write_text_atomically(out.with_suffix(suffix), text)
     print(texts[".json" if options.json else ".md"])
     stage(f"{out} written, with .json and .md beside it")
     return 0

@@ -13,7 +13,7 @@ from convert.improve.page import Improvement, list_changed, to_html, to_markdown
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import Source
 from convert.measure.gate import Probabilities, score_images
-from convert.output.atomic import write_atomically
+from convert.output.atomic import write_text_atomically
 from edge_runtime.errors import MissingInputError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.model.model_file import open_model
@@ -60,7 +60,7 @@ def compare(args: argparse.Namespace) -> int:
     shown = [answer for better in (True, False) for answer in list_changed(found.answers, better=better)]
     page = args.out or args.model.with_suffix(".improve.html")
     html = to_html(found, {answer.image: named[answer.image].read() for answer in shown})
-    write_atomically(page, html.encode(), force=True)
+    write_text_atomically(page, html)
     print(to_markdown(found))
     print(f"page: {page}", file=sys.stderr)
     return 1 if found.verdict is not None and found.verdict.kind == "worse" else 0

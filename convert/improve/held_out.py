@@ -7,14 +7,13 @@ a device saved the frame while the old model was labelling, so that model cannot
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convert.inputs.source import ImageEntry, Source
+from convert.inputs.source import ImageEntry, Source, hash_entries
 from edge_runtime.contract import Contract
 from edge_runtime.errors import DataError
 
@@ -38,7 +37,7 @@ def choose_held_out(new: Source, old: Contract, old_run: Source | None, log: Seq
     Raises:
         DataError: there is none, or ``old_run`` is not the run of the old file.
     """
-    if old_run is not None and hash_of_list(old_run.test) != _tested(old):
+    if old_run is not None and hash_entries(old_run.test) != _tested(old):
         raise DataError(
             "The old run's test images are not those that the old file was tested on; expected the run directory that "
             "the old file was made from."
@@ -48,7 +47,7 @@ def choose_held_out(new: Source, old: Contract, old_run: Source | None, log: Seq
         for line in log
         if isinstance(line.get("record"), Mapping) and line["record"].get("model_sha256") == old.parts.get("model")
     }
-    if hash_of_list(new.test) == _tested(old):
+    if hash_entries(new.test) == _tested(old):
         fair = {entry.sha256 for entry in new.test}
     else:
         fair = seen_by_old | ({entry.sha256 for entry in old_run.test} if old_run else set())
@@ -60,11 +59,6 @@ def choose_held_out(new: Source, old: Contract, old_run: Source | None, log: Seq
         )
     sorted_frames = frozenset(str(line["sha256"]) for line in log if line.get("record"))
     return HeldOut(entries, sorted_frames & {entry.sha256 for entry in entries}, len(new.test) - len(entries))
-
-
-def hash_of_list(entries: Sequence[ImageEntry]) -> str:
-    """The hash of a test split as `convert` writes it into the file."""
-    return hashlib.sha256("".join(f"{entry.name}\0{entry.sha256}\n" for entry in entries).encode()).hexdigest()
 
 
 def read_log(run: Source) -> list[dict[str, Any]]:

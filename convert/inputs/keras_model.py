@@ -89,6 +89,11 @@ def load_network(path: Path) -> Any:
             raise ModelError(
                 f"{path} has the layer {layer.name} of type {kind.__name__}, expected stock Keras layers only."
             )
+        if isinstance(layer, keras.layers.RNN):  # the converter would die of it, without a word
+            raise ModelError(
+                f"{path} has the layer {layer.name} of type {kind.__name__}, which no full-integer file can hold; "
+                "expected no recurrent layers. Use Conv2D and pooling instead."
+            )
     shapes = model.input_shape, model.output_shape
     if (
         not all(isinstance(shape, tuple) for shape in shapes)

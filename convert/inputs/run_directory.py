@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.inputs.keras_model import KerasFile
-from convert.inputs.source import ImageEntry, Source
+from convert.inputs.source import ImageEntry, Source, escape_name
 from edge_runtime.contract import Region, region_from_json, spec_from_json
 from edge_runtime.errors import DataError, MissingInputError
 
@@ -64,7 +64,7 @@ def _background(root: Path) -> tuple[ImageEntry, ...]:
     items = _json(path)
     if not isinstance(items, list) or not all(isinstance(item, dict) and item.keys() == _SCENE_KEYS for item in items):
         raise DataError(f"{path} is no list of {sorted(_SCENE_KEYS)}; train again.")
-    return tuple(ImageEntry(item["name"], -1, root / item["file"], None, item["sha256"]) for item in items)
+    return tuple(ImageEntry(escape_name(item["name"]), -1, root / item["file"], None, item["sha256"]) for item in items)
 
 
 def _entries(root: Path, which: str, items: Any, num_classes: int) -> tuple[ImageEntry, ...]:
@@ -81,7 +81,9 @@ def _entries(root: Path, which: str, items: Any, num_classes: int) -> tuple[Imag
                 f"{root / 'images.json'}: {which} image {item['name']} has label {item['label']!r}, expected 0 to "
                 f"{num_classes - 1}."
             )
-        entries.append(ImageEntry(item["name"], item["label"], root / item["file"], item["row"], item["sha256"]))
+        entries.append(
+            ImageEntry(escape_name(item["name"]), item["label"], root / item["file"], item["row"], item["sha256"])
+        )
     names = {entry.name for entry in entries}
     if len(names) != len(entries):
         raise DataError(

@@ -5,6 +5,7 @@ is read.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -76,6 +77,16 @@ class ImageEntry:
             )
 
 
+def escape_name(name: str) -> str:
+    """A file's name as text that any page and file can hold: bytes that are no UTF-8 become \\udc80 to \\udcff."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def hash_entries(entries: Sequence[ImageEntry]) -> str:
+    """The SHA-256 in hex of a list of images, by their names and contents."""
+    return hashlib.sha256("".join(f"{entry.name}\0{entry.sha256}\n" for entry in entries).encode()).hexdigest()
+
+
 def make_entry(path: Path, root: Path, label: int) -> ImageEntry:
     """The entry of the image file ``path``, called after its place below ``root``; ``label`` -1: of no class.
 
@@ -83,7 +94,11 @@ def make_entry(path: Path, root: Path, label: int) -> ImageEntry:
         DataError: the file cannot be read.
     """
     return ImageEntry(
-        path.relative_to(root).as_posix(), label, path, None, hashlib.sha256(read_image_bytes(path)).hexdigest()
+        escape_name(path.relative_to(root).as_posix()),
+        label,
+        path,
+        None,
+        hashlib.sha256(read_image_bytes(path)).hexdigest(),
     )
 
 

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from edge_runtime.errors import DataError, EdgeRuntimeError, UsageError
-from edge_runtime.system.durable import write_durably
+from edge_runtime.system.durable import expect_writable, replace_file
 
 
 def refuse_to_overwrite(path: Path, *, force: bool) -> None:
-    """Raises UsageError when ``path`` exists and ``force`` is not set: asked before hours of work, not after."""
+    """Raises UsageError when ``path`` exists and ``force`` is not set."""
     if path.exists() and not force:
         raise UsageError(f"{path} exists and is not overwritten unasked. Give --force to replace it, or another --out.")
+
+
+def expect_room(path: Path, *, force: bool) -> None:
+    """Raises UsageError when no file can be written at ``path``, or one is there and ``force`` is not set: asked before
+    hours of work, not after.
+    """
+    refuse_to_overwrite(path, force=force)
+    try:
+        expect_writable(path.absolute().parent)
+    except EdgeRuntimeError as error:
+        raise UsageError(f"{path} cannot be written: {error}") from error
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """As `write_atomically`, replacing what is there; a file's name in ``text`` that is no UTF-8 is written escaped.
+
+    Raises:
+        DataError: ``path`` cannot be written; the text is kept in a temporary place, which is named.
+    """
+    write_atomically(path, text.encode("utf-8", "backslashreplace"), force=True)
 
 
 def write_atomically(path: Path, content: bytes, *, force: bool) -> None:
@@ -19,16 +40,21 @@ def write_atomically(path: Path, content: bytes, *, force: bool) -> None:
 
     Raises:
         UsageError: ``path`` exists and ``force`` is not set.
-        DataError: the folder cannot be written to.
+        DataError: ``path`` cannot be written; the content is kept in a temporary place, which is named.
     """
     refuse_to_overwrite(path, force=force)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content)
     except OSError as error:
-        raise DataError(
-            f"{path} cannot be written ({error.strerror}); expected a folder that files can be made in."
-        ) from error
+        raise DataError(f"{path} cannot be written ({error.strerror}); {_keep(path.name, content)}") from error
+
+
+def _keep(name: str, content: bytes) -> str:
+    """Puts ``content`` into the system's temporary folder; where it is, as the end of a sentence."""
     try:
-        write_durably(path, content)
-    except EdgeRuntimeError as error:
-        raise DataError(str(error)) from error
+        kept = Path(tempfile.mkdtemp(prefix="convert-")) / name
+        kept.write_bytes(content)
+    except OSError:
+        return f"nor can {tempfile.gettempdir()}: make room and start again."
+    return f"it is kept in {kept}. Make room and move it."

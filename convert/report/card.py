@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from convert.output.atomic import refuse_to_overwrite, write_atomically
+from convert.output.atomic import expect_room, write_text_atomically
 from convert.output.progress import stage
 from convert.report.card_facts import measure_run, read_card, summarize
 from convert.report.card_page import draw_history, to_markdown
@@ -53,7 +53,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON")
     options = parser.parse_args(arguments)
     out = options.out or options.file.with_suffix(".md")
-    refuse_to_overwrite(out, force=options.force)
+    expect_room(out, force=options.force)
     card = read_card(options.run, options.file, options.report or options.file.with_suffix(".report.json"))
     if options.robustness:
         card = dataclasses.replace(card, robustness=measure_run(options.run, options.file, options.robustness))
@@ -63,8 +63,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         raise DataError(
             f"{options.run} lacks {error} in its files; a card is made of a run that python -m train trained by epochs."
         ) from error
-    write_atomically(out.with_suffix(".svg"), curves.encode(), force=True)
-    write_atomically(out, text.encode(), force=options.force)
+    write_text_atomically(out.with_suffix(".svg"), curves)
+    write_text_atomically(out, text)
     print(json.dumps(figures) if options.json else out)
     stage(f"{out} written, with {out.stem}.svg beside it")
     return 0

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from convert.output.atomic import write_atomically
+from convert.output.atomic import write_text_atomically
 from convert.output.page import Table, render_page
 from convert.output.plot import Kind, Point, draw_scatter
 from edge_runtime.errors import DataError, MissingInputError
@@ -100,7 +100,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         page = render(json.loads(path.read_text("utf-8")))
     except (ValueError, KeyError, TypeError, StopIteration) as error:
         raise DataError(f"{path} is no result of python -m train.search ({error!r}).") from error
-    write_atomically(path.with_suffix(".html"), page.encode(), force=True)
+    write_text_atomically(path.with_suffix(".html"), page)
     print(path.with_suffix(".html"))
     return 0
 

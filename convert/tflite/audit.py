@@ -13,22 +13,9 @@ from typing import Any
 import numpy as np
 
 from convert.tflite import schema
+from convert.tflite.integer_operators import Placed, find_problems
 from convert.tflite.names import find_layer_name
 
-# What tflite-runtime 2.14 loads, found by asking it: for each operator the highest version that its resolver has.
-# Operators that an image classifier can be made of; whatever is not listed is refused.
-MAX_VERSIONS = {
-    "ABS": 5, "ADD": 5, "ARG_MAX": 3, "AVERAGE_POOL_2D": 3, "BATCH_TO_SPACE_ND": 4, "CONCATENATION": 4,
-    "CONV_2D": 7, "DEPTHWISE_CONV_2D": 7, "DEPTH_TO_SPACE": 2, "DIV": 2, "EXPAND_DIMS": 1,
-    "FULLY_CONNECTED": 10, "GATHER": 6, "GELU": 2, "HARD_SWISH": 1, "L2_NORMALIZATION": 2, "LEAKY_RELU": 2,
-    "LOGISTIC": 3, "LOG_SOFTMAX": 2, "MAXIMUM": 4, "MAX_POOL_2D": 3, "MEAN": 3, "MINIMUM": 4, "MIRROR_PAD": 3,
-    "MUL": 7, "PACK": 4, "PAD": 4, "PADV2": 4, "PRELU": 1, "QUANTIZE": 3, "REDUCE_MAX": 3, "REDUCE_MIN": 3,
-    "RELU": 3, "RELU6": 3, "RELU_0_TO_1": 1, "RELU_N1_TO_1": 1, "RESHAPE": 1, "RESIZE_BILINEAR": 4,
-    "RESIZE_NEAREST_NEIGHBOR": 4, "REVERSE_V2": 3, "RSQRT": 2, "SHAPE": 1, "SLICE": 6, "SOFTMAX": 3,
-    "SPACE_TO_BATCH_ND": 4, "SPACE_TO_DEPTH": 2, "SPLIT": 4, "SPLIT_V": 2, "SQUARED_DIFFERENCE": 2,
-    "SQUEEZE": 2, "STRIDED_SLICE": 8, "SUB": 5, "SUM": 2, "TANH": 3, "TILE": 3, "TRANSPOSE": 6,
-    "TRANSPOSE_CONV": 4, "UNPACK": 4,
-}  # fmt: skip
 _MULTIPLYING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 _QUANTIZED_DTYPES = ("int8", "uint8", "int16", "int4")
 _INDEX_DTYPES = ("int32", "int64", "bool", "uint32")
@@ -50,7 +37,7 @@ class OperatorReport:
 @dataclass(frozen=True)
 class AuditReport:
     """``parameters`` counts stored weights and biases, ``weight_bytes`` their bytes; no ``problems`` means full
-    integer.
+    integer; ``layer_problems`` say what to use instead.
     """
 
     num_bytes: int
@@ -59,21 +46,26 @@ class AuditReport:
     macs: int
     operators: tuple[OperatorReport, ...]
     tensor_dtypes: dict[str, int]
-    problems: tuple[str, ...]
+    layer_problems: tuple[str, ...]
+    tensor_problems: tuple[str, ...]
     degenerate: tuple[str, ...]
 
     @property
+    def problems(self) -> tuple[str, ...]:
+        """Why the model is not full integer, what can be mended first."""
+        return (*self.layer_problems, *self.tensor_problems)
+
+    @property
     def full_integer(self) -> bool:
-        """Whether every tensor is integer and every operator one that tflite-runtime 2.14 has."""
+        """Whether every tensor is integer and every operator one that each backend runs."""
         return not self.problems
 
 
 def audit(flatbuffer: bytes) -> AuditReport:
     """The AuditReport of a .tflite flatbuffer.
 
-    ``problems`` names each tensor that is not integer and each operator that tflite-runtime 2.14 lacks; ``degenerate``
-    each
-    quantisation that cannot carry a signal.
+    ``problems`` names each layer with an operator that a backend does not run in integers, with what to use instead,
+    and each tensor that is not integer; ``degenerate`` each quantisation that cannot carry a signal.
 
     Raises:
         ModelError: it is no readable .tflite flatbuffer.
@@ -86,6 +78,7 @@ def audit_tree(tree: Any, num_bytes: int) -> AuditReport:
     problems: list[str] = []
     degenerate: list[str] = []
     operators: list[OperatorReport] = []
+    placed: list[Placed] = []
     dtypes: dict[str, int] = {}
     for subgraph in tree.subgraphs:
         for index, tensor in enumerate(subgraph.tensors):
@@ -94,7 +87,10 @@ def audit_tree(tree: Any, num_bytes: int) -> AuditReport:
             _audit_tensor(tree, index, tensor, problems)
             _audit_scales(index, tensor, degenerate)
         for operator in subgraph.operators or ():
-            operators.append(_audit_operator(tree, subgraph, operator, problems))
+            report = _audit_operator(tree, subgraph, operator)
+            operators.append(report)
+            floating = schema.is_float(subgraph.tensors[operator.outputs[0]])
+            placed.append(Placed(report.kind, report.version, report.layer, floating))
     parameters, weight_bytes = _count_parameters(tree)
     return AuditReport(
         num_bytes=num_bytes,
@@ -103,7 +99,8 @@ def audit_tree(tree: Any, num_bytes: int) -> AuditReport:
         macs=sum(operator.macs for operator in operators),
         operators=tuple(operators),
         tensor_dtypes=dict(sorted(dtypes.items())),
-        problems=tuple(problems),
+        layer_problems=tuple(find_problems(placed)),
+        tensor_problems=tuple(problems),
         degenerate=tuple(degenerate),
     )
 
@@ -129,20 +126,11 @@ def _audit_scales(index: int, tensor: Any, degenerate: list[str]) -> None:
         )
 
 
-def _audit_operator(tree: Any, subgraph: Any, operator: Any, problems: list[str]) -> OperatorReport:
+def _audit_operator(tree: Any, subgraph: Any, operator: Any) -> OperatorReport:
     code = tree.operatorCodes[operator.opcodeIndex]
     kind, tensors = schema.read_operator_name(code), subgraph.tensors
     output = tensors[operator.outputs[0]]
     layer = find_layer_name(schema.read_text(output.name))
-    if kind == "DEQUANTIZE":
-        problems.append(f"operator DEQUANTIZE makes {layer} a floating-point tensor, expected integers throughout")
-    elif kind not in MAX_VERSIONS:
-        problems.append(f"operator {kind} at {layer} is not among the integer operators that tflite-runtime 2.14 has")
-    elif code.version > MAX_VERSIONS[kind]:
-        problems.append(
-            f"operator {kind} at {layer} has version {code.version}, tflite-runtime 2.14 knows up to "
-            f"{MAX_VERSIONS[kind]}"
-        )
     macs = 0
     if kind in _MULTIPLYING:
         weights = tensors[operator.inputs[1]]

@@ -5,6 +5,7 @@ The device's own command line has more to say (`edge_runtime.cli`). Never prints
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 
@@ -19,6 +20,10 @@ def run_command(work: Callable[[], int | None], interrupted: str = "interrupted"
     An error on purpose and a Ctrl-C are one line on stderr, ``error: ...`` and ``interrupted``; all others are bugs and
     keep their traceback.
     """
+    # A file name need not be UTF-8; what a terminal cannot show is shown as \\udcff.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return work() or 0
     except EdgeRuntimeError as error:

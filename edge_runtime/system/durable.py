@@ -52,6 +52,27 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o644, sync: bool = 
         raise
 
 
+def expect_writable(folder: Path) -> None:
+    """Makes ``folder`` and tries a file in it: asked before hours of work, not after.
+
+    Raises:
+        EdgeRuntimeError: no file can be made there, and why.
+    """
+    probe = folder / f"{UNFINISHED}probe-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"probe")
+        probe.unlink()
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+        reason = error.strerror if folder.is_dir() or not folder.exists() else "it is a file"
+        raise EdgeRuntimeError(
+            f"No file can be written into {folder} ({reason}), expected a folder with space and permission. "
+            "Give another place."
+        ) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Makes renames and removals in ``folder`` survive a power cut, where folders can be synced: not on Windows."""
     if not hasattr(os, "O_DIRECTORY"):

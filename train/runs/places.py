@@ -6,7 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import EdgeRuntimeError, UsageError
+from edge_runtime.system.durable import expect_writable
 from train.recipes.config import TeacherRun
 
 
@@ -18,6 +19,14 @@ def expect_free(out: Path, checkpoints: Path) -> None:
         raise UsageError(
             f"{checkpoints} holds an unfinished run; give --resume to go on with it, or --force to start again."
         )
+
+
+def expect_room(out: Path) -> None:
+    """Raises UsageError when no run can be written at ``out``."""
+    try:
+        expect_writable(out.absolute().parent)
+    except EdgeRuntimeError as error:
+        raise UsageError(f"--out {out} cannot be written: {error}") from error
 
 
 def expect_same_data(out: Path, data: str) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from edge_runtime.contract import ModelSpec, to_json
+from edge_runtime.errors import DataError
 from edge_runtime.metrics import ClassificationReport
 from edge_runtime.system.durable import sync_folder
 from train.datasets.dataset import ArraySplit, Dataset, FileSplit, Split, make_balanced_order
@@ -55,6 +57,31 @@ def write_run(
         _replace(temporary, out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def keep_run(
+    out: Path, config: TrainConfig, dataset: Dataset, result: TrainResult, report: ClassificationReport
+) -> None:
+    """As `write_run`; where ``out`` cannot be written, the run is kept in a temporary place.
+
+    Raises:
+        DataError: it is in a temporary place, which is named; or there is no such place either.
+    """
+    try:
+        write_run(out, config, dataset, result, report)
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+        try:
+            kept = Path(tempfile.mkdtemp(prefix="finished-run-")) / out.name
+            write_run(kept, config, dataset, result, report)
+        except (OSError, RuntimeError):
+            raise DataError(
+                f"The run is finished, but neither {out} ({reason}) nor {tempfile.gettempdir()} can be written. The last "
+                "checkpoint is kept: make room and give the same command with --resume."
+            ) from error
+        raise DataError(
+            f"The run is finished, but {out} cannot be written ({reason}). It is kept in {kept}: make room and move it."
+        ) from error
 
 
 def choose_calibration_indices(dataset: Dataset, seed: int) -> list[int]:
@@ -145,4 +172,5 @@ def _sync_tree(folder: Path) -> None:
 
 def _write_json(path: Path, value: Any) -> None:
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    # The name of an image file need not be UTF-8: its odd bytes become JSON's own escapes, which give the name back.
+    path.write_bytes(f"{text}\n".encode("utf-8", "backslashreplace"))

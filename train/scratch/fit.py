@@ -25,7 +25,7 @@ from train.scratch.batches import count_batches, draw_epoch_batches
 from train.scratch.distillation import Teacher
 from train.scratch.epoch import train_epoch
 from train.scratch.training_copy import clone_for_training
-from train.training.checkpoint import Checkpoint, expect_same, load_checkpoint, save_checkpoint
+from train.training.checkpoint import Checkpoint, expect_same, keep_checkpoint, load_checkpoint
 from train.training.logits import Forward, compile_forward, compute_logits
 from train.training.result import TrainResult
 from train.training.targets import Images, Targets
@@ -90,7 +90,8 @@ def fit(
         history.append(row)
         if row["validation_accuracy"] >= best_accuracy:
             best, best_accuracy = model.get_weights(), row["validation_accuracy"]
-        save_checkpoint(checkpoints, learner.checkpoint(history, best, best_accuracy, to_json_object(config)))
+        state = learner.checkpoint(history, best, best_accuracy, to_json_object(config))
+        keep_checkpoint(checkpoints, state, progress.note)
         progress.epoch(row, recipe.epochs)
     model.set_weights(best)
     extra = {}

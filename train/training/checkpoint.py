@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import ConfigurationError, DataError
+from edge_runtime.errors import ConfigurationError, DataError, EdgeRuntimeError
 from edge_runtime.system.durable import write_durably
 
 FILE_NAME = "checkpoint.npz"
@@ -47,7 +48,10 @@ def save_checkpoint(folder: Path, state: Checkpoint) -> None:
     Raises:
         EdgeRuntimeError: the file system is full or forbidden.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EdgeRuntimeError(f"The folder {folder} cannot be made ({error.strerror}).") from error
     arrays = {f"{group}/{i:04d}": array for group in GROUPS for i, array in enumerate(getattr(state, group))}
     facts = {
         "epoch": state.epoch,
@@ -59,6 +63,14 @@ def save_checkpoint(folder: Path, state: Checkpoint) -> None:
     content = io.BytesIO()
     np.savez(content, facts=np.array(json.dumps(facts, sort_keys=True)), **arrays)
     write_durably(folder / FILE_NAME, content.getvalue())
+
+
+def keep_checkpoint(folder: Path, state: Checkpoint, note: Callable[[str], None]) -> None:
+    """As `save_checkpoint`; where it cannot be written, ``note`` is told, and training goes on without."""
+    try:
+        save_checkpoint(folder, state)
+    except EdgeRuntimeError as error:
+        note(f"warning: no checkpoint after epoch {state.epoch}: {error} Training goes on.")
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from train.progress import Progress
 from train.recipes.transfer_config import TransferRecipe
-from train.training.checkpoint import Checkpoint, save_checkpoint
+from train.training.checkpoint import Checkpoint, keep_checkpoint
 from train.training.steps import take_steps
 from train.training.temperature import cross_entropy, fit_temperature
 from train.transfer.batches import CameraViews, PhotoBatch, Photos, draw_photo_batches
@@ -118,7 +118,7 @@ def tune(
         if _best(history) == len(history) - 1:
             best = model.get_weights()
         tuner.exchange()
-        save_checkpoint(keep[0], _checkpoint(tuner, history, best, keep[1]))
+        keep_checkpoint(keep[0], _checkpoint(tuner, history, best, keep[1]), progress.note)
         progress.note(_line(history, recipe))
     batches.close()
     model.set_weights(best)

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from convert.improve.__main__ import main
-from convert.improve.held_out import choose_held_out, hash_of_list, read_log
+from convert.improve.held_out import choose_held_out, read_log
 from convert.improve.judgement import Answer, judge
-from convert.inputs.source import ImageEntry, Source
+from convert.inputs.source import ImageEntry, Source, hash_entries
 from edge_runtime.contract import Contract, InputSpec, ModelSpec
 from edge_runtime.errors import DataError
 from edge_runtime.model.model_file import open_model, write_model
@@ -36,7 +36,7 @@ def source(test: tuple[ImageEntry, ...], data: str = "") -> Source:
 def old_contract(tested: tuple[ImageEntry, ...]) -> Contract:
     toy = open_model(TOY).contract
     return dataclasses.replace(
-        toy, provenance={"test": {"sha256_of_list": hash_of_list(tested)}}, parts={"model": "ab"}
+        toy, provenance={"test": {"sha256_of_list": hash_entries(tested)}}, parts={"model": "ab"}
     )
 
 

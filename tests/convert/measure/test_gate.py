@@ -85,7 +85,7 @@ def test_degenerate_scales_and_floats_are_refused_whatever_the_drop(toy: bytes) 
     assert decide(TRUTH, TRUTH, TRUTH, toy, audit={"degenerate": ("tensor 3 has bad scales",)}) == (
         "broken: tensor 3 has bad scales",
     )
-    assert decide(TRUTH, TRUTH, TRUTH, toy, audit={"problems": ("tensor 3 is float32",)}) == (
+    assert decide(TRUTH, TRUTH, TRUTH, toy, audit={"tensor_problems": ("tensor 3 is float32",)}) == (
         "not full integer: tensor 3 is float32",
     )
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +51,9 @@ def test_every_command_ends_this_way(
     monkeypatch.setattr(module.argparse.ArgumentParser, "parse_args", lambda self, arguments=None: interrupt())
     assert module.main([]) == 130
     assert capsys.readouterr().err.strip() == "interrupted"
+
+
+def test_a_name_that_is_no_utf8_is_printed_escaped(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    script = "from edge_runtime.system.command import run_command\nrun_command(lambda: print('caf\\udce9'))"
+    subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"})
+    assert capfd.readouterr().out == "caf\\udce9\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.errors import EdgeRuntimeError
-from edge_runtime.system.durable import replace_file, write_durably
+from edge_runtime.system.durable import expect_writable, replace_file, write_durably
 from edge_runtime.system.json_line import to_json_line
 
 
@@ -35,3 +35,13 @@ def test_a_line_of_json_is_compact_whole_and_in_any_language() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_json_line(float("nan"))
     assert to_json_line(float("nan"), allow_nan=True) == "NaN"
+
+
+def test_a_place_is_tried_before_the_work_that_it_is_for(tmp_path: Path) -> None:
+    expect_writable(tmp_path / "new" / "folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        EdgeRuntimeError, match=r"No file can be written into .*file \(it is a file\).*Give another place"
+    ):
+        expect_writable(tmp_path / "file")

@@ -1,12 +1,14 @@
 """What the frozen network saw in an image, kept between runs by the image's content: a second run starts at once.
 
-One file a network and input, of records of one length; a damaged or cut record is ignored, never believed.
+One file a network and input, of records of one length; a damaged or cut record is ignored, never believed. Where
+nothing can be written, the rows of this run are kept in memory.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -26,26 +28,30 @@ class FeatureCache:
     def __init__(self, folder: Path, network: str, num: int) -> None:
         self.num = num
         self._size = DIGEST_BYTES + num * 2 + CHECKSUM_BYTES
-        folder.mkdir(parents=True, exist_ok=True)
+        self._memory: dict[bytes, Features] = {}
         key = hashlib.sha256(f"{network}/{num}".encode()).hexdigest()[:16]
-        self._descriptor = open_shared(folder / f"features-{key}.bin")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = open_shared(folder / f"features-{key}.bin")
+        except OSError:
+            self._descriptor = _open_elsewhere()
         # A file grown too large starts anew; within a run it only grows, because that run needs what it has put in.
         if os.fstat(self._descriptor).st_size > MAX_BYTES:
             os.ftruncate(self._descriptor, 0)
         self._places = self._scan()
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._places) + len(self._memory)
 
     def get(self, sha256: str) -> Features | None:
         """The features of the image with this SHA-256 (hex), or None when they are not known."""
         place = self._places.get(bytes.fromhex(sha256))
         if place is None:
-            return None
+            return self._memory.get(bytes.fromhex(sha256))
         return self._features(read_at(self._descriptor, self._size, place))
 
     def put(self, sha256: list[str], features: Features) -> None:
-        """Adds (n, num) float16 rows."""
+        """Adds (n, num) float16 rows; where the disk is full, for this run alone."""
         rows = b"".join(
             _seal(bytes.fromhex(digest) + row.tobytes()) for digest, row in zip(sha256, features, strict=True)
         )
@@ -54,6 +60,9 @@ class FeatureCache:
         try:
             end = os.fstat(self._descriptor).st_size // self._size * self._size
             write_at(self._descriptor, rows, end)
+        except OSError:
+            self._memory |= {bytes.fromhex(digest): row for digest, row in zip(sha256, features, strict=True)}
+            return
         finally:
             unlock(self._descriptor)
         for number, digest in enumerate(sha256):
@@ -73,6 +82,12 @@ class FeatureCache:
         if len(record) != self._size or _seal(record[:-CHECKSUM_BYTES]) != record:
             return None
         return np.frombuffer(record[DIGEST_BYTES:-CHECKSUM_BYTES], np.float16)
+
+
+def _open_elsewhere() -> int:
+    """A nameless file in the system's temporary folder."""
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
 
 
 def _seal(content: bytes) -> bytes:

@@ -22,14 +22,19 @@ _ENCODINGS = {"lossless": (".png", [cv2.IMWRITE_PNG_COMPRESSION, 1]), "small": (
 class ImageStore:
     """Images by number in the order they were added; ``encoding`` is "lossless" or "small" (JPEG, quality 95).
 
-    The file has no name where the system allows that, so nothing is left over however the process ends.
+    The file has no name where the system allows that, so nothing is left over however the process ends. What the disk
+    has no room for is kept in memory.
     """
 
     def __init__(self, folder: Path, encoding: str) -> None:
         self._suffix, self._parameters = _ENCODINGS[encoding]
-        folder.mkdir(parents=True, exist_ok=True)
         # `close` closes it.
-        self._file = tempfile.TemporaryFile(dir=folder, prefix=".images.", buffering=0)  # noqa: SIM115
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=folder, prefix=".images.", buffering=0)  # noqa: SIM115
+        except OSError:
+            self._file = tempfile.TemporaryFile(prefix=".images.", buffering=0)  # noqa: SIM115
+        self._memory: dict[int, bytes] = {}
         self._ends = [0]
         self.aspects: list[float] = []
 
@@ -40,13 +45,16 @@ class ImageStore:
         """Appends one (h, w, 3) uint8 RGB image; ``aspect`` is width to height of the photo that it was made from."""
         self.aspects.append(aspect)
         content = cv2.imencode(self._suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self._parameters)[1].tobytes()
-        write_at(self._file.fileno(), content, self._ends[-1])
+        try:
+            write_at(self._file.fileno(), content, self._ends[-1])
+        except OSError:
+            self._memory[len(self)] = content
         self._ends.append(self._ends[-1] + len(content))
 
     def read(self, index: int) -> Image:
         """Image ``index``, (h, w, 3) uint8 RGB."""
         start, end = self._ends[index], self._ends[index + 1]
-        content = read_at(self._file.fileno(), end - start, start)
+        content = self._memory.get(index) or read_at(self._file.fileno(), end - start, start)
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
             raise InternalError(f"Image {index} of the store cannot be decoded; its file was changed from outside.")

@@ -1,0 +1,93 @@
+"""Untrained networks that answer as trained ones do: statistics from images, and a last layer that tells them apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.inputs.answers import run_model
+from convert.inputs.keras_model import KerasFile
+from convert.inputs.source import ImageEntry, Source
+from edge_runtime.contract import InputSpec, ModelSpec
+from train.datasets.cifar10_mini import read_mini
+
+SPREAD = 2.0  # standard deviation of each logit over the images
+
+
+def read_images(side: int, num: int, *, held_out: bool) -> NDArray[np.uint8]:
+    """(num, side, side, 3) uint8 RGB of the embedded images, classes taking turns; ``held_out``: of the test split."""
+    images = read_mini(InputSpec(32, 32, "stretch"))[int(held_out)].pixels
+    order = np.arange(len(images)).reshape(10, -1).T.ravel()[:num]
+    return np.stack([cv2.resize(images[row], (side, side), interpolation=cv2.INTER_LINEAR) for row in order])
+
+
+def settle_statistics(network: Any, inputs: NDArray[np.float32]) -> None:
+    """Gives every batch normalisation of ``network`` the statistics of (n, H, W, 3) float32 ``inputs``."""
+    import keras
+
+    norms = [
+        layer
+        for layer in network._flatten_layers(include_self=False, recursive=True)
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    if not norms:
+        return
+    before = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.momentum = 0.0
+    network(inputs, training=True)
+    for layer, momentum in zip(norms, before, strict=True):
+        layer.momentum = momentum
+
+
+def fill_biases(network: Any, seed: int) -> None:
+    """Gives small random values to biases and offsets, which a fresh network has at zero and the converter drops."""
+    random = np.random.default_rng(seed)
+    for variable in network.trainable_variables:
+        if variable.name in ("bias", "beta"):
+            variable.assign(random.normal(0, 0.05, variable.shape))
+
+
+def settle_head(network: Any, inputs: NDArray[np.float32]) -> None:
+    """Has the last layer of ``network``, a dense one, answer with the directions in which the features of ``inputs``
+    differ most, each logit as spread as the others.
+    """
+    import keras
+
+    head = network.layers[-1]
+    features = run_model(keras.Model(network.inputs, head.input), inputs).astype(np.float64)
+    mean = features.mean(axis=0)
+    _, _, directions = np.linalg.svd(features - mean, full_matrices=False)
+    kernel = np.zeros((features.shape[1], head.units))
+    found = directions[: head.units].T
+    kernel[:, : found.shape[1]] = found
+    spread = ((features - mean) @ kernel).std(axis=0)
+    kernel *= SPREAD / np.maximum(spread, 1e-6)
+    head.set_weights([kernel.astype(np.float32), (-mean @ kernel).astype(np.float32)])
+
+
+def make_source(
+    network: Any, folder: Path, calibration: NDArray[np.uint8], test: NDArray[np.uint8], *, mean: float, std: float
+) -> Source:
+    """``network`` saved in ``folder`` as a source; images are (n, H, W, 3) uint8 RGB; it eats (pixel - mean) / std."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "network.keras"
+    network.save(path)
+    sides, num_classes = calibration.shape[1:3], network.output_shape[-1]
+    spec = ModelSpec("network", tuple(f"class {n}" for n in range(num_classes)), InputSpec(*sides, "stretch"), "logits")
+    entries = {}
+    for name, images in (("calibration", calibration), ("test", test)):
+        np.save(folder / f"{name}.npy", images)
+        hashes = [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
+        entries[name] = tuple(
+            ImageEntry(f"{name}/{row}", row % num_classes, folder / f"{name}.npy", row, found)
+            for row, found in enumerate(hashes)
+        )
+    training = json.loads("{}")
+    return Source(KerasFile(path), spec, entries["calibration"], entries["test"], training, mean, std)
