@@ -17,7 +17,6 @@ _REMEDIES = (
     ({"ELU"}, "use relu, relu6 or selu instead of elu"),
     ({"LOG", "TANH"}, "use silu or hard_silu instead of mish"),
     ({"LOG", "EXP"}, "use relu instead of softplus or log_sigmoid, silu instead of mish"),
-    ({"LOG_SOFTMAX"}, "end in softmax, or in the logits themselves"),
     ({"RSQRT"}, _NORMALIZE),
     ({"SQUARED_DIFFERENCE"}, _NORMALIZE),
     ({"L2_NORMALIZATION"}, _NORMALIZE),

@@ -54,7 +54,6 @@ def test_an_operator_that_one_backend_lacks_is_named_with_that_backend() -> None
         ({"DIV"}, "multiply by the reciprocal"),
         ({"L2_NORMALIZATION"}, "use BatchNormalization"),
         ({"SQUARED_DIFFERENCE"}, "use BatchNormalization"),
-        ({"LOG_SOFTMAX"}, "end in softmax"),
         ({"CUSTOM"}, "docs/own-keras-model.md lists them"),
     ],
 )

@@ -52,7 +52,7 @@ def test_a_store_leaves_no_file_behind(tmp_path: Path) -> None:
 def test_a_store_whose_file_was_cut_says_so(tmp_path: Path) -> None:
     with ImageStore(tmp_path, "small") as store:
         store.add(image(1))
-        os.ftruncate(store._descriptor, 10)
+        os.ftruncate(store._file.fileno(), 10)
         with pytest.raises(InternalError, match=r"Image 0 of the store cannot be decoded; its file was changed"):
             store.read(0)
 
