@@ -19,6 +19,7 @@ from edge_runtime.contract import InputSpec, ModelSpec
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, is_visible, list_files, list_images
 from edge_runtime.pixels.preprocess import preprocess
+from edge_runtime.system.printable import compose_name
 
 
 def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) -> Source:
@@ -62,19 +63,19 @@ def _read_labels(path: Path) -> tuple[str, ...]:
         raise DataError(
             f"The label file {path} cannot be read ({error}); expected UTF-8 text, one label a line."
         ) from error
-    return tuple(line.strip() for line in text.lstrip("\ufeff").splitlines() if line.strip())
+    return tuple(compose_name(line.strip()) for line in text.lstrip("\ufeff").splitlines() if line.strip())
 
 
 def _read_folder(root: Path, labels: Sequence[str], *, may_be_flat: bool) -> tuple[ImageEntry, ...]:
     if not root.is_dir():
         raise MissingInputError(f"There is no folder {root}; expected images in it.")
     directories = sorted(path for path in root.iterdir() if path.is_dir() and is_visible(path.name))
-    unknown = [path.name for path in directories if path.name not in labels]
+    unknown = [path.name for path in directories if compose_name(path.name) not in labels]
     if unknown:
         raise DataError(f"{root} has the directories {unknown[:5]}, which are no labels; expected {list(labels)[:10]}.")
     if not directories and not may_be_flat:
         raise DataError(f"{root} has no class directories; expected one for each of {list(labels)[:10]}.")
-    folders = [(labels.index(path.name), path) for path in directories] or [(-1, root)]
+    folders = [(labels.index(compose_name(path.name)), path) for path in directories] or [(-1, root)]
     entries = [make_entry(file, root, label) for label, folder in folders for file in list_images(folder)]
     if not entries:
         raise DataError(f"{root} holds no images; expected files that end in {', '.join(IMAGE_SUFFIXES)}.")

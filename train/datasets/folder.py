@@ -17,6 +17,7 @@ import numpy as np
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import IMAGE_SUFFIXES
+from edge_runtime.system.printable import compose_name, is_plain_name
 from train.datasets.background import NAME as BACKGROUND
 from train.datasets.background import find_background, is_background
 from train.datasets.common_region import find_common_region
@@ -142,7 +143,7 @@ class _Reader:
         self.faults.expect_none(
             list_images(folder), f"lie beside the classes of {folder}", "every image in its class's directory"
         )
-        badly_named = [path for path in entries if path.name != path.name.strip() or not path.name.isprintable()]
+        badly_named = [path for path in entries if not is_plain_name(path.name)]
         self.faults.expect_none(
             badly_named, "have blanks at an end or control characters in their names", "plain class names: rename"
         )
@@ -159,7 +160,7 @@ class _Reader:
             odd += others
             if not images and (self.skip_bad or not others):
                 self.faults.add(f"The class directory {path} has no image; expected at least one: fill or remove it.")
-            files += [(file, path.name) for file in images]
+            files += [(file, compose_name(path.name)) for file in images]
         self._bad(odd, "have no image's ending", f"one of {' '.join(IMAGE_SUFFIXES)}: rename or remove them")
         stage = Stage(self.progress, f"looking at the images in {folder.name}", len(files)) if self.progress else None
         results: list[LabelledImage | None] = []

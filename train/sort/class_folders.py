@@ -18,6 +18,7 @@ from typing import Any
 from edge_runtime.errors import AlreadyRunningError, ConfigurationError, DataError, EdgeRuntimeError, UsageError
 from edge_runtime.pixels.image_file import IMAGE_SUFFIXES
 from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
+from edge_runtime.system.printable import is_plain_name
 from edge_runtime.system.shared_file import open_shared, try_lock
 from train.datasets.folder import UNKNOWN
 from train.datasets.layout import SPLIT_NAMES
@@ -240,7 +241,7 @@ class ClassFolders:
 
 def expect_label(label: str) -> None:
     """Raises UsageError unless ``label`` can be a class's name and its folder's."""
-    plain = label.strip() == label and label.isprintable() and not label.startswith(".") and len(label) <= 100
+    plain = is_plain_name(label) and not label.startswith(".") and len(label) <= 100
     if not label or not plain or "/" in label or "\\" in label:
         raise UsageError(
             f"The class is {label!r}, expected a name that can be a folder's: no slashes, no dot in front, no blanks "

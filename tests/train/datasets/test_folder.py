@@ -121,6 +121,22 @@ def test_images_beside_the_classes_are_listed(tmp_path: Path) -> None:
         open_folder(tmp_path, SPEC)
 
 
+def test_a_class_may_be_called_in_any_script_and_has_one_name_however_it_is_written(tmp_path: Path) -> None:
+    joined = ("می\u200cخواهم", "👩\u200d🔬", "ന്\u200dറ")
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    classes(tmp_path / "train", 20, (*joined, composed))
+    classes(tmp_path / "test", 4, (*joined, decomposed), start=9000)
+    dataset = open_folder(tmp_path, SPEC)
+    assert dataset.labels == tuple(sorted((*joined, composed)))
+    assert set(dataset.test.labels.tolist()) == {0, 1, 2, 3}
+
+
+def test_a_class_name_that_turns_the_direction_of_what_follows_is_refused(tmp_path: Path) -> None:
+    classes(tmp_path, 3, ("cat", "dog\u202e"))
+    with pytest.raises(DataError, match="control characters in their names"):
+        open_folder(tmp_path, SPEC)
+
+
 def test_a_class_name_with_a_blank_at_its_end_is_refused(tmp_path: Path) -> None:
     classes(tmp_path, 3, ("cat", "dog "))
     with pytest.raises(DataError, match=r"have blanks at an end or control characters in their names: .*dog "):
