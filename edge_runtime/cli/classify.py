@@ -24,7 +24,11 @@ from edge_runtime.system.printable import printable
 from edge_runtime.system.redact import redact_arguments
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from edge_runtime.cli.explain import Explainer
     from edge_runtime.contract import InputSpec
+    from edge_runtime.inference.classifier import Classifier
     from edge_runtime.model.model_file import ModelFile
     from edge_runtime.pixels.preprocess import Image
 
@@ -37,6 +41,7 @@ def main(arguments: list[str]) -> int:
         "edge-runtime classify photo.jpg",
         "edge-runtime classify holiday/",
         "edge-runtime classify --demo",
+        "edge-runtime classify --explain looked.png photo.jpg",
         "edge-runtime classify --model flowers.tflite --top-k 1 --format jsonl *.jpg",
         "edge-runtime classify --model mobilenet.tflite --labels labels.txt photo.jpg",
     )
@@ -50,6 +55,12 @@ def main(arguments: list[str]) -> int:
         "--full-size", action="store_true", help="decode JPEG whole even where the model needs far less (slower)"
     )
     add_region_flag(parser, "the whole")
+    parser.add_argument(
+        "--explain",
+        type=Path,
+        metavar="PNG|DIR",
+        help="save where the model looked, as an image or one for each in a folder",
+    )
     flags = parser.parse_args(arguments)
     if bool(flags.images) == flags.demo:
         parser.error("expected image files or --demo, one of the two")
@@ -62,26 +73,41 @@ def main(arguments: list[str]) -> int:
     exit_code = 0
     sink = open_sink(flags.format, Outlet(sys.stdout), sys.stderr)
     model = open_flagged_model(flags)
-    with open_flagged_classifier(flags, model) as classifier:
+    with open_flagged_classifier(flags, model, maps=flags.explain is not None) as classifier:
+        explainer = open_explainer(flags, classifier)
         spec = None if flags.full_size else classifier.input_spec
-        images = read_demo(model) if flags.demo else read_files(flags.images, spec)
+        images = read_demo(model) if flags.demo else read_files(flags.images)
         for seq, (name, read) in enumerate(images):
             started_s = monotonic_s()
             try:
-                prediction = classifier.classify(read())
+                prediction = classifier.classify(read(spec))
             except EdgeRuntimeError as error:
                 text = redact_arguments(name_flags(error), flags.images)
                 print(printable(f"edge-runtime: {text}"), file=sys.stderr)
                 exit_code = exit_code or error.exit_code
                 continue
             sink.result(Result(seq, read_wall_time_s(), (monotonic_s() - started_s) * 1e3, prediction, 0, name))
+            if explainer is not None:
+                large = read(None if flags.full_size else explainer.spec)
+                print(printable(explainer.write(name, seq, large, prediction)), file=sys.stderr)
     return exit_code
 
 
-def read_files(names: list[str], spec: InputSpec | None) -> Iterator[tuple[str, Callable[[], Image]]]:
+def open_explainer(flags: Namespace, classifier: Classifier) -> Explainer | None:
+    """What draws where the model looked, where --explain asks for it; raises what `Explainer` raises."""
+    if flags.explain is None:
+        return None
+    from edge_runtime.cli.explain import Explainer
+
+    several = flags.demo or len(flags.images) > 1 or Path(flags.images[0]).is_dir()
+    return Explainer(flags.explain, classifier, several=several)
+
+
+def read_files(names: list[str]) -> Iterator[tuple[str, Callable[[InputSpec | None], Image]]]:
     """(name, what reads it) of each image file of ``names``, and of each one below the folders among them.
 
-    Reading gives (h, w, 3) uint8 BGR, decoded no smaller than ``spec`` needs; it raises as `read_shrunk` does.
+    Reading gives (h, w, 3) uint8 BGR, decoded no smaller than the spec that it is called with needs; it raises as
+    `read_shrunk` does.
 
     Raises:
         DataError: a folder holds no image.
@@ -94,10 +120,10 @@ def read_files(names: list[str], spec: InputSpec | None) -> Iterator[tuple[str, 
         if not found:
             raise DataError(f"The folder {name} holds no image, expected files such as photo.jpg or photo.png.")
         for each in found:
-            yield each, partial(read_shrunk, each, spec)
+            yield each, partial(read_shrunk, each)
 
 
-def read_demo(model: ModelFile) -> Iterator[tuple[str, Callable[[], Image]]]:
+def read_demo(model: ModelFile) -> Iterator[tuple[str, Callable[[InputSpec | None], Image]]]:
     """The golden images of ``model``, (h, w, 3) uint8 BGR, as `read_files` gives files.
 
     Raises:
@@ -106,4 +132,8 @@ def read_demo(model: ModelFile) -> Iterator[tuple[str, Callable[[], Image]]]:
     if model.goldens is None:
         raise DataError(f"{model.contract.spec.name} carries no images to show; name an image file instead of --demo.")
     for number, image in enumerate(model.goldens.images):
-        yield f"demo {number}", partial(np.ascontiguousarray, image)
+        yield f"demo {number}", partial(_take, np.ascontiguousarray(image))
+
+
+def _take(image: Image, spec: InputSpec | None) -> Image:
+    return image

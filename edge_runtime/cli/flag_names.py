@@ -12,6 +12,7 @@ FLAGS = {
     "camera_password_file": "--camera-password-file",
     "channels": "--channels",
     "every_s": "--every",
+    "explain": "--explain",
     "folder": "--out",
     "give_up_s": "--give-up-s",
     "hold": "--hold",

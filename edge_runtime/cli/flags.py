@@ -150,9 +150,11 @@ def open_flagged_model(flags: Namespace) -> ModelFile:
     return model
 
 
-def open_flagged_classifier(flags: Namespace, model: ModelFile, region: Region | None = None) -> Classifier:
-    """``model``, ready to classify as the flags say; OpenCV gets as many threads. ``region`` is what is looked at
-    without --region. Raises what `Classifier` raises.
+def open_flagged_classifier(
+    flags: Namespace, model: ModelFile, region: Region | None = None, *, maps: bool = False
+) -> Classifier:
+    """``model``, ready to classify as the flags say, with ``maps`` where it can; OpenCV gets as many threads. ``region``
+    is what is looked at without --region. Raises what `Classifier` raises.
     """
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.pixels.opencv import cv2
@@ -164,6 +166,7 @@ def open_flagged_classifier(flags: Namespace, model: ModelFile, region: Region |
         threshold=flags.threshold,
         top_k=flags.top_k,
         region=read_region_flag(flags) or region,
+        maps=maps,
     )
     cv2.setNumThreads(flags.threads)
     return classifier

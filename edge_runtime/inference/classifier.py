@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from edge_runtime.model.model_file import ModelFile, open_model
 from edge_runtime.pixels.preprocess import Image, can_be_written, preprocess, rgb_to_bgr
 from edge_runtime.pixels.region import cut_input
 from edge_runtime.pixels.shrink import read_shrunk
+
+if TYPE_CHECKING:  # most runs show no map
+    from edge_runtime.inference.activation_map import ActivationMap, ClassMapper
 
 CHANNELS = ("bgr", "rgb")
 
@@ -53,6 +56,7 @@ class Classifier:
         threshold: float | None = None,
         labels: str | Path | None = None,
         region: Region | None = None,
+        maps: bool = False,
     ) -> None:
         """Loads and checks ``model``.
 
@@ -67,6 +71,7 @@ class Classifier:
             labels: a text file with one label a line, only for models of others that carry none.
             region: the part of every image that is classified, None for all of it. ``contract.region`` is the one that
                 the model was trained on; it is for a camera's frames, not for images that were cut out before.
+            maps: whether `last_map` shall say where the model looked, for models that can (`has_maps`).
 
         Raises:
             MissingInputError: there is no such model or label file.
@@ -88,7 +93,9 @@ class Classifier:
         self.contract: Contract = self.model.contract
         self.threshold = self.contract.threshold if threshold is None else threshold
         neighbours = self.contract.neighbours if threshold != 0 else None
-        extra_outputs = () if neighbours is None else (neighbours.tensor,)
+        self._mapper = _make_mapper(self.model) if maps else None
+        extra_outputs = [] if neighbours is None else [neighbours.tensor]
+        extra_outputs += [] if self._mapper is None else [self._mapper.tensor]
         self.interpreter = Interpreter(
             self.model.flatbuffer,
             backend,
@@ -185,6 +192,28 @@ class Classifier:
         """
         return self.interpreter.extra(0).reshape(-1)
 
+    @property
+    def has_neighbours(self) -> bool:
+        """Whether frames are compared with the model's neighbours."""
+        return self._neighbours is not None
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether `last_map` can say where the model looked: it was asked for, and the model's structure allows it."""
+        return self._mapper is not None
+
+    def last_map(self, index: int) -> ActivationMap:
+        """Where class ``index`` (a Prediction's) has its score from, in the frame that was classified last.
+
+        Raises:
+            ModelError: not `has_maps`.
+        """
+        if self._mapper is None:
+            from edge_runtime.inference.activation_map import NO_MAP
+
+            raise ModelError(NO_MAP)
+        return self._mapper.map_class(self.interpreter.extra(self.interpreter.num_extra - 1, np.float32), index)
+
     def raw_output(self, frame: Image | HasPixels) -> NDArray[Any]:
         """(classes,) output in its stored dtype, of the same; raises what `probabilities` raises."""
         if not self._fills_tensor:
@@ -209,6 +238,12 @@ class Classifier:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _make_mapper(model: ModelFile) -> ClassMapper | None:
+    from edge_runtime.inference.activation_map import make_class_mapper
+
+    return make_class_mapper(model.flatbuffer, len(model.contract.spec.labels))
 
 
 def _expect_same(which: str, real: TensorSpec, promised: TensorSpec) -> None:

@@ -155,9 +155,12 @@ class Interpreter:
         output: NDArray[Any] = self._output_view().reshape(self.output.shape)[0].copy()
         return output
 
-    def extra(self, number: int) -> NDArray[Any]:
-        """A copy of extra output ``number``, from 0, of the last `run` or `invoke`, in its shape and stored dtype."""
-        values: NDArray[Any] = self._extra_views[number]().copy()
+    def extra(self, number: int, dtype: Any = None) -> NDArray[Any]:
+        """A copy of extra output ``number``, from 0, of the last `run` or `invoke`, in its shape; its stored values as
+        they are, or as ``dtype``.
+        """
+        view = self._extra_views[number]()
+        values: NDArray[Any] = view.copy() if dtype is None else view.astype(dtype)
         return values
 
     def close(self) -> None:

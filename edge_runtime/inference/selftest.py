@@ -77,7 +77,7 @@ def selftest(classifier: Classifier, *, reference: bool = True) -> SelftestRepor
     table = None if neighbours is None or rows is None else NeighbourTable(neighbours, rows)
     flatbuffer, backend = classifier.model.flatbuffer, classifier.interpreter.backend
     interpreters = [classifier.interpreter]
-    if table is not None and not classifier.interpreter.num_extra:  # it was opened to name every frame
+    if table is not None and not classifier.has_neighbours:  # it was opened to name every frame
         interpreters = [Interpreter(flatbuffer, backend, extra_outputs=extra)]
     if reference and classifier.interpreter.kernels != "reference":
         shape = classifier.contract.input_tensor.shape

@@ -1,4 +1,4 @@
-"""Tensors inside a flatbuffer: where the features lie that the last layer decides on, and how to read them.
+"""Tensors inside a flatbuffer: where the features lie that the last layer decides on, its weights, how to read them.
 
 A second output is declared in memory, before the interpreter gets the bytes: the file itself stays as it is, and so do
 its arithmetic and its speed. Field numbers are those of TensorFlow's schema.fbs (version 3).
@@ -10,24 +10,32 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge_runtime.errors import ModelError
 from edge_runtime.model.flatbuffer import Table
 
 _AVERAGE_POOL_2D, _CONV_2D, _DEQUANTIZE, _FULLY_CONNECTED, _RESHAPE = 1, 3, 6, 9, 22
 _SOFTMAX, _MEAN, _QUANTIZE = 25, 40, 114
 _INT8 = 9
+_CONSTANTS = {2: "<i4", 9: "<i1"}
+# Of Pool2DOptions: the window's width and height.
+_FILTER_WIDTH, _FILTER_HEIGHT = 3, 4
 
 
 @dataclass(frozen=True)
 class Features:
-    """``tensor`` holds the ``width`` int8 features before the last dense layer, 0 at ``zero_point``, times its
-    ``weights``; they are the means of the map in tensor ``feature_map``, None where they are something else.
+    """``tensor`` holds the ``width`` int8 features before the last dense layer, 0 at ``zero_point``; its constants are
+    the tensors ``weights`` and ``bias`` (-1: none). The features are the means of the (1, h, w, width) int8 tensor
+    ``feature_map``, None where they are something else.
     """
 
     tensor: int
     width: int
     zero_point: int
     weights: int
+    bias: int
     feature_map: int | None
 
 
@@ -42,7 +50,7 @@ def find_features(flatbuffer: bytes) -> Features | None:
     graph = model.tables(2)[0]
     tensors = graph.tables(0)
     makers = {
-        output: (codes[operator.scalar(0, "I")], operator.numbers(1, "i"))
+        output: (codes[operator.scalar(0, "I")], operator.numbers(1, "i"), operator)
         for operator in graph.tables(3)
         for output in operator.numbers(2, "i")
     }
@@ -54,7 +62,7 @@ def find_features(flatbuffer: bytes) -> Features | None:
         return tensor
 
     scores = back(graph.numbers(2, "i")[0], _SOFTMAX, _QUANTIZE, _DEQUANTIZE, _RESHAPE)
-    kind, inputs = makers.get(scores, (-1, ()))
+    kind, inputs, _ = makers.get(scores, (-1, (), None))
     if kind not in (_FULLY_CONNECTED, _CONV_2D) or len(inputs) < 2:
         return None
     found = tensors[inputs[0]]
@@ -66,12 +74,58 @@ def find_features(flatbuffer: bytes) -> Features | None:
     if count != width or width < 1 or found.scalar(1, "b") != _INT8 or quantization is None:
         return None
     zero_points = quantization.numbers(3, "q")
-    pooled = back(inputs[0], _RESHAPE)
-    pool_kind, pool_inputs = makers.get(pooled, (-1, ()))
-    mapped = pool_inputs[0] if pool_kind in (_MEAN, _AVERAGE_POOL_2D) and pool_inputs else None
-    if mapped is not None and (len(tensors[mapped].numbers(0, "i")) != 4 or tensors[mapped].scalar(1, "b") != _INT8):
-        mapped = None
-    return Features(inputs[0], width, int(zero_points[0]) if zero_points else 0, inputs[1], mapped)
+    bias = inputs[2] if len(inputs) > 2 else -1
+    mapped = None
+    pool_kind, pool_inputs, pool = makers.get(back(inputs[0], _RESHAPE), (-1, (), None))
+    if pool is not None and pool_kind in (_MEAN, _AVERAGE_POOL_2D) and pool_inputs:
+        mapped = pool_inputs[0] if _is_whole_mean(pool_kind, pool, tensors[pool_inputs[0]], width) else None
+    return Features(inputs[0], width, int(zero_points[0]) if zero_points else 0, inputs[1], bias, mapped)
+
+
+def _is_whole_mean(kind: int, pool: Table, mapped: Table, width: int) -> bool:
+    """Whether ``pool``, which gives ``width`` values, gives the means of the whole int8 tensor ``mapped``."""
+    shape = mapped.numbers(0, "i")
+    if len(shape) != 4 or shape[0] != 1 or shape[3] != width or mapped.scalar(1, "b") != _INT8:
+        return False
+    options = pool.table(4)
+    if kind == _MEAN:
+        return True
+    window = options and (options.scalar(_FILTER_HEIGHT, "i"), options.scalar(_FILTER_WIDTH, "i"))
+    return window == shape[1:3]
+
+
+def read_constant(flatbuffer: bytes, tensor: int) -> NDArray[np.float32] | None:
+    """The real numbers of a constant int8 or int32 tensor, float32 in its shape, scaled for each row of its first axis
+    or all at once; None where it is none, or is quantized otherwise.
+
+    Raises:
+        ModelError: the flatbuffer is damaged.
+    """
+    model = Table.root(flatbuffer)
+    found = model.tables(2)[0].tables(0)[tensor]
+    shape, quantization = found.numbers(0, "i"), found.table(4)
+    stored = model.tables(4)[found.scalar(2, "I")].content(0)
+    dtype = _CONSTANTS.get(found.scalar(1, "b"))
+    if dtype is None or quantization is None or not stored:
+        return None
+    values = np.frombuffer(stored, dtype)
+    scales = np.array(quantization.numbers(2, "f"), np.float64)
+    zero_points = np.array(quantization.numbers(3, "q") or [0], np.float64)
+    if values.size != np.prod(shape) or scales.size not in (1, shape[0]) or zero_points.size not in (1, scales.size):
+        return None
+    rows = values.reshape(shape[0], -1)
+    real: NDArray[np.float32] = ((rows - zero_points[:, None]) * scales[:, None]).astype(np.float32)
+    return real.reshape(shape)
+
+
+def read_scale(flatbuffer: bytes, tensor: int) -> tuple[float, int]:
+    """The (scale, zero point) of a tensor quantized as a whole; ModelError where it is not."""
+    quantization = Table.root(flatbuffer).tables(2)[0].tables(0)[tensor].table(4)
+    scales = quantization.numbers(2, "f") if quantization else ()
+    zero_points = quantization.numbers(3, "q") if quantization else ()
+    if len(scales) != 1 or len(zero_points) > 1:
+        raise ModelError(f"Tensor {tensor} has {len(scales)} scales, expected 1. Convert the model again.")
+    return float(scales[0]), int(zero_points[0]) if zero_points else 0
 
 
 def declare_outputs(flatbuffer: bytes, tensors: Sequence[int]) -> bytes:

@@ -78,12 +78,21 @@ def find_crop_box(frame_height: int, frame_width: int, spec: InputSpec) -> tuple
     return top + (seen_height - height) // 2, left + (seen_width - width) // 2, height, width
 
 
+def find_input_box(height: int, width: int, spec: InputSpec) -> tuple[int, int, int, int]:
+    """The (top, left, height, width) of the part of the input, in pixels, that shows what the model sees of a frame,
+    which has ``height`` and ``width``: all of it, or less where a letterbox pads.
+    """
+    if spec.resize != "letterbox":
+        return 0, 0, spec.height, spec.width
+    scale = min(spec.height / height, spec.width / width)
+    height = max(1, min(spec.height, round(height * scale)))
+    width = max(1, min(spec.width, round(width * scale)))
+    return (spec.height - height) // 2, (spec.width - width) // 2, height, width
+
+
 def _letterbox(frame: Image, spec: InputSpec) -> Image:
-    scale = min(spec.height / frame.shape[0], spec.width / frame.shape[1])
-    height = max(1, min(spec.height, round(frame.shape[0] * scale)))
-    width = max(1, min(spec.width, round(frame.shape[1] * scale)))
+    top, left, height, width = find_input_box(frame.shape[0], frame.shape[1], spec)
     canvas = np.full((spec.height, spec.width, 3), LETTERBOX_VALUE, np.uint8)
-    top, left = (spec.height - height) // 2, (spec.width - width) // 2
     canvas[top : top + height, left : left + width] = _shrink_or_grow(frame, width, height)
     return canvas
 

@@ -10,6 +10,7 @@ import pytest
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import _one_line, list_available_backends
+from edge_runtime.model.inner_tensors import find_features
 from edge_runtime.model.model_file import read_model
 from edge_runtime.model.operators import explain_refusal
 from edge_runtime.model.stated_input import StatedInput
@@ -19,7 +20,7 @@ flatbuffers = pytest.importorskip("flatbuffers")
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
 RAW = StatedInput.parse(normalize="0..255")
 LABELS = "red\ngreen\nblue\n"
-RESHAPE = 22
+RESHAPE, MEAN, AVERAGE_POOL_2D = 22, 40, 1
 
 
 @pytest.fixture
@@ -138,3 +139,21 @@ def test_a_native_refusal_is_explained(native, told):
 def test_a_native_text_is_told_once_and_short():
     assert _one_line(ValueError("op  X\nop X\n" * 19 + "end")) == "op X end"
     assert len(_one_line(ValueError("x" * 999))) == 300
+
+
+def pool_by_a_window(side):
+    def change(model):
+        code = next(each for each in model.operatorCodes if each.builtinCode == MEAN)
+        code.builtinCode = code.deprecatedBuiltinCode = AVERAGE_POOL_2D
+        graph = model.subgraphs[0]
+        operator = next(each for each in graph.operators if model.operatorCodes[each.opcodeIndex] is code)
+        operator.builtinOptionsType = schema.BuiltinOptions.Pool2DOptions
+        operator.builtinOptions = schema.Pool2DOptionsT()
+        operator.builtinOptions.filterWidth, operator.builtinOptions.filterHeight = side, 8
+
+    return change
+
+
+def test_features_are_means_of_the_map_only_where_the_window_is_the_whole_map(edited):
+    assert find_features(edited("uint8", pool_by_a_window(8))).feature_map is not None
+    assert find_features(edited("uint8", pool_by_a_window(7))).feature_map is None

@@ -1,0 +1,43 @@
+"""Draws over an image where the model looked: grey where nothing spoke for the class, orange where much did."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.contract import InputSpec
+from edge_runtime.pixels.opencv import cv2
+from edge_runtime.pixels.preprocess import Image, find_crop_box, find_input_box
+
+# Orange in BGR, seen by everyone on grey; the live page has the same.
+COLOUR = (0, 110, 255)
+STRONGEST = 0.8
+# What is left of the light of the image below, so that the colour stands out on a white ground too.
+GREY_LIGHT = 0.8
+
+
+def draw_heat(frame: Image, shares: NDArray[np.float32], spec: InputSpec) -> Image:
+    """A new (h, w, 3) uint8 BGR image: ``frame``, of the same form, under the (rows, columns) ``shares`` in [0, 1] of
+    the input that ``spec`` makes of it. What a crop or a region leaves out stays grey.
+    """
+    grey = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR).astype(np.float32) * GREY_LIGHT
+    share = np.zeros((*frame.shape[:2], 1), np.float32)
+    top, left, height, width = find_crop_box(frame.shape[0], frame.shape[1], spec)
+    share[top : top + height, left : left + width, 0] = _cover(shares, spec, (width, height))
+    drawn = grey + (np.array(COLOUR, np.float32) - grey) * share * STRONGEST
+    return cast(Image, np.rint(drawn).clip(0, 255).astype(np.uint8))
+
+
+def encode_png(image: Image) -> bytes:
+    """The (h, w, 3) uint8 BGR ``image`` as PNG."""
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+def _cover(shares: NDArray[np.float32], spec: InputSpec, size_wh: tuple[int, int]) -> NDArray[np.float32]:
+    """``shares`` for each pixel that the model saw; what fell on the bars of a letterbox is cut off."""
+    whole = cv2.resize(shares, (spec.width, spec.height), interpolation=cv2.INTER_LINEAR)
+    top, left, height, width = find_input_box(size_wh[1], size_wh[0], spec)
+    inner = whole[top : top + height, left : left + width]
+    return cast("NDArray[np.float32]", cv2.resize(inner, size_wh, interpolation=cv2.INTER_LINEAR))
