@@ -153,8 +153,8 @@ def open_flagged_model(flags: Namespace) -> ModelFile:
 def open_flagged_classifier(
     flags: Namespace, model: ModelFile, region: Region | None = None, *, maps: bool = False
 ) -> Classifier:
-    """``model``, ready to classify as the flags say, with ``maps`` where it can; OpenCV gets as many threads. ``region``
-    is what is looked at without --region. Raises what `Classifier` raises.
+    """``model``, ready to classify as the flags say, with ``maps`` where it can; OpenCV gets as many threads.
+    ``region`` is what is looked at without --region. Raises what `Classifier` raises.
     """
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.pixels.opencv import cv2

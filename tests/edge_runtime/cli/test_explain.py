@@ -57,7 +57,7 @@ def test_a_model_that_cannot_says_so_before_the_first_image(
     photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "labels.txt").write_text("red\ngreen\nblue\n")
-    model = ("--model", TOYS / "float32.tflite", "--labels", tmp_path / "labels.txt")
+    model = ("--model", TOYS / "float32.tflite", "--labels", tmp_path / "labels.txt", "--normalize=-1..1")
     assert classify(*model, "--explain", tmp_path / "o.png", photo) == 65
     captured = capsys.readouterr()
     assert "cannot show where it looked" in captured.err and not captured.out

@@ -15,6 +15,7 @@ from edge_runtime.inference.interpreter import Interpreter, list_available_backe
 from edge_runtime.model.flatbuffer import Table
 from edge_runtime.model.inner_tensors import find_features, read_constant, read_scale
 from edge_runtime.model.model_file import ModelFile, open_model, read_model
+from edge_runtime.model.stated_input import StatedInput, parse_normalization
 
 SHIPPED = ("default", "small", "resnet8")
 # Of TensorFlow's schema.
@@ -92,7 +93,8 @@ def test_a_map_that_speaks_against_the_class_everywhere_is_empty() -> None:
 
 
 def test_a_model_without_that_structure_says_so(toy_bytes: Callable[[str], bytes], toy_model: ModelFile) -> None:
-    floating = Classifier(read_model(toy_bytes("float32"), "toy", "red\ngreen\nblue"), maps=True)
+    stated = StatedInput.parse(normalize="-1..1")
+    floating = Classifier(read_model(toy_bytes("float32"), "toy", "red\ngreen\nblue", stated=stated), maps=True)
     assert not floating.has_maps
     for classifier in (floating, Classifier(toy_model)):
         classifier.classify(np.zeros((8, 8, 3), np.uint8))
