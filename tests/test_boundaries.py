@@ -199,6 +199,7 @@ ONE_PLACE = {
     "cv2": "pixels/opencv.py",
     "ai_edge_litert": "inference/interpreter.py",
     "tflite_runtime": "inference/interpreter.py",
+    "pillow_heif": "pixels/heif.py",
     "picamera2": "cameras/sources/",
     "starlette": "outputs/web/",
     "uvicorn": "outputs/web/",

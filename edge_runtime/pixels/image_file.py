@@ -19,7 +19,11 @@ from edge_runtime.pixels.preprocess import Image
 # A progressive JPEG is held whole before its first line is there: 150 MB are 25 million pixels with colours at full
 # resolution, and 50 million at the usual half.
 MAX_COEFFICIENT_BYTES = 150_000_000
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif")
+# The photos of the largest phones have 200 million pixels; beyond MAX_PIXELS a JPEG is decoded at a half to an eighth.
+MAX_STORED_PIXELS = 4 * MAX_PIXELS
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif", ".heic", ".heif",
+)  # fmt: skip
 
 # What file managers, archives and network disks leave behind; names with a dot in front are theirs too.
 _SERVICE_NAMES = (
@@ -33,8 +37,8 @@ def read_image(path: str | Path) -> Image:
 
     Raises:
         MissingInputError: there is no such file.
-        DataError: the file cannot be read or is no image that OpenCV can decode, or has more than MAX_PIXELS pixels,
-            or is a progressive JPEG of more than MAX_COEFFICIENT_BYTES.
+        DataError: the file cannot be read or is no image that OpenCV or pillow-heif can decode, or has more than
+            MAX_PIXELS pixels (a JPEG MAX_STORED_PIXELS), or is a progressive JPEG of more than MAX_COEFFICIENT_BYTES.
     """
     return decode_image(read_image_bytes(path), str(path))
 
@@ -79,8 +83,8 @@ def check_header(header: JpegHeader | None, name: str) -> None:
     """
     if header is None:
         return
-    if header.width * header.height > MAX_PIXELS:
-        raise DataError(f"{name} has {header.width}x{header.height} pixels; the limit is {MAX_PIXELS} pixels.")
+    if header.width * header.height > MAX_STORED_PIXELS:
+        raise DataError(f"{name} has {header.width}x{header.height} pixels; the limit is {MAX_STORED_PIXELS} pixels.")
     if header.coefficient_bytes > MAX_COEFFICIENT_BYTES:
         raise DataError(
             f"{name} is a progressive JPEG of {header.width}x{header.height} pixels, of which a decoder must hold "
@@ -89,11 +93,23 @@ def check_header(header: JpegHeader | None, name: str) -> None:
         )
 
 
+def _choose_flag(header: JpegHeader | None) -> int:
+    """How OpenCV shall decode: reduced by as little as keeps the image below MAX_PIXELS."""
+    num_pixels = 0 if header is None else header.width * header.height
+    flags = (cv2.IMREAD_COLOR, cv2.IMREAD_REDUCED_COLOR_2, cv2.IMREAD_REDUCED_COLOR_4)
+    return next((flag for power, flag in enumerate(flags) if num_pixels <= MAX_PIXELS * 4**power), flags[-1])
+
+
 def decode_image(content: bytes, name: str) -> Image:
     """The encoded image ``content`` as (h, w, 3) uint8 BGR; ``name`` is for errors. Raises as `read_image`."""
-    check_header(read_jpeg_header(content), name)
+    if content[4:8] == b"ftyp":
+        from edge_runtime.pixels.heif import decode_heif
+
+        return decode_heif(content, name)
+    header = read_jpeg_header(content)
+    check_header(header, name)
     try:
-        frame = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+        frame = cv2.imdecode(np.frombuffer(content, np.uint8), _choose_flag(header)) if content else None
     except cv2.error as error:
         raise DataError(f"{name} was refused by OpenCV: {error.err}; the limit is {MAX_PIXELS} pixels.") from error
     if frame is None:

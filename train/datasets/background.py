@@ -16,6 +16,7 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import read_image
 from edge_runtime.pixels.preprocess import Image, preprocess
+from train.datasets.faults import list_names
 from train.datasets.image_files import find_files
 
 NAME = "background"
@@ -61,10 +62,11 @@ def find_background(folders: Sequence[Path], *, skip_bad: bool = False) -> Backg
                 "there (edge-runtime collect --background)."
             )
         files += find_files(folder)[0]
-    bad = [file for file in files if not _can_be_read(file)]
+    bad = {file: reason for file in files if (reason := _find_fault(file))}
     if bad and not skip_bad:
+        shown = [f"{file} ({reason})" for file, reason in bad.items()]
         raise DataError(
-            f"{len(bad)} file(s) of the background cannot be decoded: {', '.join(map(str, bad[:10]))}. Expected whole "
+            f"{len(bad)} file(s) of the background cannot be decoded: {list_names(shown)}. Expected whole "
             "images: replace or remove them, or --skip-bad of python -m train to leave them out."
         )
     good = [file.resolve() for file in files if file not in bad]
@@ -75,9 +77,10 @@ def find_background(folders: Sequence[Path], *, skip_bad: bool = False) -> Backg
     return Background(tuple(good[: len(good) - num_held_out]), tuple(good[len(good) - num_held_out :]))
 
 
-def _can_be_read(file: Path) -> bool:
+def _find_fault(file: Path) -> str:
+    """Why the image file cannot be read, "" when it can."""
     try:
         read_image(file)
-    except (OSError, DataError, MissingInputError):
-        return False
-    return True
+    except (OSError, DataError, MissingInputError) as error:
+        return str(error).removeprefix(str(file)).strip().removesuffix(".")
+    return ""

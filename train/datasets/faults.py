@@ -21,7 +21,7 @@ class Faults:
         """Keeps one fault; it must say what was found, what was expected and what to do."""
         self.sentences.append(sentence)
 
-    def expect_none(self, files: Sequence[Path], fault: str, expected: str) -> None:
+    def expect_none(self, files: Sequence[object], fault: str, expected: str) -> None:
         """A fault that names ``files`` unless there are none."""
         if files:
             self.add(f"{len(files)} file(s) {fault}: {list_names(files)}. Expected {expected}.")

@@ -7,7 +7,7 @@ never have to fit in memory.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
@@ -163,15 +163,16 @@ class _Reader:
             files += [(file, compose_name(path.name)) for file in images]
         self._bad(odd, "have no image's ending", f"one of {' '.join(IMAGE_SUFFIXES)}: rename or remove them")
         stage = Stage(self.progress, f"looking at the images in {folder.name}", len(files)) if self.progress else None
-        results: list[LabelledImage | None] = []
+        results: list[LabelledImage | str] = []
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for result in pool.map(self._read, files):
                 results.append(result)
                 if stage:
                     stage.step()
-        unreadable = [file for (file, _), result in zip(files, results, strict=True) if result is None]
-        self._bad(unreadable, "cannot be decoded", "whole JPEG, PNG, WebP, BMP or TIFF images: replace or remove them")
-        return [image for image in results if image is not None]
+        reasons = {file: result for (file, _), result in zip(files, results, strict=True) if isinstance(result, str)}
+        expected = "whole JPEG, PNG, WebP, BMP, TIFF or HEIC images: replace or remove them"
+        self._bad(list(reasons), "cannot be decoded", expected, reasons)
+        return [image for image in results if isinstance(image, LabelledImage)]
 
     def without_conflicts(self, given: dict[str, list[LabelledImage]]) -> dict[str, list[LabelledImage]]:
         """``given`` without what lies in two classes; each such content is a fault unless bad files are skipped."""
@@ -186,20 +187,21 @@ class _Reader:
         left_out = {group[0].sha256 for group in conflicts}
         return {split: [image for image in images if image.sha256 not in left_out] for split, images in given.items()}
 
-    def _read(self, entry: tuple[Path, str]) -> LabelledImage | None:
+    def _read(self, entry: tuple[Path, str]) -> LabelledImage | str:
         file, label = entry
         content = read_content(file)
         name = file.relative_to(self.root).as_posix()
-        return (
-            None if content is None else LabelledImage(file, name, label, content.sha256, content.facts, content.region)
-        )
+        if isinstance(content, str):
+            return content
+        return LabelledImage(file, name, label, content.sha256, content.facts, content.region)
 
-    def _bad(self, files: Sequence[Path], fault: str, expected: str) -> None:
+    def _bad(self, files: Sequence[Path], fault: str, expected: str, reasons: Mapping[Path, str] | None = None) -> None:
         if files and self.skip_bad:
             names = [file.relative_to(self.root).as_posix() for file in files]
             self.warnings.append(make_warning("skipped", f"{len(files)} file(s) {fault} and are left out.", names))
         else:
-            self.faults.expect_none(files, fault, f"{expected}, or --skip-bad of python -m train to leave them out")
+            shown = [f"{file} ({reasons[file]})" for file in files] if reasons else files
+            self.faults.expect_none(shown, fault, f"{expected}, or --skip-bad of python -m train to leave them out")
 
 
 def _as_split(root: Path, images: list[LabelledImage], labels: list[str], input_spec: InputSpec) -> FileSplit:

@@ -41,13 +41,15 @@ def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
     return [path for path in found if _has_image_suffix(path)], [path for path in found if not _has_image_suffix(path)]
 
 
-def read_content(path: Path) -> FileContent | None:
-    """What the file at ``path`` holds; None when it cannot be read or decoded, so that all such files can be named."""
+def read_content(path: Path) -> FileContent | str:
+    """What the file at ``path`` holds, or why it cannot be read or decoded, so that all such files can be named."""
     try:
         content = path.read_bytes()
         frame = decode_image(content, str(path))
-    except (OSError, DataError):
-        return None
+    except OSError as error:
+        return error.strerror or str(error)
+    except DataError as error:
+        return str(error).removeprefix(str(path)).strip().removesuffix(".")
     return FileContent(
         hashlib.sha256(content).hexdigest(), describe_image(frame, find_oddities(content)), read_region(content)
     )

@@ -22,7 +22,7 @@ SPREAD = 2.0  # standard deviation of each logit over the images
 
 def read_images(side: int, num: int, *, held_out: bool) -> NDArray[np.uint8]:
     """(num, side, side, 3) uint8 RGB of the embedded images, classes taking turns; ``held_out``: of the test split."""
-    images = read_mini(InputSpec(32, 32, "stretch"))[int(held_out)].pixels
+    images = read_mini(InputSpec(32, 32, "stretch"))[int(held_out)].images
     order = np.arange(len(images)).reshape(10, -1).T.ravel()[:num]
     return np.stack([cv2.resize(images[row], (side, side), interpolation=cv2.INTER_LINEAR) for row in order])
 

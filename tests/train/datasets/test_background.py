@@ -65,7 +65,9 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"The background folder .*empty has no image; expected at least one"):
         find_background([tmp_path / "empty"])
     (images(tmp_path / "some", 3) / "bad.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"1 file\(s\) of the background cannot be decoded: .*bad.png. Expected whole"):
+    with pytest.raises(
+        DataError, match=r"1 file\(s\) of the background cannot be decoded: .*bad.png \(.*\). Expected whole"
+    ):
         find_background([tmp_path / "some"])
     found = find_background([tmp_path / "some"], skip_bad=True)
     assert found is not None and len(found.train) + len(found.held_out) == 3

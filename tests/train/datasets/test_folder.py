@@ -89,7 +89,10 @@ def test_unreadable_images_are_listed(tmp_path: Path) -> None:
     classes(tmp_path)
     (tmp_path / "cat" / "broken.jpg").write_bytes(b"no image")
     (tmp_path / "ant" / "empty.png").touch()
-    with pytest.raises(DataError, match=r"2 file\(s\) cannot be decoded: .*ant/empty.png, .*cat/broken.jpg. Expected"):
+    with pytest.raises(
+        DataError,
+        match=r"2 file\(s\) cannot be decoded: .*ant/empty.png \(.*\), .*cat/broken.jpg \(.*not an image.*\). Expected",
+    ):
         open_folder(tmp_path, SPEC)
 
 
@@ -112,6 +115,13 @@ def test_an_empty_class_is_named(tmp_path: Path) -> None:
 def test_files_that_are_no_images_are_listed(tmp_path: Path) -> None:
     (classes(tmp_path) / "cat" / "notes.txt").write_text("x")
     with pytest.raises(DataError, match=r"1 file\(s\) have no image's ending: .*notes.txt"):
+        open_folder(tmp_path, SPEC)
+
+
+def test_the_reason_why_an_image_is_not_read_is_kept(tmp_path: Path) -> None:
+    classes(tmp_path)
+    (tmp_path / "cat" / "film.heic").write_bytes(b"\x00\x00\x00\x14ftypqt  rest")
+    with pytest.raises(DataError, match=r"film.heic \(is a QuickTime film \(qt  \), expected an image"):
         open_folder(tmp_path, SPEC)
 
 
