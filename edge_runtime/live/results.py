@@ -50,7 +50,7 @@ class Result:
 @dataclass(frozen=True)
 class Event:
     """Something changed. ``kind`` is "camera" (``state`` is a health state), "label" (``state`` is the new label), or
-    the output that ``state`` is about: "recorder", "mqtt", "log".
+    the output that ``state`` is about: "recorder", "mqtt", "mqtt-prefix", "log".
     """
 
     ts: float

@@ -1,8 +1,8 @@
 """Publishes the run to an MQTT broker (extra ``mqtt``), from a thread that reads `LiveState`, never from the loop.
 
-Publish only. While the broker is away the newest state and the last hundred events are kept, nothing else. Every
-connection is a new client, so nothing of a broken one lives on; a plain connection is never tried where TLS was asked
-for.
+Publishes, and listens to its own state topic alone, to notice another run there. While the broker is away the newest
+state and the last hundred events are kept, nothing else. Every connection is a new client, so nothing of a broken one
+lives on; a plain connection is never tried where TLS was asked for.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ FIRST_RETRY_S, RETRY_CAP_S = 0.5, 3.0
 MAX_EVENTS = 100
 MAX_IN_FLIGHT = 20
 GOODBYE_S = 0.7
+NEIGHBOUR_GONE_S = 3 * STATE_EVERY_S
 
 
 class MqttOutput:
@@ -58,6 +59,9 @@ class MqttOutput:
         self._config, self._live, self._system = config, live, system
         self._tls = _tls_context(config)
         self._trouble = OutputTrouble("mqtt")
+        self._neighbour = OutputTrouble("mqtt-prefix")
+        self._neighbour_heard_s: float | None = None
+        self._sent_states: deque[bytes] = deque(maxlen=MAX_EVENTS)
         self._introduced: str | None = None
         self._events: deque[str] = deque(maxlen=MAX_EVENTS)
         self._sent: dict[int, str] = {}
@@ -69,7 +73,7 @@ class MqttOutput:
         self._thread.start()
 
     def take_events(self) -> list[Event]:
-        return self._trouble.take_events()
+        return self._trouble.take_events() + self._neighbour.take_events()
 
     def close(self) -> None:
         """Says goodbye to the broker, for at most 2 s."""
@@ -112,6 +116,7 @@ class MqttOutput:
             client.tls_set_context(self._tls)
         client.on_connect = self._on_connect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
         self._is_accepted, self._refusal = False, ""
         return client
 
@@ -140,7 +145,10 @@ class MqttOutput:
                     client.publish(self._config.topic("availability"), "online", 1, retain=True)
                 last_key, state_due_s = make_state_key(message), monotonic_s() + STATE_EVERY_S
                 message["ts"] = round(read_wall_time_s(), 3)
-                client.publish(self._config.topic("state"), to_json_line(message), 1, retain=True)
+                self._sent_states.append(to_json_line(message).encode())
+                # Not retained: after a restart of Home Assistant an old state would look new until it expires.
+                client.publish(self._config.topic("state"), self._sent_states[-1], 1)
+            self._forget_neighbour()
             while self._events and len(self._sent) < MAX_IN_FLIGHT:
                 event = self._events.popleft()
                 self._sent[client.publish(self._config.topic("event"), event, 1).mid] = event
@@ -156,6 +164,7 @@ class MqttOutput:
         snapshot = self._live.snapshot()
         self._introduce(client, snapshot.model.name if snapshot.model else "")
         client.publish(self._config.topic("availability"), "online", 1, retain=True)
+        client.subscribe(self._config.topic("state"), 0)  # a broker may refuse; then nobody else is noticed
 
     def _introduce(self, client: Client, model: str) -> None:
         """Sends the description of the device, again when the model is known or another one."""
@@ -190,6 +199,21 @@ class MqttOutput:
         self._is_accepted = not reason.is_failure
         if reason.is_failure:
             self._refusal = f"refuses the login ({reason})"
+
+    def _on_message(self, client: Client, userdata: Any, message: Any) -> None:
+        """Tells of a state that is none of ours; a retained one may be that of an earlier run."""
+        if message.retain or message.payload in self._sent_states:
+            return
+        self._neighbour_heard_s = monotonic_s()
+        self._neighbour.failed(
+            f"somebody else publishes to {message.topic} on {self._config.shown} too, so each ends the other's "
+            "availability; give every run a prefix of its own, or none for one that is made of the machine and camera"
+        )
+
+    def _forget_neighbour(self) -> None:
+        if self._neighbour_heard_s is not None and monotonic_s() - self._neighbour_heard_s > NEIGHBOUR_GONE_S:
+            self._neighbour_heard_s = None
+            self._neighbour.worked(f"nobody else publishes to {self._config.topic('state')} any more")
 
     def _on_publish(self, client: Client, userdata: Any, mid: int, reason: Any, properties: Any) -> None:
         self._sent.pop(mid, None)

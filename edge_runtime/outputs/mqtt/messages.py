@@ -17,7 +17,7 @@ DISCOVERY_PREFIX = "homeassistant"
 
 
 def make_state_message(snapshot: Snapshot, system: SystemState) -> dict[str, Any]:
-    """The retained state; ``label`` and ``score`` are null while no label holds."""
+    """The state; ``label`` and ``score`` are null while no label holds."""
     result = snapshot.result
     return {
         "label": (result.shown or None) if result else None,

@@ -15,7 +15,7 @@ from edge_runtime.inference.interpreter import Interpreter, list_available_backe
 from edge_runtime.model.flatbuffer import Table
 from edge_runtime.model.inner_tensors import find_features, read_constant, read_scale
 from edge_runtime.model.model_file import ModelFile, open_model, read_model
-from edge_runtime.model.stated_input import StatedInput, parse_normalization
+from edge_runtime.model.stated_input import StatedInput
 
 SHIPPED = ("default", "small", "resnet8")
 # Of TensorFlow's schema.

@@ -164,7 +164,10 @@ def test_state_events_availability_and_discovery_arrive(broker: Broker, publish:
     assert output.take_events() == []
 
 
-def test_who_comes_later_gets_the_retained_state_and_the_goodbye(broker: Broker, publish: Callable[..., Any]) -> None:
+def test_who_comes_later_gets_the_next_regular_state_and_no_old_one(
+    broker: Broker, publish: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_runtime.outputs.mqtt.client.STATE_EVERY_S", 1.0)
     live, output = publish(to(broker))
     show(live, "cat")
     until(lambda: not output._events and output._is_accepted)
@@ -173,12 +176,45 @@ def test_who_comes_later_gets_the_retained_state_and_the_goodbye(broker: Broker,
     until(lambda: broker.on("home/door/state"))
     retained = {topic for topic, _, is_retained in broker.heard if is_retained}
     assert retained == {
-        "home/door/state",
         "home/door/availability",
         "homeassistant/device/edge_runtime_home_door/config",
     }
     output.close()
-    until(lambda: broker.on("home/door/availability") == ["online", "offline"])
+    until(lambda: broker.on("home/door/availability")[-1] == "offline")
+
+
+def test_another_run_on_the_prefix_is_told_once_and_so_is_its_end(
+    broker: Broker, publish: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("edge_runtime.outputs.mqtt.client.STATE_EVERY_S", 0.2)
+    monkeypatch.setattr("edge_runtime.outputs.mqtt.client.NEIGHBOUR_GONE_S", 1.0)
+    live, output = publish(to(broker))
+    other_live, other = publish(to(broker))
+    show(live, "cat")
+    show(other_live, "dog")
+    for each in (output, other):
+        events: list[Any] = []
+        until(lambda each=each, events=events: events.extend(each.take_events()) or events)  # type: ignore[misc]
+        assert [(event.kind, event.state) for event in events] == [("mqtt-prefix", "failing")]
+        assert "somebody else publishes to home/door/state on mqtt://127.0.0.1" in events[0].reason
+        assert "a prefix of its own" in events[0].reason
+    assert "somebody else publishes" in caplog.text
+    other.close()
+    events = []
+    until(lambda: events.extend(output.take_events()) or events)
+    assert [(event.kind, event.state) for event in events] == [("mqtt-prefix", "ok")]
+
+
+def test_a_run_alone_and_its_predecessor_are_nobody_else(
+    broker: Broker, publish: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_runtime.outputs.mqtt.client.STATE_EVERY_S", 0.1)
+    broker.listen()
+    broker._subscriber.publish("home/door/state", "{}", 1, retain=True).wait_for_publish(5)
+    live, output = publish(to(broker))
+    show(live, "cat")
+    until(lambda: len(broker.states()) >= 5)
+    assert output.take_events() == []
 
 
 def test_the_state_comes_again_when_nothing_changes(
