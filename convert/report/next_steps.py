@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from convert.output.page import count
 from convert.report.conversion import ConversionReport
+from convert.report.training_section import find_best_gain
 from convert.report.verdict import FEW_TEST_IMAGES, Verdict, describe_recall, list_names
 from edge_runtime.metrics import ClassMetrics
 
@@ -23,7 +24,7 @@ def list_next_steps(report: ConversionReport, verdict: Verdict) -> tuple[str, ..
     elif verdict.model.words == "No better than guessing":
         steps.append("Look at the images and labels first: a network that learnt anything does better than this.")
     if report.verification.tested:
-        steps += [*_name_classes(report), *_advise_size(report), *_look_at_nothing(report)]
+        steps += [*_name_classes(report), *_say_enough(report), *_advise_size(report), *_look_at_nothing(report)]
     return (*steps, f"Try it: edge-runtime run --model {report.file} --camera 0 --web")
 
 
@@ -50,6 +51,12 @@ def _name_classes(report: ConversionReport) -> list[str]:
     steps = []
     if few:
         steps.append(f"Add images of {list_names(few)}: {FEW_TEST_IMAGES} for the test are the least.")
+    best = find_best_gain(report.training.get("learning_curve"))
+    if best is not None:
+        name, gain, low, high = best
+        between = f"95 % interval {100 * low:+.0f} to {100 * high:+.0f}"
+        found = f"its second half brought {100 * gain:+.0f} points ({between})"
+        return [*steps, f"More images of {name} would pay most: {found}."]
     judged = [row for row in rows if row.support >= FEW_TEST_IMAGES and row.recall < 1]
     if judged:
         steps.append(_describe_weakest(min(judged, key=lambda row: row.recall), report))
@@ -68,6 +75,13 @@ def _describe_weakest(row: ClassMetrics, report: ConversionReport) -> str:
         f"More images of {row.label} would help most: {found} of them are recognised{has}; "
         f"most often they are taken for {mistaken[1]}."
     )
+
+
+def _say_enough(report: ConversionReport) -> list[str]:
+    """What the learning curve says about more images."""
+    curve = report.training.get("learning_curve")
+    sentence = curve.get("sentence") if isinstance(curve, Mapping) else None
+    return [f"Have I enough? {sentence[0].upper()}{sentence[1:]}."] if isinstance(sentence, str) and sentence else []
 
 
 def _advise_size(report: ConversionReport) -> list[str]:

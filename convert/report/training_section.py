@@ -29,6 +29,16 @@ class DataWarning:
 
 
 @dataclass(frozen=True)
+class LearningSection:
+    """What a share of the images teaches: ``sentence`` and chart of all, what the second half brought each class."""
+
+    sentence: str
+    chart: str
+    shares: Table
+    classes: Table
+
+
+@dataclass(frozen=True)
 class TrainingSection:
     """What the template says; ``warnings`` is None where nobody looked, ``chart`` is SVG or empty."""
 
@@ -36,6 +46,7 @@ class TrainingSection:
     counts: Table | None
     chart: str
     temperature: Mapping[str, Any] | None
+    learning: LearningSection | None = None
 
 
 def describe_training(metrics: Mapping[str, Any]) -> TrainingSection | None:
@@ -45,6 +56,7 @@ def describe_training(metrics: Mapping[str, Any]) -> TrainingSection | None:
         counts=_count_images(metrics.get("class_counts")),
         chart=_draw_history(metrics.get("history"), metrics.get("best_epoch")),
         temperature=_read_temperature(metrics.get("temperature")),
+        learning=_read_learning(metrics.get("learning_curve")),
     )
     return None if section == TrainingSection(None, None, "", None) else section
 
@@ -71,6 +83,40 @@ def _count_images(counts: Any) -> Table | None:
 def _read_temperature(fit: Any) -> Mapping[str, Any] | None:
     wanted = {"temperature", "error_before", "error_after", "num_images"}
     return fit if isinstance(fit, Mapping) and wanted <= fit.keys() else None
+
+
+def find_best_gain(curve: Any) -> tuple[str, float, float, float] | None:
+    """The class to which the second half of the images surely brought most, and how much with its interval, in [-1, 1];
+    None where no gain is sure, or the run's ``curve`` is none.
+    """
+    gains = curve.get("class_gain") if isinstance(curve, Mapping) else None
+    if not isinstance(gains, Mapping):
+        return None
+    sure = [(str(name), float(gain), float(low), float(high)) for name, (gain, low, high) in gains.items() if low > 0]
+    return max(sure, key=lambda item: item[1]) if sure else None
+
+
+def _read_learning(curve: Any) -> LearningSection | None:
+    wanted = {"num_different", "accuracy", "interval", "class_gain", "sentence", "shares"}
+    if not isinstance(curve, Mapping) or not wanted <= curve.keys():
+        return None
+    places, rates = tuple(map(float, curve["num_different"])), tuple(map(float, curve["accuracy"]))
+    rows = [
+        [f"{share:.0%}", f"{num:,.0f}", f"{rate:.1%}", f"{low:.1%} to {high:.1%}"]
+        for share, num, rate, (low, high) in zip(curve["shares"], places, rates, curve["interval"], strict=True)
+    ]
+    gains = sorted(curve["class_gain"].items(), key=lambda item: -item[1][0])
+    # Adding zero turns -0.0 into 0.0.
+    classes = [
+        [str(name), f"{100 * gain + 0.0:+.1f}", f"{100 * low:+.0f} to {100 * high:+.0f}"]
+        for name, (gain, low, high) in gains
+    ]
+    return LearningSection(
+        str(curve["sentence"]),
+        draw_curves([Curve("accuracy", places, rates)], ("different images learnt from", "accuracy of the head alone")),
+        Table(["share", "different images", "accuracy", "95 % interval"], rows),
+        Table(["class", "points by the second half", "95 % interval"], classes),
+    )
 
 
 def _draw_history(history: Any, best: Any) -> str:

@@ -114,7 +114,8 @@ class FileSplit:
 @dataclass(frozen=True)
 class Dataset:
     """A named data set: class labels in output order and three splits without an image in common. All images were cut
-    from ``region`` of a camera's frame, where they say so; None where they do not.
+    from ``region`` of a camera's frame, where they say so; None where they do not. ``groups`` has for each training
+    image the index of the first one that it is a near-duplicate of (its own if none), empty where nobody looked.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Dataset:
     checks: DataChecks | None = None
     background: Background | None = None
     region: Region | None = None
+    groups: tuple[int, ...] = ()
 
 
 def make_balanced_order(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -26,6 +26,7 @@ from train.datasets.dataset import Dataset, FileSplit
 from train.datasets.faults import Faults
 from train.datasets.image_files import find_files, list_folders, list_images, read_content
 from train.datasets.layout import SPLITS, find_layout, look_through
+from train.datasets.near_duplicates import group_near_duplicates
 from train.datasets.splits import (
     LabelledImage,
     describe_conflict,
@@ -112,6 +113,7 @@ def open_folder(
         checks=checks,
         background=empty_scene,
         region=region,
+        groups=tuple(group_near_duplicates(seen["train"])),
     )
 
 

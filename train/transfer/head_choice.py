@@ -87,7 +87,7 @@ def choose_head(
     training: Views, validation: Views, class_weights: Array, seed: int, smoothing: float, flip: str
 ) -> HeadChoice:
     """The best head of several strengths of decay, with mirror images or without as ``flip`` (auto, on, off) says."""
-    settings = _Settings(class_weights, seed, smoothing)
+    settings = HeadSettings(class_weights, seed, smoothing)
     folds = _folds(training, validation, seed)
     judged = [_judge(folds, settings, mirrored=mirrored) for mirrored in (True, False)]
     mirrored = {"on": True, "off": False}.get(flip, not _much_better(judged[1].losses, judged[0].losses))
@@ -105,12 +105,15 @@ def choose_head(
 
 
 @dataclass(frozen=True)
-class _Settings:
+class HeadSettings:
+    """How heads are fitted: the weight of each class (classes,), the seed of the batches, label smoothing in [0, 1)."""
+
     class_weights: Array
     seed: int
     smoothing: float
 
     def heads(self, views: Views, *, mirrored: bool) -> list[Head]:
+        """One head a strength of decay, fitted on ``views``, with their mirror images too if ``mirrored``."""
         return fit_heads(self._batches(views, mirrored=mirrored), len(self.class_weights))
 
     def _batches(self, views: Views, *, mirrored: bool) -> Batches:
@@ -156,7 +159,7 @@ def _folds(training: Views, validation: Views, seed: int) -> list[tuple[Views, V
     ]
 
 
-def _judge(folds: list[tuple[Views, Views]], settings: _Settings, *, mirrored: bool) -> _Judged:
+def _judge(folds: list[tuple[Views, Views]], settings: HeadSettings, *, mirrored: bool) -> _Judged:
     by_fold = [settings.heads(fitted_on, mirrored=mirrored) for fitted_on, _ in folds]
     results = []
     for strength, heads in enumerate(zip(*by_fold, strict=True)):

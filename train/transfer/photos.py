@@ -34,7 +34,8 @@ from train.transfer.features.feature_cache import FeatureCache
 from train.transfer.features.features import SplitFeatures, enlarge, read_features
 from train.transfer.features.image_store import ImageStore
 from train.transfer.fine_tune import Clock, num_steps, tune
-from train.transfer.head_choice import Array, HeadChoice, Views, choose_head
+from train.transfer.head_choice import Array, HeadChoice, HeadSettings, Views, choose_head
+from train.transfer.learning_curve import measure_learning_curve
 from train.transfer.scenes.backgrounds import Backgrounds, load_small_photos
 from train.transfer.scenes.camera import Camera
 from train.transfer.size_advice import LARGEST, compare_with_full, is_asked_for
@@ -44,6 +45,8 @@ from train.transfer.tuner import Tuner
 UNBALANCED = 3.0
 # Writing the run takes this long, besides scoring the test split.
 WRITING_S = 4.0
+# With less time left, the seconds of the learning curve are better spent on tuning.
+LEAST_FOR_CURVE_S = 120.0
 
 
 def build(input_spec: InputSpec, scale: Scale, num_classes: int) -> keras.Model:
@@ -91,10 +94,19 @@ def train_transfer(
         advice = _advice(config, recipe, dataset, choice, class_weights, progress) if state is None else {}
         if state is None:
             model.layers[-1].set_weights([choice.head.kernel, choice.head.bias])
+        deadline_s = started_s + 60 * recipe.minutes
+        if state is None and deadline_s - now() > LEAST_FOR_CURVE_S:
+            settings = HeadSettings(class_weights, config.seed, recipe.label_smoothing)
+            groups = dataset.groups or range(len(training.labels))
+            curve = measure_learning_curve(
+                _views(training), _views(validation), groups, settings, mirrored=choice.mirrored
+            )
+            progress.note(curve.sentence())
+            advice["learning_curve"] = curve.facts(dataset.labels)
         camera = _camera(config, recipe, dataset, mirrored=choice.mirrored)
         photos = Photos(training.store, training.labels, validation.store, validation.labels, class_weights, camera)
         reserve_s = image_s * len(dataset.test.labels) + WRITING_S
-        clock = Clock(now, now(), started_s + 60 * recipe.minutes - reserve_s)
+        clock = Clock(now, now(), deadline_s - reserve_s)
         total = num_steps(len(training.labels), recipe)
         progress.note(
             f"tuning: up to {total} steps of {recipe.batch_size} images, at most "

@@ -15,7 +15,7 @@ from convert.measure.threshold import Acceptance, UnknownReport, apply_threshold
 from convert.output.page import render_page
 from convert.report.conversion_page import TEMPLATES, GallerySection
 from convert.report.thumbnail_cards import describe_flips, describe_shown, make_thumbnail
-from convert.report.training_section import describe_training
+from convert.report.training_section import describe_training, find_best_gain
 from convert.report.unknown_section import describe_acceptance, describe_unknown
 
 
@@ -123,6 +123,25 @@ def test_the_page_shows_warnings_counts_history_and_temperature() -> None:
     assert page.index(">train</th>") < page.index(">validation</th>") < page.index(">test</th>")
     assert ">round</text>" in page and ">validation accuracy</text>" in page
     assert "from 12.0% to 2.8%" in page and "341 validation images" in page
+
+
+CURVE = {
+    "shares": [0.25, 0.5, 0.75, 1.0], "num_different": [25, 50, 75, 100], "accuracy": [0.5, 0.6, 0.65, 0.7],
+    "interval": [[0.4, 0.6], [0.5, 0.7], [0.55, 0.75], [0.6, 0.8]], "num_images": 100, "num_folds": 1,
+    "gain": [0.1, 0.02, 0.18], "class_gain": {"cup": [0.02, -0.1, 0.14], "<pen>": [0.2, 0.05, 0.35]},
+    "sentence": "the head alone says <so>",
+}  # fmt: skip
+
+
+def test_the_page_says_whether_there_are_enough_images_and_which_class_gains() -> None:
+    page = section("training", training=describe_training({"learning_curve": CURVE}))
+    assert "Have I enough?" in page and "The head alone says &lt;so&gt;. Near-duplicates count once." in page
+    assert "<td>25</td><td>50.0%</td><td>40.0% to 60.0%</td>" in page
+    assert page.index("&lt;pen&gt;") < page.index(">cup<"), "the class that gains most comes first"
+    assert "<td>+20.0</td><td>+5 to +35</td>" in page
+    assert find_best_gain(CURVE) == ("<pen>", 0.2, 0.05, 0.35)
+    assert find_best_gain({"class_gain": {"cup": [0.2, -0.1, 0.5]}}) is None and find_best_gain(3) is None
+    assert describe_training({"learning_curve": {"shares": []}}) is None
 
 
 @pytest.mark.parametrize(

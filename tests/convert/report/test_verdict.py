@@ -178,6 +178,12 @@ def test_the_weakest_class_the_size_and_the_next_command_come_last() -> None:
     )
     advised = make_report(size="small", training={"size_advice": {"sentence": "a larger size would hardly help"}})
     assert "Size: a larger size would hardly help." in list_next_steps(advised, judge(advised))
+    curve = {"sentence": "it is so", "class_gain": {"key": [0.1, 0.02, 0.2], "cup": [0.3, -0.1, 0.7]}}
+    learnt = make_report(training={"learning_curve": curve})
+    assert list_next_steps(learnt, judge(learnt))[:2] == (
+        "More images of key would pay most: its second half brought +10 points (95 % interval +2 to +20).",
+        "Have I enough? It is so.",
+    )
     guessing = make_report([[40, 30, 30], [33, 34, 33], [30, 30, 40]])
     assert "Look at the images and labels first" in list_next_steps(guessing, judge(guessing))[0]
 
