@@ -158,7 +158,7 @@ def _report(measured: Measured, out: Path, content: bytes | None) -> ConversionR
     if tested and config.foreign is not None:
         normalization = find_better_normalization(conversion.source)
     if tested and config.field_test:
-        field_test = run_field_test(integer.classifiers, entries, measured.unknown.threshold)
+        field_test = run_field_test(integer.classifiers, entries, measured.unknown.list_lowest(spec.labels))
     return ConversionReport(
         name=spec.name,
         labels=spec.labels,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from convert.inputs.source import ImageEntry
 from convert.measure.foreign_images import make_empty_scene
@@ -50,10 +51,14 @@ class FieldTest:
 
 
 def run_field_test(
-    classifiers: Mapping[str, Classifier], entries: Sequence[ImageEntry], threshold: float, seed: int = 0
+    classifiers: Mapping[str, Classifier],
+    entries: Sequence[ImageEntry],
+    lowest: float | NDArray[np.float64],
+    seed: int = 0,
 ) -> FieldTest:
     """The FieldTest of the integer model's ``classifiers`` by backend, on up to `MAX_IMAGES` of the labelled
-    ``entries``; answers below ``threshold`` count as unknown. The same seed gives the same scenes.
+    ``entries``; answers below ``lowest``, one threshold or one a class, count as unknown. The same seed gives the same
+    scenes.
     """
     places = np.unique(np.linspace(0, len(entries) - 1, min(len(entries), MAX_IMAGES)).round().astype(int)).tolist()
     correct = {(scene, name): 0 for scene in SCENES for name in classifiers}
@@ -64,8 +69,9 @@ def run_field_test(
             frame = show(image, np.random.default_rng([seed, place]))
             for name, classifier in classifiers.items():
                 scores = classifier.probabilities(frame)
-                correct[scene, name] += int(scores.argmax()) == label
-                accepted[scene, name] += float(scores.max()) >= threshold
+                best = int(scores.argmax())
+                correct[scene, name] += best == label
+                accepted[scene, name] += float(scores[best]) >= (lowest if isinstance(lowest, float) else lowest[best])
     num = len(places)
     rows = (
         FieldRow(scene, name, count, accepted[scene, name], (count - correct[AS_THEY_ARE, name]) / num)

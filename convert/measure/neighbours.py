@@ -32,9 +32,9 @@ class Scores:
     similarities: NDArray[np.float32]
     labels: NDArray[np.int64]
 
-    def accept(self, threshold: float, cut: float) -> Acceptance:
-        """What both cuts do to these images."""
-        return apply_threshold(self.probabilities, self.labels, threshold, self.similarities, cut)
+    def accept(self, threshold: float, cut: float, lowest: NDArray[np.float64] | None = None) -> Acceptance:
+        """What both cuts do to these images; ``lowest`` as in `apply_threshold`."""
+        return apply_threshold(self.probabilities, self.labels, threshold, self.similarities, cut, lowest)
 
 
 def measure_features(classifier: Classifier, calibration: Calibration, num_images: int) -> NDArray[np.int8]:

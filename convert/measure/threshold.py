@@ -6,7 +6,7 @@ Fitted on validation images, never on test images, which then show what it reall
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -73,6 +73,7 @@ class UnknownReport:
 
     ``out_of_distribution`` is how images of none of the classes fare: an accepted one is a mistake; ``foreign`` the
     same for the sets that ship with convert. ``cut`` is the stored one, None without neighbours: ``without`` says why.
+    ``class_thresholds`` are those of the classes that need their own.
     """
 
     fit: ThresholdFit | None
@@ -83,6 +84,7 @@ class UnknownReport:
     foreign: tuple[ForeignSet, ...] = ()
     cut: float | None = None
     without: str = ""
+    class_thresholds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,12 +125,14 @@ def apply_threshold(
     threshold: float,
     similarities: NDArray[np.float32] | None = None,
     cut: float = -1.0,
+    lowest: NDArray[np.float64] | None = None,
 ) -> Acceptance:
     """What ``threshold`` does to (n, classes) probabilities, and ``cut`` to (n,) cosines to the neighbours; label -1 is
-    an image of none of the classes.
+    an image of none of the classes. ``lowest`` (classes,) is each class's own threshold, None where all have the same.
     """
     unlike = np.zeros(len(probabilities), bool) if similarities is None else similarities < cut
-    passes = (probabilities.max(axis=1) >= threshold) & ~unlike
+    limits = threshold if lowest is None else lowest[probabilities.argmax(axis=1)]
+    passes = (probabilities.max(axis=1) >= limits) & ~unlike
     right = probabilities.argmax(axis=1) == np.asarray(labels)
     passed, correct = int(passes.sum()), int((passes & right).sum())
     return Acceptance(float(threshold), len(probabilities), passed, correct, int(unlike.sum()))

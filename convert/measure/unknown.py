@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from convert.config import ConvertConfig
 from convert.inputs.calibration import Calibration
 from convert.inputs.source import ImageEntry, Source, make_entry
+from convert.measure.class_thresholds import fit_class_thresholds, list_lowest
 from convert.measure.foreign_images import make_foreign
 from convert.measure.gate import FLOAT, Scored, score_frames
 from convert.measure.neighbours import Scores, fit_cuts, measure_features
@@ -47,7 +48,7 @@ def choose_backend(classifiers: Mapping[str, Classifier]) -> str:
 class Decision:
     """When the model says "unknown": the ``threshold`` of its score, and the ``neighbours`` with their fitted cut and
     their ``rows``, (images, width) int8, None where it has none or they bring nothing: ``without`` says why. ``fit`` is
-    None where nothing was fitted.
+    None where nothing was fitted; ``class_thresholds`` are those of the classes that need their own.
     """
 
     threshold: float
@@ -55,6 +56,11 @@ class Decision:
     neighbours: Neighbours | None = None
     rows: NDArray[np.int8] | None = None
     without: str = ""
+    class_thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def list_lowest(self, labels: Sequence[str]) -> NDArray[np.float64]:
+        """(classes,) what the best score of each of ``labels`` must reach, in [0, 1]."""
+        return list_lowest(labels, self.threshold, self.class_thresholds)
 
     @property
     def table(self) -> NeighbourTable | None:
@@ -92,11 +98,12 @@ def decide_unknown(
         foreign = [scores for _, scores in _score_foreign(config, source, source.validation, classifier, decision, 0)]
     fit = fit_cuts(own, foreign, config.precision, config.acceptance, config.threshold)
     _warn(config, source, fit)
+    by_label = {} if config.threshold is not None else fit_class_thresholds(own, fit, classifier.labels)
     if neighbours is None:
-        return Decision(fit.threshold, fit, without=NO_FEATURES)
+        return Decision(fit.threshold, fit, without=NO_FEATURES, class_thresholds=by_label)
     if fit.cut == -1.0:
-        return Decision(fit.threshold, fit, without=BRING_NOTHING)
-    return Decision(fit.threshold, fit, dataclasses.replace(neighbours, cut=fit.cut), rows)
+        return Decision(fit.threshold, fit, without=BRING_NOTHING, class_thresholds=by_label)
+    return Decision(fit.threshold, fit, dataclasses.replace(neighbours, cut=fit.cut), rows, class_thresholds=by_label)
 
 
 def _explain_no_validation(config: ConvertConfig) -> str:
@@ -155,8 +162,13 @@ def _score_foreign(
 
 
 def set_decision(model: ModelFile, decision: Decision) -> ModelFile:
-    """The model whose contract has this decision's threshold and neighbours."""
-    contract = dataclasses.replace(model.contract, threshold=decision.threshold, neighbours=decision.neighbours)
+    """The model whose contract has this decision's thresholds and neighbours."""
+    contract = dataclasses.replace(
+        model.contract,
+        threshold=decision.threshold,
+        neighbours=decision.neighbours,
+        class_thresholds=dict(decision.class_thresholds) or None,
+    )
     return dataclasses.replace(model, contract=contract)
 
 
@@ -178,20 +190,22 @@ def report_unknown(
     labels = [entry.label for entry in entries]
     probabilities, similarities = scores.probabilities[name], scores.similarities.get(name)
     foreign, outside = [], None
+    lowest = decision.list_lowest(classifiers[name].labels)
     if decision.threshold or decision.neighbours or config.out_of_distribution:
         stage("Looking at images of none of the classes")
         for title, found in _score_foreign(config, source, entries, classifiers[name], decision, 1):
-            foreign.append(ForeignSet(title, found.accept(decision.threshold, decision.cut)))
+            foreign.append(ForeignSet(title, found.accept(decision.threshold, decision.cut, lowest)))
             outside = foreign[-1].acceptance if title.startswith("the folder ") else None
     return UnknownReport(
         fit=decision.fit,
-        test=apply_threshold(probabilities, labels, decision.threshold, similarities, decision.cut),
+        test=apply_threshold(probabilities, labels, decision.threshold, similarities, decision.cut, lowest),
         curve=trace_coverage(probabilities, labels),
         calibration_error=calibration_error(probabilities, labels),
         out_of_distribution=outside,
         foreign=tuple(foreign),
         cut=None if decision.neighbours is None else decision.cut,
         without=decision.without,
+        class_thresholds=dict(decision.class_thresholds),
     )
 
 

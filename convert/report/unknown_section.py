@@ -57,6 +57,7 @@ def describe_acceptance(report: UnknownReport) -> str:
     return (
         f"Below {test.threshold:.3f} the answer is unknown: {test.coverage:.1%} of the test images are accepted, "
         f"{precision} of these are right."
+        + "".join(f" {label} needs {value:.3f}." for label, value in sorted(report.class_thresholds.items()))
         + (f" No neighbours: {report.without}" if report.without else "")
         + "".join(
             f" Of {item.acceptance.num_images} {item.name} {_share_passed(item)} pass." for item in report.foreign

@@ -11,6 +11,7 @@ FLAGS = {
     "backend": "--backend",
     "camera_password_file": "--camera-password-file",
     "channels": "--channels",
+    "class_thresholds": "--threshold",
     "every_s": "--every",
     "explain": "--explain",
     "folder": "--out",

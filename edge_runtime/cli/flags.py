@@ -97,9 +97,38 @@ def add_classifier_flags(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the backend (default 1)")
     parser.add_argument(
-        "--threshold", type=float, metavar="P", help="answer unknown below this probability (default: the model's)"
+        "--threshold",
+        action="append",
+        default=[],
+        metavar="P|LABEL=P",
+        help="answer unknown below this probability, or for one label, such as mug=0.8; may be given again (default: "
+        "the model's)",
     )
     parser.add_argument("--top-k", type=int, default=3, metavar="K", help="how many classes to show (default 3)")
+
+
+def read_threshold_flags(flags: Namespace) -> tuple[float | None, dict[str, float]]:
+    """What --threshold says: a probability for all classes, None without one, and those of single ones by label.
+
+    Raises:
+        UsageError: one is no number.
+    """
+    from edge_runtime.errors import UsageError
+
+    everywhere, by_label = None, {}
+    for given in flags.threshold:
+        label, _, number = given.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            raise UsageError(
+                f"`threshold` is {given!r}, expected a probability in [0, 1], or one for a label such as mug=0.8."
+            ) from None
+        if label:
+            by_label[label] = value
+        else:
+            everywhere = value
+    return everywhere, by_label
 
 
 def add_region_flag(parser: ArgumentParser, default: str) -> None:
@@ -159,14 +188,16 @@ def open_flagged_classifier(
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.pixels.opencv import cv2
 
+    threshold, class_thresholds = read_threshold_flags(flags)
     classifier = Classifier(
         model,
         threads=flags.threads,
         backend=flags.backend,
-        threshold=flags.threshold,
+        threshold=threshold,
         top_k=flags.top_k,
         region=read_region_flag(flags) or region,
         maps=maps,
+        class_thresholds=class_thresholds,
     )
     cv2.setNumThreads(flags.threads)
     return classifier

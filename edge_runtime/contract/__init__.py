@@ -185,8 +185,8 @@ class Contract:
     file, the calibration images with their hashes, the data set's name; no time stamps, so that one run gives one file.
     ``neighbours`` is a second reason for "unknown"; ``region`` the part of the frame that the training images were cut
     from, by a camera that stands where this one does; ``layout`` how the input tensor lies where it is not (1, height,
-    width, 3) RGB. Each is None in files without it, whose JSON has no such key. An output of one number is the second
-    label's score.
+    width, 3) RGB; ``class_thresholds`` what some labels need instead of ``threshold``. Each is None in files without it,
+    whose JSON has no such key. An output of one number is the second label's score.
     """
 
     version: int
@@ -201,6 +201,7 @@ class Contract:
     neighbours: Neighbours | None = None
     region: Region | None = None
     layout: InputLayout | None = None
+    class_thresholds: dict[str, float] | None = None
 
     def __post_init__(self) -> None:
         if self.version != CONTRACT_VERSION:
@@ -220,6 +221,12 @@ class Contract:
             )
         if not 0.0 <= self.threshold <= 1.0:
             raise ModelError(f"The threshold is {self.threshold}, expected a probability in [0, 1].")
+        for label, threshold in (self.class_thresholds or {}).items():
+            if label not in self.spec.labels or not 0.0 <= threshold <= 1.0:
+                raise ModelError(
+                    f"The threshold of {label!r} is {threshold}, expected one of the model's labels and a "
+                    "probability in [0, 1]."
+                )
 
     @property
     def is_binary(self) -> bool:
@@ -250,6 +257,7 @@ def contract_from_json(text: str) -> Contract:
         neighbours=lambda value: _build(Neighbours, value, cut=_number),
         region=_region,
         layout=lambda value: _build(InputLayout, value),
+        class_thresholds=_thresholds,
     )
     return contract
 
@@ -267,6 +275,12 @@ def region_from_json(text: str) -> Region:
 def _region(value: Any) -> Region:
     region: Region = _build(Region, value, left=_number, top=_number, width=_number, height=_number)
     return region
+
+
+def _thresholds(value: Any) -> dict[str, float]:
+    if not isinstance(value, dict):
+        raise ModelError(f"The contract holds {value!r} as class_thresholds, expected an object of numbers by label.")
+    return {label: _number(threshold) for label, threshold in value.items()}
 
 
 def _spec(value: Any) -> ModelSpec:

@@ -5,7 +5,7 @@ Loading fails closed: everything that can be checked is checked once, here, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -57,6 +57,7 @@ class Classifier:
         labels: str | Path | None = None,
         region: Region | None = None,
         maps: bool = False,
+        class_thresholds: Mapping[str, float] | None = None,
     ) -> None:
         """Loads and checks ``model``.
 
@@ -72,6 +73,8 @@ class Classifier:
             region: the part of every image that is classified, None for all of it. ``contract.region`` is the one that
                 the model was trained on; it is for a camera's frames, not for images that were cut out before.
             maps: whether `last_map` shall say where the model looked, for models that can (`has_maps`).
+            class_thresholds: by label, what that class needs instead of ``threshold``. The model's own apply unless
+                ``threshold`` is given.
 
         Raises:
             MissingInputError: there is no such model or label file.
@@ -92,6 +95,9 @@ class Classifier:
         self.model = model if isinstance(model, ModelFile) else open_model(model, labels)
         self.contract: Contract = self.model.contract
         self.threshold = self.contract.threshold if threshold is None else threshold
+        own = self.contract.class_thresholds if threshold is None else None
+        self.class_thresholds = {**(own or {}), **(class_thresholds or {})}
+        _expect_thresholds(self.class_thresholds, self.contract.spec.labels)
         neighbours = self.contract.neighbours if threshold != 0 else None
         self._mapper = _make_mapper(self.model) if maps else None
         extra_outputs = [] if neighbours is None else [neighbours.tensor]
@@ -109,6 +115,9 @@ class Classifier:
         self.region = region
         self._input_spec = cut_input(self.contract.spec.input, region)
         self._labels = self.contract.spec.labels
+        self._lowest: float | list[float] = self.threshold
+        if self.class_thresholds:
+            self._lowest = [self.class_thresholds.get(label, self.threshold) for label in self._labels]
         self._pixel_table = make_pixel_table(self.contract.normalization, self.contract.input_tensor)
         self._layout = self.contract.layout
         self._fills_tensor = (
@@ -151,9 +160,9 @@ class Classifier:
             frame = self._bgr_pixels(frame, channels)
         scores = self.probabilities(frame)
         if self._neighbours is None:
-            return predict(scores, self._labels, self.threshold, self.top_k)
+            return predict(scores, self._labels, self._lowest, self.top_k)
         similarity = self._neighbours.similarity(self.last_features())
-        return predict(scores, self._labels, self.threshold, self.top_k, similarity=similarity, cut=self._cut)
+        return predict(scores, self._labels, self._lowest, self.top_k, similarity=similarity, cut=self._cut)
 
     def classify_many(
         self, frames: Iterable[Image | HasPixels | str | Path], *, channels: str = "bgr"
@@ -244,6 +253,17 @@ def _make_mapper(model: ModelFile) -> ClassMapper | None:
     from edge_runtime.inference.activation_map import make_class_mapper
 
     return make_class_mapper(model.flatbuffer, len(model.contract.spec.labels))
+
+
+def _expect_thresholds(thresholds: Mapping[str, float], labels: Sequence[str]) -> None:
+    for label, threshold in thresholds.items():
+        if label not in labels:
+            raise UsageError(
+                f"`class_thresholds` names {label!r}, expected a label of the model: {', '.join(labels[:10])}"
+                f"{', ...' if len(labels) > 10 else ''}."
+            )
+        if not 0.0 <= threshold <= 1.0:
+            raise UsageError(f"`class_thresholds` has {threshold} for {label}, expected a probability in [0, 1].")
 
 
 def _expect_same(which: str, real: TensorSpec, promised: TensorSpec) -> None:

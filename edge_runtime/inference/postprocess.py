@@ -86,14 +86,14 @@ def probabilities(stored: NDArray[Any], contract: Contract) -> NDArray[np.float3
 def predict(
     probabilities: NDArray[np.float32],
     labels: Sequence[str],
-    threshold: float,
+    threshold: float | Sequence[float],
     top_k: int = 3,
     *,
     similarity: float | None = None,
     cut: float = -1.0,
 ) -> Prediction:
-    """The Prediction of (n,) probabilities; of equal ones the lower index comes first; ``threshold`` in [0, 1] and
-    ``cut`` in [-1, 1] are what the best score and ``similarity`` must reach.
+    """The Prediction of (n,) probabilities; of equal ones the lower index comes first; ``threshold`` in [0, 1], one for
+    all or one a class, and ``cut`` in [-1, 1] are what the best score and ``similarity`` must reach.
 
     Raises:
         ModelError: a probability is not a number.
@@ -105,7 +105,8 @@ def predict(
         )
     top = tuple([ClassScore(labels[index], float(probabilities[index])) for index in order])
     best = top[0]
-    reason = NOT_SURE if best.score < threshold else ""
+    lowest = threshold if isinstance(threshold, (int, float)) else threshold[order[0]]
+    reason = NOT_SURE if best.score < lowest else ""
     if similarity is not None and similarity < cut:
         reason = UNLIKE
     unknown = bool(reason)

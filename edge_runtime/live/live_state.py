@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.inference.classifier import Classifier
@@ -31,7 +31,8 @@ NUM_CHANGES = 12
 @dataclass(frozen=True)
 class ModelFacts:
     """What to say about the model in use; ``version`` is the start of its hash, ``accuracy`` None when
-    unmeasured, ``region`` the part of the frame that it sees, empty for all.
+    unmeasured, ``region`` the part of the frame that it sees, empty for all; ``class_thresholds`` by label are what
+    some classes need instead of ``threshold``.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ModelFacts:
     num_images: int | None
     signature: str
     region: str = ""
+    class_thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def describe_model(classifier: Classifier, signature: str) -> ModelFacts:
         num_images=score.num_images if score else None,
         signature=signature,
         region="" if classifier.region is None else str(classifier.region),
+        class_thresholds=classifier.class_thresholds,
     )
 
 

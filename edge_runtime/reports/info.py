@@ -41,7 +41,7 @@ def format_info(model: ModelFile) -> str:
         ("normalised", f"(pixel - {_numbers(contract.normalization.mean)}) / {_numbers(contract.normalization.std)}"),
         ("output", f"{len(spec.labels)} {spec.output}, {_tensor(contract.output_tensor)}"),
         ("labels", labels),
-        ("unknown below", f"{contract.threshold:g}" if contract.threshold else "never"),
+        ("unknown below", _thresholds(contract)),
         ("unlike below", _similarity(contract)),
     ]
     rows += [("region", f"{contract.region} of the camera's frame (X,Y,W,H)")] if contract.region else []
@@ -77,6 +77,11 @@ def _channels(contract: Contract) -> str:
     if contract.layout is None:
         return "RGB"
     return contract.layout.channels.upper() + (", channels first" if contract.layout.axes == "NCHW" else "")
+
+
+def _thresholds(contract: Contract) -> str:
+    by_label = [f"{label} below {value:g}" for label, value in sorted((contract.class_thresholds or {}).items())]
+    return ", ".join([f"{contract.threshold:g}" if contract.threshold else "never", *by_label])
 
 
 def _similarity(contract: Contract) -> str:

@@ -58,6 +58,8 @@ def test_a_spec_is_written_as_canonical_json() -> None:
 def test_what_was_written_reads_back_as_the_same_value() -> None:
     assert spec_from_json(to_json(SPEC)) == SPEC
     assert contract_from_json(to_json(CONTRACT)) == CONTRACT
+    stricter = dataclasses.replace(CONTRACT, class_thresholds={"cup": 0.75})
+    assert contract_from_json(to_json(stricter)) == stricter and "class_thresholds" not in to_json(CONTRACT)
     assert CONTRACT.scores[0].accuracy == 0.9
 
 
@@ -79,6 +81,10 @@ REFUSED = [
     (("version",), 2, r"The contract has version 2, this runtime reads version 1: install a matching edge-runtime"),
     (("version",), True, r"Contract.version is True, expected int"),
     (("threshold",), 1.5, r"The threshold is 1.5, expected a probability in \[0, 1\]"),
+    (("class_thresholds",), {"mug": 0.5}, r"The threshold of 'mug' is 0.5, expected one of the model's labels"),
+    (("class_thresholds",), {"cup": 1.5}, r"The threshold of 'cup' is 1.5, expected .* probability in \[0, 1\]"),
+    (("class_thresholds",), [1], r"The contract holds \[1\] as class_thresholds, expected an object of numbers"),
+    (("class_thresholds",), {"cup": "x"}, r"The contract holds 'x' where a number belongs"),
     (("threshold",), "high", r"The contract holds 'high' where a number belongs"),
     (("colour",), "red", r"The contract's Contract has unknown keys \['colour'\] and lacks \[\]: versions differ"),
     (("parts",), DROP, r"has unknown keys \[\] and lacks \['parts'\]"),

@@ -48,6 +48,9 @@ def test_the_page_says_what_the_threshold_does_and_where_it_comes_from() -> None
     assert "no validation images to fit one on" in given and "wanted precision" not in given
     why = section("unknown", unknown=describe_unknown(report_unknown(without="It has <none>.")))
     assert "does not tell what is unlike anything seen in training. It has &lt;none&gt;." in why
+    apart = report_unknown(class_thresholds={"<pen>": 0.9, "cup": 0.8})
+    assert "&lt;pen&gt; <b>0.900</b>, cup <b>0.800</b>." in section("unknown", unknown=describe_unknown(apart))
+    assert "<pen> needs 0.900. cup needs 0.800." in describe_acceptance(apart)
     outside = section(
         "unknown", unknown=describe_unknown(report_unknown(out_of_distribution=Acceptance(0.6, 40, 39, 0)))
     )

@@ -112,6 +112,18 @@ def test_a_threshold_makes_unsure_answers_unknown(run: Run, toy_path: Path, imag
     assert json.loads(out)["label"] == "unknown"
 
 
+def test_one_class_may_have_a_threshold_of_its_own(run: Run, toy_path: Path, images: Path) -> None:
+    flags = ["classify", "--model", toy_path, "--format", "jsonl", images / "red.jpg"]
+    _, out, _ = run(*flags, "--threshold", "0.1", "--threshold", "red=1")
+    assert json.loads(out)["label"] == "unknown"
+    _, out, _ = run(*flags, "--threshold", "blue=1")
+    assert json.loads(out)["label"] == "red"
+    code, _, err = run(*flags, "--threshold", "mug=0.5")
+    assert code == 2 and "--threshold names 'mug', expected a label of the model: " in err
+    code, _, err = run(*flags, "--threshold", "red=high")
+    assert code == 2 and "--threshold is 'red=high', expected a probability in [0, 1], or one for a label" in err
+
+
 def test_a_bad_image_is_reported_and_the_others_are_still_labelled(run: Run, toy_path: Path, images: Path) -> None:
     (images / "bad.jpg").write_bytes(b"no")
     code, out, err = run("classify", "--model", toy_path, images / "bad.jpg", images / "none.jpg", images / "red.jpg")

@@ -113,6 +113,21 @@ def test_threshold_and_top_k_are_the_callers_else_the_contracts(toy_file):
     assert (answer.label, answer.unknown, len(answer.top)) == ("unknown", True, 1)
 
 
+def test_a_label_may_need_more_and_the_callers_threshold_replaces_all_of_the_models(toy_file):
+    model = read_model(toy_file, "toy")
+    grey = np.full((8, 8, 3), 128, np.uint8)
+    label = Classifier(model).classify(grey).label
+    assert Classifier(model, class_thresholds={label: 0.99}).classify(grey).unknown
+    other = next(name for name in model.contract.spec.labels if name != label)
+    assert not Classifier(model, class_thresholds={other: 0.99}).classify(grey).unknown
+    strict = dataclasses.replace(
+        model, contract=dataclasses.replace(model.contract, threshold=0.1, class_thresholds={label: 0.99})
+    )
+    assert Classifier(strict).classify(grey).unknown
+    assert not Classifier(strict, class_thresholds={label: 0.0}).classify(grey).unknown
+    assert not Classifier(strict, threshold=0.1).classify(grey).unknown
+
+
 def test_a_path_and_a_label_file_are_opened(toy_bytes, tmp_path):
     (tmp_path / "toy.tflite").write_bytes(toy_bytes("int8"))
     (tmp_path / "names.txt").write_text(LABEL_TEXT)
@@ -124,6 +139,10 @@ def test_arguments_that_cannot_be_are_refused(toy_file):
     model = read_model(toy_file, "toy")
     with pytest.raises(UsageError, match=r"`threshold` is 1.5, expected a probability in \[0, 1\]"):
         Classifier(model, threshold=1.5)
+    with pytest.raises(UsageError, match=r"`class_thresholds` names 'mug', expected a label of the model: "):
+        Classifier(model, class_thresholds={"mug": 0.5})
+    with pytest.raises(UsageError, match=r"`class_thresholds` has 2 for \w+, expected a probability in \[0, 1\]"):
+        Classifier(model, class_thresholds={model.contract.spec.labels[0]: 2})
     with pytest.raises(UsageError, match="`top_k` is 0, expected at least 1"):
         Classifier(model, top_k=0)
     with pytest.raises(UsageError, match=r"already open, so the labels x\.txt cannot be used; give them to open_model"):

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import ModelError
-from edge_runtime.inference.postprocess import UNKNOWN, ClassScore, Prediction, predict, probabilities, softmax
+from edge_runtime.inference.postprocess import (
+    NOT_SURE,
+    UNKNOWN,
+    ClassScore,
+    Prediction,
+    predict,
+    probabilities,
+    softmax,
+)
 
 LABELS = ("red", "green", "blue")
 
@@ -23,6 +31,12 @@ def test_below_the_threshold_the_label_is_unknown_and_the_rest_stays():
     assert (answer.label, answer.unknown, answer.index, answer.score, answer.top[0].label) == (
         UNKNOWN, True, 1, 0.5, "green",
     )  # fmt: skip
+
+
+def test_a_class_may_need_more_than_the_others():
+    scores, lowest = np.array([0.25, 0.5, 0.25], np.float32), [0.1, 0.6, 0.1]
+    assert predict(scores, LABELS, lowest).unknown and predict(scores, LABELS, lowest).reason == NOT_SURE
+    assert predict(scores[[1, 0, 2]], LABELS, lowest).label == LABELS[0]
 
 
 def test_at_the_threshold_the_label_is_known():

@@ -112,8 +112,9 @@ function unknownBecause({ reason }, best, threshold) {
 function renderLabel(label) {
   show("label", label ? label.shown || "undecided" : "no label");
   $("label").className = !label || !label.shown ? "none" : label.unknown ? "unknown" : "";
-  const threshold = state.model?.threshold ?? 0, best = label?.top[0];
-  show("guess", label?.unknown && best ? unknownBecause(label, best, threshold) : "");
+  const own = state.model?.class_thresholds ?? {}, best = label?.top[0];
+  const thresholdOf = (name) => own[name] ?? state.model?.threshold ?? 0;
+  show("guess", label?.unknown && best ? unknownBecause(label, best, thresholdOf(best.label)) : "");
   const bars = $("bars"), top = label?.top ?? [];
   bars.className = label?.unknown ? "unknown" : "";
   while (bars.children.length > top.length) bars.lastChild.remove();
@@ -123,8 +124,8 @@ function renderLabel(label) {
     title.textContent = name;
     value.textContent = percent(score);
     track.children[0].style.width = percent(score, 1).replace(" ", "");
-    track.children[1].style.left = `${100 * threshold}%`;
-    track.children[1].hidden = !threshold;
+    track.children[1].style.left = `${100 * thresholdOf(name)}%`;
+    track.children[1].hidden = !thresholdOf(name);
   });
 }
 
