@@ -42,7 +42,7 @@ def make_report(
     verified = VerificationReport(
         num, tested, right + changed[0] - changed[1], found if tested else None, (backend,), 1.0, refusals
     )
-    audit = AuditReport(40, 1, 5, 2_500_000, (), {"int8": 1}, (), ())
+    audit = AuditReport(40, 1, 5, 2_500_000, (), {"int8": 1}, (), (), ())
     values: dict[str, Any] = {
         "name": "things", "labels": labels, "io": "uint8", "max_drop": 1.0, "float_bytes": 90,
         "bytes_before_packing": 50, "bytes_after_packing": 40, "input_tensor": TensorSpec((1, 8, 8, 3), "uint8", 1.0, 0),
