@@ -33,6 +33,7 @@ from convert.measure.unknown import (
     report_unknown,
     set_decision,
 )
+from convert.measure.where_it_looked import draw_where_it_looked
 from convert.output.atomic import expect_room, write_atomically, write_text_atomically
 from convert.output.page import count
 from convert.output.progress import stage, with_progress
@@ -111,7 +112,10 @@ def convert(config: ConvertConfig) -> ConversionResult:
     if content is not None:
         write_atomically(out, content, force=config.force)
     write_text_atomically(data, to_json_text(report))
-    write_text_atomically(page, to_html(report, _thumbnails(report, measured.conversion.entries)))
+    images = _thumbnails(report, measured.conversion.entries)
+    mistakes = [item.image for item in report.gallery.mistakes] if report.gallery is not None else []
+    looked = draw_where_it_looked(measured.conversion.integer.model, mistakes, images)
+    write_text_atomically(page, to_html(report, images, looked))
     return ConversionResult(out if passed else None, report, data, page)
 
 

@@ -46,11 +46,14 @@ class Chart:
 
 @dataclass(frozen=True)
 class GallerySection:
-    """Cards of the surest mistakes and of the least sure answers of the test split."""
+    """Cards of the surest mistakes and of the least sure answers of the test split; ``shows_where`` the model looked in
+    the mistakes.
+    """
 
     num_mistakes: int
     mistakes: list[GalleryCard]
     least_sure: list[GalleryCard]
+    shows_where: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,10 @@ class FlipSection:
     cards: list[GalleryCard]
 
 
-def to_html(report: ConversionReport, images: Mapping[str, Image]) -> str:
-    """The page; ``images`` are (h, w, 3) uint8 BGR by the name that the report calls them."""
+def to_html(report: ConversionReport, images: Mapping[str, Image], looked: Mapping[str, Image] | None = None) -> str:
+    """The page; ``images`` are (h, w, 3) uint8 BGR by the name that the report calls them, ``looked`` those that show
+    where the model looked, of the mistakes.
+    """
     verified, verdict = report.verification, judge(report)
     return render_page(
         TEMPLATES / "conversion.html",
@@ -80,7 +85,7 @@ def to_html(report: ConversionReport, images: Mapping[str, Image]) -> str:
         unknown=describe_unknown(report.unknown),
         field_test=report.field_test,
         scenes=tabulate_scenes(report.field_test) if report.field_test else None,
-        gallery=_describe_gallery(report, images),
+        gallery=_describe_gallery(report, images, looked or {}),
         flips=[_describe_flips(backend, images) for backend in verified.backends],
         training=describe_training(report.training),
         calibration=Table(["class", "images"], [[name, f"{n:,}"] for name, n in report.calibration_counts.items()]),
@@ -171,12 +176,14 @@ def _draw_confusions(report: ConversionReport) -> list[Chart] | None:
     return [Chart(name, draw_confusion(report.labels, scores.confusion)) for name, scores in found]
 
 
-def _describe_gallery(report: ConversionReport, images: Mapping[str, Image]) -> GallerySection | None:
+def _describe_gallery(
+    report: ConversionReport, images: Mapping[str, Image], looked: Mapping[str, Image]
+) -> GallerySection | None:
     found = report.gallery
     if found is None:
         return None
-    mistakes, unsure = describe_shown(found.mistakes, images), describe_shown(found.least_sure, images)
-    return GallerySection(found.num_mistakes, mistakes, unsure)
+    mistakes, unsure = describe_shown(found.mistakes, images, looked), describe_shown(found.least_sure, images)
+    return GallerySection(found.num_mistakes, mistakes, unsure, bool(looked))
 
 
 def _describe_flips(backend: BackendReport, images: Mapping[str, Image]) -> FlipSection:

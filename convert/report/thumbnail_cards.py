@@ -41,13 +41,18 @@ class GalleryCard:
     images: tuple[Thumbnail, ...]
 
 
-def describe_shown(items: Sequence[Shown], images: Mapping[str, Image]) -> list[GalleryCard]:
-    """A card an answer; ``images`` are (h, w, 3) uint8 BGR by name."""
+def describe_shown(
+    items: Sequence[Shown], images: Mapping[str, Image], looked: Mapping[str, Image] | None = None
+) -> list[GalleryCard]:
+    """A card an answer; ``images`` are (h, w, 3) uint8 BGR by name, and so are those of where the model ``looked``."""
     cards = []
     for item in items:
         kind = "good" if item.truth == item.label else "bad"
         lines = Line(f"{item.label} {item.score:.0%}", kind), Line(item.image, "soft")
-        cards.append(GalleryCard(item.truth, lines, _find(item.image, images)))
+        views = _find(item.image, images)
+        if looked and item.image in looked:
+            views += (make_thumbnail(f"where the model looked in {item.image}", looked[item.image]),)
+        cards.append(GalleryCard(item.truth, lines, views))
     return cards
 
 

@@ -32,7 +32,7 @@ NUM_CHANGES = 12
 class ModelFacts:
     """What to say about the model in use; ``version`` is the start of its hash, ``accuracy`` None when
     unmeasured, ``region`` the part of the frame that it sees, empty for all; ``class_thresholds`` by label are what
-    some classes need instead of ``threshold``.
+    some classes need instead of ``threshold``; ``has_maps``: it can show where it looked.
     """
 
     name: str
@@ -44,6 +44,7 @@ class ModelFacts:
     signature: str
     region: str = ""
     class_thresholds: Mapping[str, float] = field(default_factory=dict)
+    has_maps: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def describe_model(classifier: Classifier, signature: str) -> ModelFacts:
         signature=signature,
         region="" if classifier.region is None else str(classifier.region),
         class_thresholds=classifier.class_thresholds,
+        has_maps=classifier.has_maps,
     )
 
 

@@ -1,6 +1,6 @@
-"""A folder of images, each with a line of JSON beside it, that never grows beyond its limit nor fills the disk.
+"""Images in a folder, each with a line of JSON and perhaps an SVG, that outgrow neither its limit nor the disk.
 
-It deletes its own oldest pairs and nothing that it did not write.
+It deletes its own oldest images with what belongs to them, and nothing that it did not write.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from edge_runtime.errors import OutputError
 from edge_runtime.system.durable import UNFINISHED, replace_file
 
-OWN_NAME = re.compile(rf"({re.escape(UNFINISHED)})?(\d{{8}}T\d{{6}}\.\d{{3}}Z-\d{{8,}})\.(?:jpg|json)(?:-\d+)?")
+OWN_NAME = re.compile(rf"({re.escape(UNFINISHED)})?(\d{{8}}T\d{{6}}\.\d{{3}}Z-\d{{8,}})\.(?:jpg|json|svg)(?:-\d+)?")
 KEEP_FREE_BYTES = 100 * 1000 * 1000
 
 
@@ -42,14 +42,15 @@ class ImageFolder:
         self._pairs: deque[tuple[str, int]] = deque(sorted(sizes.items()))
         self.num_bytes = sum(sizes.values())
 
-    def save(self, name: str, jpeg: bytes, line: str) -> None:
-        """Writes ``name``.json, then ``name``.jpg; the oldest pairs go first when there is no room.
+    def save(self, name: str, jpeg: bytes, line: str, svg: str = "") -> None:
+        """Writes ``name``.json, ``name``.svg unless ``svg`` is empty, then ``name``.jpg; the oldest go first when there
+        is no room.
 
         Raises:
             OSError: the disk is full, read-only, gone, or the pair alone is larger than the limit.
         """
-        content = line.encode()
-        size = len(jpeg) + len(content)
+        content, drawing = line.encode(), svg.encode()
+        size = len(jpeg) + len(content) + len(drawing)
         if size > self._limit_bytes:
             raise OSError(errno.EFBIG, f"the image has {size:,} bytes, the limit is {self._limit_bytes:,}")
         while self._pairs and self.num_bytes + size > self._limit_bytes:
@@ -63,6 +64,8 @@ class ImageFolder:
         self.num_bytes += size
         try:
             self._write(f"{name}.json", content)
+            if drawing:
+                self._write(f"{name}.svg", drawing)
             self._write(f"{name}.jpg", jpeg)
         except OSError:
             self._delete(*self._pairs.pop())
@@ -95,7 +98,7 @@ class ImageFolder:
 
     def _delete(self, name: str, size: int) -> None:
         """Raises OSError when the disk refuses (read-only); files that are gone already are as good as deleted."""
-        for ending in (".jpg", ".json"):
+        for ending in (".jpg", ".svg", ".json"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._folder / f"{name}{ending}")
         self.num_bytes -= size

@@ -21,6 +21,7 @@ from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.live.label_changes import LabelChanges
 from edge_runtime.live.results import Event, Pulse, Result
+from edge_runtime.outputs.heat_svg import Looked, make_heat_svg
 from edge_runtime.outputs.image_folder import KEEP_FREE_BYTES, ImageFolder
 from edge_runtime.outputs.jsonl import make_result_object
 from edge_runtime.outputs.trouble import OutputTrouble
@@ -58,11 +59,12 @@ class _Record:
     result: Result
     reason: str
     region: Region | None
+    looked: Looked | None
 
 
 class Recorder:
-    """An `Observer` that saves frames in full size, of a region that part, as JPEG with a line of JSON each;
-    `take_events` tells of a full disk.
+    """An `Observer` that saves frames in full size, of a region that part, as JPEG with a line of JSON each, and where
+    the model looked for its best class as SVG, where the classifier has maps; `take_events` tells of a full disk.
 
     A ``patient`` one takes a folder that cannot be made as it takes a full disk: it tells and tries again. Others raise
     OutputError.
@@ -85,6 +87,7 @@ class Recorder:
         self._uncertain_s: float | None = None
         self._model = self._version = ""
         self._region: Region | None = None
+        self._classifier: Classifier | None = None
         self._retry_s: float | None = None
         self.num_saved = self.num_lost = 0
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -92,7 +95,7 @@ class Recorder:
 
     def model(self, classifier: Classifier) -> None:
         self._model, self._version = classifier.contract.spec.name, classifier.contract.parts.get("model", "")
-        self._region = classifier.region
+        self._region, self._classifier = classifier.region, classifier
 
     def frame(self, frame: Frame, result: Result | None) -> None:
         reason = self._reason(result) if result is not None else ""
@@ -101,7 +104,14 @@ class Recorder:
         if self._queue.full():
             self.num_lost += 1
             return
-        self._queue.put_nowait(_Record(cut_region(frame.pixels, self._region).copy(), result, reason, self._region))
+        pixels = cut_region(frame.pixels, self._region).copy()
+        self._queue.put_nowait(_Record(pixels, result, reason, self._region, self._look(result)))
+
+    def _look(self, result: Result) -> Looked | None:
+        if self._classifier is None or not self._classifier.has_maps:
+            return None
+        found = self._classifier.last_map(result.prediction.index)
+        return Looked(found.shares(), self._classifier.contract.spec.input)  # what is saved was cut out already
 
     def pulse(self, pulse: Pulse) -> None:
         """Nothing to do: a record needs a label."""
@@ -176,4 +186,6 @@ class Recorder:
             raise OSError(errno.EFBIG, f"an image of {width}x{height} cannot be coded as JPEG")
         if self._folder is None:
             self._folder = self._open()
-        self._folder.save(name, mark_region(jpeg.tobytes(), record.region), to_json_line(line) + "\n")
+        height, width = record.pixels.shape[:2]
+        svg = make_heat_svg(record.looked, f"{name}.jpg", width, height) if record.looked is not None else ""
+        self._folder.save(name, mark_region(jpeg.tobytes(), record.region), to_json_line(line) + "\n", svg)

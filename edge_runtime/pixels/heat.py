@@ -30,6 +30,29 @@ def draw_heat(frame: Image, shares: NDArray[np.float32], spec: InputSpec) -> Ima
     return cast(Image, np.rint(drawn).clip(0, 255).astype(np.uint8))
 
 
+def find_heat_box(frame_height: int, frame_width: int, spec: InputSpec) -> tuple[float, float, float, float]:
+    """Where the whole input lies on the frame: left, top, width and height in fractions of it.
+
+    A letterbox reaches over what the model sees of the frame, so the heat on its bars is to be cut off.
+    """
+    top, left, height, width = find_crop_box(frame_height, frame_width, spec)
+    inner_top, inner_left, inner_height, inner_width = find_input_box(height, width, spec)
+    scale_x, scale_y = width / inner_width / frame_width, height / inner_height / frame_height
+    return (
+        left / frame_width - inner_left * scale_x,
+        top / frame_height - inner_top * scale_y,
+        spec.width * scale_x,
+        spec.height * scale_y,
+    )
+
+
+def encode_cells(shares: NDArray[np.float32]) -> bytes:
+    """``shares`` in [0, 1] as a PNG of a pixel a cell: `COLOUR`, the more opaque the larger the share."""
+    cells = np.empty((*shares.shape, 4), np.uint8)
+    cells[..., :3], cells[..., 3] = COLOUR, np.rint(shares * 255 * STRONGEST)
+    return cv2.imencode(".png", cells)[1].tobytes()
+
+
 def encode_png(image: Image) -> bytes:
     """The (h, w, 3) uint8 BGR ``image`` as PNG."""
     return cv2.imencode(".png", image)[1].tobytes()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_runtime.cli.flags import open_flagged_classifier, open_flagged_model, read_stated_flags
+from edge_runtime.cli.run.outputs import needs_maps
 from edge_runtime.errors import EdgeRuntimeError, MissingInputError, ModelError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.installed.candidate import ModelFollower
@@ -42,15 +43,16 @@ def open_run_model(flags: Namespace) -> Iterator[RunModel]:
     A run that ends by the model's fault, or by a bug, counts against a candidate; a missing camera does not.
     """
     watchdog = Watchdog()
+    maps = needs_maps(flags)
     if flags.model:
         model = open_flagged_model(flags)
-        yield RunModel(open_flagged_classifier(flags, model, model.contract.region), None, watchdog)
+        yield RunModel(open_flagged_classifier(flags, model, model.contract.region, maps=maps), None, watchdog)
         watchdog.stopping()
         return
 
     def load(path: Path) -> Classifier:
         model = open_model(path, flags.labels, read_stated_flags(flags))
-        return open_flagged_classifier(flags, model, model.contract.region)
+        return open_flagged_classifier(flags, model, model.contract.region, maps=maps)
 
     follower = ModelFollower(Store(), load)
     path = follower.begin()

@@ -80,6 +80,11 @@ def choose_smallest_input(flags: Namespace, spec: InputSpec) -> InputSpec | None
     return spec
 
 
+def needs_maps(flags: Namespace) -> bool:
+    """Whether something shows where the model looked."""
+    return bool(flags.web is not None or flags.save_uncertain or flags.save_changes)
+
+
 @contextlib.contextmanager
 def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: bool = False) -> Iterator[Outputs]:
     """Everything that the flags ask for beside ``printed``, which ``printer`` prints; closed when the block ends.

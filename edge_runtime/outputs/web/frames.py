@@ -6,17 +6,21 @@ An image is handed out only while the camera is believed, so that an old one is 
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.contract import InputSpec, Region
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.live.live_state import NUM_CHANGES, LiveState
 from edge_runtime.live.results import Pulse, Result
+from edge_runtime.pixels.heat import find_heat_box
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image, find_crop_box
 from edge_runtime.pixels.region import cut_region
@@ -32,7 +36,11 @@ VALID_S = 1.0
 
 @dataclass(frozen=True)
 class EncodedFrame:
-    """An encoded frame. ``crop`` is the region that the model sees: left, top, width, height as fractions."""
+    """An encoded frame. ``crop`` is the region that the model sees: left, top, width, height as fractions.
+
+    ``heat`` says where the model looked for the frame's best class, empty where that is not known: columns, rows, where
+    the whole map lies as ``crop`` does, and a byte a cell in base64, 255 where the most spoke for the class.
+    """
 
     number: int
     seq: int
@@ -40,6 +48,7 @@ class EncodedFrame:
     width: int
     height: int
     crop: tuple[float, float, float, float]
+    heat: str
     jpeg: bytes
 
 
@@ -49,6 +58,7 @@ class _Raw:
     seq: int
     captured_s: float
     crop: tuple[float, float, float, float]
+    heat: str
 
 
 class FrameEncoder:
@@ -63,6 +73,7 @@ class FrameEncoder:
         self._thumbs: OrderedDict[int, bytes] = OrderedDict()
         self._newest: EncodedFrame | None = None
         self._num_encoded = self._last_change = 0
+        self._classifier: Classifier | None = None
         self._input: InputSpec | None = None
         self._region: Region | None = None
         self._is_shown = True
@@ -73,7 +84,7 @@ class FrameEncoder:
     # The loop's side.
 
     def model(self, classifier: Classifier) -> None:
-        self._input, self._region = classifier.input_spec, classifier.region
+        self._classifier, self._input, self._region = classifier, classifier.input_spec, classifier.region
 
     def frame(self, frame: Frame, result: Result | None) -> None:
         changed = self._live.num_changes != self._last_change
@@ -84,7 +95,9 @@ class FrameEncoder:
         height, width = pixels.shape[:2]
         raw = thumb = None
         if wanted:
-            raw = _Raw(pixels.copy(), frame.seq, frame.captured_s, self._crop(height, width))
+            raw = _Raw(
+                pixels.copy(), frame.seq, frame.captured_s, self._crop(height, width), self._heat(height, width, result)
+            )
         if changed:
             self._last_change = self._live.num_changes
             seen = cut_region(pixels, self._region)
@@ -102,6 +115,15 @@ class FrameEncoder:
             return 0.0, 0.0, 1.0, 1.0
         top, left, crop_height, crop_width = find_crop_box(height, width, self._input)
         return left / width, top / height, crop_width / width, crop_height / height
+
+    def _heat(self, height: int, width: int, result: Result | None) -> str:
+        if result is None or self._classifier is None or not self._classifier.has_maps:
+            return ""
+        shares = self._classifier.last_map(result.prediction.index).shares()
+        box = find_heat_box(height, width, self._classifier.input_spec)
+        place = ",".join(f"{value:.4f}" for value in box)
+        cells = base64.b64encode(np.rint(shares * 255).astype(np.uint8).tobytes()).decode()
+        return f"{shares.shape[1]},{shares.shape[0]},{place},{cells}"
 
     # The viewers' side.
 
@@ -171,7 +193,9 @@ class FrameEncoder:
         pixels = _within(raw.pixels, MAX_SIDE, MAX_SIDE)
         self._num_encoded += 1
         height, width = pixels.shape[:2]
-        return EncodedFrame(self._num_encoded, raw.seq, raw.captured_s, width, height, raw.crop, _jpeg(pixels, QUALITY))
+        return EncodedFrame(
+            self._num_encoded, raw.seq, raw.captured_s, width, height, raw.crop, raw.heat, _jpeg(pixels, QUALITY)
+        )
 
 
 def _within(pixels: Image, width: int, height: int) -> Image:

@@ -113,7 +113,8 @@ class FrameStream:
             head = (
                 f"Content-Type: image/jpeg\r\nContent-Length: {len(image.jpeg)}\r\nX-Seq: {image.seq}\r\n"
                 f"X-Age-Ms: {(now_s - image.captured_s) * 1e3:.1f}\r\nX-Sent-Ms: {now_s * 1e3:.1f}\r\n"
-                f"X-Crop: {','.join(f'{value:.4f}' for value in image.crop)}\r\n\r\n"
+                f"X-Crop: {','.join(f'{value:.4f}' for value in image.crop)}\r\n"
+                f"X-Heat: {image.heat}\r\n\r\n"
             )
             yield head.encode() + image.jpeg + f"\r\n--{BOUNDARY}\r\n".encode()
 

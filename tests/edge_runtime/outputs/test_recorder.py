@@ -4,6 +4,7 @@ loop.
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import time
@@ -26,6 +27,7 @@ from edge_runtime.model.model_file import ModelFile
 from edge_runtime.outputs.image_folder import ImageFolder
 from edge_runtime.outputs.recorder import Recorder, RecorderConfig
 from edge_runtime.outputs.trouble import OutputTrouble
+from edge_runtime.pixels.image_file import list_images
 from edge_runtime.pixels.jpeg_region import read_region
 
 BACKGROUND = draw_wave_image(96, 256)
@@ -73,6 +75,35 @@ def test_changes_are_kept_whole_with_a_line_of_json_each(tmp_path: Path, clock: 
         assert (line["size"], line["type"], line["model"]) == ([256, 96], "record", toy.contract.spec.name)
         assert line["file"].startswith("20231114T")
     assert oct((tmp_path / "new" / "folder").stat().st_mode & 0o777) == "0o700"
+
+
+def test_where_the_model_looked_lies_beside_the_frame(tmp_path: Path, clock: Any, toy_model: ModelFile) -> None:
+    classifier = Classifier(toy_model, maps=True)
+    recorder = Recorder(RecorderConfig(tmp_path, ("change",), keep_free_bytes=0), clock)
+    recorder.model(classifier)
+    pixels = np.zeros((96, 256, 3), np.uint8)
+    pixels[:48, :128, 2] = 255
+    prediction = classifier.classify(pixels)
+    recorder.frame(Frame(pixels, 0, 0.0), Result(0, 1.7e9, 5.0, prediction, 0))
+    recorder.close()
+    (drawing,) = tmp_path.glob("*.svg")
+    text = drawing.read_text()
+    assert f'<image href="{drawing.stem}.jpg" width="256" height="96"' in text
+    assert 'x="0.00" y="0.00" width="256.00" height="96.00"' in text
+    coded = base64.b64decode(text.partition("base64,")[2].partition('"')[0])
+    cells = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert cells.shape == (8, 8, 4)
+    assert (cells[:4, :4, 3] > 190).all() and not cells[4:, :, 3].any() and not cells[:4, 4:, 3].any()
+    folder = ImageFolder(tmp_path, 10**6, keep_free_bytes=0)
+    assert folder.num_bytes == sum(path.stat().st_size for path in tmp_path.iterdir()), "it counts"
+    assert [path.suffix for path in list_images(str(tmp_path))] == [".jpg"], "no image to learn from"
+
+
+def test_the_oldest_drawings_go_with_their_images(tmp_path: Path) -> None:
+    folder = ImageFolder(tmp_path, 3000, keep_free_bytes=0)
+    for number in range(5):
+        folder.save(f"20231114T000000.000Z-{number:08d}", b"j" * 900, "{}\n", "<svg/>" * 50)
+    assert len(list(tmp_path.iterdir())) == 6 and folder.num_bytes <= 3000
 
 
 def test_uncertain_frames_are_kept_at_most_one_a_second(tmp_path: Path, clock: Any) -> None:

@@ -25,6 +25,7 @@ from edge_runtime.inference.postprocess import ClassScore, Prediction
 from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.live_state import LiveState
 from edge_runtime.live.results import Counts, Pulse, Result
+from edge_runtime.model.model_file import ModelFile
 from edge_runtime.outputs.fan_out import FanOut
 from edge_runtime.outputs.web.config import WebConfig
 from edge_runtime.system.clock import monotonic_s
@@ -302,6 +303,26 @@ def test_the_stream_gives_fresh_images_with_age_number_and_crop(serve: Callable[
         assert read_image_number(cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)) == int(fields["x-seq"])
         assert float(fields["x-age-ms"]) < 1000
         assert fields["x-crop"] == "0.0000,0.0000,1.0000,1.0000"
+        assert "x-heat" not in fields, "its value is empty: this classifier has no maps"
+
+
+def test_the_stream_says_where_the_model_looked(serve: Callable[..., Site], toy_model: ModelFile) -> None:
+    site = serve()
+    classifier = Classifier(toy_model, maps=True)
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    pixels[2:4, 5:7, 2] = 255
+    classifier.classify(pixels)
+    site.observer.model(classifier)
+    site.feed_on()
+    with site.connect("/stream.mjpg") as connection:
+        fields, _ = parts_of(connection, 1)[0]
+    columns, rows, *place, cells = fields["x-heat"].split(",")
+    assert (columns, rows, place) == ("8", "8", ["0.0000", "0.0000", "1.0000", "1.0000"])
+    heat = np.frombuffer(base64.b64decode(cells), np.uint8).reshape(8, 8)
+    expected = np.zeros((8, 8), bool)
+    expected[2:4, 5:7] = True
+    np.testing.assert_array_equal(heat > 128, expected)
+    assert json.loads(site.ask("/api/state")[2])["model"]["has_maps"] is True
 
 
 def test_nothing_is_encoded_when_nobody_looks(serve: Callable[..., Site]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_runtime.contract import InputSpec
-from edge_runtime.pixels.heat import COLOUR, draw_heat, encode_png
+from edge_runtime.contract import InputSpec, Region
+from edge_runtime.pixels.heat import COLOUR, draw_heat, encode_png, find_heat_box
+from edge_runtime.pixels.region import cut_input
 
 GREY = 102  # 128, with less light
 
@@ -60,3 +61,23 @@ def test_where_nothing_speaks_for_the_class_the_image_is_grey() -> None:
 
 def test_it_is_written_as_png() -> None:
     assert encode_png(np.zeros((2, 3, 3), np.uint8)).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("resize", "shape", "expected"),
+    [
+        ("stretch", (80, 160), (0, 0, 1, 1)),
+        ("crop", (80, 160), (0.25, 0, 0.5, 1)),
+        ("letterbox", (80, 160), (0, -0.5, 1, 2)),
+        ("letterbox", (160, 80), (-0.5, 0, 2, 1)),
+    ],
+)
+def test_the_whole_input_lies_there(
+    resize: str, shape: tuple[int, int], expected: tuple[float, float, float, float]
+) -> None:
+    assert find_heat_box(*shape, InputSpec(32, 32, resize)) == pytest.approx(expected)
+
+
+def test_of_a_region_the_input_lies_inside() -> None:
+    spec = cut_input(InputSpec(32, 32), Region(0.5, 0.25, 0.25, 0.5))
+    assert find_heat_box(80, 160, spec) == pytest.approx((0.5, 0.25, 0.25, 0.5))

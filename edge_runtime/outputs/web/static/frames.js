@@ -38,6 +38,30 @@ export async function readFrames(signal, onPicture) {
   }
 }
 
+// Where the model looked: the frame in grey, and orange where something spoke for the class; docs/outputs.md has the
+// form of `heat`, pixels/heat.py draws the same.
+function drawHeat(pen, heat, box) {
+  const fields = heat.split(","), { width, height } = pen.canvas;
+  const [columns, rows, left, top, across, down] = fields.slice(0, 6).map(Number), cells = atob(fields[6]);
+  const map = new ImageData(columns, rows);
+  for (let i = 0; i < columns * rows; i++) map.data.set([255, 110, 0, 0.8 * cells.charCodeAt(i)], 4 * i);
+  const small = new OffscreenCanvas(columns, rows);
+  small.getContext("2d").putImageData(map, 0, 0);
+  pen.save();
+  pen.globalCompositeOperation = "saturation";
+  pen.fillStyle = "#000";
+  pen.fillRect(0, 0, width, height);
+  pen.globalCompositeOperation = "source-over";
+  pen.fillStyle = "rgba(0, 0, 0, .2)";
+  pen.fillRect(0, 0, width, height);
+  pen.beginPath();
+  pen.rect(...box);
+  pen.clip();
+  pen.imageSmoothingQuality = "high";
+  pen.drawImage(small, left * width, top * height, across * width, down * height);
+  pen.restore();
+}
+
 export class Painter {
   constructor(canvas) {
     this.canvas = canvas;
@@ -47,6 +71,7 @@ export class Painter {
     this.quickest = Infinity;
     this.next = null;
     this.busy = false;
+    this.showsHeat = false;
   }
 
   restart() {
@@ -58,7 +83,7 @@ export class Painter {
     const onTheWay = now - Number(fields["x-sent-ms"]);
     this.quickest = Math.min(this.quickest + 0.05, onTheWay);
     const capturedAt = now - Number(fields["x-age-ms"]) - (onTheWay - this.quickest);
-    this.next = { jpeg, capturedAt, seq: fields["x-seq"], crop: fields["x-crop"].split(",").map(Number) };
+    this.next = { jpeg, capturedAt, seq: fields["x-seq"], crop: fields["x-crop"].split(",").map(Number), heat: fields["x-heat"] };
     if (!this.busy) this.paint();
   }
 
@@ -69,7 +94,7 @@ export class Painter {
       this.next = null;
       try {
         const image = await createImageBitmap(new Blob([frame.jpeg], { type: "image/jpeg" }));
-        this.draw(image, frame.crop);
+        this.draw(image, frame.crop, this.showsHeat ? frame.heat : "");
         image.close();
         Object.assign(this, { seq: frame.seq, crop: frame.crop, capturedAt: frame.capturedAt });
       } catch (error) {
@@ -79,7 +104,7 @@ export class Painter {
     this.busy = false;
   }
 
-  draw(image, [left, top, width, height]) {
+  draw(image, [left, top, width, height], heat) {
     const { canvas } = this;
     if (canvas.width !== image.width || canvas.height !== image.height) {
       canvas.width = image.width;
@@ -88,6 +113,7 @@ export class Painter {
     const pen = canvas.getContext("2d");
     pen.drawImage(image, 0, 0);
     const box = [left * canvas.width, top * canvas.height, width * canvas.width, height * canvas.height];
+    if (heat) drawHeat(pen, heat, box);
     if (width < 1 || height < 1) {
       pen.fillStyle = "rgba(0, 0, 0, .5)";
       pen.beginPath();

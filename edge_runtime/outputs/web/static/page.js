@@ -100,6 +100,7 @@ function render() {
   document.title = `${state.label?.shown || health.chip} · ${camera.name || "edge-runtime"}`;
   chip(health.level, health.chip, health.reasons.join("; "));
   renderLabel(state.label);
+  renderHeat();
   renderFacts();
   renderChanges();
 }
@@ -107,6 +108,12 @@ function render() {
 function unknownBecause({ reason }, best, threshold) {
   const why = best.score < threshold ? `below ${percent(threshold)}` : "";
   return `${reason || "unknown"}; best guess ${best.label}${why ? `, ${why}` : ""}`;
+}
+
+function renderHeat() {
+  const can = !state.model || state.model.has_maps;
+  $("heat").disabled = !can;
+  $("heat").title = can ? "" : "This model cannot show it: it does not end in global average pooling and a dense layer.";
 }
 
 function renderLabel(label) {
@@ -189,6 +196,10 @@ function changeRow(key, { number, ts, label, score, unknown }) {
 
 letRegionBeDragged($("frame"), $("mark"));
 $("region-copy").addEventListener("click", (event) => copyFlag(event.currentTarget));
+$("heat").addEventListener("click", () => {
+  painter.showsHeat = !painter.showsHeat;
+  $("heat").setAttribute("aria-pressed", String(painter.showsHeat));
+});
 $("pause").addEventListener("click", () => {
   paused = !paused;
   $("pause").setAttribute("aria-pressed", String(paused));
