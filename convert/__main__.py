@@ -14,13 +14,12 @@ from pathlib import Path
 # Before TensorFlow is imported: its start-up chatter is not for the people who convert.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from convert.config import IO_DTYPES, ConvertConfig, ForeignModel
+from convert.config import IO_DTYPES, ConvertConfig
+from convert.foreign_flags import add_foreign_flags, read_foreign_flags
 from convert.pipeline import ConversionResult, convert
 from convert.report.conversion_text import to_markdown
 from convert.report.next_steps import list_next_steps
 from convert.report.verdict import judge
-from edge_runtime.contract import RESIZE_MODES
-from edge_runtime.errors import UsageError
 from edge_runtime.system.command import run_command
 
 _EXAMPLES = """examples:
@@ -86,29 +85,12 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, bool]:
     )
     parser.add_argument("--force", action="store_true", help="replace the file where it exists")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
-    foreign = parser.add_argument_group("for a .keras file")
-    foreign.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, in output order")
-    foreign.add_argument(
-        "--calibration", type=Path, metavar="DIR", help="training images, flat or one directory a class"
-    )
-    foreign.add_argument("--test", type=Path, metavar="DIR", help="held-out images, one directory a class")
-    foreign.add_argument("--resize", choices=RESIZE_MODES, default="stretch", help="how images get the input's size")
-    foreign.add_argument("--mean", type=float, default=0.0, help="the model takes (pixel - MEAN) / STD (default: 0)")
-    foreign.add_argument("--std", type=float, default=1.0, help="(default: 1: the model normalises inside)")
+    add_foreign_flags(parser)
     options = parser.parse_args(arguments)
     return _config(options), options.json
 
 
 def _config(options: argparse.Namespace) -> ConvertConfig:
-    foreign = None
-    if options.labels or options.calibration:
-        if not (options.labels and options.calibration):
-            raise UsageError("A .keras file needs both --labels FILE and --calibration DIR; one of them is missing.")
-        foreign = ForeignModel(
-            options.labels, options.calibration, options.test, options.resize, options.mean, options.std
-        )
-    elif options.test or (options.mean, options.std, options.resize) != (0.0, 1.0, "stretch"):
-        raise UsageError("--test, --resize, --mean and --std describe a .keras file, with --labels and --calibration.")
     return ConvertConfig(
         source=options.source,
         out=options.out,
@@ -123,7 +105,7 @@ def _config(options: argparse.Namespace) -> ConvertConfig:
         out_of_distribution=options.out_of_distribution,
         force=options.force,
         field_test=options.field_test == "on",
-        foreign=foreign,
+        foreign=read_foreign_flags(options),
     )
 
 

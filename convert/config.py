@@ -15,22 +15,19 @@ class ForeignModel:
     """What a `.keras` file that `train` did not make lacks: labels in output order, images, and its preprocessing.
 
     ``calibration`` and ``test`` are folders of images, one directory a class (for ``calibration`` a flat folder will
-    do).
-    The model takes ``(pixel - mean) / std`` of pixels 0..255; 0 and 1 when it normalises inside, or not at all.
+    do); ``validation``, likewise, is what "unknown" is fitted on.
+    The model takes ``(pixel - mean) / std`` of pixels 0..255, one value or R, G, B, its channels in the order "rgb" or
+    "bgr"; 0 and 1 when it normalises inside, or not at all.
     """
 
     labels: Path
     calibration: Path
     test: Path | None = None
     resize: str = "stretch"
-    mean: float = 0.0
-    std: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not self.std > 0:
-            raise UsageError(
-                f"The standard deviation is {self.std}, expected a number above 0 in pixel units (0..255)."
-            )
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    channels: str = "rgb"
+    validation: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from convert.compare.comparison import DEFAULT_CALIBRATION, CompareConfig, compare
 from convert.compare.page import render
 from convert.compare.rows import to_json_text, to_markdown
+from convert.foreign_flags import add_foreign_flags, read_foreign_flags
 from convert.output.atomic import expect_room, write_text_atomically
 from convert.output.progress import stage
 from edge_runtime.errors import UsageError
@@ -34,7 +35,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[CompareConfig, argpar
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", metavar="RUN", type=Path, help="run directory of the trained model")
+    parser.add_argument("run", metavar="RUN", type=Path, help="run directory of the trained model, or a .keras file")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the page (default: build/compare-RUN.html)")
     parser.add_argument("--pruned", type=Path, nargs="+", metavar="DIR", help="pruned runs that exist already")
     parser.add_argument("--no-pruned", action="store_true", help="no pruned copies")
@@ -50,15 +51,17 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[CompareConfig, argpar
     parser.add_argument("--seconds", type=float, default=12.0, help="of timing for each backend and thread count")
     parser.add_argument("--force", action="store_true", help="replace the page where it exists")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
+    add_foreign_flags(parser)
     options = parser.parse_args(arguments)
-    out = options.out or Path("build") / f"compare-{options.run.resolve().name}.html"
+    foreign = read_foreign_flags(options)
+    out = options.out or Path("build") / f"compare-{options.run.resolve().name.removesuffix('.keras')}.html"
     if out.suffix != ".html":
         raise UsageError(f"The page is {out}, expected a name that ends in .html.")
     config = CompareConfig(
         run=options.run,
         out=out,
-        pruned=() if options.no_pruned else tuple(options.pruned) if options.pruned else None,
-        others=() if options.no_others else tuple(options.others) if options.others else None,
+        pruned=() if options.no_pruned or foreign is not None else tuple(options.pruned) if options.pruned else None,
+        others=() if options.no_others or foreign is not None else tuple(options.others) if options.others else None,
         pruning_epochs=options.pruning_epochs,
         data_path=options.data_path,
         num_calibration_images=options.calibration_images,
@@ -66,6 +69,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[CompareConfig, argpar
         threads=tuple(options.threads),
         seconds=options.seconds,
         force=options.force,
+        foreign=foreign,
     )
     return config, options
 

@@ -24,13 +24,13 @@ from convert.compare.variants import (
     find_runs_on_same_data,
     make_variants,
 )
-from convert.config import ConvertConfig
+from convert.config import ConvertConfig, ForeignModel
 from convert.inputs.calibration import choose_calibration
-from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import ImageEntry, Source
 from convert.measure.gate import Probabilities, compare_with_float, score_images
 from convert.measure.latency import Incompatibility, Timing, find_incompatibility, time_models
 from convert.measure.processor import read_processor_name
+from convert.pipeline import read_source
 from convert.tflite import schema
 from edge_runtime.errors import ConfigurationError, ModelError, UsageError
 from edge_runtime.inference.classifier import Classifier
@@ -56,6 +56,7 @@ class CompareConfig:
     threads: tuple[int, ...] = (1, 2)
     seconds: float = 12.0
     force: bool = False
+    foreign: ForeignModel | None = None
 
     def __post_init__(self) -> None:
         if not self.threads or min(self.threads) < 1:
@@ -71,7 +72,7 @@ def compare(config: CompareConfig) -> Comparison:
     """
     if not list_available_backends():
         raise ConfigurationError("No interpreter is installed, so nothing can be compared. Install ai-edge-litert.")
-    source = read_run_directory(config.run)
+    source = read_source(ConvertConfig(config.run, foreign=config.foreign))
     for path in config.others or ():
         expect_same_data(config.run, source, path)
     pruning = None

@@ -20,11 +20,13 @@ from convert.converter.opened import open_integer
 from convert.converter.quantize import to_float
 from convert.explain.layer_signals import measure_layers
 from convert.explain.report import Explanation, explain_signals, to_html, to_json_text, to_markdown
+from convert.foreign_flags import add_foreign_flags, read_foreign_flags
 from convert.inputs.calibration import choose_calibration
 from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import Source
 from convert.output.atomic import expect_room, write_text_atomically
 from convert.output.progress import stage
+from convert.pipeline import read_source
 from edge_runtime.contract import Contract
 from edge_runtime.errors import DataError, MissingInputError, UsageError
 from edge_runtime.inference.quantization import apply_pixel_table, make_pixel_table
@@ -88,7 +90,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE", type=Path, help="a .tflite of `python -m convert`, or a run directory")
+    parser.add_argument(
+        "file", metavar="FILE", type=Path, help="a .tflite of `python -m convert`, a run directory or a .keras file"
+    )
     parser.add_argument("--run", type=Path, metavar="DIR", help="the run that FILE was made from (default: found)")
     parser.add_argument(
         "--images", type=int, default=NUM_IMAGES, help=f"test images to look at (default: {NUM_IMAGES})"
@@ -96,15 +100,17 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, metavar="PAGE", help="the page (default: build/explain-NAME.html)")
     parser.add_argument("--force", action="store_true", help="replace the page where it exists")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
+    add_foreign_flags(parser)
     return parser.parse_args(arguments)
 
 
 def _opened(options: argparse.Namespace) -> tuple[Source, ModelFile]:
     if options.images < 1:
         raise UsageError(f"--images is {options.images}, expected at least 1.")
-    if options.file.is_dir():
-        source = read_run_directory(options.file)
-        defaults = ConvertConfig(options.file)
+    foreign = read_foreign_flags(options)
+    if options.file.is_dir() or foreign is not None:
+        defaults = ConvertConfig(options.file, foreign=foreign)
+        source = read_source(defaults)
         calibration = choose_calibration(source, defaults.num_calibration_images, defaults.seed)
         spec = derive_spec(source, None)
         stage(f"Converting {options.file}")

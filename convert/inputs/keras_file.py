@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from convert.config import ForeignModel
+from convert.inputs.adapting import Pixels
 from convert.inputs.answers import find_meaning
 from convert.inputs.keras_model import KerasFile, inspect_file
 from convert.inputs.source import NUM_REFERENCES, ImageEntry, Source, make_entry, normalize
@@ -30,7 +31,7 @@ def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) 
         ModelError: the model is no image classifier of stock layers, or the labels do not fit it.
         DataError: a folder holds no images, or a directory in it is no class of the model.
     """
-    file = KerasFile(path)
+    file = KerasFile(path, Pixels(foreign.mean, foreign.std, foreign.channels))
     inspection = inspect_file(file)
     labels = _read_labels(foreign.labels)
     if len(labels) != inspection.num_classes:
@@ -41,15 +42,19 @@ def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) 
     size = InputSpec(inspection.height, inspection.width, foreign.resize)
     calibration = _read_folder(foreign.calibration, labels, may_be_flat=True)
     test = _read_folder(foreign.test, labels, may_be_flat=False) if foreign.test else ()
-    spec = ModelSpec(name or path.stem, labels, size, _measure_meaning(file, foreign, calibration, size))
+    validation = _read_folder(foreign.validation, labels, may_be_flat=False) if foreign.validation else ()
+    mean, std = file.outside()
+    spec = ModelSpec(name or path.stem, labels, size, _measure_meaning(file, (mean, std), calibration, size))
     training = {"config": {"source": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}, "metrics": {}}
-    return Source(file, spec, calibration, test, training, foreign.mean, foreign.std)
+    return Source(file, spec, calibration, test, training, mean, std, validation)
 
 
-def _measure_meaning(file: KerasFile, foreign: ForeignModel, calibration: Sequence[ImageEntry], size: InputSpec) -> str:
+def _measure_meaning(
+    file: KerasFile, outside: tuple[float, float], calibration: Sequence[ImageEntry], size: InputSpec
+) -> str:
     few = calibration[:: max(1, len(calibration) // NUM_REFERENCES)][:NUM_REFERENCES]
     images = np.stack([preprocess(entry.read(), size) for entry in few])
-    return find_meaning(file.network, normalize(images, foreign.mean, foreign.std), file)
+    return find_meaning(file.network, normalize(images, *outside), file)
 
 
 def _read_labels(path: Path) -> tuple[str, ...]:

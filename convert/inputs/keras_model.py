@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
+from convert.inputs.adapting import ADAPTING, Pixels, adapt_network
 from convert.inputs.wrong_model import expect_keras_file
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.interpreter import list_available_backends
@@ -26,17 +27,28 @@ _FOREIGN_LAYERS = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "Fla
 
 @dataclass(frozen=True)
 class KerasFile:
-    """The `.keras` file at ``path``; ``network`` is its Keras model, loaded when first asked for and never again.
+    """The `.keras` file at ``path``; ``network`` is its Keras model, loaded when first asked for and never again,
+    behind what ``pixels`` says where no input tensor can hold that.
 
     Whoever changes a copy of the model leaves this one as it is: every conversion of the file starts from it.
     """
 
     path: Path
+    pixels: Pixels = field(default_factory=Pixels)
 
     @cached_property
     def network(self) -> Any:
         """The Keras model. Raises: as `load_network`."""
-        return load_network(self.path)
+        network = load_network(self.path)
+        if network.input_shape[3] == 3 and self.pixels.is_one_scale:
+            return network
+        return adapt_network(network, self.pixels)
+
+    def outside(self) -> tuple[float, float]:
+        """The mean and deviation that are left for the input tensor, in pixel units."""
+        if self.pixels.is_one_scale and self.network.layers[1].name != ADAPTING:
+            return self.pixels.mean[0], self.pixels.std[0]
+        return 0.0, 1.0
 
     def __str__(self) -> str:
         return str(self.path)
@@ -66,7 +78,7 @@ def inspect_file(file: KerasFile) -> Inspection:
 
 
 def load_network(path: Path) -> Any:
-    """The Keras model at ``path``: one colour image in, one row of class scores out, stock layers only.
+    """The Keras model at ``path``: one colour or grey image in, one row of class scores out, stock layers only.
 
     Raises:
         MissingInputError: there is no such file.
@@ -98,11 +110,11 @@ def load_network(path: Path) -> Any:
     if (
         not all(isinstance(shape, tuple) for shape in shapes)
         or len(shapes[0]) != 4
-        or shapes[0][3] != 3
+        or shapes[0][3] not in (1, 3)
         or len(shapes[1]) != 2
     ):
         raise ModelError(
-            f"{path} maps {shapes[0]} to {shapes[1]}, expected one image (n, height, width, 3) to one row of "
+            f"{path} maps {shapes[0]} to {shapes[1]}, expected one image (n, height, width, 3 or 1) to one row of "
             f"scores (n, classes)."
         )
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):

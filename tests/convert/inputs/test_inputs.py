@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from convert.config import ConvertConfig, ForeignModel
+from convert.config import ConvertConfig
+from convert.inputs.adapting import Pixels
 from convert.inputs.calibration import choose_calibration
 from convert.inputs.keras_model import KerasFile
 from convert.inputs.run_directory import read_run_directory
@@ -118,9 +119,18 @@ def test_a_configuration_that_cannot_be_meant_is_refused(settings: dict, message
         ConvertConfig(**{"source": Path("run"), **settings})
 
 
-def test_a_foreign_model_needs_a_positive_deviation() -> None:
-    with pytest.raises(UsageError, match=r"standard deviation is 0\.0"):
-        ForeignModel(Path("l"), Path("c"), std=0.0)
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"std": (0.0,)}, r"standard deviation is 0\.0"),
+        ({"mean": (1.0, 2.0)}, r"mean is \(1\.0, 2\.0\), expected one number or R,G,B"),
+        ({"std": (float("nan"),)}, r"standard deviation is \(nan,\), expected one number"),
+        ({"channels": "yuv"}, "order of channels is 'yuv', expected rgb or bgr"),
+    ],
+)
+def test_a_foreign_model_needs_pixels_that_can_be_meant(settings: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Pixels(**settings)
 
 
 def test_files_appear_whole_and_replace_only_when_asked(tmp_path: Path) -> None:

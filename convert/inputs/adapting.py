@@ -1,0 +1,72 @@
+"""Puts what a network expects of its pixels in front of it, where an input tensor cannot hold it: another order of
+colours, grey, a mean for each channel.
+
+It is one 1x1 convolution of stock Keras, so the file takes colour images, RGB 0..255, like every other, and whatever
+compares a rewriting with the network compares it with this one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import UsageError
+
+CHANNELS = ("rgb", "bgr")
+ADAPTING = "pixels_as_expected"  # the name of the layer
+# Rec. 601, as in OpenCV's and Pillow's grey.
+GREY = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What a network wants done to pixels 0..255: ``(pixel - mean) / std``, one value for all channels or R, G, B; and
+    the order of its ``channels``, "rgb" or "bgr".
+    """
+
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    channels: str = "rgb"
+
+    def __post_init__(self) -> None:
+        if self.channels not in CHANNELS:
+            raise UsageError(f"The order of channels is {self.channels!r}, expected {' or '.join(CHANNELS)}.")
+        for what, values in (("mean", self.mean), ("standard deviation", self.std)):
+            if len(values) not in (1, 3) or not np.isfinite(values).all():
+                raise UsageError(f"The {what} is {values}, expected one number or R,G,B in pixel units (0..255).")
+        if min(self.std) <= 0:
+            raise UsageError(
+                f"The standard deviation is {min(self.std)}, expected a number above 0 in pixel units (0..255)."
+            )
+
+    @property
+    def is_one_scale(self) -> bool:
+        """Whether the scale and zero point of an input tensor can do it."""
+        return self.channels == "rgb" and len(set(self.mean)) == len(set(self.std)) == 1
+
+
+def adapt_network(network: Any, pixels: Pixels) -> Any:
+    """A Keras model that takes (n, H, W, 3) RGB pixels 0..255 and gives them to ``network``, of one or three channels,
+    as ``pixels`` says.
+    """
+    import keras
+
+    _, height, width, depth = network.input_shape
+    weights, biases = make_weights(pixels, depth)
+    image = keras.Input((height, width, 3), name="image")
+    convolution = keras.layers.Conv2D(depth, 1, name=ADAPTING)
+    adapted = keras.Model(image, network(convolution(image)), name=network.name)
+    convolution.set_weights([weights[np.newaxis, np.newaxis], biases])
+    return adapted
+
+
+def make_weights(pixels: Pixels, depth: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(3, depth) and (depth,) float32: RGB pixels 0..255 times the one plus the other is what ``pixels`` says."""
+    order = np.eye(3)[:, ::-1] if pixels.channels == "bgr" else np.eye(3)
+    if depth == 1:
+        order = np.array(GREY)[:, np.newaxis]
+    mean, std = (np.broadcast_to(np.array(values), (3,)) @ order for values in (pixels.mean, pixels.std))
+    return (order / std).astype(np.float32), (-mean / std).astype(np.float32)
