@@ -63,6 +63,7 @@ def run_field_test(
     places = np.unique(np.linspace(0, len(entries) - 1, min(len(entries), MAX_IMAGES)).round().astype(int)).tolist()
     correct = {(scene, name): 0 for scene in SCENES for name in classifiers}
     accepted = dict(correct)
+    limits = np.broadcast_to(lowest, len(next(iter(classifiers.values())).labels))
     for place in with_progress(places, "Field test"):
         image, label = entries[place].read(), entries[place].label
         for scene, show in SCENES.items():
@@ -71,7 +72,7 @@ def run_field_test(
                 scores = classifier.probabilities(frame)
                 best = int(scores.argmax())
                 correct[scene, name] += best == label
-                accepted[scene, name] += float(scores[best]) >= (lowest if isinstance(lowest, float) else lowest[best])
+                accepted[scene, name] += bool(scores[best] >= limits[best])
     num = len(places)
     rows = (
         FieldRow(scene, name, count, accepted[scene, name], (count - correct[AS_THEY_ARE, name]) / num)

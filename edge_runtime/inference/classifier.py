@@ -106,7 +106,7 @@ class Classifier:
             self.model.flatbuffer,
             backend,
             threads,
-            extra_outputs=extra_outputs,
+            extra_outputs=tuple(extra_outputs),
             input_shape=self.contract.input_tensor.shape,
         )
         _expect_same("input", self.interpreter.input, self.contract.input_tensor)
