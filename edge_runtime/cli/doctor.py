@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from edge_runtime.cli.flag_names import name_flags
-from edge_runtime.cli.flags import add_format_flag, add_model_flags, print_result, verb_parser
+from edge_runtime.cli.flags import add_format_flag, add_model_flags, print_result, read_stated_flags, verb_parser
 
 
 def main(arguments: list[str]) -> int:
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
 
     from edge_runtime.reports.doctor import check_device, format_finding
 
-    findings = check_device(flags.model, flags.labels)
+    findings = check_device(flags.model, flags.labels, read_stated_flags(flags))
     for finding in findings:
         finding = dataclasses.replace(finding, found=name_flags(finding.found))
         value = {"v": 1, "type": "finding", **dataclasses.asdict(finding)}

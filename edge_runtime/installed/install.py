@@ -15,7 +15,7 @@ from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, 
 from edge_runtime.installed.probe import Probe, probe
 from edge_runtime.model.model_file import MAX_MODEL_BYTES, read_model
 from edge_runtime.model.signatures import list_trusted_keys, require_trusted, split_signature
-from edge_runtime.store.store import Store
+from edge_runtime.store.store import SHIPPED, Store
 from edge_runtime.system.bounded_read import read_at_most
 from edge_runtime.system.redact import redact, redact_answer
 
@@ -68,8 +68,10 @@ def install(source: str, store: Store, config: InstallConfig) -> Installed:
     if signature is None:
         _, claimed = split_signature(content, name)
         version = claimed.version if claimed else 0
-    current = store.current_path()
-    tried = probe(content, name, current if current.exists() else None, config.backend, config.max_latency_ms)
+    # The package's own model, which nobody chose, sets no limit.
+    current = None if state.current == SHIPPED else store.current_path()
+    in_use = current if current is not None and current.exists() else None
+    tried = probe(content, name, in_use, config.backend, config.max_latency_ms)
     # A version that no trusted key vouches for must not raise the floor.
     store.add(content, version if signature else 0, again=config.again)
     return Installed(model, opened.contract.spec.name, version, True, tried)

@@ -8,9 +8,13 @@ import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.version import __version__
+
+if TYPE_CHECKING:
+    from edge_runtime.model.stated_input import StatedInput
 
 
 @dataclass(frozen=True)
@@ -25,14 +29,21 @@ class Finding:
     remedy: str = ""
 
 
-def check_device(model: str | None = None, labels: str | None = None, root: Path = Path("/")) -> tuple[Finding, ...]:
-    """All findings, in the order in which things have to work; ``root`` replaces / where files are looked at."""
+def check_device(
+    model: str | None = None,
+    labels: str | None = None,
+    stated: StatedInput | None = None,
+    root: Path = Path("/"),
+) -> tuple[Finding, ...]:
+    """All findings, in the order in which things have to work; ``model``, ``labels`` and ``stated`` are those of
+    `open_model`, ``root`` replaces / where files are looked at.
+    """
     return (
         _system(root),
         _library("numpy", "numpy"),
         _library("cv2", "opencv-python-headless"),
         *_interpreters(),
-        *_model(model, labels),
+        *_model(model, labels, stated),
         *_video_devices(root),
         _pi_camera(root),
         _memory(root),
@@ -77,12 +88,13 @@ def _interpreters() -> list[Finding]:
     return [Finding("ok", "interpreter", ", ".join(backends))]
 
 
-def _model(model: str | None, labels: str | None) -> list[Finding]:
+def _model(model: str | None, labels: str | None, stated: StatedInput | None) -> list[Finding]:
     try:
         from edge_runtime.inference.classifier import Classifier
         from edge_runtime.inference.selftest import selftest
+        from edge_runtime.model.model_file import open_model
 
-        with Classifier(model, labels=labels) as classifier:
+        with Classifier(open_model(model, labels, stated)) as classifier:
             found = f"{classifier.model.path} with {classifier.interpreter.kernels} {classifier.interpreter.version}"
             if classifier.model.goldens is None:
                 return [Finding("note", "model", found, "the file has no golden frames, so no self-test is possible")]

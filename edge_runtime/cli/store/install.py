@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
         "--max-latency-ms",
         type=float,
         metavar="N",
-        help="accept up to N ms a frame (default: eight times the model in use)",
+        help="accept up to N ms a frame (default: eight times the installed one)",
     )
     parser.add_argument("--again", action="store_true", help="try a model that was refused before")
     add_store_flag(parser)

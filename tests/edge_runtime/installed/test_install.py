@@ -58,7 +58,7 @@ def spoil(name: str) -> Callable[..., object]:
     [
         ("scale", r"its contract says .* they come from different runs"),
         ("goldens", r"The model fails its golden frames: frame 0"),
-        ("none", r"has no contract with golden frames"),
+        ("none", r"has a contract without golden frames"),
     ],
 )
 def test_a_model_that_does_not_keep_its_promises_is_refused(
@@ -146,9 +146,17 @@ def test_root_who_cannot_become_somebody_else_tries_no_model(
 def test_a_much_slower_model_is_refused_and_the_limit_can_be_set(
     store: Store, make_model: Callable[..., bytes], save: Callable[..., str]
 ) -> None:
-    with pytest.raises(ModelError, match=r"takes .* ms a frame, expected at most 0.00; .* set `max_latency_ms`"):
+    with pytest.raises(ModelError, match=r"takes .* ms a frame, expected at most 0.00.* set `max_latency_ms`"):
         install(save(make_model(1)), store, InstallConfig(max_latency_ms=1e-6))
     assert store.state().current == SHIPPED
+
+
+def test_the_shipped_model_sets_no_limit_and_an_installed_one_does(
+    store: Store, make_model: Callable[..., bytes], save: Callable[..., str]
+) -> None:
+    first, second = (install(save(make_model(number)), store, FREE) for number in (1, 2))
+    assert first.probe is not None and first.probe.current_ms is None
+    assert second.probe is not None and second.probe.current_ms is not None
 
 
 @pytest.mark.parametrize(("latency_ms", "is_fine"), [(7.9, True), (8.1, False)])

@@ -24,7 +24,7 @@ PREDICTION = Prediction(1, "cat", 0.8, (ClassScore("cat", 0.8), ClassScore("dog"
 
 
 def findings(root: Path, model: Path) -> dict[str, Finding]:
-    return {finding.what: finding for finding in check_device(str(model), None, root)}
+    return {finding.what: finding for finding in check_device(str(model), root=root)}
 
 
 def fake_pi(root: Path, available_kb: int = 300_000) -> Path:
