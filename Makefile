@@ -80,6 +80,7 @@ sort: $(STAMP) ## saved frames FROM a folder INTO class folders, on a local page
 	$(BIN)/python -m train.sort $(if $(or $(filter command,$(origin FROM)),$(wildcard $(FROM))),"$(FROM)") --into "$(INTO)" $(if $(LABELS),--labels $(LABELS)) $(if $(CAPTURE),--capture)
 
 compare: $(STAMP) ## what each variant of RUN (float, int8, pruned, ...) costs and gains
+	@test -e "$(RUN)" || test -z "$(filter command,$(origin RUN))" || { echo "There is no run $(RUN). These are there: $(wildcard runs/*)" >&2; exit 66; }
 	@test -e "$(RUN)" || $(MAKE) --no-print-directory train
 	$(BIN)/python -m convert.compare "$(RUN)" --force $(COMPARE_FLAGS)
 

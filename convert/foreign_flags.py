@@ -52,6 +52,16 @@ def read_foreign_flags(options: argparse.Namespace) -> ForeignModel | None:
     return None
 
 
+def to_flags(foreign: ForeignModel) -> list[str]:
+    """The flags that `read_foreign_flags` reads ``foreign`` from."""
+    flags = ["--labels", str(foreign.labels), "--calibration", str(foreign.calibration)]
+    for name, default in _DEFAULTS.items():
+        value = getattr(foreign, name)
+        if value != default:
+            flags += [f"--{name}", ",".join(f"{part:g}" for part in value) if isinstance(value, tuple) else str(value)]
+    return flags
+
+
 def _numbers(text: str) -> tuple[float, ...]:
     """\"127.5\" or \"123.68,116.78,103.94\" as numbers. Raises ArgumentTypeError."""
     try:

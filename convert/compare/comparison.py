@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +17,9 @@ from convert.compare.pruned_runs import Pruning
 from convert.compare.rows import Accuracy, Comparison, Row
 from convert.compare.variants import (
     FLOAT32,
+    INT8_IO,
     PRUNED,
+    UINT8_IO,
     Failure,
     Variant,
     convert_other,
@@ -25,6 +29,7 @@ from convert.compare.variants import (
     make_variants,
 )
 from convert.config import ConvertConfig, ForeignModel
+from convert.foreign_flags import to_flags
 from convert.inputs.calibration import choose_calibration
 from convert.inputs.source import ImageEntry, Source
 from convert.measure.gate import Probabilities, compare_with_float, score_images
@@ -92,7 +97,10 @@ def compare(config: CompareConfig) -> Comparison:
     incompatible = _find_incompatible(variants)
     scores = _scores(variants, incompatible, source.test)
     timings, _ = time_models({v.name: v.model.flatbuffer for v in variants}, config.threads, config.seconds)
-    rows = [_row(variant, scores, timings, incompatible, source) for variant in variants]
+    rows = [
+        dataclasses.replace(_row(variant, scores, timings, incompatible, source), command=make_command(config, variant))
+        for variant in variants
+    ]
     return Comparison(
         run=config.run.name,
         num_images=len(source.test),
@@ -104,6 +112,18 @@ def compare(config: CompareConfig) -> Comparison:
         # What no interpreter runs has no figures to compare, only reasons.
         failures=(*failures, *(Failure(row.name, row.group, _reasons(row)) for row in rows if not row.accuracies)),
     )
+
+
+def make_command(config: CompareConfig, variant: Variant) -> str:
+    """The command that writes ``variant`` for a device, "" where it is not full integer or another run's."""
+    flags: list[str] = []
+    if config.foreign is not None and variant.run is None:
+        flags = to_flags(config.foreign)
+    if variant.name == INT8_IO:
+        flags += ["--io", "int8"]
+    elif variant.name != UINT8_IO and variant.run is None:
+        return ""
+    return shlex.join(["python", "-m", "convert", str(variant.run or config.run), *flags])
 
 
 def _make_variants(config: CompareConfig, source: Source, pruning: Pruning | None) -> list[Variant | Failure]:

@@ -7,12 +7,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from convert.compare.variants import FLOAT32, SAME_MODEL, Failure
+from convert.compare.variants import FLOAT32, INT8_IO, SAME_MODEL, Failure
 from convert.measure.latency import Timing
 from convert.output.page import render_markdown_table
 
 SIGNIFICANCE = 0.05
 TIE = 0.05
+WORTH = 0.15
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Accuracy:
 @dataclass(frozen=True)
 class Row:
     """One variant; sizes in bytes, ``zeros`` the share of weights that are zero, ``float_tensors`` how many are not
-    integer, ``incompatible`` the backends that cannot run it and why.
+    integer, ``incompatible`` the backends that cannot run it and why, ``command`` what writes it, "" for nothing.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Row:
     accuracies: tuple[Accuracy, ...]
     timings: tuple[Timing, ...]
     incompatible: dict[str, str]
+    command: str = ""
 
     @property
     def accuracy(self) -> Accuracy:
@@ -80,8 +82,9 @@ class Comparison:
 
 
 def recommend(comparison: Comparison) -> tuple[Row, str]:
-    """The row to take and one sentence that says why: of the variants and pruned copies of this model that every
-    backend runs and that do not lose accuracy significantly, the one with the least time x bytes.
+    """The row to take, and why with the command that makes it: of the variants and pruned copies of this model that
+    every backend runs and that do not lose accuracy significantly, the one with the least time x bytes. One that some
+    programs refuse has to save `WORTH` of that against one that all take.
     """
     backend = comparison.backends[0]
     own = [row for row in comparison.rows if row.group in (SAME_MODEL, "pruned")]
@@ -97,12 +100,15 @@ def recommend(comparison: Comparison) -> tuple[Row, str]:
     least = min(cost(row) for row in candidates)
     # Within a tie the earlier row: the one that eats raw pixels comes before the one that does not.
     chosen = next(row for row in candidates if cost(row) <= least * (1 + TIE))
+    welcome = [row for row in candidates if not find_refusing(row) and cost(row) * (1 - WORTH) <= least]
+    if find_refusing(chosen) and welcome:
+        chosen = welcome[0]
     timing = chosen.timing(backend, comparison.threads[0])
     accuracy = chosen.accuracy
     if chosen is reference:
         return chosen, (
             f"Take {FLOAT32}: every smaller variant loses accuracy significantly or does not run on all of "
-            f"{', '.join(comparison.backends)}."
+            f"{', '.join(comparison.backends)}. {tell_how(chosen)}"
         )
     lost = [row.name for row in able if row not in sound]
     return chosen, (
@@ -112,8 +118,22 @@ def recommend(comparison: Comparison) -> tuple[Row, str]:
         f"{timing.ratio if timing else float('nan'):.2f} of the time on {backend}; of the variants of this model "
         f"that run on {' and '.join(comparison.backends)} and lose nothing significant it has the least time x bytes"
         + (f" ({', '.join(lost)} {'loses' if len(lost) == 1 else 'lose'} significantly)" if lost else "")
-        + "."
+        + f". {tell_how(chosen)}"
     )
+
+
+def find_refusing(row: Row) -> str:
+    """Which programs refuse a file of this variant, "" when all known ones take it."""
+    return "MediaPipe and Android's task library refuse an int8 input" if row.name == INT8_IO else ""
+
+
+def tell_how(row: Row) -> str:
+    """What loads this variant and the command that makes it, in sentences."""
+    refusing = find_refusing(row)
+    loads = f"{refusing}." if refusing else "Raw pixels go in, so every program that runs TFLite files takes it."
+    if row.float_tensors:
+        return "No command here writes it, because devices get full-integer files: see what is lost in the table."
+    return f"{loads} Make it: `{row.command}`" if row.command else loads
 
 
 def to_json_text(comparison: Comparison) -> str:

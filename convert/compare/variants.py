@@ -25,19 +25,22 @@ from edge_runtime.contract import ModelSpec, Normalization
 from edge_runtime.errors import DataError, EdgeRuntimeError
 from edge_runtime.model.model_file import ModelFile
 
-FLOAT32 = "float32"
+FLOAT32, UINT8_IO, INT8_IO = "float32", "int8, uint8 io", "int8, int8 io"
 SAME_MODEL, PRUNED, OTHER = "same weights", "pruned", "other architecture"
 
 
 @dataclass(frozen=True)
 class Variant:
-    """``name`` is short and unique, ``how`` says in words what it is, ``group`` one of the constants above."""
+    """``name`` is short and unique, ``how`` says in words what it is, ``group`` one of the constants above; ``run`` is
+    the run directory that it was converted from, None for the one that is compared.
+    """
 
     name: str
     how: str
     group: str
     model: ModelFile
     audit: AuditReport
+    run: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,11 @@ def make_variants(source: Source, calibration: Calibration) -> list[Variant | Fa
             lambda: pack_model(quantize.to_dynamic_range(source), spec),
         ),
         (
-            "int8, uint8 io",
+            UINT8_IO,
             "full integer, raw uint8 pixels in",
             lambda: open_integer(source, spec, calibration, "uint8"),
         ),
-        ("int8, int8 io", "full integer, pixels - 128 in", lambda: open_integer(source, spec, calibration, "int8")),
+        (INT8_IO, "full integer, pixels - 128 in", lambda: open_integer(source, spec, calibration, "int8")),
         ("int16x8", "int16 activations, int8 weights, float32 in and out", lambda: _int16(source, spec, images)),
     ]
     return [_made(name, how, SAME_MODEL, make) for name, how, make in made]
@@ -75,7 +78,7 @@ def make_variants(source: Source, calibration: Calibration) -> list[Variant | Fa
 def convert_pruned(run: Path, sparsity: str, num_calibration: int, seed: int) -> Variant | Failure:
     """The full-integer variant of a pruned run directory."""
     how = f"{sparsity} of the weights are zero, fine-tuned, then full integer"
-    return _made(f"pruned {sparsity}", how, PRUNED, lambda: _converted(run, num_calibration, seed))
+    return _made(f"pruned {sparsity}", how, PRUNED, lambda: _converted(run, num_calibration, seed), run)
 
 
 def convert_other(run: Path, num_calibration: int, seed: int) -> Variant | Failure:
@@ -110,13 +113,15 @@ def expect_same_data(run: Path, source: Source, other: Path) -> None:
         )
 
 
-def _made(name: str, how: str, group: str, make: Callable[[], PackedModel]) -> Variant | Failure:
+def _made(
+    name: str, how: str, group: str, make: Callable[[], PackedModel], run: Path | None = None
+) -> Variant | Failure:
     stage(f"Converting: {name}")
     try:
         packed = make()
     except EdgeRuntimeError as error:
         return Failure(name, group, str(error))
-    return Variant(name, how, group, packed.model, packed.audit)
+    return Variant(name, how, group, packed.model, packed.audit, run)
 
 
 def _converted(run: Path, num_calibration: int, seed: int) -> PackedModel:

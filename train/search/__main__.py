@@ -25,6 +25,7 @@ from edge_runtime.errors import DataError, MissingInputError, UsageError
 from edge_runtime.system.command import run_command
 from edge_runtime.system.durable import write_durably
 from train.recipes.config import NAMED_DATA
+from train.search.no_winner import explain_no_winner
 from train.search.space import Budget, choose_epochs, choose_sizes
 from train.search.trial import ROOT, TrialConfig, time_files
 
@@ -156,9 +157,7 @@ def finish(config: SearchConfig) -> dict[str, Any]:
     found = read_results(study)
     numbers = [number for number in choose_front(found) if (config.out / "trials" / f"{number:04}" / "run").is_dir()]
     if not numbers:
-        raise DataError(
-            f"None of {len(found)} finished trials keeps the budget {config.budget}. Give more --minutes, or raise it."
-        )
+        raise DataError(explain_no_winner(found, count_run(study), config.budget))
     files = {number: config.out / "trials" / f"{number:04}" / "model.tflite" for number in numbers}
     like = [config.trial.like] if config.trial.like is not None else []
     timed = time_files([*like, *files.values()], config.trial, FINAL_TIMING_S)

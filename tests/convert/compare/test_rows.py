@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+from convert.compare.comparison import CompareConfig, make_command
 from convert.compare.page import render
 from convert.compare.rows import (
     Accuracy,
@@ -17,7 +18,8 @@ from convert.compare.rows import (
     to_json_text,
     to_markdown,
 )
-from convert.compare.variants import FLOAT32, OTHER, PRUNED, SAME_MODEL, Failure
+from convert.compare.variants import FLOAT32, INT8_IO, OTHER, PRUNED, SAME_MODEL, UINT8_IO, Failure, Variant
+from convert.config import ForeignModel
 from convert.measure.latency import Timing
 from convert.measure.processor import read_processor_name
 
@@ -61,6 +63,33 @@ def test_the_least_time_times_bytes_is_recommended_among_variants_that_lose_noth
 def test_within_a_tie_the_variant_that_comes_first_is_recommended() -> None:
     found = comparison(row(FLOAT32, size=4000), row("uint8", size=1000, ratio=0.52), row("int8", size=1000, ratio=0.5))
     assert recommend(found)[0].name == "uint8"
+
+
+def test_a_variant_that_some_programs_refuse_has_to_be_worth_it_and_the_command_is_said() -> None:
+    welcome = dataclasses.replace(row(UINT8_IO, size=1000, ratio=0.5), command="python -m convert runs/x")
+    refused = dataclasses.replace(row(INT8_IO, size=1000, ratio=0.44), command="python -m convert runs/x --io int8")
+    chosen, why = recommend(comparison(row(FLOAT32, size=4000), welcome, refused))
+    assert chosen.name == UINT8_IO and why.endswith("takes it. Make it: `python -m convert runs/x`")
+    faster = dataclasses.replace(row(INT8_IO, size=1000, ratio=0.3), command="python -m convert runs/x --io int8")
+    chosen, why = recommend(comparison(row(FLOAT32, size=4000), welcome, faster))
+    assert chosen.name == INT8_IO
+    assert "MediaPipe and Android's task library refuse an int8 input. Make it: `python -m convert" in why
+    floating = dataclasses.replace(row(FLOAT32), float_tensors=9)
+    assert "No command here writes it" in recommend(comparison(floating))[1]
+
+
+def test_the_command_names_what_was_converted() -> None:
+    config = CompareConfig(Path("runs/my photos"), Path("x.html"), (), ())
+    foreign = dataclasses.replace(config, run=Path("m.keras"), foreign=ForeignModel(Path("l"), Path("c"), std=(255.0,)))
+
+    def variant(name: str, run: Path | None = None) -> Variant:
+        return Variant(name, "", SAME_MODEL, None, None, run)  # type: ignore[arg-type]
+
+    assert make_command(config, variant(UINT8_IO)) == "python -m convert 'runs/my photos'"
+    assert make_command(config, variant(INT8_IO)) == "python -m convert 'runs/my photos' --io int8"
+    assert make_command(config, variant("float16")) == ""
+    assert make_command(config, variant("pruned 50 %", Path("build/p50"))) == "python -m convert build/p50"
+    assert make_command(foreign, variant(UINT8_IO)) == "python -m convert m.keras --labels l --calibration c --std 255"
 
 
 def test_a_variant_that_a_backend_refuses_is_not_recommended_and_its_reason_is_said() -> None:

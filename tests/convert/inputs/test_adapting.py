@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from convert.config import ForeignModel
-from convert.foreign_flags import add_foreign_flags, read_foreign_flags
+from convert.foreign_flags import add_foreign_flags, read_foreign_flags, to_flags
 from convert.inputs.adapting import GREY, Pixels, make_weights
 from edge_runtime.errors import UsageError
 
@@ -28,6 +28,7 @@ def test_the_flags_describe_a_keras_file() -> None:
     assert parse() is None
     found = parse("--labels", "l", "--calibration", "c", "--mean", "123.68,116.779,103.939", "--channels", "bgr")
     assert found == ForeignModel(Path("l"), Path("c"), mean=CAFFE.mean, channels="bgr")
+    assert found is not None and parse(*to_flags(found)) == found
     found = parse("--labels", "l", "--calibration", "c", "--std", "127.5", "--validation", "v")
     assert found == ForeignModel(Path("l"), Path("c"), std=(127.5,), validation=Path("v"))
     with pytest.raises(UsageError, match="needs both --labels FILE and --calibration DIR"):

@@ -56,7 +56,7 @@ def fill_biases(network: Any, seed: int) -> None:
 
 def settle_head(network: Any, inputs: NDArray[np.float32]) -> None:
     """Has the last layer of ``network``, a dense one, answer with the directions in which the features of ``inputs``
-    differ most, each logit as spread as the others.
+    differ most and their opposites, each logit as spread as the others.
     """
     import keras
 
@@ -64,9 +64,9 @@ def settle_head(network: Any, inputs: NDArray[np.float32]) -> None:
     features = run_model(keras.Model(network.inputs, head.input), inputs).astype(np.float64)
     mean = features.mean(axis=0)
     _, _, directions = np.linalg.svd(features - mean, full_matrices=False)
-    kernel = np.zeros((features.shape[1], head.units))
-    found = directions[: head.units].T
-    kernel[:, : found.shape[1]] = found
+    # Each of the strongest directions and its opposite: what a trained head sees most of, and noise least.
+    strongest = directions[: -(-head.units // 2)].T
+    kernel = np.concatenate([strongest, -strongest], axis=1)[:, : head.units]
     spread = ((features - mean) @ kernel).std(axis=0)
     kernel *= SPREAD / np.maximum(spread, 1e-6)
     head.set_weights([kernel.astype(np.float32), (-mean @ kernel).astype(np.float32)])

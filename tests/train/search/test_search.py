@@ -326,7 +326,7 @@ def test_only_those_no_dearer_that_learnt_more_make_a_trial_hopeless(tmp_path: P
 def test_without_anything_within_the_budget_there_is_no_winner(tmp_path: Path, pretended: list[str]) -> None:
     config = settings(tmp_path, trials=1)
     begin(config)
-    with pytest.raises(DataError, match=r"None of 0 finished trials keeps the budget"):
+    with pytest.raises(DataError, match=r"ended before a single network was trained|none was finished"):
         finish(config)
     work(config, 0, time.time() + 60)
     slow = settings(tmp_path, trials=1, budget=Budget(max_latency_ms=1e-9))
