@@ -159,7 +159,8 @@ def _report(measured: Measured, out: Path, content: bytes | None) -> ConversionR
         unknown = report_unknown(config, conversion.source, measured.unknown, classifiers, (entries, scores))
         gallery_shown = choose_gallery(scores.probabilities[choose_backend(classifiers)], entries, spec.labels)
         order = find_better_order(measured.verified.backends[0].report.confusion, spec.labels)
-    if tested and config.foreign is not None:
+    # With labels in a wrong order, what fits best by accident says nothing.
+    if tested and config.foreign is not None and order is None:
         normalization = find_better_normalization(conversion.source)
     if tested and config.field_test:
         field_test = run_field_test(integer.classifiers, entries, measured.unknown.list_lowest(spec.labels))

@@ -109,7 +109,8 @@ def decide_unknown(
 def _explain_no_validation(config: ConvertConfig) -> str:
     if config.foreign is not None:
         return (
-            "A .keras file comes without validation images, which both limits are fitted on; a run directory has them."
+            "There are no validation images, which both limits are fitted on: give some with --validation DIR, one "
+            "directory a class."
         )
     return (
         "The run directory lists no validation images, which both limits are fitted on: it is that of an embedded data "

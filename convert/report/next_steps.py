@@ -37,7 +37,7 @@ def _find_the_loss(report: ConversionReport) -> str:
 def _mend_input(report: ConversionReport) -> list[str]:
     steps, better = [], report.normalization
     if better is not None:
-        steps.append(f"Convert again with --mean {better.mean:g} --std {better.std:g}.")
+        steps.append(f"Convert again with {better.flags}.")
     if report.label_order is not None:
         order = ", ".join(report.label_order.labels)
         steps.append(f"Put the labels into the order of the model's outputs and convert again: {order}.")

@@ -131,9 +131,8 @@ def _warn_about_labels(report: ConversionReport) -> list[str]:
         )
     if better is not None:
         found.append(
-            f"Another normalisation fits far better: with mean {better.mean:g} and std {better.std:g} the model is "
-            f"right on {better.num_correct} of {count(better.num_images, 'test image')}, with what was given on "
-            f"{better.num_correct_given}."
+            f"Another normalisation fits far better: with {better.flags} the model is right on {better.num_correct} of "
+            f"{count(better.num_images, 'test image')}, with what was given on {better.num_correct_given}."
         )
     return found
 

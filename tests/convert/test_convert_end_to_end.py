@@ -175,6 +175,7 @@ def test_a_keras_file_of_others_converts_with_labels_and_folders(
     report = json.loads(out.with_suffix(".report.json").read_text())["verification"]
     assert (report["tested"], report["num_images"], report["float_report"]) == (False, 80, None)
     labels.write_text("\n".join(reversed(LABELS)))
+    capfd.readouterr()
     assert main([*flags, "--force", "--test", str(images("test", 6)), "--field-test", "off", "--json"]) == 0
     swapped = json.loads(capfd.readouterr().out)
     assert swapped["verdict"]["warnings"][0].startswith("The labels fit far better in another order")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from convert.inputs.adapting import Pixels
 from convert.measure.field_test import AS_THEY_ARE, FieldRow, FieldTest
 from convert.measure.gate import BackendReport, ClassChange, VerificationReport
 from convert.measure.image_time import ImageTime
@@ -136,20 +137,17 @@ def test_accuracy_and_time_are_the_first_two_tiles_and_bytes_are_those_on_disk()
 def test_labels_in_another_order_and_another_normalisation_are_warned_about_first() -> None:
     report = make_report(
         label_order=LabelOrder(("pen", "cup", "key"), 100, 290, 300),
-        normalization=BetterNormalization(127.5, 127.5, 190, 40, 200),
+        normalization=BetterNormalization(Pixels((127.5,), (127.5,), "bgr"), 190, 40, 200),
     )
     order, normalization = judge(report).warnings
     assert order == (
         "The labels fit far better in another order, 96.7% instead of 33.3% right: what is called cup is pen and what is "
         "called pen is cup."
     )
-    assert (
-        "with mean 127.5 and std 127.5 the model is right on 190 of 200 test images, with what was given on 40"
-        in normalization
-    )
+    assert "with --mean 127.5 --std 127.5 --channels bgr the model is right on 190 of 200 test images" in normalization
     steps = list_next_steps(report, judge(report))
     assert steps[:2] == (
-        "Convert again with --mean 127.5 --std 127.5.",
+        "Convert again with --mean 127.5 --std 127.5 --channels bgr.",
         "Put the labels into the order of the model's outputs and convert again: pen, cup, key.",
     )
 
