@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import Contract, InputSpec, Neighbours, Region, TensorSpec
 from edge_runtime.errors import ModelError, UsageError
-from edge_runtime.inference.arrangement import arrange_input
 from edge_runtime.inference.interpreter import Interpreter
 from edge_runtime.inference.neighbours import NeighbourTable
 from edge_runtime.inference.postprocess import Prediction, add_first_score, predict, softmax
@@ -237,6 +236,8 @@ class Classifier:
         """
         pixels: Image = getattr(frame, "pixels", frame)  # type: ignore[arg-type]
         if self._layout is not None:
+            from edge_runtime.inference.arrangement import arrange_input
+
             return arrange_input(preprocess(pixels, self._input_spec), self._pixel_table, self._layout)
         return apply_pixel_table(preprocess(pixels, self._input_spec), self._pixel_table)
 

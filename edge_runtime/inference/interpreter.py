@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import logging
+import math
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -200,9 +201,9 @@ def _input_spec(details: dict[str, Any]) -> TensorSpec:
 
 
 def _flat(tensor: TensorSpec) -> TensorSpec:
-    """(classes,) and (1, 1, 1, classes) as (1, classes)."""
-    if tensor.shape and all(size == 1 for size in tensor.shape[:-1]):
-        return dataclasses.replace(tensor, shape=(1, tensor.shape[-1]))
+    """(classes,), (1, 1, 1, classes) and (1, classes, 1, 1) as (1, classes)."""
+    if tensor.shape and math.prod(tensor.shape) == max(tensor.shape):
+        return dataclasses.replace(tensor, shape=(1, max(tensor.shape)))
     return tensor
 
 

@@ -71,7 +71,7 @@ def _parse_notes(text: str) -> dict[str, Any] | None:
     """The dictionary of Ultralytics' notes, None for another file of that name."""
     try:
         notes = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         try:
             notes = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -71,7 +71,7 @@ def _from_json(text: str, num_classes: int, name: str, assumptions: list[str]) -
     """The labels of a JSON text; None when it is no JSON, as a first label may begin with a bracket."""
     try:
         value: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if isinstance(value, dict) and len(value) == 1 and isinstance(next(iter(value.values())), (list, dict)):
         value = next(iter(value.values()))  # {"labels": ...}

@@ -8,6 +8,7 @@ carry no contract; never a substitute for one.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 from edge_runtime.contract import Normalization, TensorSpec
@@ -21,6 +22,7 @@ METADATA_NAME = "TFLITE_METADATA"
 _SCHEMA_VERSION = 3
 _DTYPES = {0: "float32", 3: "uint8", 9: "int8"}
 _OTHER_DTYPES = {1: "float16", 2: "int32", 4: "int64", 5: "string", 6: "bool", 7: "int16", 10: "float64"}
+_CLASS_NUMBERS = (2, 4)
 _SOFTMAX, _LOGISTIC = 25, 14
 # Operators that change the form of scores, not what they mean: DEQUANTIZE, QUANTIZE, RESHAPE, SQUEEZE, EXPAND_DIMS.
 _SAME_SCORES = frozenset((6, 114, 22, 43, 70))
@@ -72,7 +74,7 @@ def describe(flatbuffer: bytes, name: str) -> Description:
             "expected 1 image in and 1 row of class scores out."
         )
     tensors = graph.tables(0)
-    taken, given = _tensor(tensors, inputs[0], name, unscaled=1.0), _tensor(tensors, outputs[0], name)
+    taken, given = (_tensor(tensors, index, name, is_output=index == outputs[0]) for index in (inputs[0], outputs[0]))
     layout = _layout(taken.shape, name)
     normalization, label_file = _metadata(model)
     signature = tensors[inputs[0]].numbers(7, "i")
@@ -117,12 +119,17 @@ def _expect_index(what: str, index: int, count: int) -> None:
         raise ModelError(f"The flatbuffer names {what} {index} of {count}: the file is damaged or cut short.")
 
 
-def _tensor(tensors: list[Table], index: int, name: str, unscaled: float = 0.0) -> TensorSpec:
-    """Tensor ``index``; ``unscaled`` is the scale of 8-bit numbers that stand for themselves."""
+def _tensor(tensors: list[Table], index: int, name: str, *, is_output: bool) -> TensorSpec:
+    """Tensor ``index``; 8-bit numbers without a scale are themselves in an input, and refused in an output."""
     if not 0 <= index < len(tensors):
         raise ModelError(f"{name} names tensor {index} of {len(tensors)}: the file is damaged.")
     tensor = tensors[index]
     code = tensor.scalar(1, "b")
+    if is_output and code in _CLASS_NUMBERS:
+        raise ModelError(
+            f"{name} gives {_OTHER_DTYPES[code]} numbers, such as those of classes, expected scores: convert it again "
+            "without the ARG_MAX at its end."
+        )
     if code not in _DTYPES:
         dtype = _OTHER_DTYPES.get(code, "unknown")
         raise ModelError(
@@ -135,7 +142,7 @@ def _tensor(tensors: list[Table], index: int, name: str, unscaled: float = 0.0) 
     return TensorSpec(
         shape=tensor.numbers(0, "i"),
         dtype=_DTYPES[code],
-        scale=scales[0] if quantized else unscaled * (_DTYPES[code] != "float32"),
+        scale=scales[0] if quantized else float(_DTYPES[code] != "float32" and not is_output),
         zero_point=zero_points[0] if quantized and zero_points else 0,
     )
 
@@ -153,16 +160,18 @@ def _layout(shape: tuple[int, ...], name: str) -> InputLayout:
                 if shape[place] == count:
                     return InputLayout(channels, axes)
         what = f"it takes {shape[3]} channels, expected 3 for colours or 1 for grey"
+    elif len(shape) == 3 and shape[2] in (1, 3):
+        what = "it has no axis for the batch; convert it again with a batch size of 1"
     elif len(shape) == 2:
         what = f"it takes a row of {shape[1]} numbers, such as sound or an image made flat"
     raise ModelError(f"{name} takes {shape}, expected (1, height, width, 3): {what}.")
 
 
 def _scores(tensor: TensorSpec, name: str) -> TensorSpec:
-    """``tensor`` as (1, classes), which is how (classes,) and (1, 1, 1, classes) are read."""
-    if not tensor.shape or any(size != 1 for size in tensor.shape[:-1]):
+    """``tensor`` as (1, classes), which is how (classes,), (1, 1, 1, classes) and (1, classes, 1, 1) are read."""
+    if not tensor.shape or min(tensor.shape) < 1 or math.prod(tensor.shape) != max(tensor.shape):
         raise ModelError(f"{name} gives {tensor.shape}, expected (1, classes): it does not classify images.")
-    return dataclasses.replace(tensor, shape=(1, tensor.shape[-1]))
+    return dataclasses.replace(tensor, shape=(1, max(tensor.shape)))
 
 
 def _ends_in_probabilities(model: Table, graph: Table, output: int) -> bool:

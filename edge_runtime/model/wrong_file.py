@@ -10,6 +10,8 @@ import zipfile
 
 _KERAS = "a Keras model; convert it with `python -m convert` on the host"
 _TORCH = "a PyTorch model; export it to TFLite (with ai-edge-torch, say) and give the .tflite file"
+_IMAGE = "an image; give it after the flags, and a .tflite file as `model`"
+_C_SOURCE = "the C source of a model; turn its bytes back into a file (xxd -r -p), or give the .tflite file"
 _PACKED = "; unpack it and give the .tflite file inside"
 # In order: the first that fits is said.
 _BEGINNINGS = (
@@ -20,6 +22,12 @@ _BEGINNINGS = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive" + _PACKED),
     (b"Rar!", "a RAR archive" + _PACKED),
     (b"\x80\x02", _TORCH),
+    (b"\x80\x03", "a Python pickle, such as a scikit-learn model; give a .tflite file"),
+    (b"\x80\x04", "a Python pickle, such as a scikit-learn model; give a .tflite file"),
+    (b"\xff\xd8\xff", _IMAGE),
+    (b"\x89PNG", _IMAGE),
+    (b"RKNN", "a model compiled for a Rockchip NPU; give the .tflite or ONNX file that it was made from"),
+    (b"<?xml", "an XML file (OpenVINO keeps its models so); give the .tflite file that it was made from"),
     (b"\x08\x01\x12", "a TensorFlow SavedModel's graph; convert it to TFLite on the host"),
 )
 # ir_version, then the next field of ONNX's ModelProto.
@@ -40,10 +48,19 @@ def _kind(content: bytes) -> str:
     for beginning, kind in _BEGINNINGS:
         if content.startswith(beginning):
             return kind
+    if content[4:8] == b"ET12":
+        return "an ExecuTorch model; export it to TFLite (with ai-edge-torch, say) and give the .tflite file"
+    if content[8:9] == b"{" and content[:8] != b"\0" * 8 and content[2:8] == b"\0" * 6:
+        return "a safetensors file, which has weights but no network; convert the model to TFLite on the host"
     if content.startswith(b"PK\x03\x04"):
         return _zip_kind(content)
     if content[:1] == b"\x08" and content[2:3] and content[2] in _ONNX_FIELDS:
         return "an ONNX model; convert it to TFLite (with onnx2tf, say) and give the .tflite file"
+    beginning = content[:4096].lstrip()
+    if beginning[:1] in (b"{", b"["):
+        return "JSON (TensorFlow.js keeps its models so, and some people their labels); give the .tflite file"
+    if b"unsigned char" in beginning and b"0x" in beginning:
+        return _C_SOURCE
     if content[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "a web page; download the file itself (GitHub: the address of its 'raw' button)"
     return ""

@@ -97,7 +97,8 @@ def _model(model: str | None, labels: str | None, stated: StatedInput | None) ->
         with Classifier(open_model(model, labels, stated)) as classifier:
             found = f"{classifier.model.path} with {classifier.interpreter.kernels} {classifier.interpreter.version}"
             if classifier.model.goldens is None:
-                return [Finding("note", "model", found, "the file has no golden frames, so no self-test is possible")]
+                remedy = "the file has no golden frames, so no self-test is possible; edge-runtime adopt records some"
+                return [Finding("note", "model", found, remedy)]
             report = selftest(classifier)
     except EdgeRuntimeError as error:
         return [Finding("problem", "model", str(error))]

@@ -19,6 +19,7 @@ from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.inference.selftest import selftest
 from edge_runtime.installed.adopt import adopt
 from edge_runtime.model.model_file import open_model, read_model
+from edge_runtime.model.signatures import make_keys, sign
 from edge_runtime.model.stated_input import StatedInput
 from tests.edge_runtime.toy_graphs import LOGISTIC, SOFTMAX, Graph, colours
 
@@ -92,6 +93,24 @@ def test_a_copy_that_is_there_stays_unless_it_shall_be_replaced(
     assert "is there already; name another file, or add --replace" in capsys.readouterr().err
     assert run_adopt("--normalize", "0..1", "--replace", "--format", "jsonl") == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["type"] == "adopted"
+
+
+def test_a_signed_copy_is_trusted_and_nothing_unsigned_is_adopted_any_more(
+    files: Path, run_adopt: Adopt, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("cryptography", reason="keys need the package cryptography")
+    assert run_adopt("--normalize", "0..1") == 0
+    private, public = make_keys()
+    (files / "maker.pub").write_bytes(public)
+    assert cli.main(["trust", str(files / "maker.pub"), "--for", "me"]) == 0
+    ours = files / "ours.tflite"
+    assert cli.main(["install", str(ours)]) == 76
+    (files / "signed.tflite").write_bytes(sign(ours.read_bytes(), private, 1))
+    assert cli.main(["install", str(files / "signed.tflite")]) == 0
+    assert cli.main(["classify", str(files / "red.png")]) == 0
+    capsys.readouterr()
+    assert run_adopt("--normalize", "0..1", "--replace") == 76
+    assert "theirs.tflite" in capsys.readouterr().err
 
 
 def test_the_flatbuffer_is_unchanged_and_the_same_statement_gives_the_same_bytes(files: Path) -> None:

@@ -59,7 +59,7 @@ def reshape_output(shape):
 
 
 @pytest.mark.parametrize("backend", list_available_backends())
-@pytest.mark.parametrize("shape", [(3,), (1, 3), (1, 1, 1, 3)])
+@pytest.mark.parametrize("shape", [(3,), (1, 3), (1, 1, 1, 3), (1, 3, 1, 1)])
 @pytest.mark.parametrize("toy", ["float32", "uint8"])
 def test_scores_behind_a_reshape_are_the_same_probabilities(toy, shape, backend, edited, toy_bytes):
     frame = np.zeros((8, 8, 3), np.uint8) + np.array([10, 60, 200], np.uint8)
@@ -106,6 +106,7 @@ def test_a_newer_schema_is_named(edited):
         ("inputs", [8, 8, 8, 3], r"it takes 8 images at once; .* batch size of 1"),
         ("inputs", [1, 8, 8, 4], "it takes 4 channels, expected 3 for colours or 1 for grey"),
         ("inputs", [1, 64], "it takes a row of 64 numbers, such as sound or an image made flat"),
+        ("inputs", [8, 8, 3], "it has no axis for the batch"),
         ("inputs", [64], "it does not classify images"),
         ("outputs", [1, 4, 3], r"gives \(1, 4, 3\), expected \(1, classes\)"),
     ],
@@ -117,6 +118,33 @@ def test_another_shape_is_named_for_what_it_is(which, shape, told, edited):
 
     with pytest.raises(ModelError, match=told):
         describe(edited("uint8", change), "toy")
+
+
+@pytest.mark.parametrize(
+    ("which", "dtype", "told"),
+    [
+        ("outputs", 4, r"gives int64 numbers, such as those of classes, expected scores: .* without the ARG_MAX"),
+        ("outputs", 7, r"TFLite type 7 \(int16\); expected float32, uint8 or int8"),
+        ("inputs", 4, r"TFLite type 4 \(int64\); expected float32, uint8 or int8"),
+    ],
+)
+def test_another_dtype_is_named_for_what_it_is(which, dtype, told, edited):
+    def change(model):
+        graph = model.subgraphs[0]
+        graph.tensors[getattr(graph, which)[0]].type = dtype
+
+    with pytest.raises(ModelError, match=told):
+        describe(edited("uint8", change), "toy")
+
+
+def drop_scale(model):
+    graph = model.subgraphs[0]
+    graph.tensors[graph.outputs[0]].quantization = None
+
+
+def test_scores_without_a_scale_are_refused(edited):
+    with pytest.raises(ModelError, match=r"uint8 tensor has scale 0.0, expected a finite number above 0"):
+        describe(edited("uint8", drop_scale), "toy")
 
 
 @pytest.mark.parametrize(

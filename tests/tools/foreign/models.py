@@ -108,7 +108,7 @@ MODELS = (
     Foreign("SSD detector", _SUPPORT, _VISION + "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite", refusal="it detects objects"),
     Foreign("Flex operators", "PreetUnadkat/animal_classifier", "efficientdet_lite0_320.tflite", refusal="needs TensorFlow itself"),
     Foreign("segmentation", _SUPPORT, _VISION + "deeplabv3.tflite", refusal="does not classify images"),
-    Foreign("segmentation, class numbers", _CORAL, "deeplabv3_mnv2_dm05_pascal_quant.tflite", refusal="int64"),
+    Foreign("segmentation, class numbers", _CORAL, "deeplabv3_mnv2_dm05_pascal_quant.tflite", refusal="without the ARG_MAX"),
     Foreign("pose", _CORAL, "movenet_single_pose_lightning_ptq.tflite", refusal="does not classify images"),
     Foreign("text", _SUPPORT, _PYTHON + "nl_classifier/movie_review.tflite", refusal="int32"),
     Foreign("float without a statement", "15Eiman/ai-shapy-doodly", "model.tflite", labels=4, refusal="how they are normalised"),
