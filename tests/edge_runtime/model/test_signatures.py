@@ -20,6 +20,7 @@ from edge_runtime.errors import (
     ModelError,
     SignatureError,
 )
+from edge_runtime.installed import install
 from edge_runtime.model import model_file, signatures
 from edge_runtime.model.model_file import open_model, read_model
 from edge_runtime.model.signatures import list_trusted_keys, make_keys, read_public_key, sign, split_signature, verify
@@ -114,7 +115,8 @@ def test_no_parser_sees_a_file_that_is_not_trusted(
 ) -> None:
     seen: list[object] = []
     monkeypatch.setattr(model_file, "split_zip", lambda *arguments: seen.append(arguments))
-    monkeypatch.setattr(model_file, "read_model", lambda *arguments: seen.append(arguments))
+    for module in (model_file, install):  # a module that is first imported now would keep the replacement
+        monkeypatch.setattr(module, "read_model", lambda *arguments, **more: seen.append(arguments))
     path = save(b"TFL3 no model at all, but golden.npz is named")
     assert cli.main(["info", "--model", path]) == 76
     assert cli.main(["install", path]) == 76
