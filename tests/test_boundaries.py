@@ -64,8 +64,10 @@ ARROWS = {
     "convert/sign": "output",
     "convert/__main__": "foreign_flags pipeline config report output",
     # train: images -> run directory.
-    "train/__init__": "",
-    "train/progress": "",
+    "train/__init__": "arrays curves",
+    "train/curves": "",
+    "train/progress": "curves",
+    "train/arrays": "curves progress recipes datasets runs training scratch",
     "train/recipes": "",
     "train/models": "recipes",
     "train/datasets": "progress datasets/cifar10_mini",
@@ -78,7 +80,7 @@ ARROWS = {
     "train/transfer/backbone": "",
     "train/transfer/features": "progress datasets training",
     "train/prune": "progress models recipes datasets training runs scratch",
-    "train/__main__": "progress models recipes datasets training runs scratch transfer",
+    "train/__main__": "curves progress models recipes datasets training runs scratch transfer",
     "train/zoo": "__main__",
     "train/search": "models recipes datasets",
     # Its page is guarded as the live page is: one Host check and one set of headers for both.

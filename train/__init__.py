@@ -1,1 +1,9 @@
-"""Images in, a run directory out; runs on a workstation and never reaches a device. Never imports `convert`."""
+"""Images in, a run directory out; runs on a workstation and never reaches a device. Never imports `convert`.
+
+`from train import fit_arrays` trains from a program, on arrays or a `tf.data.Dataset`.
+"""
+
+from train.arrays import fit_arrays
+from train.curves import Curves
+
+__all__ = ["Curves", "fit_arrays"]

@@ -74,6 +74,8 @@ def make_parser() -> argparse.ArgumentParser:
     flags.add_argument("--recipe", choices=tuple(RECIPES), help="default: adam for seed_cnn, modern for the others")
     flags.add_argument("--teacher", type=Path, help="run directory of a larger network to learn from as well")
     flags.add_argument("--start", type=Path, help="run directory of the same architecture: go on from its weights")
+    flags.add_argument("--csv", type=Path, metavar="FILE", help="a line an epoch (default: OUT.checkpoint/curves.csv)")
+    flags.add_argument("--tensorboard", type=Path, metavar="DIR", help="event files for TensorBoard, while it runs")
     flags.add_argument("--epochs", type=int, help="default: the recipe's for the architecture")
     flags.add_argument("--seed", type=int, default=0)
     flags.add_argument("--name", help="the model's name in its files (default: DATA-MODEL)")
@@ -198,6 +200,7 @@ def train(args: argparse.Namespace) -> None:
 
         from train.scratch.distillation import open_start, open_teacher
         from train.scratch.fit import fit
+    from train.curves import Curves
     from train.progress import Progress
     from train.runs.run_directory import keep_run
     from train.training.evaluation import evaluate, render_table
@@ -206,7 +209,9 @@ def train(args: argparse.Namespace) -> None:
         shutil.rmtree(checkpoints, ignore_errors=True)
     tf.config.experimental.enable_op_determinism()
     recipe = config.recipe
-    progress = Progress(sys.stderr, recipe.rounds if isinstance(recipe, TransferRecipe) else recipe.epochs)
+    curves = Curves(args.csv or checkpoints / "curves.csv", args.tensorboard)
+    num_epochs = recipe.rounds if isinstance(recipe, TransferRecipe) else recipe.epochs
+    progress = Progress(sys.stderr, num_epochs, curves=curves)
     sizes = [len(split.labels) for split in (dataset.train, dataset.validation, dataset.test)]
     progress.note(f"{dataset.name}: {len(dataset.labels)} classes, {sizes[0]} + {sizes[1]} + {sizes[2]} images")
     if isinstance(recipe, TransferRecipe):

@@ -6,16 +6,24 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from train.curves import Curves
+
 BAR_WIDTH = 24
 REFRESH_S = 0.2
 LOG_EVERY_S = 10.0
 
 
 class Progress:
-    """Writes to ``stream``; ``clock`` gives monotonic seconds."""
+    """Writes to ``stream``, and each row of the history to ``curves``; ``clock`` gives monotonic seconds."""
 
-    def __init__(self, stream: TextIO, num_epochs: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.stream, self.num_epochs, self.clock = stream, num_epochs, clock
+    def __init__(
+        self,
+        stream: TextIO,
+        num_epochs: int,
+        clock: Callable[[], float] = time.monotonic,
+        curves: Curves | None = None,
+    ) -> None:
+        self.stream, self.num_epochs, self.clock, self.curves = stream, num_epochs, clock, curves
         self.live = stream.isatty()
         self.first: tuple[float, float] | None = None
         self.drawn_s = float("-inf")
@@ -38,8 +46,14 @@ class Progress:
         self.stream.write(f"\r\x1b[K{text}")
         self.stream.flush()
 
+    def record(self, row: dict[str, float]) -> None:
+        """Adds a row of the history to the curves, where there are such."""
+        if self.curves is not None and (warning := self.curves.add(row)):
+            self.note(warning)
+
     def epoch(self, row: dict[str, float], num_epochs: int) -> None:
         """After an epoch: its row of the history, and the time left."""
+        self.record(row)
         start = "\r\x1b[K" if self.live else ""
         self.stream.write(
             f"{start}epoch {row['epoch']:.0f}/{num_epochs}  loss {row['loss']:.4f}  train {row['train_accuracy']:.2%}  "

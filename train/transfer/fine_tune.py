@@ -115,6 +115,7 @@ def tune(
         tuner.exchange()
         row = _evaluate(tuner, photos, number, step, loss, clock.now() - began_s)
         history.append(row)
+        progress.record(row)
         if _best(history) == len(history) - 1:
             best = model.get_weights()
         tuner.exchange()

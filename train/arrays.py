@@ -1,0 +1,151 @@
+"""Training from a program: arrays or a `tf.data.Dataset` in, the same run directory out as `python -m train` writes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.contract import InputSpec
+from edge_runtime.errors import DataError
+from edge_runtime.system.quiet_start import quiet_start
+from train.curves import Curves
+from train.datasets.dataset import ArraySplit, Dataset
+from train.progress import Progress
+from train.recipes.config import TrainConfig, preset
+from train.runs.places import expect_free, expect_room
+
+HELD_OUT_SHARE = 0.1
+Pairs = tuple[Any, Any]  # images and class indices
+
+
+def fit_arrays(
+    data: Pairs | Iterable[Any],
+    out: str | Path,
+    labels: Sequence[str],
+    *,
+    validation: Pairs | Iterable[Any] | None = None,
+    test: Pairs | Iterable[Any] | None = None,
+    model: str = "small",
+    epochs: int | None = None,
+    size: tuple[int, int] | None = None,
+    seed: int = 0,
+    curves: Curves | None = None,
+    stream: TextIO = sys.stderr,
+) -> Path:
+    """Trains ``model`` from scratch and writes the run directory ``out``, which `python -m convert` takes; its path.
+
+    ``data``, ``validation`` and ``test`` are each a pair of images, (n, h, w, 3) uint8 RGB or (n, h, w) uint8 grey, and
+    (n,) class indices into ``labels``; or a `tf.data.Dataset` of such pairs, batched or not. What is not given is held
+    out of ``data``, a tenth of each class, equal images together. ``size`` is the network's (height, width), unless
+    given that of the images.
+
+    Raises:
+        DataError: images or class indices are of another kind, or a class has too few images.
+        UsageError: ``out`` exists or cannot be written, or there is no such model.
+    """
+    out = Path(out)
+    checkpoints = out.with_name(f"{out.name}.checkpoint")
+    expect_room(out)
+    expect_free(out, checkpoints)
+    images, indices = read_pairs(data, len(labels))
+    height, width = size or images.shape[1:3]
+    spec = InputSpec(height, width, "stretch")
+    parts = {"train": (images, indices)}
+    for name, given in (("validation", validation), ("test", test)):
+        if given is None:
+            parts["train"], parts[name] = hold_out_arrays(*parts["train"], labels)
+        else:
+            parts[name] = read_pairs(given, len(labels))
+    splits = {name: make_split(name, *pair, spec) for name, pair in parts.items()}
+    dataset = Dataset("arrays", tuple(labels), splits["train"], splits["validation"], splits["test"])
+    config = TrainConfig(f"arrays-{model}", "arrays", model, spec, preset(model, None, epochs), seed)
+    return _fit(config, dataset, out, checkpoints, curves, stream)
+
+
+def _fit(
+    config: TrainConfig, dataset: Dataset, out: Path, checkpoints: Path, curves: Curves | None, stream: TextIO
+) -> Path:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with quiet_start():
+        from train.scratch.fit import fit
+    from train.runs.run_directory import keep_run
+    from train.training.evaluation import evaluate
+
+    progress = Progress(stream, config.recipe.epochs, curves=curves)
+    result = fit(config, dataset, checkpoints, resume=False, progress=progress)
+    keep_run(out, config, dataset, result, evaluate(result.model, dataset))
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return out
+
+
+def read_pairs(data: Pairs | Iterable[Any], num_classes: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """(n, h, w, 3) uint8 RGB images and (n,) int64 class indices of a pair of arrays or of a `tf.data.Dataset`.
+
+    Raises:
+        DataError: they are of another kind; says which and what to do.
+    """
+    images, labels = data if isinstance(data, tuple) else _gather(data)
+    images, labels = np.asarray(images), np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == num_classes:
+        labels = labels.argmax(axis=1)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 1):
+        images = np.repeat(images.reshape(*images.shape[:3], 1), 3, axis=3)
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+        raise DataError(
+            f"The images are {images.shape} {images.dtype}, expected (n, height, width, 3) uint8, RGB 0..255: the "
+            "network normalises them itself, so give them as they are, for example (images * 255).astype('uint8')."
+        )
+    if labels.ndim != 1 or len(labels) != len(images) or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(
+            f"The labels are {labels.shape} {labels.dtype} for {len(images)} images, expected one class index each."
+        )
+    if len(labels) == 0 or labels.min() < 0 or labels.max() >= num_classes:
+        found = f"{labels.min()} to {labels.max()}" if len(labels) else "none"
+        raise DataError(f"The class indices are {found}, expected 0 to {num_classes - 1}, one for each name.")
+    return images, labels.astype(np.int64)
+
+
+def _gather(data: Iterable[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """All pairs of an iterable, batched or not, as two arrays."""
+    pairs = [(np.asarray(images), np.asarray(labels)) for images, labels in data]
+    if not pairs:
+        raise DataError("The data set is empty, expected pairs of images and class indices.")
+    if pairs[0][0].ndim == 4:
+        return np.concatenate([images for images, _ in pairs]), np.concatenate([labels for _, labels in pairs])
+    return np.stack([image for image, _ in pairs]), np.stack([label for _, label in pairs])
+
+
+def hold_out_arrays(
+    images: NDArray[np.uint8], indices: NDArray[np.int64], labels: Sequence[str]
+) -> tuple[tuple[NDArray[np.uint8], NDArray[np.int64]], tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+    """(the rest, the held out) tenth of each class, chosen by content: equal images are on one side.
+
+    Raises:
+        DataError: a class has fewer than two different images.
+    """
+    hashes = np.array([hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest() for image in images])
+    chosen: set[str] = set()
+    for index, label in enumerate(labels):
+        different = sorted(set(hashes[indices == index]))
+        if len(different) < 2:
+            raise DataError(
+                f"The class {label} has {len(different)} different images, expected at least 2 to hold one out."
+            )
+        chosen |= set(different[: max(1, round(len(different) * HELD_OUT_SHARE))])
+    held_out = np.isin(hashes, list(chosen))
+    return (images[~held_out], indices[~held_out]), (images[held_out], indices[held_out])
+
+
+def make_split(name: str, images: NDArray[np.uint8], indices: NDArray[np.int64], spec: InputSpec) -> ArraySplit:
+    """The split of (n, h, w, 3) uint8 RGB images and (n,) class indices, its images numbered."""
+    return ArraySplit(images, indices, tuple(f"{name}/{row:06d}" for row in range(len(images))), spec)

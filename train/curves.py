@@ -1,0 +1,69 @@
+"""The curves of a training while it runs: a line of CSV after each epoch, and TensorBoard's event files.
+
+Whoever cannot be written to is left out with a warning: no curve is worth a training.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+
+class Curves:
+    """Writes each row of the history into ``table``, a CSV file, and into ``board``, a folder for TensorBoard; either
+    may be None. A training that goes on appends.
+    """
+
+    def __init__(self, table: str | Path | None, board: str | Path | None = None) -> None:
+        self.table = None if table is None else Path(table)
+        self.board = None if board is None else Path(board)
+        self._columns: list[str] = []
+        self._writer: Any = None
+
+    def add(self, row: dict[str, float]) -> str:
+        """Writes one row; what could not be written, in a sentence, and "" when all was."""
+        try:
+            if self.table is not None:
+                self._add_line(self.table, row)
+        except OSError as error:
+            failed, self.table = self.table, None
+            return f"warning: {failed} cannot be written ({error.strerror}); training goes on without it."
+        try:
+            if self.board is not None:
+                self._add_event(self.board, row)
+        except Exception as error:  # TensorFlow's own kinds
+            board, self.board = self.board, None
+            return f"warning: nothing can be written into {board} ({str(error)[:100]}); training goes on without it."
+        return ""
+
+    def _add_line(self, table: Path, row: dict[str, float]) -> None:
+        if not self._columns:
+            table.parent.mkdir(parents=True, exist_ok=True)
+            if table.is_file() and table.stat().st_size:
+                with table.open(encoding="utf-8", newline="") as file:
+                    self._columns = next(csv.reader(file))
+            else:
+                self._columns = list(row)
+                _append(table, self._columns)
+        # Each line is whole at once: it is read while training runs.
+        _append(table, [row.get(column, "") for column in self._columns])
+
+    def _add_event(self, board: Path, row: dict[str, float]) -> None:
+        import tensorflow as tf
+
+        if self._writer is None:
+            self._writer = tf.summary.create_file_writer(str(board))
+        kind = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
+        step = int(row.get("epoch", row.get("round", 0)))
+        with self._writer.as_default():
+            for name, value in row.items():
+                if name not in ("epoch", "round") and math.isfinite(value):
+                    tf.summary.write(name, tf.constant(value, tf.float32), step=step, metadata=kind)
+        self._writer.flush()
+
+
+def _append(table: Path, values: list[Any]) -> None:
+    with table.open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerow(values)
