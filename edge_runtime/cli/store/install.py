@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
         "edge-runtime install https://models.example/flowers.tflite",
         "edge-runtime install --max-latency-ms 40 large.tflite",
     )
-    parser.add_argument("source", metavar="FILE|URL", help="a .tflite file that convert wrote, or its address")
+    parser.add_argument("source", metavar="FILE|URL", help="a .tflite file that convert or adopt wrote, or its address")
     parser.add_argument("--backend", choices=("auto", "litert", "tflite"), default="auto", help="try it with this one")
     parser.add_argument(
         "--max-latency-ms",

@@ -7,10 +7,11 @@ import json
 import pytest
 
 from edge_runtime.contract import Normalization
-from edge_runtime.errors import ModelError
+from edge_runtime.errors import EdgeRuntimeError, ModelError
 from edge_runtime.model.model_file import read_model
-from tests.edge_runtime.toy_graphs import attach, colours
+from tests.edge_runtime.toy_graphs import MUL, SOFTMAX, SUB, Graph, attach, colours
 
+LABELS = "red\ngreen\nblue\n"
 NOTES = {"description": "a model", "task": "classify", "imgsz": [8, 8], "names": {0: "red", 1: "green", 2: "blue"}}
 
 
@@ -46,3 +47,23 @@ def test_one_that_detects_is_named():
 def test_a_file_of_that_name_with_something_else_is_not_read(text):
     with pytest.raises(ModelError, match="its 3 outputs have no names"):
         read_model(attach(colours(), "metadata.json", text), "toy")
+
+
+def test_a_damaged_file_is_read_or_refused_whatever_byte_is_wrong():
+    graph = Graph((1, 8, 8, 3)).rescale(MUL, 1 / 127.5).rescale(SUB, 1.0).mean(1, 2).end(SOFTMAX)
+    whole = attach(graph, "metadata.json", json.dumps(NOTES))
+    num_refused = 0
+    for position in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 8
+        for content in (bytes(damaged), whole[:position]):
+            try:
+                read_model(content, "toy", LABELS)
+            except EdgeRuntimeError:
+                num_refused += 1
+    assert num_refused > len(whole)
+
+
+def test_notes_without_end_are_no_notes():
+    with pytest.raises(ModelError, match="its 3 outputs have no names"):
+        read_model(attach(colours(), "metadata.json", "[" * 100_000), "toy")

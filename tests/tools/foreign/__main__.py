@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import list_available_backends
+from edge_runtime.inference.selftest import selftest
+from edge_runtime.installed.adopt import adopt
 from edge_runtime.model.model_file import open_model, read_model
 from edge_runtime.model.stated_input import StatedInput
 from tests.tools.foreign.models import MODELS, Foreign
@@ -76,12 +78,20 @@ def make_labels(foreign: Foreign, clone: Path) -> str:
 
 
 def compare(foreign: Foreign, path: Path, clone: Path, photos: Sequence[NDArray[np.uint8]]) -> tuple[int, int, int]:
-    """How many photos get the same best class: resized before both, by each, and by the script in two ways."""
+    """How many photos get the same best class: resized before both, by each, and by the script in two ways.
+
+    The model is adopted first, and what came out must pass its self-test on every backend.
+    """
     stated = StatedInput.parse(**dict(foreign.stated)) or None
     if foreign.labels is None:
         model = open_model(path, None, stated)
     else:
         model = read_model(path.read_bytes(), path.name, make_labels(foreign, clone), path, stated=stated)
+    model = read_model(adopt(model, "adopted"), "adopted")
+    for backend in list_available_backends():
+        with Classifier(model, backend=backend) as classifier:
+            report = selftest(classifier)
+        assert report.passed, (path, report.failures)
     script = Script(foreign, path)
     size_wh = model.contract.spec.input.width, model.contract.spec.input.height
     same = resized = scripts = 0
