@@ -68,11 +68,23 @@ train: $(STAMP) ## train RUN from DATA
 # A run directory appears only when training is complete. One that exists is taken as it is, unless DATA was given and
 # is not what it was trained on. OUT is made again each time, like any target; a refused model leaves the old one.
 GIVEN := $(filter command,$(origin DATA))
-convert: $(STAMP) ## train RUN unless it exists, then write OUT, verified
+SIZES := tiny small full
+ifeq ($(SIZE),all)
+# Each size is trained and converted as by itself; a refused one stands in the table as refused.
+EACH := $(foreach size,$(SIZES),$(RUN:%-all=%)-$(size))
+convert: $(STAMP)
+	@set -e; for size in $(SIZES); do \
+	run="$(RUN:%-all=%)-$$size"; \
+	$(MAKE) --no-print-directory convert SIZE=$$size RUN="$$run" OUT="build/$$(basename "$$run").tflite" \
+	  $(if $(GIVEN),DATA="$(DATA)") || test -e "build/$$(basename "$$run").report.json"; done
+	$(BIN)/python -m convert.compare.sizes $(foreach run,$(EACH),"build/$(notdir $(run)).tflite") --out "build/$(notdir $(RUN:%-all=%))-sizes.md"
+else
+convert: $(STAMP) ## train RUN unless it exists, then write OUT, verified; SIZE=all: every size side by side
 	@if test ! -e "$(RUN)"; then $(MAKE) --no-print-directory train; \
 	else $(if $(GIVEN),$(BIN)/python -m train --resume --data "$(PHOTOS)" --model $(MODEL) --out "$(RUN)",echo "$(RUN) is complete already; it is converted again." >&2); fi
 	$(BIN)/python -m convert "$(RUN)" --out "$(OUT)" --force $(CONVERT_FLAGS)
 	$(if $(SIGN),$(BIN)/python -m convert.sign "$(OUT)" --key "$(SIGN)")
+endif
 
 FROM ?= frames
 INTO ?= photos
