@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.inference.postprocess import Prediction
     from edge_runtime.model.model_file import ModelFile, open_model
+    from edge_runtime.model.stated_input import StatedInput
 
 __all__ = [
     "AlreadyRunningError",
@@ -47,6 +48,7 @@ __all__ = [
     "OutputError",
     "Prediction",
     "SignatureError",
+    "StatedInput",
     "UsageError",
     "__version__",
     "open_camera",
@@ -59,6 +61,7 @@ _HOMES = {
     "FrameSource": "edge_runtime.cameras.frame",
     "ModelFile": "edge_runtime.model.model_file",
     "Prediction": "edge_runtime.inference.postprocess",
+    "StatedInput": "edge_runtime.model.stated_input",
     "open_camera": "edge_runtime.cameras.opening",
     "open_model": "edge_runtime.model.model_file",
 }
