@@ -5,7 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from edge_runtime.cli.flags import add_format_flag, add_stated_flags, print_result, read_stated_flags, verb_parser
+from edge_runtime.cli.flags import (
+    add_format_flag,
+    add_stated_flags,
+    make_first_run,
+    print_result,
+    read_stated_flags,
+    verb_parser,
+)
 from edge_runtime.system.printable import printable
 
 
@@ -40,7 +47,8 @@ def main(arguments: list[str]) -> int:
 
     if flags.out.exists() and not flags.replace:
         raise UsageError(f"{flags.out} is there already; name another file, or add --replace.")
-    model = open_model(flags.file, flags.labels, read_stated_flags(flags))
+    flags.backend = "all"  # adopting records what each backend answers
+    model = open_model(flags.file, flags.labels, read_stated_flags(flags), meet_unproved=make_first_run(flags))
     content = adopt(model, flags.name or flags.out.stem, flags.threshold)
     write_durably(flags.out, content)
     for assumption in model.assumptions[1:]:

@@ -170,13 +170,40 @@ def add_format_flag(parser: ArgumentParser) -> None:
 
 
 def open_flagged_model(flags: Namespace) -> ModelFile:
-    """The model that the flags name, else the one in use; what had to be assumed of it goes to stderr."""
+    """The model that the flags name, else the one in use; what had to be assumed of it goes to stderr.
+
+    A file that neither the package, the store nor a trusted key vouches for is tried in a process of its own first.
+    """
     from edge_runtime.model.model_file import open_model
 
-    model = open_model(flags.model, flags.labels, read_stated_flags(flags))
+    model = open_model(flags.model, flags.labels, read_stated_flags(flags), meet_unproved=make_first_run(flags))
     for assumption in model.assumptions:
         print(printable(f"edge-runtime: assumed: {assumption}"), file=sys.stderr)
     return model
+
+
+def make_first_run(flags: Namespace) -> Callable[[bytes, str, Callable[[], ModelFile]], None]:
+    """What `open_model` shall do with a file that nobody vouches for before it reads it: try it as ``flags`` say."""
+
+    def try_first(content: bytes, name: str, read: Callable[[], ModelFile]) -> None:
+        from edge_runtime.installed.first_run import FirstRun, first_run, is_known
+
+        if not is_known(content):
+            threads = getattr(flags, "threads", 1)
+            how = FirstRun(_list_backends(flags), threads if isinstance(threads, int) else 1)  # bench has a list
+            first_run(content, name, read, how)
+
+    return try_first
+
+
+def _list_backends(flags: Namespace) -> tuple[str, ...]:
+    """Those that will run the model; none for a verb that only reads it."""
+    backend = getattr(flags, "backend", None)
+    if backend != "all":
+        return (backend,) if backend else ()
+    from edge_runtime.inference.interpreter import list_available_backends
+
+    return list_available_backends()
 
 
 def open_flagged_classifier(

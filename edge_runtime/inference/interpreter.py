@@ -47,6 +47,13 @@ def list_available_backends() -> tuple[str, ...]:
     return tuple(backend for backend in BACKENDS if not isinstance(_load(backend), str))
 
 
+def import_backend(backend: str = "auto") -> None:
+    """Imports what `Interpreter` will use, where that is slow; whether there is any is for that to say."""
+    for name in BACKENDS if backend == "auto" else {backend} & set(BACKENDS):
+        if not isinstance(_load(name), str):
+            return
+
+
 def _choose(backend: str) -> tuple[str, Any, str]:
     if backend not in ("auto", *BACKENDS):
         raise UsageError(f"`backend` is {backend!r}, expected auto, {' or '.join(BACKENDS)}.")

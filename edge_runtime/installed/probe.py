@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, ModelError
 from edge_runtime.system.clock import monotonic_s
+from edge_runtime.system.parent_death import die_with
 
 if TYPE_CHECKING:
     from edge_runtime.inference.classifier import Classifier
@@ -60,7 +61,16 @@ def probe(
         ConfigurationError: there is no interpreter, or the child cannot give up root's rights.
         EdgeRuntimeError: the child cannot start.
     """
-    command = [sys.executable, "-c", CHILD_COMMAND, json.dumps(sys.path), name, str(current or ""), backend]
+    command = [
+        sys.executable,
+        "-c",
+        CHILD_COMMAND,
+        json.dumps(sys.path),
+        name,
+        str(current or ""),
+        backend,
+        str(os.getpid()),
+    ]
     try:
         done = subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT_S, start_new_session=True)
     except subprocess.TimeoutExpired as error:
@@ -99,21 +109,26 @@ def expect_fast(found: Probe, max_latency_ms: float | None) -> None:
 
 def main(arguments: list[str]) -> None:
     """The child."""
-    name, current, backend = arguments
+    name, current, backend, parent = arguments
+    die_with(int(parent))
     _tame()
     try:
-        answer = _measure(name, Path(current) if current else None, backend)
+        answer = _measure(name, Path(current) if current else None, backend, int(parent))
     except ConfigurationError as error:
         answer = {"failed": str(error)}
     except (EdgeRuntimeError, MemoryError) as error:
         answer = {"refused": str(error) or "There is not enough memory for the model."}
+    except Exception as error:  # a bug that the file found: it is refused, and this is said
+        answer = {"refused": f"{name} cannot be tried ({type(error).__name__}: {error})."}
     print(json.dumps(answer))
 
 
-def _measure(name: str, current: Path | None, backend: str) -> dict[str, object]:
+def _measure(name: str, current: Path | None, backend: str, parent: int) -> dict[str, object]:
     # All imports are here, before the rights go: where root's Python is in /root, nobody else can import from it.
     import numpy.random  # noqa: F401  NumPy 2 imports it when it is first used
 
+    import edge_runtime.model.tflite_metadata
+    import edge_runtime.model.wrong_file  # noqa: F401
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.inference.interpreter import list_available_backends
     from edge_runtime.inference.selftest import selftest
@@ -126,13 +141,16 @@ def _measure(name: str, current: Path | None, backend: str) -> dict[str, object]
         with contextlib.suppress(OSError):
             current_content = current.read_bytes()
     _give_up_rights()
-    classifier = Classifier(read_model(content, name), backend=backend)
-    num_goldens = 0
-    if classifier.model.golden_npz is not None:
-        report = selftest(classifier)
-        num_goldens = report.num_frames
-        if not report.passed:
-            return {"refused": f"The model fails its golden frames: {report.failures[0]}. Convert it again."}
+    die_with(parent)  # the kernel forgets it when the user changes
+    model = read_model(content, name, needs_contract=True)
+    if model.golden_npz is None:
+        return {
+            "refused": f"{name} has a contract without golden frames, so it cannot be proved here. Convert it again."
+        }
+    classifier = Classifier(model, backend=backend)
+    report = selftest(classifier)
+    if not report.passed:
+        return {"refused": f"The model fails its golden frames: {report.failures[0]}. Convert it again."}
     current_ms = None
     if current_content:
         with contextlib.suppress(EdgeRuntimeError):  # a broken model in use must not keep a better one out
@@ -141,7 +159,7 @@ def _measure(name: str, current: Path | None, backend: str) -> dict[str, object]
         "name": classifier.contract.spec.name,
         "latency_ms": _latency_ms(classifier),
         "current_ms": current_ms,
-        "num_goldens": num_goldens,
+        "num_goldens": report.num_frames,
     }
 
 
@@ -162,6 +180,7 @@ def _tame() -> None:
     """Limits this process, and lets the kernel kill it before any other when memory is short."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_ADDRESS_SPACE, MAX_ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(TIMEOUT_S), int(TIMEOUT_S)))
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
     with contextlib.suppress(OSError):

@@ -2,6 +2,9 @@
 
 The layout is that of the FlatBuffers internals document: a table begins with the distance back to its vtable, which
 holds the place of each field; strings and vectors begin with their length.
+
+Offsets may lead anywhere, so a small file can name the same megabyte, or the same thousand tables, a million times:
+what one walk may take is limited, whatever the file says.
 """
 
 from __future__ import annotations
@@ -11,12 +14,33 @@ from typing import Any
 
 from edge_runtime.errors import ModelError
 
+# Far above what image classifiers have: the largest known here have 5,000 tables and 500,000 numbers.
+MAX_TABLES, MAX_ITEMS = 50_000, 4_000_000
+
+
+class _Budget:
+    """What is left for one walk: tables to look at, and numbers and bytes to take out."""
+
+    def __init__(self) -> None:
+        self.num_tables, self.num_items = MAX_TABLES, MAX_ITEMS
+
+    def take(self, num_tables: int, num_items: int) -> None:
+        self.num_tables -= num_tables
+        self.num_items -= num_items
+        if self.num_tables < 0 or self.num_items < 0:
+            raise ModelError(
+                f"The flatbuffer leads to more than {MAX_TABLES} tables or {MAX_ITEMS} values, more than any image "
+                "classifier has: it is damaged or made to fill the memory."
+            )
+
 
 class Table:
     """One table of ``data``; fields by their index in the schema, absent ones as None, empty or the given default."""
 
-    def __init__(self, data: bytes, position: int) -> None:
+    def __init__(self, data: bytes, position: int, budget: _Budget | None = None) -> None:
         self._data = data
+        self._budget = budget or _Budget()
+        self._budget.take(1, 0)
         self._position = position
         self._vtable = position - self._unpack("<i", position)
         self._vtable_size = self._unpack("<H", self._vtable)
@@ -40,23 +64,29 @@ class Table:
     def table(self, field: int) -> Table | None:
         """The table in ``field``, or None."""
         place = self.place(field)
-        return Table(self._data, place + self._unpack("<I", place)) if place else None
+        return Table(self._data, place + self._unpack("<I", place), self._budget) if place else None
 
     def tables(self, field: int) -> list[Table]:
         """The tables in ``field``; none when the file leaves it out."""
         start, count = self._vector(field, 4)
         places = range(start, start + 4 * count, 4)
-        return [Table(self._data, place + self._unpack("<I", place)) for place in places]
+        return [Table(self._data, place + self._unpack("<I", place), self._budget) for place in places]
 
     def numbers(self, field: int, code: str) -> tuple[Any, ...]:
         """The numbers in ``field``, each of the `struct` type ``code``."""
         start, count = self._vector(field, struct.calcsize("<" + code))
+        self._budget.take(0, count)
         return struct.unpack_from(f"<{count}{code}", self._data, start)
 
     def content(self, field: int) -> bytes:
         """The bytes in ``field``; none when the file leaves it out."""
         start, count = self._vector(field, 1)
+        self._budget.take(0, count)
         return self._data[start : start + count]
+
+    def length(self, field: int, item_size: int = 1) -> int:
+        """How many items of ``item_size`` bytes ``field`` has, all of them inside the data; nothing is taken out."""
+        return self._vector(field, item_size)[1]
 
     def text(self, field: int) -> str:
         """The text in ``field``; what is no UTF-8 in it is replaced."""

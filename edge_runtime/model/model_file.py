@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,13 +75,18 @@ class ModelFile:
 
 
 def open_model(
-    model: str | Path | None = None, labels: str | Path | None = None, stated: StatedInput | None = None
+    model: str | Path | None = None,
+    labels: str | Path | None = None,
+    stated: StatedInput | None = None,
+    *,
+    meet_unproved: Callable[[bytes, str, Callable[[], ModelFile]], None] | None = None,
 ) -> ModelFile:
     """The verified model file that ``model`` names: a path, a shipped model such as "resnet8", or None for the
     installed one, else the package's default.
 
     ``labels``, a text file with one label a line, and what is ``stated`` of the input are for models without a
-    contract.
+    contract. ``meet_unproved`` gets the bytes and the name of a file that neither this package nor a trusted key
+    vouches for, and what would read it, before anything is read; what it raises is raised here.
 
     Raises:
         MissingInputError: there is no such model or label file.
@@ -102,7 +108,14 @@ def open_model(
             ) from error
     content = _read(path, "model")
     verified = require_trusted(content, path.name) if not is_shipped(path) else None
-    opened = read_model(content, path.name, label_text, path, stated=stated)
+    is_vouched = verified is not None or is_shipped(path)
+
+    def read() -> ModelFile:
+        return read_model(content, path.name, label_text, path, stated=stated, is_vouched=is_vouched)
+
+    if meet_unproved is not None and not is_vouched:
+        meet_unproved(content, path.name, read)
+    opened = read()
     return dataclasses.replace(opened, is_trusted=verified is not None)
 
 
@@ -114,11 +127,12 @@ def read_model(
     *,
     needs_contract: bool = False,
     stated: StatedInput | None = None,
+    is_vouched: bool = False,
 ) -> ModelFile:
     """The verified model in ``content``; ``name`` is for error texts, ``label_text`` and ``stated`` for models without
     a contract.
 
-    With ``needs_contract`` those are refused.
+    With ``needs_contract`` those are refused. Of a file that ``is_vouched`` for, the flatbuffer is not walked through.
 
     Raises: as `open_model`, but signatures are not judged.
     """
@@ -136,7 +150,12 @@ def read_model(
                 f"{name} carries in its contract how its input is made; leave out `normalize`, `channels`, `resize` "
                 "and `input_size`."
             )
-        return dataclasses.replace(_read_ours(content, name, path), signature=signature)
+        ours = _read_ours(content, name, path)
+        if not is_vouched:  # hashes that fit say nothing of who computed them
+            from edge_runtime.model.tflite_metadata import expect_sound
+
+            expect_sound(ours.flatbuffer)
+        return dataclasses.replace(ours, signature=signature)
     if needs_contract:
         raise ModelError(
             f"{name} has no contract with golden frames, so it cannot be proved here. Convert it, or give it one: "

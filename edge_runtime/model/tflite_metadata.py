@@ -91,27 +91,36 @@ def describe(flatbuffer: bytes, name: str) -> Description:
     )
 
 
-def _walk(model: Table) -> None:
-    """Reaches every vector that an interpreter reads, so that a file cut short is refused here.
+def expect_sound(flatbuffer: bytes) -> None:
+    """Reaches every vector that an interpreter reads, so that a file cut short or forged is refused here.
 
     tflite-runtime 2.14 checks nothing of this itself and dies of SIGSEGV.
+
+    Raises:
+        ModelError: an offset or an index leads outside, or there is more of it than any classifier has.
     """
-    num_buffers = len([buffer.content(0) for buffer in model.tables(4)])
-    num_codes = len([(code.content(1), code.scalar(3, "i")) for code in model.tables(1)])
+    _walk(Table.root(flatbuffer))
+
+
+def _walk(model: Table) -> None:
+    num_buffers = len([buffer.length(0) for buffer in model.tables(4)])
+    num_codes = len([(code.length(1), code.scalar(3, "i")) for code in model.tables(1)])
     for graph in model.tables(2):
         tensors = graph.tables(0)
+        for index in graph.numbers(1, "i") + graph.numbers(2, "i"):
+            _expect_index("tensor", index, len(tensors))
         for tensor in tensors:
-            tensor.numbers(0, "i"), tensor.content(3), tensor.numbers(7, "i")
+            tensor.numbers(0, "i"), tensor.length(3), tensor.length(7, 4)
             _expect_index("buffer", tensor.scalar(2, "I"), num_buffers)
             quantization = tensor.table(4)
             if quantization:
-                quantization.numbers(2, "f"), quantization.numbers(3, "q")
+                quantization.length(2, 4), quantization.length(3, 8)
         for operator in graph.tables(3):
             _expect_index("operator code", operator.scalar(0, "I"), num_codes)
             for index in operator.numbers(1, "i") + operator.numbers(2, "i") + operator.numbers(8, "i"):
                 # -1 stands for an optional input that is absent.
                 _expect_index("tensor", max(index, 0) if index == -1 else index, len(tensors))
-            operator.table(4), operator.content(5)
+            operator.table(4), operator.length(5)
 
 
 def _expect_index(what: str, index: int, count: int) -> None:

@@ -11,3 +11,11 @@ import pytest
 def toy_path() -> Path:
     """A tiny uint8 model that says whether an image is mostly red, green or blue."""
     return Path(__file__).parents[1] / "edge_runtime" / "toys" / "uint8_metadata.tflite"
+
+
+@pytest.fixture
+def lonely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No store and no keys but those of the test."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("EDGE_RUNTIME_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("EDGE_RUNTIME_KEYS", str(tmp_path / "keys"))
