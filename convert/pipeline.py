@@ -7,11 +7,12 @@ opened twice. Nothing is written before everything was checked; a refused model 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convert.config import ConvertConfig
 from convert.converter.contract import collect_provenance, complete_contract, derive_spec
+from convert.converter.drift_reference import measure_drift_reference
 from convert.converter.golden_frames import choose_goldens
 from convert.converter.opened import FloatModel, IntegerModel, open_float, open_integer
 from convert.inputs.calibration import Calibration, choose_calibration
@@ -213,6 +214,9 @@ def _file_content(measured: Measured) -> bytes:
     made_by = collect_provenance(conversion.config, conversion.source, calibration, sizes)
     model = set_decision(integer.model, measured.unknown)
     contract = complete_contract(model, tuple(figures) if verified.tested else (), made_by, conversion.source.region)
+    held_out, background = conversion.source.validation or conversion.source.test, conversion.source.background
+    classifier = integer.classifiers[choose_backend(conversion.classifiers)]
+    contract = replace(contract, drift=measure_drift_reference(classifier, table, held_out, background))
     return write_model(model.flatbuffer, contract, goldens, measured.unknown.rows)
 
 

@@ -4,6 +4,7 @@
 as ``contract.json``. Standard library only. Unknown or missing keys are refused, nothing is ever defaulted.
 """
 
+from edge_runtime.contract.drift_reference import DriftReference
 from edge_runtime.contract.json_form import contract_from_json, region_from_json, spec_from_json, to_json
 from edge_runtime.contract.layout import InputLayout
 from edge_runtime.contract.values import (
@@ -34,6 +35,7 @@ __all__ = [
     "RESIZE_MODES",
     "SMALLEST_REGION",
     "Contract",
+    "DriftReference",
     "InputLayout",
     "InputSpec",
     "ModelSpec",

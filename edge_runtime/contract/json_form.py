@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
+from edge_runtime.contract.drift_reference import DriftReference
 from edge_runtime.contract.layout import InputLayout
 from edge_runtime.contract.values import (
     Contract,
@@ -44,6 +45,7 @@ def contract_from_json(text: str) -> Contract:
         region=_region,
         layout=lambda value: _build(InputLayout, value),
         class_thresholds=_thresholds,
+        drift=_drift,
     )
     return contract
 
@@ -69,6 +71,12 @@ def _thresholds(value: Any) -> dict[str, float]:
     return {label: _number(threshold) for label, threshold in value.items()}
 
 
+def _drift(value: Any) -> DriftReference:
+    names = ("scores", "similarities", "light", "sharpness")
+    reference: DriftReference = _build(DriftReference, value, **dict.fromkeys(names, _floats))
+    return reference
+
+
 def _spec(value: Any) -> ModelSpec:
     spec: ModelSpec = _build(
         ModelSpec, value, labels=lambda labels: tuple(_texts(labels)), input=lambda spec: _build(InputSpec, spec)
@@ -82,7 +90,7 @@ def _tensor(value: Any) -> TensorSpec:
 
 
 def _floats(value: Any) -> tuple[float, ...]:
-    return tuple(_number(item) for item in _items("mean and std", value))
+    return tuple(_number(item) for item in _items("numbers", value))
 
 
 def _number(value: Any) -> float:

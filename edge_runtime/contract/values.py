@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from edge_runtime.contract.drift_reference import DriftReference
 from edge_runtime.contract.layout import OURS, InputLayout
 from edge_runtime.errors import ModelError
 
@@ -179,8 +180,8 @@ class Contract:
     file, the calibration images with their hashes, the data set's name; no time stamps, so that one run gives one file.
     ``neighbours`` is a second reason for "unknown"; ``region`` the part of the frame that the training images were cut
     from, by a camera that stands where this one does; ``layout`` how the input tensor lies where it is not (1, height,
-    width, 3) RGB; ``class_thresholds`` what some labels need instead of ``threshold``. Each is None in files without
-    it, whose JSON has no such key. An output of one number is the second label's score.
+    width, 3) RGB; ``class_thresholds`` what some labels need instead of ``threshold``; ``drift`` what normal
+    frames give. Each is None in files without it, whose JSON has no such key. An output of one number is the second label's score.
     """
 
     version: int
@@ -196,6 +197,7 @@ class Contract:
     region: Region | None = None
     layout: InputLayout | None = None
     class_thresholds: dict[str, float] | None = None
+    drift: DriftReference | None = None
 
     def __post_init__(self) -> None:
         if self.version != CONTRACT_VERSION:

@@ -34,10 +34,13 @@ class HealthConfig:
 
 @dataclass(frozen=True)
 class Condition:
-    """``reason`` explains ``state`` to people."""
+    """``reason`` explains ``state`` to people; ``causes`` are the words of a program for what degrades it: "low_fps",
+    "drift".
+    """
 
     state: HealthState
     reason: str
+    causes: tuple[str, ...] = ()
 
 
 STARTING = Condition(HealthState.STARTING, "waiting for the first frame")
@@ -64,6 +67,7 @@ class Health:
         self._one_colour_since_s: float | None = None
         self._one_colour_reason = ""
         self._rate = _Rate(self.config.slow_window_s)
+        self._drift = ""
 
     def frame(self, pixels: Image, fingerprint: int | None, captured: int, now_s: float) -> bool:
         """Judges one fresh frame; true when it may be given a label. ``captured`` counts all frames of the camera so
@@ -86,6 +90,10 @@ class Health:
     def labelled(self, now_s: float) -> None:
         """Notes that a frame got its label in time."""
         self._fresh_s, self._age_ms = now_s, 0.0
+
+    def drift(self, reason: str) -> None:
+        """Notes what has drifted from what the model was measured on, in words; empty when nothing has."""
+        self._drift = reason
 
     def too_old(self, age_ms: float, captured: int, now_s: float) -> None:
         """Notes a frame that came too late for a label."""
@@ -131,9 +139,12 @@ class Health:
                 HealthState.FROZEN, f"the same image for {now_s - self._same_since_s:.1f} s; restart the camera"
             )
         rate, usual = self._rate.now, self._rate.usual
+        found = {}
         if rate is not None and usual is not None and rate < config.slow_fraction * usual:
-            return Condition(HealthState.DEGRADED, f"low_fps: {rate:.1f} frames a second, usually {usual:.1f}")
-        return OK
+            found["low_fps"] = f"low_fps: {rate:.1f} frames a second, usually {usual:.1f}"
+        if self._drift:
+            found["drift"] = self._drift
+        return Condition(HealthState.DEGRADED, "; ".join(found.values()), tuple(found)) if found else OK
 
     def _arrive(self, captured: int, now_s: float) -> None:
         gap_s = now_s - self._arrived_s if self._arrived_s is not None else 0.0

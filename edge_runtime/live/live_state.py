@@ -32,7 +32,8 @@ NUM_CHANGES = 12
 class ModelFacts:
     """What to say about the model in use; ``version`` is the start of its hash, ``accuracy`` None when
     unmeasured, ``region`` the part of the frame that it sees, empty for all; ``class_thresholds`` by label are what
-    some classes need instead of ``threshold``; ``has_maps``: it can show where it looked.
+    some classes need instead of ``threshold``; ``has_maps``: it can show where it looked;
+    ``watches_drift``: it carries what normal frames give.
     """
 
     name: str
@@ -45,17 +46,19 @@ class ModelFacts:
     region: str = ""
     class_thresholds: Mapping[str, float] = field(default_factory=dict)
     has_maps: bool = False
+    watches_drift: bool = False
 
 
 @dataclass(frozen=True)
 class LabelChange:
-    """The shown label became ``label`` at ``ts`` (wall clock); numbers rise by one."""
+    """The shown label became ``label`` at ``ts`` (wall clock); numbers rise by one. ``reason`` is why it is unknown."""
 
     number: int
     ts: float
     label: str
     score: float
     unknown: bool
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Rates:
 @dataclass(frozen=True)
 class Snapshot:
     """The run at one moment. ``result`` is None unless its label may be shown as the present one; ``state`` is
-    stalled when the loop does not come back.
+    stalled when the loop does not come back, and degraded by the ``causes``: "low_fps", "drift".
     """
 
     camera: str
@@ -83,6 +86,7 @@ class Snapshot:
     latency_p95_ms: float | None
     model: ModelFacts | None
     changes: tuple[LabelChange, ...]
+    causes: tuple[str, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -106,6 +110,7 @@ def describe_model(classifier: Classifier, signature: str) -> ModelFacts:
         region="" if classifier.region is None else str(classifier.region),
         class_thresholds=classifier.class_thresholds,
         has_maps=classifier.has_maps,
+        watches_drift=classifier.contract.drift is not None,
     )
 
 
@@ -148,9 +153,9 @@ class LiveState:
             if self._is_change.add(result.shown, now_s):
                 self.num_changes += 1
                 score = result.shown_score or 0.0
-                self._changes.append(
-                    LabelChange(self.num_changes, result.ts, result.shown, score, result.shown == UNKNOWN)
-                )
+                unknown = result.shown == UNKNOWN
+                reason = result.prediction.reason if unknown else ""
+                self._changes.append(LabelChange(self.num_changes, result.ts, result.shown, score, unknown, reason))
 
     def pulse(self, pulse: Pulse) -> None:
         with self._lock:
@@ -184,6 +189,7 @@ class LiveState:
                 latency_p95_ms=None if p95 is None else float(p95),
                 model=self._model,
                 changes=tuple(self._changes),
+                causes=pulse.causes if pulse and state is HealthState.DEGRADED else (),
             )
 
     def _rates(self) -> Rates:

@@ -12,11 +12,13 @@ from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.errors import CameraError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import Prediction
+from edge_runtime.live.drift import NO_REFERENCE, DriftWatch
 from edge_runtime.live.health import OK, STARTING, Condition, Health, HealthConfig
 from edge_runtime.live.observers import Observer, Sink
 from edge_runtime.live.results import Counts, Event, Pulse, Result, Status
 from edge_runtime.live.smoothing import Hold, Smoother
 from edge_runtime.live.timings import Timings
+from edge_runtime.pixels.preprocess import preprocess
 from edge_runtime.pixels.region import cut_region
 from edge_runtime.system.clock import monotonic_s, read_wall_time_s
 from edge_runtime.system.memory import measure_pss_mb
@@ -75,6 +77,7 @@ class Loop:
         self._start_s = clock()
         self._health = Health(self._start_s, config.health)
         self._condition = STARTING
+        self._drift = _watch_drift(classifier)
         self._processed = self._refused = self._too_old = self._in_hand = self._labels = self._late = 0
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Status:
@@ -133,12 +136,14 @@ class Loop:
             age=age,
             stages=stages,
             memory_mb=measure_pss_mb(self._source.pids),
+            drift=NO_REFERENCE if self._drift is None else self._drift.reason,
         )
 
     def _use(self, classifier: Classifier | None) -> None:
         if classifier is None:
             return
-        self._classifier = classifier
+        self._classifier, self._drift = classifier, _watch_drift(classifier)
+        self._health.drift("")
         if self._smoother is not None:  # the votes were another model's
             self._smoother.reset()
         if self._observer is not None:
@@ -147,7 +152,9 @@ class Loop:
     def _pulse(self, observer: Observer, now_s: float) -> None:
         self._next_pulse_s = now_s + PULSE_S
         condition = self._health.condition(now_s) if self._source.live else OK
-        observer.pulse(Pulse(now_s, self._source.name, condition.state, condition.reason, self.counts()))
+        observer.pulse(
+            Pulse(now_s, self._source.name, condition.state, condition.reason, self.counts(), condition.causes)
+        )
 
     def _wait(self, now_s: float) -> None:
         counts = self._source.counts()
@@ -185,6 +192,7 @@ class Loop:
             return
         self._timings.add("age", age_ms)
         self._health.labelled(finished_s)
+        self._look_for_drift(frame, prediction, finished_s)
         self._processed += 1
         self._labels += 1
         self._in_hand = 0
@@ -222,10 +230,21 @@ class Loop:
             self._sink.event(Event(ts, "label", str(self._smoother.label), reason))
         return self._smoother.label or ""
 
+    def _look_for_drift(self, frame: Frame, prediction: Prediction, now_s: float) -> None:
+        if self._drift is None or not self._source.live or not self._drift.is_due(now_s):
+            return
+        self._drift.add(preprocess(frame.pixels, self._classifier.input_spec), prediction, now_s)
+        self._health.drift(self._drift.reason)
+
     def _tell(self, condition: Condition) -> None:
-        if condition.state == self._condition.state:
+        if (condition.state, condition.causes) == (self._condition.state, self._condition.causes):
             return
         self._condition = condition
         if self._smoother is not None and not condition.state.is_believed:
             self._smoother.reset()
         self._sink.event(Event(read_wall_time_s(), "camera", condition.state, condition.reason))
+
+
+def _watch_drift(classifier: Classifier) -> DriftWatch | None:
+    reference = classifier.contract.drift
+    return None if reference is None else DriftWatch(reference)

@@ -89,18 +89,23 @@ class Counts:
 
 @dataclass(frozen=True)
 class Pulse:
-    """A sign of life of the loop, a few times a second: the camera's health at ``now_s`` (monotonic) and the counts."""
+    """A sign of life of the loop, a few times a second: the camera's health at ``now_s`` (monotonic), the counts, and
+    what degrades it: "low_fps", "drift".
+    """
 
     now_s: float
     camera: str
     state: HealthState
     reason: str
     counts: Counts
+    causes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a run went so far: counts, rate, percentiles of the frame age and of every stage, memory of all processes."""
+    """How a run went so far: counts, rate, percentiles of the frame age and of every stage, memory of all processes.
+    ``drift`` says what has left what the model was measured on, or why that is not watched; empty when all is usual.
+    """
 
     ts: float
     camera: str
@@ -111,3 +116,4 @@ class Status:
     age: Percentiles | None
     stages: dict[str, Percentiles]
     memory_mb: float | None
+    drift: str = ""

@@ -85,6 +85,7 @@ def make_status_object(status: Status) -> dict[str, Any]:
         "age_ms": _rounded(dataclasses.asdict(status.age)) if status.age else None,
         "stages_ms": {name: _rounded(dataclasses.asdict(values)) for name, values in status.stages.items()},
         "memory_mb": status.memory_mb,
+        "drift": status.drift,
     }
 
 

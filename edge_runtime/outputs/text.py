@@ -54,6 +54,7 @@ def format_status(status: Status) -> str:
         f"Kernels {status.backend}"
         + (f", memory of all processes {status.memory_mb:.0f} MB." if status.memory_mb is not None else "."),
     ]
+    lines += [f"Drift: {status.drift.removeprefix('drift: ')}."] if status.drift else []
     if status.age is not None:
         rows = {"frame age": status.age, **status.stages}
         lines += [f"{'ms':>12} {'p50':>8} {'p95':>8} {'p99':>8}"]

@@ -43,6 +43,7 @@ def format_info(model: ModelFile) -> str:
         ("labels", labels),
         ("unknown below", _thresholds(contract)),
         ("unlike below", _similarity(contract)),
+        ("drift", _drift(contract)),
     ]
     rows += [("region", f"{contract.region} of the camera's frame (X,Y,W,H)")] if contract.region else []
     rows += [
@@ -89,6 +90,15 @@ def _similarity(contract: Contract) -> str:
     if found is None:
         return "never: the file carries no neighbours"
     return f"a cosine of {found.cut:.3f} to the nearest {found.rank} of {found.num_images} calibration images"
+
+
+def _drift(contract: Contract) -> str:
+    found = contract.drift
+    if found is None:
+        return "not watched: the file carries no drift reference; convert the model again"
+    return (
+        f"watched against {found.num_images} images, with a usual score of {found.scores[len(found.scores) // 2]:.2f}"
+    )
 
 
 def _tensor(tensor: TensorSpec) -> str:

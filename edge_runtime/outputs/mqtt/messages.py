@@ -40,8 +40,9 @@ def make_state_key(message: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def make_label_event(change: LabelChange) -> dict[str, Any]:
-    """A label change as an event."""
-    return {"event": "label", "ts": round(change.ts, 3), "label": change.label, "score": round(change.score, 4)}
+    """A label change as an event; ``reason`` says why it is unknown, and is there only then."""
+    event = {"event": "label", "ts": round(change.ts, 3), "label": change.label, "score": round(change.score, 4)}
+    return {**event, "reason": change.reason} if change.unknown else event
 
 
 def make_health_event(state: str, reason: str, ts: float) -> dict[str, Any]:

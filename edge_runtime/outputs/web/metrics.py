@@ -18,6 +18,9 @@ from edge_runtime.system.thermal import FLAGS, SystemState
 INFERENCE_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 AGE_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
 
+SCORE_BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+SIMILARITY_BUCKETS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.99, 1.0)
+
 
 class Metrics:
     """An `Observer`; `render` gives the text that Prometheus reads."""
@@ -39,6 +42,18 @@ class Metrics:
         self._predictions = Counter(
             "edge_runtime_predictions", "Frames by the label that they got.", ["label"], registry=self._registry
         )
+        self._score = Histogram(
+            "edge_runtime_score",
+            "The best class's probability, of every label given.",
+            buckets=SCORE_BUCKETS,
+            registry=self._registry,
+        )
+        self._similarity = Histogram(
+            "edge_runtime_similarity",
+            "The cosine to the nearest images that the model has learnt, for models that carry them.",
+            buckets=SIMILARITY_BUCKETS,
+            registry=self._registry,
+        )
         self._registry.register(_Run(live, system, viewers))
 
     def model(self, classifier: Classifier) -> None:
@@ -48,6 +63,9 @@ class Metrics:
         if result is not None:
             self._inference.observe(result.classify_ms / 1e3)
             self._age.observe(result.age_ms / 1e3)
+            self._score.observe(result.prediction.score)
+            if result.prediction.similarity is not None:
+                self._similarity.observe(result.prediction.similarity)
             self._predictions.labels(result.prediction.label).inc()
 
     def pulse(self, pulse: Pulse) -> None:
@@ -85,6 +103,9 @@ class _Run(Collector):
         for state in CHIPS:
             states.add_metric([state.value], int(state is snapshot.state))
         yield states
+        if snapshot.model is not None and snapshot.model.watches_drift:
+            text = "1 while the last minutes are unlike what the model was measured on."
+            yield GaugeMetricFamily("edge_runtime_drift", text, value=int("drift" in snapshot.causes))
         yield GaugeMetricFamily("edge_runtime_viewers", "Image streams being read.", value=self._viewers())
         if snapshot.model is not None:
             facts = {"name": snapshot.model.name, "version": snapshot.model.version, "backend": snapshot.model.backend}

@@ -45,12 +45,20 @@ def make_state_object(
 ) -> dict[str, Any]:
     """All that the page shows; times in milliseconds, rates a second, ``label`` null when no label holds now."""
     word, level = CHIPS[snapshot.state]
+    if "drift" in snapshot.causes and "low_fps" not in snapshot.causes:
+        word = "drift"
     if snapshot.state is HealthState.OK and system.throttle is not None and system.throttle.now:
         word, level = "throttled", "warn"
     return {
         "v": VERSION,
         "type": "state",
-        "health": {"state": snapshot.state, "chip": word, "level": level, "reasons": list_reasons(snapshot, system)},
+        "health": {
+            "state": snapshot.state,
+            "chip": word,
+            "level": level,
+            "reasons": list_reasons(snapshot, system),
+            "causes": list(snapshot.causes),
+        },
         "camera": {"name": snapshot.camera, "size": size_wh},
         "label": _label(snapshot),
         "rates": {name: round(value, 1) for name, value in dataclasses.asdict(snapshot.rates).items()},
@@ -69,6 +77,7 @@ def make_state_object(
                 "label": change.label,
                 "score": round(change.score, 4),
                 "unknown": change.unknown,
+                "reason": change.reason,
             }
             for change in reversed(snapshot.changes)
         ],

@@ -17,7 +17,7 @@ from edge_runtime.cameras.address import parse_camera
 from edge_runtime.cameras.capture.parent import Capture
 from edge_runtime.cameras.frame import Frame, FrameSource, SourceCounts
 from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image, read_image_number
-from edge_runtime.contract import Region
+from edge_runtime.contract import DriftReference, Region
 from edge_runtime.errors import CameraError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import Prediction
@@ -106,7 +106,7 @@ class SlowClassifier:
 
     def __init__(self, toy: Classifier, clock: Any, seconds: float) -> None:
         self.interpreter, self._toy, self._clock, self._seconds = toy.interpreter, toy, clock, seconds
-        self.region = None
+        self.region, self.contract, self.input_spec = None, toy.contract, toy.contract.spec.input
         self.loop: Loop | None = None
         self.ages_ms: list[float] = []
 
@@ -304,6 +304,32 @@ def test_json_lines_have_the_documented_keys(toy: Classifier, clock: Any) -> Non
     assert list(lines[1]) == ["v", "type", "seq", "ts", "age_ms", "label", "score", "top", "dropped"]
     assert lines[1]["top"][0] == {"label": lines[1]["label"], "score": lines[1]["score"]}
     assert list(lines[0]) == ["v", "type", "ts", "event", "state", "reason"]
+    assert lines[3]["drift"] == "not watched: the file carries no drift reference; convert the model again"
+
+
+def test_a_camera_in_the_dark_is_degraded_by_drift_within_two_minutes_and_recovers(toy: Classifier, clock: Any) -> None:
+    """Through the whole loop: the event, the status, and labels all the while."""
+    quantiles = (40.0, 45.0, 50.0, 60.0, 70.0, 80.0, 90.0, 95.0, 100.0)
+    scores = (0.0,) * 9
+    reference = DriftReference(100, scores, (), quantiles, (0.0,) * 4 + (0.5,) * 5)
+    classifier = SlowClassifier(toy, clock, 0.4)
+    classifier.contract = dataclasses.replace(toy.contract, drift=reference)
+    bright = np.clip(draw_numbered_image(BACKGROUND, 0).astype(int) // 4 + 45, 0, 255)
+    start_s = clock.now_s
+
+    def image(number: int) -> np.ndarray:
+        is_dark = 200 <= clock.now_s - start_s < 320
+        noise = np.random.default_rng(number).integers(0, 4, bright.shape)
+        return ((bright * (0.1 if is_dark else 1.0)) + noise).astype(np.uint8)
+
+    sink = Collector()
+    loop = Loop(classifier, SimulatedCamera(clock, image), sink, LoopConfig(), clock)  # type: ignore[arg-type]
+    loop.run(lambda: clock.now_s - start_s > 500)
+    told = [(event.state, event.reason) for event in sink.events if event.kind == "camera"]
+    assert [state for state, _ in told] == ["ok", "degraded", "ok"]
+    assert "drift: for the last" in told[1][1] and "the light is far too low" in told[1][1]
+    assert loop.status().drift == ""
+    assert sink.statuses and len(sink.results) > 1000, "labels come all the while"
 
 
 @pytest.mark.slow
@@ -317,7 +343,7 @@ def test_with_real_processes_a_slow_classifier_sees_the_present_and_a_naive_read
     fresh_lags: list[int] = []
 
     class Sleepy:
-        interpreter = toy.interpreter
+        interpreter, contract, region = toy.interpreter, toy.contract, None
 
         def classify(self, frame: Frame) -> Prediction:
             fresh_lags.append(network_camera.num_sent - 1 - read_image_number(frame.pixels))

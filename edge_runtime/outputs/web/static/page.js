@@ -145,7 +145,7 @@ function bar() {
 }
 
 function renderFacts() {
-  const { rates, counts, latency_ms: latency, model, system } = state;
+  const { health, rates, counts, latency_ms: latency, model, system } = state;
   const flags = (names) => names.map((name) => name.replaceAll("_", " ")).join(", ");
   const throttling = system.throttled_now === null ? "not told by this machine"
     : system.throttled_now.length ? `now: ${flags(system.throttled_now)}`
@@ -158,6 +158,8 @@ function renderFacts() {
     "Signature": model?.signature ?? "",
     "Region": model?.region || "the whole frame",
     "Interpreter": model?.backend ?? "",
+    "Drift": !model ? "" : !model.watches_drift ? "not watched: the model carries no reference"
+      : health.causes.includes("drift") ? "yes, see above" : "none",
     "Temperature": system.temperature_c === null ? "not told by this machine" : `${system.temperature_c.toFixed(1)} °C`,
     "Throttling": throttling,
     "Camera": `${counts.bad} damaged frames, ${counts.restarts} restarts`,
