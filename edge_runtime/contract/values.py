@@ -181,7 +181,8 @@ class Contract:
     ``neighbours`` is a second reason for "unknown"; ``region`` the part of the frame that the training images were cut
     from, by a camera that stands where this one does; ``layout`` how the input tensor lies where it is not (1, height,
     width, 3) RGB; ``class_thresholds`` what some labels need instead of ``threshold``; ``drift`` what normal
-    frames give. Each is None in files without it, whose JSON has no such key. An output of one number is the second label's score.
+    frames give. Each is None in files without it, whose JSON has no such key. An output of one number is the second
+    label's score.
     """
 
     version: int

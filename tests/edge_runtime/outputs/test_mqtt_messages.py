@@ -138,6 +138,11 @@ def test_events_say_what_changed() -> None:
     assert make_health_event("frozen", "same image", 1.7e9)["state"] == "frozen"
 
 
+def test_the_event_of_an_unknown_label_says_why() -> None:
+    change = LabelChange(4, 1.7e9, "unknown", 0.4, True, "unlike anything seen in training")
+    assert make_label_event(change)["reason"] == "unlike anything seen in training"
+
+
 def test_home_assistant_gets_one_device_with_its_sensors() -> None:
     config = parse_mqtt("mqtts://broker.lan/home/front door")
     topic, message = make_discovery(config, "pets")
