@@ -101,6 +101,12 @@ def load_network(path: Path) -> Any:
             raise ModelError(
                 f"{path} has the layer {layer.name} of type {kind.__name__}, expected stock Keras layers only."
             )
+        mode = getattr(layer.dtype_policy, "quantization_mode", None)
+        if mode is not None:
+            raise ModelError(
+                f"{path} was quantised by model.quantize({mode!r}) (layer {layer.name}), expected float weights: "
+                "convert quantises itself. Save the model before quantize() and give that file."
+            )
         if isinstance(layer, keras.layers.RNN):  # the converter would die of it, without a word
             raise ModelError(
                 f"{path} has the layer {layer.name} of type {kind.__name__}, which no full-integer file can hold; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,6 +119,21 @@ def _explain_no_validation(config: ConvertConfig) -> str:
     )
 
 
+def explain_unreached(fit: ThresholdFit, wanted: float) -> str:
+    """Why ``fit`` does not have the ``wanted`` precision in [0, 1]: too few images, or too many mistakes."""
+    found = fit.validation
+    if found.precision is not None and found.precision >= wanted:
+        needed = math.ceil(wanted / (1 - wanted) - 1e-9)
+        return (
+            f"{found.num_correct} of {found.num_accepted} answers on the validation images are right, which is too few "
+            f"to promise {wanted:.0%}: at least {needed} right ones are needed. Give more images; the threshold is "
+            f"{fit.threshold:.3f} meanwhile."
+        )
+    return (
+        f"no threshold gives a precision of {wanted:.0%} on the validation images; {fit.threshold:.3f} comes closest."
+    )
+
+
 def _warn(config: ConvertConfig, source: Source, fit: ThresholdFit) -> None:
     if len(source.validation) < FEW_IMAGES:
         stage(
@@ -125,10 +141,7 @@ def _warn(config: ConvertConfig, source: Source, fit: ThresholdFit) -> None:
             f"only; expected at least {FEW_IMAGES} for one to rely on."
         )
     if not fit.reached:
-        stage(
-            f"warning: no threshold gives a precision of {config.precision:.0%} on the validation images; "
-            f"{fit.threshold:.3f} comes closest."
-        )
+        stage(f"warning: {explain_unreached(fit, config.precision)}")
 
 
 def _score(

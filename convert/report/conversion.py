@@ -65,6 +65,11 @@ class AccuracyRow:
     agreement: float | None
 
 
+def name_rate(report: ConversionReport) -> str:
+    """What the rates of `list_accuracies` are: without held-out labels the float model's answers stand in for them."""
+    return "accuracy" if report.verification.tested else "same answer as float32"
+
+
 def list_accuracies(report: ConversionReport) -> tuple[AccuracyRow, ...]:
     """The float model's row, then one for each interpreter."""
     verified = report.verification

@@ -13,7 +13,7 @@ from pathlib import Path
 from convert.measure.gate import BackendReport
 from convert.output.page import Table, count, render_page
 from convert.output.plot import draw_confusion, draw_intervals
-from convert.report.conversion import ConversionReport, list_accuracies
+from convert.report.conversion import ConversionReport, list_accuracies, name_rate
 from convert.report.field_section import tabulate_scenes
 from convert.report.next_steps import list_next_steps
 from convert.report.thumbnail_cards import GalleryCard, describe_flips, describe_shown
@@ -137,7 +137,16 @@ def _tabulate_accuracies(report: ConversionReport) -> Table:
             between = f"{100 * row.drop_interval[0]:.2f} to {100 * row.drop_interval[1]:.2f}"
             cells += [f"{100 * row.drop:.2f}", between, f"{row.mcnemar_p:.3g}", f"{row.agreement:.2%}"]
         body.append(cells)
-    head = ["model", "kernels", "accuracy", "95 % interval", "drop, points", "95 % interval", "McNemar p", "agreement"]
+    head = [
+        "model",
+        "kernels",
+        name_rate(report),
+        "95 % interval",
+        "drop, points",
+        "95 % interval",
+        "McNemar p",
+        "agreement",
+    ]
     return Table(head, body, names=(1,))
 
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from convert.output.page import count, render_markdown_table
-from convert.report.conversion import ConversionReport, list_accuracies
+from convert.report.conversion import ConversionReport, list_accuracies, name_rate
 from convert.report.field_section import describe_worst_scene
 from convert.report.next_steps import list_next_steps
 from convert.report.unknown_section import describe_acceptance
@@ -71,7 +71,7 @@ def _tabulate(report: ConversionReport) -> str:
             cells = [f"{100 * row.drop:.2f}", interval, f"{row.mcnemar_p:.3g}", f"{row.agreement:.2%}"]
         accuracy = [f"{row.accuracy:.2%}", f"{row.interval[0]:.2%} to {row.interval[1]:.2%}"]
         rows.append([row.model, *accuracy, *cells])
-    head = ["model", "accuracy", "95 % interval", "drop (points)", "95 % interval", "McNemar p", "agreement"]
+    head = ["model", name_rate(report), "95 % interval", "drop (points)", "95 % interval", "McNemar p", "agreement"]
     return render_markdown_table(head, rows)
 
 

@@ -8,10 +8,32 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from types import TracebackType
 
 from edge_runtime.errors import EdgeRuntimeError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+def quiet_interrupts() -> None:
+    """Has a Ctrl-C that comes while a command's modules are still being imported end in one line, too."""
+
+    def report(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if _is_interrupt(error):
+            print("\ninterrupted", file=sys.stderr)
+        else:
+            sys.__excepthook__(kind, error, traceback)
+
+    sys.excepthook = report
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether a Ctrl-C is behind ``error``: some libraries make an ImportError of it."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def run_command(work: Callable[[], int | None], interrupted: str = "interrupted") -> int:

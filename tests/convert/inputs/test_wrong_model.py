@@ -155,3 +155,24 @@ def test_what_keras_itself_saves_is_told_apart(tmp_path: Path) -> None:
         expect_keras_file(save(Gate(), "own.h5"))
     with pytest.raises(ModelError, match="is an HDF5 file"):
         expect_keras_file(save(keras.layers.Conv2D(4, 3), "stock.h5"))
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+def test_recurrent_layers_and_quantised_weights_are_named(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    from convert.inputs.keras_model import load_network
+
+    image = keras.Input((8, 8, 3))
+    rows = keras.layers.LSTM(4, name="reader")(keras.layers.Reshape((8, 24))(image))
+    keras.Model(image, keras.layers.Dense(2)(rows)).save(tmp_path / "rows.keras")
+    with pytest.raises(ModelError, match=r"layer reader of type LSTM, which no full-integer file can hold.*Use Conv2D"):
+        load_network(tmp_path / "rows.keras")
+    flat = keras.layers.Flatten()(image)
+    model = keras.Model(image, keras.layers.Dense(2, name="scores")(flat))
+    model.quantize("int8")
+    model.save(tmp_path / "int8.keras")
+    with pytest.raises(
+        ModelError, match=r"was quantised by model\.quantize\('int8'\) \(layer scores\).*before quantize"
+    ):
+        load_network(tmp_path / "int8.keras")

@@ -71,6 +71,13 @@ def test_a_model_that_answers_one_class_only_is_refused_whatever_its_drop(toy: b
     )
 
 
+def test_a_few_images_that_get_one_answer_do_not_make_a_model_broken(toy: bytes) -> None:
+    two, ones = np.array([0, 1]), np.array([1, 1])
+    assert decide(two, ones, ones, toy) == ()
+    eight = np.tile(two, 4)
+    assert decide(eight, np.ones(8, int), np.ones(8, int), toy)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("which", [FLOAT, "litert"])
 def test_an_output_that_is_no_number_is_refused(toy: bytes, which: str, value: float) -> None:

@@ -10,6 +10,7 @@ import pytest
 from convert.inputs.source import ImageEntry
 from convert.measure.gallery import choose_gallery
 from convert.measure.threshold import LOWEST, apply_threshold, fit_threshold, trace_coverage
+from convert.measure.unknown import explain_unreached
 from edge_runtime.errors import DataError
 
 
@@ -83,3 +84,13 @@ def test_the_gallery_has_the_surest_mistakes_and_the_least_sure_answers() -> Non
     assert [item.image for item in found.mistakes] == ["p0<", "p1<"]
     assert [item.image for item in found.least_sure] == ["p3<", "p1<", "p0<", "p2<"]
     assert (found.mistakes[0].truth, found.mistakes[0].label, found.num_mistakes) == ("pen", "cup", 2)
+
+
+def test_why_the_precision_is_not_reached_is_said_too_few_images_or_too_many_mistakes() -> None:
+    few = fit_threshold(np.tile(np.array([[0.9, 0.1]], np.float32), (12, 1)), [0] * 12, 0.95)
+    assert explain_unreached(few, 0.95) == (
+        "12 of 12 answers on the validation images are right, which is too few to promise 95%: at least 19 right ones "
+        f"are needed. Give more images; the threshold is {few.threshold:.3f} meanwhile."
+    )
+    wrong = fit_threshold(np.tile(np.array([[0.9, 0.1]], np.float32), (40, 1)), [0, 1] * 20, 0.95)
+    assert explain_unreached(wrong, 0.95).startswith("no threshold gives a precision of 95% on the validation images")

@@ -57,3 +57,32 @@ def test_a_name_that_is_no_utf8_is_printed_escaped(capfd: pytest.CaptureFixture[
     script = "from edge_runtime.system.command import run_command\nrun_command(lambda: print('caf\\udce9'))"
     subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"})
     assert capfd.readouterr().out == "caf\\udce9\n"
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        ("raise KeyboardInterrupt", "\ninterrupted\n"),
+        (
+            "try:\n    raise KeyboardInterrupt\nexcept BaseException as e:\n    raise ImportError('x') from e",
+            "\ninterrupted\n",
+        ),
+        ("raise ValueError('a bug')", None),
+    ],
+)
+def test_an_interrupt_among_the_imports_is_one_line_too(
+    raised: str, expected: str | None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = f"from edge_runtime.system.command import quiet_interrupts\nquiet_interrupts()\n{raised}"
+    subprocess.run([sys.executable, "-c", script], check=False)
+    error = capfd.readouterr().err
+    assert error == expected if expected is not None else "ValueError: a bug" in error
+
+
+@pytest.mark.parametrize("package", ["convert", "train"])
+def test_both_packages_are_quiet_when_they_are_run_as_commands(package: str) -> None:
+    script = f"import sys; sys.argv[:] = ['-m']; import {package}; print(sys.excepthook is sys.__excepthook__)"
+    found = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=CONVERT.parent
+    )
+    assert found.stdout == "False\n"
