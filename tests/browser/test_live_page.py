@@ -169,6 +169,19 @@ def test_the_part_that_the_model_sees_is_framed(run: Run, page: Any, tmp_path: P
     assert max(row[0], row[1], row[3]) < 0.7 * row[2]
 
 
+def test_a_switch_shows_where_the_model_looks(run: Run, page: Any) -> None:
+    run()
+    page.wait_for(f"{LABEL} === 'red'")
+    pixels = "[...document.getElementById('frame').getContext('2d').getImageData(100, 100, 40, 40).data]"
+    colours = f"{pixels}.reduce((n, v, i, all) => n + (i % 4 === 1 && all[i - 1] > 150 && v > 60 && v < 150 && all[i + 1] < 60), 0)"
+    page.wait_for(f"{colours} < 100")
+    page.value("document.getElementById('heat').click()")
+    assert page.value("document.getElementById('heat').getAttribute('aria-pressed')") == "true"
+    page.wait_for(f"{colours} > 800")
+    page.value("document.getElementById('heat').click()")
+    page.wait_for(f"{colours} < 100")
+
+
 def test_inline_script_and_other_servers_are_blocked(run: Run, page: Any) -> None:
     run()
     page.wait_for(f"{LABEL} === 'red'")
@@ -191,6 +204,8 @@ def test_inline_script_and_other_servers_are_blocked(run: Run, page: Any) -> Non
 def test_the_keyboard_reaches_everything_and_pauses_the_picture(run: Run, page: Any) -> None:
     run()
     page.wait_for("document.getElementById('stage').className === ''")
+    press(page, "Tab", 9)
+    assert page.value("document.activeElement.id") == "heat"
     press(page, "Tab", 9)
     assert page.value("document.activeElement.id") == "pause"
     press(page, " ", 32)

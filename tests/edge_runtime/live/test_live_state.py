@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,17 @@ def test_changes_are_counted_kept_to_a_dozen_and_never_flooded(live: LiveState, 
     changes = live.snapshot().changes
     assert [change.number for change in changes] == list(range(9, 21))
     assert live.num_changes == 20
+
+
+def test_a_change_to_unknown_says_why(live: LiveState, clock: Any) -> None:
+    live.frame(FRAME, result("cat"))
+    clock.now_s += 1
+    unknown = Prediction(0, "unknown", 0.4, (ClassScore("cat", 0.4),), True, "not sure")
+    live.frame(FRAME, dataclasses.replace(result("cat"), prediction=unknown))
+    assert [(change.label, change.reason) for change in live.snapshot().changes] == [
+        ("cat", ""),
+        ("unknown", "not sure"),
+    ]
 
 
 def test_the_steadied_label_is_what_changes(live: LiveState, clock: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import http.client
 import json
 import socket
@@ -19,6 +20,7 @@ import pytest
 
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image, read_image_number
+from edge_runtime.contract import DriftReference
 from edge_runtime.errors import OutputError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import ClassScore, Prediction
@@ -250,6 +252,23 @@ def test_a_slow_camera_is_healthy_but_says_so(serve: Callable[..., Site]) -> Non
     site.feed()
     status, _, body = site.ask("/healthz")
     assert status == 200 and json.loads(body)["reasons"] == ["it is degraded"]
+
+
+def test_drift_is_named_on_the_page_and_in_the_metrics(serve: Callable[..., Site], toy_model: ModelFile) -> None:
+    site = serve()
+    rising = tuple(map(float, range(9)))
+    drift = DriftReference(100, rising, (), rising, rising)
+    site.observer.model(
+        Classifier(dataclasses.replace(toy_model, contract=dataclasses.replace(toy_model.contract, drift=drift)))
+    )
+    site.observer.pulse(Pulse(monotonic_s(), "door", HealthState.OK, "fresh frames arrive", Counts()))
+    assert b"edge_runtime_drift 0.0" in site.ask("/metrics")[2]
+    reason = "drift: the light is far too low"
+    site.observer.pulse(Pulse(monotonic_s(), "door", HealthState.DEGRADED, reason, Counts(), ("drift",)))
+    health = json.loads(site.ask("/api/state")[2])["health"]
+    assert health == {"state": "degraded", "chip": "drift", "level": "warn", "reasons": [reason], "causes": ["drift"]}
+    assert b"edge_runtime_drift 1.0" in site.ask("/metrics")[2]
+    assert json.loads(site.ask("/api/state")[2])["model"]["watches_drift"] is True
 
 
 def test_a_snapshot_is_the_newest_frame_with_its_age(serve: Callable[..., Site]) -> None:
@@ -488,6 +507,10 @@ def test_metrics_are_in_base_units_under_one_prefix(serve: Callable[..., Site]) 
     assert samples[("edge_runtime_throttled", ("flag", "throttled"))] == 1
     assert samples[("edge_runtime_health_state", ("state", "ok"))] == 1
     assert any(name == "edge_runtime_model_info" for name, *_ in samples)
+    assert samples[("edge_runtime_score_bucket", ("le", "0.7"))] == 0
+    assert samples[("edge_runtime_score_bucket", ("le", "0.8"))] == 5
+    assert samples[("edge_runtime_similarity_count",)] == 0, "this model carries no neighbours"
+    assert not any(name == "edge_runtime_drift" for name, *_ in samples), "nor a drift reference"
     site.state = "no_camera"
     site.feed()
     assert b"edge_runtime_camera_up 0.0" in site.ask("/metrics")[2]
