@@ -103,3 +103,45 @@ def attach(content: bytes, member: str, text: str) -> bytes:
     with zipfile.ZipFile(stream, "a") as archive:
         archive.writestr(zipfile.ZipInfo(member), text)
     return stream.getvalue()
+
+
+def describe_with_metadata(content: bytes, mean: float, std: float, label_files: dict[str, str]) -> bytes:
+    """``content`` with TFLite Metadata (metadata_schema.fbs, "M001") of one normalisation and of ``label_files``, names
+    by locale.
+    """
+    builder = flatbuffers.Builder()
+    numbers = [builder.CreateNumpyVector(np.array([value], np.float32)) for value in (mean, std)]
+    unit = _table(builder, {1: _table(builder, dict(enumerate(numbers)))}, {0: 1})
+    taken = _table(builder, {4: _vector(builder, unit)})
+    files = []
+    for locale, name in label_files.items():
+        texts = {0: builder.CreateString(name)} | ({3: builder.CreateString(locale)} if locale else {})
+        files.append(_table(builder, texts, {2: 2}))
+    given = _table(builder, {6: _vector(builder, *files)})
+    subgraph = _table(builder, {2: _vector(builder, taken), 3: _vector(builder, given)})
+    builder.Finish(_table(builder, {3: _vector(builder, subgraph)}), file_identifier=b"M001")
+
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    entry, buffer = schema.MetadataT(), schema.BufferT()
+    entry.name, entry.buffer, buffer.data = "TFLITE_METADATA", len(model.buffers), list(builder.Output())
+    model.metadata = [*(model.metadata or []), entry]
+    model.buffers.append(buffer)
+    packed = flatbuffers.Builder()
+    packed.Finish(model.Pack(packed), file_identifier=b"TFL3")
+    return bytes(packed.Output())
+
+
+def _table(builder: Any, offsets: dict[int, int], small: dict[int, int] | None = None) -> int:
+    builder.StartObject(9)
+    for place, offset in offsets.items():
+        builder.PrependUOffsetTRelativeSlot(place, offset, 0)
+    for place, value in (small or {}).items():
+        builder.PrependUint8Slot(place, value, 0)
+    return int(builder.EndObject())
+
+
+def _vector(builder: Any, *offsets: int) -> int:
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return int(builder.EndVector())
