@@ -24,7 +24,7 @@ from train.datasets.common_region import find_common_region
 from train.datasets.data_checks import DataChecks, DataWarning, check_images, make_warning
 from train.datasets.dataset import Dataset, FileSplit
 from train.datasets.faults import Faults
-from train.datasets.image_files import find_files, list_folders, list_images, read_content
+from train.datasets.image_files import find_files, is_note, list_folders, list_images, read_content
 from train.datasets.layout import SPLITS, find_layout, look_through
 from train.datasets.near_duplicates import group_near_duplicates
 from train.datasets.splits import (
@@ -159,7 +159,7 @@ class _Reader:
         odd: list[Path] = []
         for path in entries:
             images, others = find_files(path)
-            odd += others
+            odd += [file for file in others if not is_note(file)]
             if not images and (self.skip_bad or not others):
                 self.faults.add(f"The class directory {path} has no image; expected at least one: fill or remove it.")
             files += [(file, compose_name(path.name)) for file in images]

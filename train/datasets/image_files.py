@@ -13,6 +13,10 @@ from edge_runtime.pixels.jpeg_region import read_region
 from train.datasets.near_duplicates import ImageFacts, describe_image
 from train.datasets.oddities import find_oddities
 
+_NOTES = (
+    "attribution", "copying", "copyright", "credits", "license", "licence", "notice", "readme", "source", "sources",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class FileContent:
@@ -39,6 +43,11 @@ def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
     """The visible files in ``folder`` and all below it, sorted: those that end like images, and the others."""
     found = list_files(folder)
     return [path for path in found if _has_image_suffix(path)], [path for path in found if not _has_image_suffix(path)]
+
+
+def is_note(path: Path) -> bool:
+    """Whether the file is a licence or the like, which downloaded sets have anywhere."""
+    return path.stem.lower() in _NOTES and path.suffix.lower() in ("", ".txt", ".md", ".rst", ".html", ".pdf")
 
 
 def read_content(path: Path) -> FileContent | str:

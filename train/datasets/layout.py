@@ -94,6 +94,12 @@ def _given_splits(root: Path, entries: list[Path], parts: dict[Path, str]) -> di
 
 def _expect_folders(root: Path, entries: list[Path]) -> None:
     tables = sorted(path.name for path in root.iterdir() if path.suffix.lower() in _TABLES)
+    lone = entries[0] if len(entries) == 1 and not list_folders(entries[0]) else None
+    if tables and lone is not None and list_images(lone):
+        raise DataError(
+            f"{root} has one folder of images, {lone.name}/, and {', '.join(tables[:3])}, which may hold their labels; "
+            "expected one directory a class: move each image into a directory that is called as its label."
+        )
     if not entries and list_images(root) and tables:
         raise DataError(
             f"{root} has images without class directories and {', '.join(tables[:3])}, which may hold their labels; "

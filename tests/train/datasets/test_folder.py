@@ -125,6 +125,23 @@ def test_the_reason_why_an_image_is_not_read_is_kept(tmp_path: Path) -> None:
         open_folder(tmp_path, SPEC)
 
 
+def test_a_licence_within_a_class_is_nobodys_mistake(tmp_path: Path) -> None:
+    classes(tmp_path)
+    (tmp_path / "cat" / "LICENSE.txt").write_text("yours")
+    (tmp_path / "ant" / "README").write_text("read")
+    assert open_folder(tmp_path, SPEC).labels == ("ant", "cat")
+
+
+def test_one_folder_of_images_beside_a_table_of_labels_is_named(tmp_path: Path) -> None:
+    for i in range(5):
+        image(tmp_path / "images" / f"{i}.png", i)
+    (tmp_path / "labels.csv").write_text("0.png,cat")
+    with pytest.raises(
+        DataError, match=r"has one folder of images, images/, and labels.csv, which may hold their labels"
+    ):
+        open_folder(tmp_path, SPEC)
+
+
 def test_images_beside_the_classes_are_listed(tmp_path: Path) -> None:
     image(classes(tmp_path) / "stray.png", 1)
     with pytest.raises(DataError, match=r"1 file\(s\) lie beside the classes of .*stray.png"):
