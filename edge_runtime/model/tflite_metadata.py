@@ -23,6 +23,7 @@ _SCHEMA_VERSION = 3
 _DTYPES = {0: "float32", 3: "uint8", 9: "int8"}
 _OTHER_DTYPES = {1: "float16", 2: "int32", 4: "int64", 5: "string", 6: "bool", 7: "int16", 10: "float64"}
 _CLASS_NUMBERS = (2, 4)
+_IS_VARIABLE = 5
 _SOFTMAX, _LOGISTIC = 25, 14
 # Operators that change the form of scores, not what they mean: DEQUANTIZE, QUANTIZE, RESHAPE, SQUEEZE, EXPAND_DIMS.
 _SAME_SCORES = frozenset((6, 114, 22, 43, 70))
@@ -76,6 +77,12 @@ def describe(flatbuffer: bytes, name: str) -> Description:
     tensors = graph.tables(0)
     taken, given = (_tensor(tensors, index, name, is_output=index == outputs[0]) for index in (inputs[0], outputs[0]))
     layout = _layout(taken.shape, name)
+    if any(tensor.scalar(_IS_VARIABLE, "B") for tensor in tensors):
+        raise ModelError(
+            f"{name} keeps a state from one image to the next (the variable tensors of an LSTM or GRU), so an answer "
+            "depends on what came before; expected a model that sees each image by itself. Convert it again with "
+            "unroll=True in these layers."
+        )
     normalization, label_file = _metadata(model)
     signature = tensors[inputs[0]].numbers(7, "i")
     open_sides = signature[2:] if layout.axes == "NCHW" else signature[1:3]

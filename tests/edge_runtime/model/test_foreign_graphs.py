@@ -137,6 +137,15 @@ def test_another_dtype_is_named_for_what_it_is(which, dtype, told, edited):
         describe(edited("uint8", change), "toy")
 
 
+def keep_state(model):
+    model.subgraphs[0].tensors[-1].isVariable = True
+
+
+def test_a_model_that_remembers_the_image_before_is_refused(edited):
+    with pytest.raises(ModelError, match=r"toy keeps a state from one image to the next .* unroll=True"):
+        describe(edited("uint8", keep_state), "toy")
+
+
 def drop_scale(model):
     graph = model.subgraphs[0]
     graph.tensors[graph.outputs[0]].quantization = None
