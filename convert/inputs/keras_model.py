@@ -95,6 +95,31 @@ def load_network(path: Path) -> Any:
         raise ModelError(
             f"{path} cannot be loaded by Keras ({reason}); expected a .keras file of stock layers."
         ) from error
+    _expect_convertible_layers(path, model)
+    shapes = model.input_shape, model.output_shape
+    if (
+        not all(isinstance(shape, tuple) for shape in shapes)
+        or len(shapes[0]) != 4
+        or shapes[0][3] not in (1, 3)
+        or len(shapes[1]) != 2
+    ):
+        raise ModelError(
+            f"{path} maps {shapes[0]} to {shapes[1]}, expected one image (n, height, width, 3 or 1) to one row of "
+            f"scores (n, classes)."
+        )
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ModelError(
+            f"{path} has weights that are not numbers, expected finite ones: training diverged. Train it again."
+        )
+    return model
+
+
+def _expect_convertible_layers(path: Path, model: Any) -> None:
+    """Raises ModelError unless all layers of ``model``, at any depth, are stock ones in floating point that a
+    full-integer file can hold; the first that is not is named.
+    """
+    import keras
+
     for layer in model._flatten_layers(include_self=False, recursive=True):
         kind = type(layer)
         if kind.__name__ in _FOREIGN_LAYERS or not kind.__module__.startswith("keras."):
@@ -112,19 +137,3 @@ def load_network(path: Path) -> Any:
                 f"{path} has the layer {layer.name} of type {kind.__name__}, which no full-integer file can hold; "
                 "expected no recurrent layers. Use Conv2D and pooling instead."
             )
-    shapes = model.input_shape, model.output_shape
-    if (
-        not all(isinstance(shape, tuple) for shape in shapes)
-        or len(shapes[0]) != 4
-        or shapes[0][3] not in (1, 3)
-        or len(shapes[1]) != 2
-    ):
-        raise ModelError(
-            f"{path} maps {shapes[0]} to {shapes[1]}, expected one image (n, height, width, 3 or 1) to one row of "
-            f"scores (n, classes)."
-        )
-    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
-        raise ModelError(
-            f"{path} has weights that are not numbers, expected finite ones: training diverged. Train it again."
-        )
-    return model

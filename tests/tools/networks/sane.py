@@ -61,7 +61,7 @@ def settle_head(network: Any, inputs: NDArray[np.float32]) -> None:
     import keras
 
     head = network.layers[-1]
-    features = run_model(keras.Model(network.inputs, head.input), inputs).astype(np.float64)
+    features = run_model(keras.Model(network.input, head.input), inputs).astype(np.float64)
     mean = features.mean(axis=0)
     _, _, directions = np.linalg.svd(features - mean, full_matrices=False)
     # Each of the strongest directions and its opposite: what a trained head sees most of, and noise least.
