@@ -18,6 +18,8 @@ NO_MAP = (
     "The model cannot show where it looked: expected an integer model that ends in global average pooling and one "
     "dense layer, as those that this project trains do. Convert such a model, or go without the map."
 )
+# OpenBLAS shares out a product of a matrix and a vector from 9216 numbers on.
+ONE_THREAD = 9216
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +60,14 @@ class ClassMapper:
 
     def map_class(self, features: NDArray[np.float32], index: int) -> ActivationMap:
         """The map of class ``index`` for the (1, h, w, channels) float32 ``features``, as stored, of one frame."""
-        height, width = features.shape[1:3]
-        # Not `dot`: the threads of a BLAS take longer to wake than these few products need.
-        cells: NDArray[np.float32] = np.einsum("hwc,c->hw", features[0], self._weights[index])
-        cells -= self._offsets[index]
-        cells *= np.float32(1 / (height * width))
-        return ActivationMap(index, cells, self._biases[index])
+        height, width, channels = features.shape[1:]
+        rows, weights = features.reshape(-1, channels), self._weights[index]
+        # The threads of a BLAS take longer to wake than a larger product needs; a smaller one it does alone.
+        small = rows.size <= ONE_THREAD
+        sums: NDArray[np.float32] = rows.dot(weights) if small else np.einsum("ij,j->i", rows, weights)
+        sums -= self._offsets[index]
+        sums /= height * width
+        return ActivationMap(index, sums.reshape(height, width), self._biases[index])
 
 
 def make_class_mapper(flatbuffer: bytes, num_classes: int) -> ClassMapper | None:
