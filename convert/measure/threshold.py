@@ -55,7 +55,8 @@ class Acceptance:
 class ThresholdFit:
     """``wanted`` precision in [0, 1]; ``reached`` says if the validation images allow it at all. ``cut`` is what the
     cosine to the neighbours must reach, -1 without neighbours; ``wanted_acceptance`` the share of own images that both
-    shall accept, 0 where nobody asked.
+    shall accept, 0 where nobody asked. ``num_cross_validated`` images of training said what the precision is, beside
+    a few of validation.
     """
 
     wanted: float
@@ -64,6 +65,7 @@ class ThresholdFit:
     reached: bool
     cut: float = -1.0
     wanted_acceptance: float = 0.0
+    num_cross_validated: int = 0
 
 
 @dataclass(frozen=True)

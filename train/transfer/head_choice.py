@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.training.targets import ORDER_STREAM, smooth_targets
+from train.training.temperature import softmax
 from train.transfer.head import Batches, FeatureBatch, Head, fit_heads
 
 HEAD_BATCH = 256
@@ -39,11 +40,26 @@ class Views:
 
 
 @dataclass(frozen=True)
+class CrossValidated:
+    """What heads say of images that they did not see: ``logits`` (n, classes) float32, and the ``labels`` (n,)."""
+
+    logits: Array
+    labels: Labels
+
+    def facts(self, temperature: float) -> dict[str, Any]:
+        """Each image's best score at ``temperature``, and whether its class is right, as plain JSON values."""
+        scores = softmax(self.logits / np.float32(temperature))
+        right = scores.argmax(axis=1) == self.labels
+        return {"score": scores.max(axis=1).round(4).tolist(), "right": right.tolist()}
+
+
+@dataclass(frozen=True)
 class HeadChoice:
     """The head, whether it was fitted on mirror images too, and what said so.
 
     ``losses`` are the mean cross-entropies in nats (with mirror images, without), ``accuracies`` alike in [0, 1];
-    ``num_images`` were judged, in ``num_folds`` turns (1: the validation split). ``decided`` is False when told.
+    ``num_images`` were judged, in ``num_folds`` turns (1: the validation split: ``cross_validated`` is None).
+    ``decided`` is False when told.
     """
 
     head: Head
@@ -53,6 +69,7 @@ class HeadChoice:
     num_images: int
     num_folds: int
     decided: bool
+    cross_validated: CrossValidated | None = None
 
     @property
     def accuracy(self) -> float:
@@ -101,6 +118,7 @@ def choose_head(
         len(chosen.losses),
         len(folds),
         decided=flip == "auto",
+        cross_validated=None if len(folds) == 1 else chosen.answers,
     )
 
 
@@ -133,12 +151,15 @@ class HeadSettings:
 
 @dataclass(frozen=True)
 class _Judged:
-    """Of the best strength of decay: each judged image's loss, their accuracy; the head where one judged them all."""
+    """Of the best strength of decay: each judged image's loss, their accuracy; the head where one judged them all; and
+    what was said.
+    """
 
     strength: int
     losses: NDArray[np.float64]
     accuracy: float
     head: Head | None
+    answers: CrossValidated
 
 
 def _folds(training: Views, validation: Views, seed: int) -> list[tuple[Views, Views]]:
@@ -167,7 +188,8 @@ def _judge(folds: list[tuple[Views, Views]], settings: HeadSettings, *, mirrored
         labels = np.concatenate([judged.labels for _, judged in folds])
         whole = np.concatenate(logits)
         right = float(np.mean(whole.argmax(axis=1) == labels))
-        results.append(_Judged(strength, compute_losses(whole, labels), right, heads[0] if len(folds) == 1 else None))
+        head = heads[0] if len(folds) == 1 else None
+        results.append(_Judged(strength, compute_losses(whole, labels), right, head, CrossValidated(whole, labels)))
     return min(results, key=lambda judged: float(judged.losses.mean()))
 
 

@@ -5,6 +5,7 @@ The head alone, on features of the frozen network: seconds. Near-duplicates coun
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -99,7 +100,7 @@ def measure_learning_curve(
     )
     of_all = np.concatenate([of_training, of_training.max() + 1 + np.arange(len(validation.labels))])
     order = _order_groups(everything.labels, of_all, settings.seed)
-    turn = dict(zip(order.tolist(), (np.arange(len(order)) % NUM_FOLDS).tolist(), strict=True))
+    turn = _deal_out(order, everything.labels, of_all)
     turns = np.array([turn[group] for group in of_all.tolist()])
     rows, judged, counts = [], [], []
     for fold in range(NUM_FOLDS):
@@ -125,6 +126,19 @@ def _order_groups(labels: Labels, groups: NDArray[np.int64], seed: int) -> NDArr
         own = shuffled[classes[shuffled] == label]
         place[own] = (np.arange(len(own)) + 0.5) / len(own)
     return found[np.argsort(place, kind="stable")]
+
+
+def _deal_out(order: NDArray[np.int64], labels: Labels, groups: NDArray[np.int64]) -> dict[int, int]:
+    """The fold of each group: each class is dealt out on its own, so that no fold lacks one."""
+    found, first = np.unique(groups, return_index=True)
+    class_of = dict(zip(found.tolist(), labels[first].tolist(), strict=True))
+    seen: Counter[int] = Counter()
+    turn = {}
+    for group in order.tolist():
+        label = class_of[group]
+        turn[group] = (seen[label] + label) % NUM_FOLDS
+        seen[label] += 1
+    return turn
 
 
 def _learn(

@@ -115,7 +115,8 @@ def train_transfer(
         scales = {name: folded.scale for name, folded in weights.items()}
         tuner = Tuner(model, scales, recipe)
         tuned = tune(tuner, photos, config.seed, clock, progress, (checkpoints, to_json_object(config)), state)
-        fit = fit_temperature(tuner.logits(validation.store), validation.labels)
+        expected = _expect_temperature(choice)
+        fit = fit_temperature(tuner.logits(validation.store), validation.labels, expected)
     fold_temperature(model, fit.temperature)
     progress.note(_calibration_line(fit))
     progress.note(tuned.ending.value)
@@ -124,6 +125,7 @@ def train_transfer(
         "class_weights": class_weights.round(4).tolist(),
         "mirroring": choice.facts(),
         **advice,
+        **_cross_validation(choice, expected),
         "ended_by": tuned.ending.name.lower(),
     }
     return TrainResult(model, tuple(tuned.history), tuned.best_round, now() - began_s, extra)
@@ -202,6 +204,18 @@ def _camera(config: TrainConfig, recipe: TransferRecipe, dataset: Dataset, *, mi
 
 def _views(split: SplitFeatures) -> Views:
     return Views(split.rows(np.arange(len(split.labels))), split.labels)
+
+
+def _expect_temperature(choice: HeadChoice) -> float | None:
+    """That of heads on the images that they did not see, where a few validation images say little about any."""
+    found = choice.cross_validated
+    return None if found is None else fit_temperature(found.logits, found.labels).temperature
+
+
+def _cross_validation(choice: HeadChoice, temperature: float | None) -> dict[str, Any]:
+    """What a threshold can be fitted on beside a few validation images: the heads' honest scores."""
+    found = choice.cross_validated
+    return {} if found is None or temperature is None else {"cross_validated": found.facts(temperature)}
 
 
 def _calibration_line(fit: TemperatureFit) -> str:

@@ -37,6 +37,16 @@ def test_a_perfect_answer_on_few_images_does_not_become_certainty_beyond_the_lim
     assert fit_temperature(-logits, np.array([0, 1])).temperature == pytest.approx(HIGHEST, rel=0.01)
 
 
+def test_few_images_hardly_move_the_expected_temperature_and_many_ignore_it() -> None:
+    few, labels = honest_logits(12)
+    right = few.argmax(axis=1)
+    alone, drawn = fit_temperature(few, right), fit_temperature(few, right, expected=0.8)
+    assert alone.temperature == pytest.approx(0.2, rel=0.01), "all right: as sure as it may be"
+    assert 0.4 < drawn.temperature < 0.8 and drawn.expected == 0.8 and alone.expected is None
+    many, labels = honest_logits(4000)
+    assert fit_temperature(many, labels, expected=0.3).temperature == pytest.approx(1.0, rel=0.1)
+
+
 def test_folding_divides_the_logits() -> None:
     pixels = keras.Input((5,))
     model = keras.Model(pixels, keras.layers.Dense(3, bias_initializer="ones")(pixels))

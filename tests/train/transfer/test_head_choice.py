@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -30,7 +32,7 @@ def choose(training: Views, validation: Views, flip: str = "auto"):  # type: ign
 def test_mirrored_views_stay_where_they_do_no_harm() -> None:
     choice = choose(views(300, sided=False, seed=0), views(ENOUGH_IMAGES, sided=False, seed=1))
     assert choice.mirrored and choice.decided
-    assert (choice.num_images, choice.num_folds) == (ENOUGH_IMAGES, 1)
+    assert (choice.num_images, choice.num_folds) == (ENOUGH_IMAGES, 1) and choice.cross_validated is None
     assert "mirrored views on:" in choice.sentence() and f"on {ENOUGH_IMAGES} validation images" in choice.sentence()
 
 
@@ -49,6 +51,10 @@ def test_a_small_validation_split_is_cross_validated() -> None:
     assert (choice.num_images, choice.num_folds) == (68, NUM_FOLDS)
     assert "cross-validated in 5 folds" in choice.sentence()
     assert choice.facts()["num_images"] == 68
+    assert choice.cross_validated is not None
+    facts = json.loads(json.dumps(choice.cross_validated.facts(0.5)))
+    assert len(facts["score"]) == len(facts["right"]) == 68 and all(0.5 <= score <= 1 for score in facts["score"])
+    assert np.mean(facts["right"]) == pytest.approx(choice.accuracy)
 
 
 @pytest.mark.parametrize(("flip", "mirrored"), [("on", True), ("off", False)])

@@ -55,6 +55,8 @@ def test_few_images_judge_each_other_and_near_duplicates_stay_together(monkeypat
     real = learning_curve._learn
 
     def watch(training: Views, judged: Views, groups, order, settings, *, mirrored):  # type: ignore[no-untyped-def]
+        counts = np.bincount(judged.labels, minlength=NUM_CLASSES)
+        assert counts.max() <= counts.min() + 2, "each fold judges its share of each class"
         known = {row.tobytes() for row in training.features}
         assert not any(row.tobytes() in known for row in judged.features), "a copy is judged by a head that saw it"
         asked.append((len(order), len(groups)))
