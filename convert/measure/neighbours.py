@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.inputs.calibration import Calibration
-from convert.measure.threshold import Acceptance, ThresholdFit, apply_threshold, fit_threshold
+from convert.measure.threshold import (
+    FEW_IMAGES,
+    Acceptance,
+    ThresholdFit,
+    apply_threshold,
+    fit_threshold,
+    fit_threshold_on_few,
+)
 from edge_runtime.inference.classifier import Classifier
 
 # A table that refuses less than this more of the foreign images than the score alone is not worth its bytes.
@@ -31,11 +38,6 @@ class Scores:
     probabilities: NDArray[np.float32]
     similarities: NDArray[np.float32]
     labels: NDArray[np.int64]
-
-    def best_and_right(self, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Of the ``chosen`` ones the best scores, and whether their classes are right."""
-        probabilities = self.probabilities[chosen]
-        return probabilities.max(axis=1), probabilities.argmax(axis=1) == self.labels[chosen]
 
     def accept(self, threshold: float, cut: float, lowest: NDArray[np.float64] | None = None) -> Acceptance:
         """What both cuts do to these images; ``lowest`` as in `apply_threshold`."""
@@ -57,17 +59,15 @@ def fit_cuts(
     precision: float,
     acceptance: float,
     given: float | None = None,
-    more: Scores | None = None,
 ) -> ThresholdFit:
     """The cuts that refuse most ``foreign`` images (the mean of their sets' shares) while ``acceptance`` of the ``own``
-    ones pass, as far as ``precision`` allows it; both in [0, 1]. A ``given`` threshold stays as it is. Where own images
-    are few, the precision is that on ``more`` as well.
+    ones pass, as far as ``precision`` allows it; both in [0, 1]. A ``given`` threshold stays as it is.
 
     The fit's cut is -1 when the neighbours bring less than `LEAST_GAIN`.
     """
     budget = count_refusable(len(own.labels), acceptance)
     shares = sorted(set(np.linspace(0, budget, min(budget, _MAX_SHARES) + 1).round().astype(int).tolist()))
-    fits = [_fit(own, share, budget, precision, given, more) for share in shares]
+    fits = [_fit(own, share, budget, precision, given) for share in shares]
     gains = [_refused(foreign, fit) for fit in fits]
     best = max(range(len(fits)), key=lambda index: (round(gains[index], 4), fits[index].validation.num_accepted))
     chosen = fits[best] if gains[best] >= gains[0] + LEAST_GAIN else fits[0]
@@ -82,20 +82,14 @@ def count_refusable(num_images: int, acceptance: float) -> int:
     return int((math.sqrt(1 + 4 * most) - 1) ** 2 / 4)
 
 
-def _fit(
-    own: Scores, share: int, budget: int, precision: float, given: float | None, more: Scores | None
-) -> ThresholdFit:
+def _fit(own: Scores, share: int, budget: int, precision: float, given: float | None) -> ThresholdFit:
     """The fit in which the neighbours refuse ``share`` images and the score the rest of the ``budget``."""
     cut = _place_cut(own.similarities, share) if share else -1.0
     inside = own.similarities >= cut
     if given is not None:
         return ThresholdFit(precision, given, own.accept(given, cut), reached=True, cut=cut)
-    best, right = own.best_and_right(inside)
-    if more is not None:
-        others = more.best_and_right(np.ones(len(more.labels), bool))
-        best, right = np.concatenate([best, others[0]]), np.concatenate([right, others[1]])
-    # One column, and -1 as the label of what is wrong.
-    fit = fit_threshold(best[:, np.newaxis], np.where(right, 0, -1), precision)
+    fit_one = fit_threshold if len(own.labels) >= FEW_IMAGES else fit_threshold_on_few
+    fit = fit_one(own.probabilities[inside], own.labels[inside], precision)
     allowed = _place_cut(own.probabilities[inside].max(axis=1), budget - share)
     threshold = max(fit.threshold, allowed)
     return ThresholdFit(precision, threshold, own.accept(threshold, cut), fit.reached, cut)

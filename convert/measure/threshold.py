@@ -16,6 +16,8 @@ from edge_runtime.errors import DataError
 
 # An answer that is more likely wrong than right is none, however good the model is on images of its classes.
 LOWEST = 0.5
+# Below this many validation images a threshold is little more than a guess, and people are told.
+FEW_IMAGES = 100
 # A threshold that refuses nearly everything keeps its promise on a handful of images only.
 LEAST_COVERAGE = 0.1
 MAX_CURVE_POINTS = 80
@@ -55,8 +57,7 @@ class Acceptance:
 class ThresholdFit:
     """``wanted`` precision in [0, 1]; ``reached`` says if the validation images allow it at all. ``cut`` is what the
     cosine to the neighbours must reach, -1 without neighbours; ``wanted_acceptance`` the share of own images that both
-    shall accept, 0 where nobody asked. ``num_cross_validated`` images of training said what the precision is, beside
-    a few of validation.
+    shall accept, 0 where nobody asked.
     """
 
     wanted: float
@@ -65,7 +66,6 @@ class ThresholdFit:
     reached: bool
     cut: float = -1.0
     wanted_acceptance: float = 0.0
-    num_cross_validated: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,26 @@ def fit_threshold(
     good = [item for item in usable if _cautious(item) >= wanted]
     chosen = good[0] if good else max(usable, key=_cautious)
     return ThresholdFit(wanted, chosen.threshold, chosen, bool(good))
+
+
+def fit_threshold_on_few(
+    probabilities: Probabilities, labels: Sequence[int] | NDArray[np.int64], wanted: float
+) -> ThresholdFit:
+    """The same of images too few for counting: the lowest threshold whose accepted answers are as sure on average as
+    ``wanted``, and right as often. Scores that a temperature made honest say more than some right answers do.
+
+    Raises: as `fit_threshold`.
+    """
+    counted = fit_threshold(probabilities, labels, wanted)
+    best = np.sort(probabilities.max(axis=1))
+    for low, high in pairwise([LOWEST, *np.unique(best[best >= LOWEST]).tolist()]):
+        found = apply_threshold(probabilities, labels, (low + high) / 2)
+        if found.coverage < LEAST_COVERAGE:
+            break
+        sure = float(best[best >= found.threshold].mean())
+        if sure >= wanted and found.precision is not None and found.precision >= wanted:
+            return ThresholdFit(wanted, found.threshold, found, reached=True)
+    return counted
 
 
 def apply_threshold(

@@ -19,7 +19,14 @@ from convert.measure.class_thresholds import fit_class_thresholds, list_lowest
 from convert.measure.foreign_images import make_foreign
 from convert.measure.gate import FLOAT, Scored, score_frames
 from convert.measure.neighbours import Scores, fit_cuts, measure_features
-from convert.measure.threshold import ForeignSet, ThresholdFit, UnknownReport, apply_threshold, trace_coverage
+from convert.measure.threshold import (
+    FEW_IMAGES,
+    ForeignSet,
+    ThresholdFit,
+    UnknownReport,
+    apply_threshold,
+    trace_coverage,
+)
 from convert.output.progress import stage, with_progress
 from edge_runtime.contract import Neighbours
 from edge_runtime.errors import MissingInputError
@@ -34,8 +41,6 @@ from edge_runtime.pixels.preprocess import Image
 NOTHING_UNKNOWN = "With a threshold of 0 nothing is unknown."
 NO_FEATURES = "The model does not end in a dense layer over int8 features, or there are too few calibration images."
 BRING_NOTHING = "Neighbours among the calibration images would refuse hardly more than the score does."
-# Below this many validation images the threshold is little more than a guess, and people are told.
-FEW_IMAGES = 100
 # A folder of fewer images shows what passes; only a larger one is halved, to be fitted on as well.
 LEAST_TO_SHARE = 20
 
@@ -97,10 +102,7 @@ def decide_unknown(
     foreign = []
     if neighbours is not None:
         foreign = [scores for _, scores in _score_foreign(config, source, source.validation, classifier, decision, 0)]
-    more = read_cross_validated(source) if len(source.validation) < FEW_IMAGES else None
-    fit = fit_cuts(own, foreign, config.precision, config.acceptance, config.threshold, more)
-    if more is not None:
-        fit = dataclasses.replace(fit, num_cross_validated=len(more.labels))
+    fit = fit_cuts(own, foreign, config.precision, config.acceptance, config.threshold)
     _warn(config, source, fit)
     by_label = {} if config.threshold is not None else fit_class_thresholds(own, fit, classifier.labels)
     if neighbours is None:
@@ -138,7 +140,7 @@ def explain_unreached(fit: ThresholdFit, wanted: float) -> str:
 
 
 def _warn(config: ConvertConfig, source: Source, fit: ThresholdFit) -> None:
-    if len(source.validation) + fit.num_cross_validated < FEW_IMAGES:
+    if len(source.validation) < FEW_IMAGES:
         stage(
             f"warning: the threshold {fit.threshold:.3f} was fitted on {len(source.validation)} validation images "
             f"only; expected at least {FEW_IMAGES} for one to rely on."
@@ -230,20 +232,6 @@ def read_metrics(source: Source) -> dict[str, Any]:
     """The run's metrics.json, empty when it is none."""
     metrics = source.training.get("metrics")
     return metrics if isinstance(metrics, dict) else {}
-
-
-def read_cross_validated(source: Source) -> Scores | None:
-    """The honest scores of training's cross-validated heads, as one class that is right or wrong; None where the run
-    has none, or something else.
-    """
-    found = read_metrics(source).get("cross_validated")
-    if not isinstance(found, dict) or not isinstance(found.get("score"), list) or not found["score"]:
-        return None
-    right = np.array(found.get("right", []), bool)
-    if len(right) != len(found["score"]):
-        return None
-    scores = np.array(found["score"], np.float32)
-    return Scores(scores[:, np.newaxis], np.ones(len(scores), np.float32), np.where(right, 0, -1))
 
 
 def _list_folder(folder: Path) -> Sequence[ImageEntry]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from convert.measure.image_time import FRAME_HEIGHT, FRAME_WIDTH, ImageTime
-from convert.measure.unknown import FEW_IMAGES as FEW_VALIDATION_IMAGES
+from convert.measure.threshold import FEW_IMAGES as FEW_VALIDATION_IMAGES
 from convert.output.page import count
 from convert.report.conversion import ConversionReport
 from edge_runtime.metrics import ClassificationReport, wilson_interval
@@ -168,7 +168,7 @@ def _warn_about_camera(report: ConversionReport) -> list[str]:
                     f"({item.name}) get a label instead of “unknown”."
                 )
         fit = report.unknown.fit
-        if fit is not None and fit.validation.num_images + fit.num_cross_validated < FEW_VALIDATION_IMAGES:
+        if fit is not None and fit.validation.num_images < FEW_VALIDATION_IMAGES:
             warnings.append(
                 f"The threshold was fitted on {count(fit.validation.num_images, 'validation image')} only; "
                 f"{FEW_VALIDATION_IMAGES} make one to rely on."

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.training.targets import ORDER_STREAM, smooth_targets
-from train.training.temperature import softmax
 from train.transfer.head import Batches, FeatureBatch, Head, fit_heads
 
 HEAD_BATCH = 256
@@ -45,12 +44,6 @@ class CrossValidated:
 
     logits: Array
     labels: Labels
-
-    def facts(self, temperature: float) -> dict[str, Any]:
-        """Each image's best score at ``temperature``, and whether its class is right, as plain JSON values."""
-        scores = softmax(self.logits / np.float32(temperature))
-        right = scores.argmax(axis=1) == self.labels
-        return {"score": scores.max(axis=1).round(4).tolist(), "right": right.tolist()}
 
 
 @dataclass(frozen=True)

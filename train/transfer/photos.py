@@ -125,7 +125,6 @@ def train_transfer(
         "class_weights": class_weights.round(4).tolist(),
         "mirroring": choice.facts(),
         **advice,
-        **_cross_validation(choice, expected),
         "ended_by": tuned.ending.name.lower(),
     }
     return TrainResult(model, tuple(tuned.history), tuned.best_round, now() - began_s, extra)
@@ -210,12 +209,6 @@ def _expect_temperature(choice: HeadChoice) -> float | None:
     """That of heads on the images that they did not see, where a few validation images say little about any."""
     found = choice.cross_validated
     return None if found is None else fit_temperature(found.logits, found.labels).temperature
-
-
-def _cross_validation(choice: HeadChoice, temperature: float | None) -> dict[str, Any]:
-    """What a threshold can be fitted on beside a few validation images: the heads' honest scores."""
-    found = choice.cross_validated
-    return {} if found is None or temperature is None else {"cross_validated": found.facts(temperature)}
 
 
 def _calibration_line(fit: TemperatureFit) -> str:

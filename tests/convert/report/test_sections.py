@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import re
 
 import cv2
@@ -49,10 +48,6 @@ def test_the_page_says_what_the_threshold_does_and_where_it_comes_from() -> None
     assert "no validation images to fit one on" in given and "wanted precision" not in given
     why = section("unknown", unknown=describe_unknown(report_unknown(without="It has <none>.")))
     assert "does not tell what is unlike anything seen in training. It has &lt;none&gt;." in why
-    probabilities, labels = scored([0.9, 0.8], [True, True])
-    backed = dataclasses.replace(fit_threshold(probabilities, labels, 0.9), num_cross_validated=180)
-    text = section("unknown", unknown=describe_unknown(report_unknown(fit=backed)))
-    assert "scores of 2 validation images, and on what heads said of 180 images that they had not seen:" in text
     apart = report_unknown(class_thresholds={"<pen>": 0.9, "cup": 0.8})
     assert "&lt;pen&gt; <b>0.900</b>, cup <b>0.800</b>." in section("unknown", unknown=describe_unknown(apart))
     assert "<pen> needs 0.900. cup needs 0.800." in describe_acceptance(apart)
