@@ -41,6 +41,11 @@ def make_warning(kind: str, text: str, files: Iterable[str] = ()) -> DataWarning
     return DataWarning(kind, text, len(found), tuple(found[:MAX_LISTED]))
 
 
+def say_count(num: int, one: str, many: str) -> str:
+    """How many there are, in words that agree: "1 image is", "3 images are"."""
+    return f"{num} {one if num == 1 else many}"
+
+
 def check_images(splits: Mapping[str, Sequence[Sighting]], labels: Sequence[str], input_side: int) -> DataChecks:
     """What the images of ``splits`` (train, validation, test) say; ``input_side`` is the model's, in pixels."""
     counts = {
@@ -91,25 +96,35 @@ def _check_oddities(images: Sequence[Sighting], input_side: int) -> Iterable[Dat
     if tiny:
         yield make_warning(
             "tiny",
-            f"{len(tiny)} images have a side under {input_side // 2} pixels, half of what the model sees.",
+            f"{say_count(len(tiny), 'image has', 'images have')} a side under {input_side // 2} pixels, half of what "
+            "the model sees.",
             tiny,
         )
     grey = [p.name for p in images if p.facts.grey]
     if grey and len(grey) < GREY_SHARE * len(images):
         yield make_warning(
-            "grey", f"{len(grey)} images are grey while others have colours; will the camera's be?", grey
+            "grey",
+            f"{say_count(len(grey), 'image is', 'images are')} grey while others have colours; will the camera's be?",
+            grey,
         )
-    for kind, text in (
-        ("alpha", "have transparency, which is dropped: whatever colour lies beneath it is what the model sees."),
-        ("animated", "are animated; only their first image is used."),
-        ("deep", "have 16 bits a colour and are read with 8."),
+    for kind, one, many, text in (
+        (
+            "alpha",
+            "has",
+            "have",
+            "transparency, which is dropped: whatever colour lies beneath it is what the model sees.",
+        ),
+        ("animated", "is", "are", "animated: only the first frame is used."),
+        ("deep", "has", "have", "16 bits a colour, read with 8."),
     ):
         files = [p.name for p in images if kind in p.facts.oddities]
         if files:
-            yield make_warning(kind, f"{len(files)} images {text}", files)
+            how_many = say_count(len(files), f"image {one}", f"images {many}")
+            yield make_warning(kind, f"{how_many} {text}", files)
     turned = [p.name for p in images if "turned" in p.facts.oddities]
     if turned:
-        yield make_warning("turned", f"{len(turned)} images are turned upright as their EXIF data say.", turned)
+        how_many = say_count(len(turned), "image is", "images are")
+        yield make_warning("turned", f"{how_many} turned upright as their EXIF data say.", turned)
 
 
 def _check_near_duplicates(splits: Mapping[str, Sequence[Sighting]]) -> Iterable[DataWarning]:
@@ -127,14 +142,17 @@ def _check_near_duplicates(splits: Mapping[str, Sequence[Sighting]]) -> Iterable
     if across_classes:
         yield make_warning(
             "near-duplicates-across-classes",
-            f"{len(across_classes)} near-duplicates are in different classes; one of each is probably misplaced.",
+            f"{say_count(len(across_classes), 'pair', 'pairs')} of near-duplicates in different classes; one of each "
+            "is probably misplaced.",
             across_classes,
         )
     if across_splits:
         yield make_warning(
             "near-duplicates-across-splits",
-            f"{len(across_splits)} near-duplicates are in two of the given splits: the measured accuracy is too good.",
+            f"{say_count(len(across_splits), 'pair', 'pairs')} of near-duplicates in two of the given splits: the "
+            "measured accuracy is too good.",
             across_splits,
         )
     if within:
-        yield make_warning("near-duplicates", f"{len(within)} near-duplicates are within a class and a split.", within)
+        pairs = say_count(len(within), "pair", "pairs")
+        yield make_warning("near-duplicates", f"{pairs} of near-duplicates within a class and a split.", within)

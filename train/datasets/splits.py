@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edge_runtime.contract import Region
 from edge_runtime.errors import DataError
-from train.datasets.data_checks import DataWarning, make_warning
+from train.datasets.data_checks import DataWarning, make_warning, say_count
 from train.datasets.faults import list_names
 from train.datasets.near_duplicates import ImageFacts, Sighting, group_near_duplicates
 
@@ -91,10 +91,12 @@ def make_disjoint(given: dict[str, list[LabelledImage]]) -> tuple[dict[str, list
                 leaks.append(f"{image.name} ({split}) = {first_name} ({first_split})")
     found = []
     if leaks:
-        text = f"{len(leaks)} images are in two splits; they stay where they are held out and are not trained on."
+        how_many = say_count(len(leaks), "image is", "images are")
+        text = f"{how_many} in two splits; what is held out stays there and is not trained on."
         found.append(make_warning("leaks", text, leaks))
     if duplicates:
-        text = f"{len(duplicates)} images are exact duplicates and are used once."
+        how_many = say_count(len(duplicates), "image is an exact duplicate", "images are exact duplicates")
+        text = f"{how_many}, used once."
         found.append(make_warning("copies", text, duplicates))
     return result, found
 

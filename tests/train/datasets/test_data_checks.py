@@ -11,7 +11,7 @@ import pytest
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
-from train.datasets.data_checks import DataChecks, DataWarning, format_checks
+from train.datasets.data_checks import DataChecks, DataWarning, format_checks, say_count
 from train.datasets.folder import open_folder
 from train.datasets.near_duplicates import describe_image
 from train.datasets.oddities import find_oddities
@@ -211,7 +211,7 @@ def test_damaged_heads_have_no_oddities(content: bytes) -> None:
 def test_alpha_images_are_warned_about(tmp_path: Path) -> None:
     classes(tmp_path, {"cup": 40, "pen": 40})
     save(tmp_path / "cup" / "cut out.png", np.dstack([photo(999), np.full((80, 96), 9, np.uint8)]))
-    assert "1 images have transparency" in the(checks_of(tmp_path), "alpha").text
+    assert "1 image has transparency" in the(checks_of(tmp_path), "alpha").text
 
 
 def test_the_report_for_people_lists_counts_warnings_and_files() -> None:
@@ -263,3 +263,8 @@ def test_two_poses_before_the_same_plain_ground_are_two_images() -> None:
         cv2.circle(ground, (80, 60), 22, (140, 170, 215), -1)
         poses.append(Sighting(str(number), "x", describe_image(ground)))
     assert list(find_near_duplicates(poses)) == []
+
+
+@pytest.mark.parametrize(("num", "words"), [(1, "1 image is"), (0, "0 images are"), (3, "3 images are")])
+def test_numbers_agree_in_words(num: int, words: str) -> None:
+    assert say_count(num, "image is", "images are") == words
