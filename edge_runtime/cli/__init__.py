@@ -84,6 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except MemoryError:
+        print("edge-runtime: There is not enough memory for this model or image; try a smaller one.", file=sys.stderr)
+        return 65
     except OSError as error:
         print(f"edge-runtime: {error}; check the disk and who may write there.", file=sys.stderr)
         return 1

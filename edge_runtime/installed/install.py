@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import re
+import threading
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -19,7 +20,10 @@ from edge_runtime.store.store import SHIPPED, Store
 from edge_runtime.system.bounded_read import read_at_most
 from edge_runtime.system.redact import redact, redact_answer
 
-FETCH_TIMEOUT_S = 30.0
+# Silence, and everything from the first question to the last byte.
+FETCH_TIMEOUT_S, FETCH_S = 30.0, 300.0
+# Models for small devices have a few megabytes; whoever has a larger one fetches the file and installs that.
+MAX_FETCHED_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -76,18 +80,18 @@ def install(source: str, store: Store, config: InstallConfig) -> Installed:
 
 
 def fetch(source: str) -> bytes:
-    """The bytes at a path or an http(s) address, at most `MAX_MODEL_BYTES`. Raises what `install` raises; plain http is
-    only for devices that trust a key.
+    """The bytes at a path, at most `MAX_MODEL_BYTES`, or an http(s) address, at most `MAX_FETCHED_BYTES` within
+    `FETCH_S`. Raises what `install` raises; plain http is only for devices that trust a key.
     """
+    limit = MAX_FETCHED_BYTES if _is_address(source) else MAX_MODEL_BYTES
     try:
         if _is_address(source):
             _expect_no_password(source)
             _expect_genuine(source)
-            with urllib.request.build_opener(_GenuineOnly).open(source, timeout=FETCH_TIMEOUT_S) as answer:
-                content = read_at_most(answer, MAX_MODEL_BYTES + 1)
+            content = _Download(source).wait(FETCH_S)
         else:
             with open(source, "rb") as file:
-                content = read_at_most(file, MAX_MODEL_BYTES + 1)
+                content = read_at_most(file, limit + 1)
     except EdgeRuntimeError:
         raise
     except FileNotFoundError as error:
@@ -98,9 +102,59 @@ def fetch(source: str) -> bytes:
     except (OSError, ValueError, http.client.HTTPException) as error:
         why = redact_answer(str(error), source) if _is_address(source) else str(error)
         raise DataError(f"{redact(source)} cannot be read ({why}); expected a model or its address.") from error
-    if len(content) > MAX_MODEL_BYTES:
-        raise ModelError(f"{redact(source)} has more than {MAX_MODEL_BYTES} bytes, the most that is read.")
+    if len(content) > limit:
+        raise ModelError(
+            f"{redact(source)} has more than {limit} bytes, the most that is read. Is it the address of the model?"
+        )
     return content
+
+
+class _Download:
+    """One address, read in a thread: a server that sends a byte now and then holds up that and nobody else."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._content = b""
+        self._error: Exception | None = None
+        self._is_late = False
+        self._thread = threading.Thread(target=self._run, name="fetch", daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float) -> bytes:
+        """What was read; raises what reading raised, and MissingInputError after ``seconds``."""
+        self._thread.join(seconds)
+        self._is_late = self._thread.is_alive()
+        if self._is_late:
+            raise MissingInputError(
+                f"{redact(self._address)} gave no whole model within {seconds:g} s; check the address and the network, "
+                "or fetch the file by other means and install that."
+            )
+        if self._error is not None:
+            raise self._error
+        return self._content
+
+    def _run(self) -> None:
+        try:
+            with urllib.request.build_opener(_GenuineOnly).open(self._address, timeout=FETCH_TIMEOUT_S) as answer:
+                self._content = read_at_most(_UntilLate(answer, self), MAX_FETCHED_BYTES + 1)
+        except Exception as error:  # raised again where it is waited for
+            self._error = error
+
+    @property
+    def is_late(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._is_late
+
+
+class _UntilLate:
+    """An answer that ends when nobody waits for it any more."""
+
+    def __init__(self, answer: IO[bytes], download: _Download) -> None:
+        self._answer, self._download = answer, download
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes, as soon as some are there."""
+        return b"" if self._download.is_late else self._answer.read1(size)  # type: ignore[attr-defined]
 
 
 def _expect_no_password(address: str) -> None:

@@ -57,7 +57,14 @@ class ModelFile:
     @cached_property
     def goldens(self) -> Goldens | None:
         """The recorded frames, parsed on first use; ModelError when they contradict the contract."""
-        return None if self.golden_npz is None else goldens_from_npz(self.golden_npz, self.contract)
+        if self.golden_npz is None:
+            return None
+        try:
+            return goldens_from_npz(self.golden_npz, self.contract)
+        except (ValueError, TypeError, IndexError, KeyError, OverflowError, MemoryError) as error:
+            if isinstance(error, ModelError):
+                raise
+            raise ModelError(f"{GOLDENS} cannot be read ({error!r}). Convert the model again.") from error
 
     @cached_property
     def neighbours(self) -> NDArray[np.int8] | None:

@@ -6,7 +6,9 @@ first. A file is always written.
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import select
 from collections.abc import Callable, Iterable
 from typing import TextIO
@@ -15,6 +17,7 @@ from edge_runtime.live.results import Event
 from edge_runtime.outputs.trouble import OutputTrouble
 
 ASK_EVERY_MS = 250
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 class Outlet:
@@ -29,25 +32,49 @@ class Outlet:
         self._trouble = OutputTrouble("stdout")
         self.num_lost = 0
         self._poll: select.poll | None = None
+        self._fd, self._is_cut = -1, False
         try:
-            fd = out.fileno()
+            self._fd = fd = out.fileno()
         except (io.UnsupportedOperation, OSError):  # a text in memory
             return
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
 
     def write(self, line: str) -> None:
-        """``line`` and a line break. Raises OSError when the reader is gone or the disk full."""
+        """``line`` and a line break. Raises OSError when the reader is gone, or the disk full in a run that is not
+        live.
+        """
         if not self._has_room():
             self.num_lost += 1
             self._trouble.failed("nobody reads what is printed; lines are lost")
             return
-        self._out.write(line + "\n")
-        self._out.flush()
+        try:
+            self._print(line + "\n")
+        except OSError as error:
+            if not self._live or error.errno not in _DISK_FULL:
+                raise
+            self.num_lost += 1
+            self._trouble.failed(f"what is printed cannot be written ({error.strerror}); lines are lost")
+            return
         self._trouble.worked(f"what is printed is read again; {self.num_lost} lines were lost so far")
 
     def take_events(self) -> Iterable[Event]:
         return self._trouble.take_events()
+
+    def _print(self, text: str) -> None:
+        if self._fd < 0:
+            self._out.write(text)
+            self._out.flush()
+            return
+        # Past Python's buffer, which would keep what could not be written and fail again at the end of the process.
+        self._out.flush()
+        content = text.encode(self._out.encoding or "utf-8", self._out.errors or "backslashreplace")
+        if self._is_cut:
+            content = b"\n" + content
+        while content:
+            num_written = os.write(self._fd, content)
+            content = content[num_written:]
+            self._is_cut = bool(content)
 
     def _has_room(self) -> bool:
         # The kernel tells of room when at least 4096 bytes fit, several times a line.

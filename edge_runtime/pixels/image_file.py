@@ -25,6 +25,12 @@ IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif", ".heic", ".heif",
 )  # fmt: skip
 
+# How the formats begin that are decoded. OpenCV goes by the content, never by the name, and knows a dozen others, whose
+# decoders few people look at (CVE-2025-53644 is in that of JPEG 2000): they are refused before it sees them.
+_BEGINNINGS = (
+    b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"GIF87a", b"GIF89a", b"P5", b"P6",
+)  # fmt: skip
+
 # What file managers, archives and network disks leave behind; names with a dot in front are theirs too.
 _SERVICE_NAMES = (
     "thumbs.db", "desktop.ini", "__macosx", "__pycache__", "@eadir", "@tmp", "#recycle", "#snapshot", "$recycle.bin",
@@ -77,6 +83,11 @@ def is_visible(name: str) -> bool:
     return not name.startswith(".") and name.lower() not in _SERVICE_NAMES
 
 
+def is_allowed_format(content: bytes) -> bool:
+    """Whether ``content`` begins as one of the formats that are decoded."""
+    return content.startswith(_BEGINNINGS) or (content[:4] == b"RIFF" and content[8:12] == b"WEBP")
+
+
 def check_header(header: JpegHeader | None, name: str) -> None:
     """DataError when the JPEG with this header has too many pixels, or would have to be held whole and is too large
     for that.
@@ -108,8 +119,13 @@ def decode_image(content: bytes, name: str) -> Image:
         return decode_heif(content, name)
     header = read_jpeg_header(content)
     check_header(header, name)
+    if not is_allowed_format(content):
+        raise DataError(
+            f"{name} ({len(content)} bytes) is not an image: it begins with {content[:4]!r}, expected a JPEG, PNG, "
+            "WebP, BMP, TIFF, GIF or PPM; other formats are not decoded, save it as one of these."
+        )
     try:
-        frame = cv2.imdecode(np.frombuffer(content, np.uint8), _choose_flag(header)) if content else None
+        frame = cv2.imdecode(np.frombuffer(content, np.uint8), _choose_flag(header))
     except cv2.error as error:
         raise DataError(f"{name} was refused by OpenCV: {error.err}; the limit is {MAX_PIXELS} pixels.") from error
     if frame is None:

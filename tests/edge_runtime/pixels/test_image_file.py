@@ -62,7 +62,9 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\xff\xd8\xff\xe0 cut"])
 def test_what_is_no_image_is_refused_with_its_size(content: bytes) -> None:
-    with pytest.raises(DataError, match=rf"x.jpg \({len(content)} bytes\) is not an image that OpenCV can decode"):
+    with pytest.raises(
+        DataError, match=rf"x.jpg \({len(content)} bytes\) is not an image( that OpenCV can decode|: it begins with)"
+    ):
         decode_image(content, "x.jpg")
 
 
