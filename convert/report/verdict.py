@@ -142,8 +142,8 @@ def _warn_about_classes(found: ClassificationReport) -> list[str]:
     few = [row.label for row in found.per_class if 0 < row.support < FEW_TEST_IMAGES]
     warnings = []
     if absent:
-        verb = "has" if len(absent) == 1 else "have"
-        warnings.append(f"{list_names(absent)} {verb} no test image: how well it is recognised is unknown.")
+        verb, they = ("has", "it is") if len(absent) == 1 else ("have", "they are")
+        warnings.append(f"{list_names(absent)} {verb} no test image: how well {they} recognised is unknown.")
     if few:
         verb = "has" if len(few) == 1 else "have"
         warnings.append(

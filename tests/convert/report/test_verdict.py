@@ -83,7 +83,7 @@ def test_few_test_images_cannot_tell() -> None:
     assert verdict.warnings == ("cup, pen and key have fewer than 10 test images: see the intervals of each class.",)
     one = judge(make_report([[30, 0, 0], [0, 0, 0], [0, 0, 0]], changed=(0, 0)))
     assert one.model.words == "Too few test images to tell" and "all of them show cup" in one.model.reason
-    assert one.warnings == ("pen and key have no test image: how well it is recognised is unknown.",)
+    assert one.warnings == ("pen and key have no test image: how well they are recognised is unknown.",)
 
 
 def test_numbers_agree_in_words() -> None:
