@@ -170,6 +170,9 @@ rollback: ansible ## DEVICE or INVENTORY back to the model before, or WHAT=relea
 wheel: $(STAMP) ## build dist/edge_runtime-*.whl, the device package
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
+host-wheel: $(STAMP) ## build dist/edge_train-*.whl, the workstation's package with the command edge-train
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./train
+
 .venv-docs/.ready: requirements/docs.txt $(STAMP)
 	$(PYTHON) -m venv .venv-docs
 	.venv-docs/bin/python -m pip install --quiet --require-hashes -r requirements/pip.txt

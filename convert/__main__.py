@@ -20,6 +20,7 @@ from convert.pipeline import ConversionResult, convert
 from convert.report.conversion_text import to_markdown
 from convert.report.next_steps import list_next_steps
 from convert.report.verdict import judge
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.system.command import run_command
 
 _EXAMPLES = """examples:
@@ -37,7 +38,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, bool]:
     Raises:
         UsageError: options contradict each other.
     """
-    parser = argparse.ArgumentParser(
+    parser = VerbParser(
         prog="python -m convert",
         description="Turns a training run, or a .keras file, into one verified full-integer .tflite file.",
         epilog=_EXAMPLES,
@@ -46,7 +47,9 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, bool]:
     parser.add_argument("source", type=Path, help="a run directory that train wrote, or a .keras file")
     parser.add_argument("--out", type=Path, help="the file to write (default: build/NAME.tflite)")
     parser.add_argument("--name", help="the model's name (default: that of the run or file)")
-    parser.add_argument("--calibration-images", type=int, default=200, metavar="N", help="default: 200")
+    parser.add_argument(
+        "--calibration-images", type=int, default=200, metavar="N", help="images to calibrate on (default: 200)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="which calibration images are drawn (default: 0)")
     parser.add_argument("--io", choices=IO_DTYPES, default="uint8", help="type of input and output (default: uint8)")
     parser.add_argument(

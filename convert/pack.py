@@ -7,7 +7,6 @@ compared part by part, and both run on every backend that is installed. Usage: p
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from convert.output.atomic import write_atomically
 from convert.tflite.attached_zip import split_attached
 from convert.tflite.packing import compare_outputs, open_interpreters, pack, shorten_name
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.errors import MissingInputError, ModelError
 from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.model.model_file import read_model, write_model
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = VerbParser(
         prog="python -m convert.pack",
         description="Writes a smaller .tflite file that computes the same to the byte.",
         epilog="example: python -m convert.pack model.tflite smaller.tflite",

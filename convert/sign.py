@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convert.output.atomic import write_atomically
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.errors import DataError, MissingInputError, UsageError
 from edge_runtime.model.model_file import read_model
 from edge_runtime.model.signatures import make_keys, read_public_key, sign, split_signature
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = VerbParser(
         prog="python -m convert.sign",
         description="Signs a model file, so that devices which trust the key take it and no other.",
         epilog=_EXAMPLES,

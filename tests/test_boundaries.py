@@ -73,13 +73,14 @@ ARROWS = {
     "train/datasets": "progress datasets/cifar10_mini",
     "train/datasets/cifar10_mini": "datasets",
     "train/training": "progress recipes datasets",
-    "train/runs": "recipes datasets training",
+    "train/runs": "models recipes datasets training",
     "train/scratch": "progress models recipes datasets training runs",
     "train/transfer": "progress models recipes datasets training runs transfer/backbone transfer/features transfer/scenes",
     "train/transfer/scenes": "recipes datasets datasets/cifar10_mini",
     "train/transfer/backbone": "",
     "train/transfer/features": "progress datasets training",
     "train/prune": "progress models recipes datasets training runs scratch",
+    "train/edge_train": "recipes runs",
     "train/__main__": "curves progress models recipes datasets training runs scratch transfer",
     "train/zoo": "__main__",
     "train/search": "models recipes datasets",
@@ -89,8 +90,8 @@ ARROWS = {
 # What the host packages may use of the device: all of it for convert, which measures through it; for train the doors to
 # pixels, the contract and the ground.
 DEVICE = {
-    "convert": f"{GROUND} model inference pixels system store live reports installed",
-    "train": f"{GROUND} pixels system",
+    "convert": f"{GROUND} model inference pixels system store live reports installed cli",
+    "train": f"{GROUND} pixels system cli",
 }
 
 
@@ -233,6 +234,11 @@ def test_the_device_package_imports_the_standard_library_numpy_and_its_own_only(
 @pytest.mark.parametrize(("package", "never"), [("convert", "train"), ("train", "convert")])
 def test_the_two_host_packages_never_import_each_other(package: str, never: str) -> None:
     assert [entry for entry in of_package(package) if entry[1].split(".")[0] == never] == []
+
+
+def test_of_the_devices_command_line_the_host_uses_the_parser_alone() -> None:
+    used = {name for package in ("convert", "train") for _, name, _ in of_package(package)}
+    assert {name for name in used if name.startswith("edge_runtime.cli")} == {"edge_runtime.cli.verb_parser"}
 
 
 def test_only_quantize_py_touches_the_tflite_converter() -> None:

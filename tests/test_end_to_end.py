@@ -35,7 +35,8 @@ def write_pictures(folder: Path) -> None:
 
 def test_a_folder_of_pictures_becomes_a_model_that_names_a_new_picture(tmp_path: Path) -> None:
     write_pictures(tmp_path / "pictures")
-    trained = run("train", "--data", "pictures", "--size", "32", "--epochs", "3", "--out", "runs/colours", cwd=tmp_path)
+    flags = ["--model", "seed_cnn", "--size", "32", "--epochs", "3"]
+    trained = run("train", "--data", "pictures", *flags, "--out", "runs/colours", cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     converted = run("convert", "runs/colours", "--out", "build/colours.tflite", "--json", cwd=tmp_path)
     assert converted.returncode == 0, converted.stderr

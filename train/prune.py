@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import ConfigurationError, DataError, MissingInputError, UsageError
 from edge_runtime.system.command import run_command
@@ -172,7 +173,7 @@ def prune(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code."""
-    flags = argparse.ArgumentParser(
+    flags = VerbParser(
         prog="python -m train.prune", description=__doc__, epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -183,8 +184,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags.add_argument("--data-path", type=Path, help="where cifar10 lies, if the run was trained on it")
     flags.add_argument("--reuse", action="store_true", help="do nothing where OUT is this pruning already")
     flags.add_argument("--force", action="store_true", help="replace OUT where it exists")
-    options = flags.parse_args(arguments)
-    return run_command(lambda: prune(options), "interrupted; nothing was written, the same command starts again")
+    return run_command(
+        lambda: prune(flags.parse_args(arguments)), "interrupted; nothing was written, the same command starts again"
+    )
 
 
 if __name__ == "__main__":

@@ -7,12 +7,13 @@ learns from or goes on from is trained first, unless it lies beside it.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_runtime.cli.verb_parser import VerbParser
+from edge_runtime.system.command import run_command
 from train.__main__ import main as train_main
 
 
@@ -84,17 +85,21 @@ def train_with_earlier(name: str, out: Path, data_path: Path | None) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code is that of `python -m train`."""
-    parser = argparse.ArgumentParser(
+    parser = VerbParser(
         prog="python -m train.zoo",
         description="Trains a model of the zoo again, from the complete CIFAR-10; goes on after an interruption.",
         epilog="example: python -m train.zoo micro --out runs/zoo-micro",
     )
-    parser.add_argument("name", choices=tuple(ZOO))
+    parser.add_argument("name", choices=tuple(ZOO), help="the model of the zoo")
     parser.add_argument("--out", type=Path, help="run directory to write (default: runs/zoo-NAME)")
     parser.add_argument("--data-path", type=Path, help="where cifar10 lies (default: found, else fetched)")
-    options = parser.parse_args(arguments)
-    out = options.out or Path("runs") / f"zoo-{options.name}"
-    return train_with_earlier(options.name, out, options.data_path)
+
+    def run() -> int:
+        options = parser.parse_args(arguments)
+        out = options.out or Path("runs") / f"zoo-{options.name}"
+        return train_with_earlier(options.name, out, options.data_path)
+
+    return run_command(run)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from convert.compare.rows import to_json_text, to_markdown
 from convert.foreign_flags import add_foreign_flags, read_foreign_flags
 from convert.output.atomic import expect_room, write_text_atomically
 from convert.output.progress import stage
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.errors import UsageError
 from edge_runtime.system.command import run_command
 
@@ -29,7 +30,7 @@ _EXAMPLES = """examples:
 
 def parse(arguments: Sequence[str] | None = None) -> tuple[CompareConfig, argparse.Namespace]:
     """The configuration that the command line means, and the flags that say what to print."""
-    parser = argparse.ArgumentParser(
+    parser = VerbParser(
         prog="python -m convert.compare",
         description="Shows what each variant of a trained model costs and gains, and recommends one.",
         epilog=_EXAMPLES,
@@ -45,10 +46,20 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[CompareConfig, argpar
     parser.add_argument(
         "--data-path", type=Path, help="where cifar10 lies, for fine-tuning a run that was trained on it"
     )
-    parser.add_argument("--calibration-images", type=int, default=DEFAULT_CALIBRATION, metavar="N")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="(default: 1 2)")
-    parser.add_argument("--seconds", type=float, default=12.0, help="of timing for each backend and thread count")
+    parser.add_argument(
+        "--calibration-images",
+        type=int,
+        default=DEFAULT_CALIBRATION,
+        metavar="N",
+        help=f"images to calibrate on (default: {DEFAULT_CALIBRATION})",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="which calibration images are drawn (default: 0)")
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=[1, 2], help="thread counts to time with (default: 1 2)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=12.0, help="of timing for each backend and thread count (default: 12)"
+    )
     parser.add_argument("--force", action="store_true", help="replace the page where it exists")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     add_foreign_flags(parser)

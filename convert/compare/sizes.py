@@ -5,7 +5,6 @@ Usage: python -m convert.compare.sizes build/mine-tiny.tflite build/mine-small.t
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from convert.measure.processor import read_processor_name
 from convert.output.atomic import write_text_atomically
 from convert.output.page import render_markdown_table
 from convert.output.progress import stage
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.system.command import run_command
 
@@ -151,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = VerbParser(
         prog="python -m convert.compare.sizes",
         description="Shows converted sizes of one model side by side, with the field test, and recommends one.",
         epilog="example: python -m convert.compare.sizes build/mine-tiny.tflite build/mine-small.tflite",

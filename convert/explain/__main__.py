@@ -27,6 +27,7 @@ from convert.inputs.source import Source
 from convert.output.atomic import expect_room, write_text_atomically
 from convert.output.progress import stage
 from convert.pipeline import read_source
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.contract import Contract
 from edge_runtime.errors import DataError, MissingInputError, UsageError
 from edge_runtime.inference.quantization import apply_pixel_table, make_pixel_table
@@ -84,7 +85,7 @@ def find_run(contract: Contract, folder: Path) -> Path:
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The flags."""
-    parser = argparse.ArgumentParser(
+    parser = VerbParser(
         prog="python -m convert.explain",
         description="Shows which layers of an integer model lose accuracy, and what helps.",
         epilog=_EXAMPLES,
@@ -101,7 +102,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--force", action="store_true", help="replace the page where it exists")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     add_foreign_flags(parser)
-    return parser.parse_args(arguments)
+    options: argparse.Namespace = parser.parse_args(arguments)
+    return options
 
 
 def _opened(options: argparse.Namespace) -> tuple[Source, ModelFile]:

@@ -14,6 +14,7 @@ from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import Source
 from convert.measure.gate import Probabilities, score_images
 from convert.output.atomic import write_text_atomically
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.errors import MissingInputError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.model.model_file import open_model
@@ -28,7 +29,7 @@ exit codes: 0 better, or no difference that the images can tell; 1 worse; 2 usag
 
 def make_parser() -> argparse.ArgumentParser:
     """All flags, with examples."""
-    flags = argparse.ArgumentParser(
+    flags = VerbParser(
         prog="python -m convert.improve",
         description="Scores a new and an old model file on images that neither of them learnt.",
         epilog=_EXAMPLES,

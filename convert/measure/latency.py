@@ -7,7 +7,6 @@ python -m convert.measure.latency FILE...
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import statistics
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.output.progress import with_progress
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.contract import InputSpec, ModelSpec
 from edge_runtime.errors import EdgeRuntimeError, UsageError
 from edge_runtime.inference.interpreter import BACKENDS, Interpreter, list_available_backends
@@ -170,13 +170,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = VerbParser(
         prog="python -m convert.measure.latency",
         description="Times .tflite files, and .keras files in their int8 variant, on every installed backend.",
         epilog="example: python -m convert.measure.latency build/a.tflite build/b.tflite --threads 1",
     )
     parser.add_argument("models", metavar="FILE", type=Path, nargs="+", help="the first is what ratios refer to")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=[1, 2], help="thread counts to time with (default: 1 2)"
+    )
     parser.add_argument("--seconds", type=float, default=5.0, help="for each backend and thread count (default: 5)")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     options = parser.parse_args(arguments)

@@ -17,6 +17,7 @@ from convert.output.atomic import expect_room, write_text_atomically
 from convert.output.progress import stage
 from convert.report.card_facts import measure_run, read_card, summarize
 from convert.report.card_page import draw_history, to_markdown
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.errors import DataError
 from edge_runtime.system.command import run_command
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = VerbParser(
         prog="python -m convert.report.card",
         description="Writes the model card of a converted file, and its training curves beside it.",
         epilog=_EXAMPLES,

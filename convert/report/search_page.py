@@ -5,7 +5,6 @@ Usage: python -m convert.report.search_page FRONT.json
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Any
 from convert.output.atomic import write_text_atomically
 from convert.output.page import Table, render_page
 from convert.output.plot import Kind, Point, draw_scatter
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.metrics import wilson_interval
 from edge_runtime.system.command import run_command
@@ -89,9 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m convert.report.search_page", description="Draws the result of a search."
-    )
+    parser = VerbParser(prog="python -m convert.report.search_page", description="Draws the result of a search.")
     parser.add_argument("result", metavar="FRONT.json", type=Path, help="as `python -m train.search` writes it")
     path = parser.parse_args(arguments).result
     if not path.is_file():

@@ -30,8 +30,13 @@ class VerbParser(argparse.ArgumentParser):
 
     def _guess(self, message: str) -> str:
         flags = [option for action in self._actions for option in action.option_strings]
-        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
-        return suggest(unknown.group(1), flags) if unknown else ""
+        if unknown := re.match(r"unrecognized arguments: (--[\w-]+)", message):
+            return suggest(unknown.group(1), flags)
+        if choice := re.match(r"argument ([^:]+): invalid choice: '([^']*)'", message):
+            for action in self._actions:
+                if choice.group(1) in ("/".join(action.option_strings), action.metavar, action.dest):
+                    return suggest(choice.group(2), [str(known) for known in action.choices or ()])
+        return ""
 
 
 def suggest(given: str, known: list[str]) -> str:

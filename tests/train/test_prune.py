@@ -43,7 +43,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pixels = np.random.default_rng([label, number]).integers(0, 90, (9, 11, 3), np.uint8)
             pixels[..., label] += 120
             assert cv2.imwrite(str(root / "images" / name / f"{number:02d}.png"), pixels)
-    flags = ["--data", str(root / "images"), "--size", "8", "--epochs", "2", "--batch-size", "8"]
+    flags = ["--data", str(root / "images"), "--model", "seed_cnn", "--size", "8", "--epochs", "2", "--batch-size", "8"]
     assert train([*flags, "--out", str(root / "run")]) == 0
     return root / "run"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from train.__main__ import make_configuration, make_parser
 from train.recipes.config import Recipe
+from train.runs.flags import make_configuration, make_parser
 from train.zoo import ZOO, ZooModel, list_flags_of, main
 
 

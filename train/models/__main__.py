@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.contract import InputSpec
 from edge_runtime.system.command import run_command
 from edge_runtime.system.quiet_start import quiet_start
@@ -29,17 +29,21 @@ def write_untrained(name: str, size: int, num_classes: int, out: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code."""
-    flags = argparse.ArgumentParser(
+    flags = VerbParser(
         prog="python -m train.models",
         description="Writes an untrained network.",
         epilog="example: python -m train.models scaled-plain-w32-d1-s2 --size 32 --classes 10 --out x.keras",
     )
     flags.add_argument("name", metavar="NAME", help="as --model of python -m train")
     flags.add_argument("--size", type=int, required=True, help="side of the square input in pixels")
-    flags.add_argument("--classes", type=int, required=True)
+    flags.add_argument("--classes", type=int, required=True, help="how many classes")
     flags.add_argument("--out", type=Path, required=True, help="the .keras file")
-    options = flags.parse_args(arguments)
-    return run_command(lambda: write_untrained(options.name, options.size, options.classes, options.out))
+
+    def run() -> None:
+        options = flags.parse_args(arguments)
+        write_untrained(options.name, options.size, options.classes, options.out)
+
+    return run_command(run)
 
 
 if __name__ == "__main__":

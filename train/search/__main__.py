@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError, UsageError
 from edge_runtime.system.command import run_command
@@ -43,7 +44,7 @@ FINAL_TIMING_S = 10.0
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The parsed flags; ends the process with a usage line when they are wrong."""
-    flags = argparse.ArgumentParser(
+    flags = VerbParser(
         prog="python -m train.search", description=__doc__, epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -62,7 +63,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     flags.add_argument("--seed", type=int, default=0, help="of each training")
     flags.add_argument("--join", action="store_true", help="only work for a search that was started elsewhere")
     flags.add_argument("--json", action="store_true", help="print the result as JSON")
-    return flags.parse_args(arguments)
+    options: argparse.Namespace = flags.parse_args(arguments)
+    return options
 
 
 def make_configuration(options: argparse.Namespace) -> SearchConfig:
@@ -230,8 +232,7 @@ def run(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code."""
-    options = parse(arguments)
-    return run_command(lambda: run(options), "interrupted; the same command goes on with this search")
+    return run_command(lambda: run(parse(arguments)), "interrupted; the same command goes on with this search")
 
 
 if __name__ == "__main__":

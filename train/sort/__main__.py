@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.system.command import run_command
 from train.sort.class_folders import ClassFolders
@@ -28,7 +29,7 @@ PORT = 8090
 
 def make_parser() -> argparse.ArgumentParser:
     """All flags, with examples."""
-    flags = argparse.ArgumentParser(
+    flags = VerbParser(
         prog="python -m train.sort",
         description="Shows saved frames on a local page, grouped, and copies them into class folders key by key.",
         epilog=EXAMPLES,
@@ -120,8 +121,7 @@ def _listen(port: int | None) -> socket.socket:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code."""
-    args = make_parser().parse_args(arguments)
-    return run_command(lambda: sort(args))
+    return run_command(lambda: sort(make_parser().parse_args(arguments)))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import subprocess
@@ -48,7 +49,7 @@ def test_every_command_ends_this_way(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     module = importlib.import_module(".".join(path.relative_to(CONVERT.parent).with_suffix("").parts))
-    monkeypatch.setattr(module.argparse.ArgumentParser, "parse_args", lambda self, arguments=None: interrupt())
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", lambda *_: interrupt())
     assert module.main([]) == 130
     assert capsys.readouterr().err.strip() == "interrupted"
 

@@ -13,7 +13,8 @@ import pytest
 from edge_runtime.contract import InputSpec, Region, region_from_json, spec_from_json
 from edge_runtime.errors import ConfigurationError, UsageError
 from edge_runtime.pixels.jpeg_region import mark_region
-from train.__main__ import make_configuration, choose_input_spec, main, make_parser
+from train.__main__ import main
+from train.runs.flags import choose_input_spec, make_configuration, make_parser
 from train.recipes.config import adam
 
 pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation's environment")
@@ -32,7 +33,8 @@ def images(tmp_path: Path) -> Path:
 
 
 def flags(data: Path, out: Path, *more: str) -> list[str]:
-    return ["--data", str(data), "--out", str(out), "--size", "8", "--epochs", "2", "--batch-size", "8", *more]
+    own = ["--data", str(data), "--out", str(out), "--model", "seed_cnn"]
+    return [*own, "--size", "8", "--epochs", "2", "--batch-size", "8", *more]
 
 
 def test_a_run_directory_holds_all_that_conversion_needs(
@@ -123,7 +125,7 @@ def test_a_missing_folder_ends_with_66(tmp_path: Path) -> None:
 
 
 def test_flags_become_the_configuration() -> None:
-    args = make_parser().parse_args(["--out", "x", "--epochs", "3", "--batch-size", "7", "--seed", "5"])
+    args = make_parser().parse_args(["--model", "seed_cnn", "--epochs", "3", "--batch-size", "7", "--seed", "5"])
     made = make_configuration(args)
     assert (made.name, made.seed, made.input) == ("cifar10-mini-seed_cnn", 5, InputSpec(32, 32))
     assert (made.recipe.batch_size, made.recipe.epochs, made.recipe.name) == (7, 3, adam().name)
@@ -146,7 +148,7 @@ def test_a_size_is_one_number_or_two() -> None:
 
 
 def test_the_help_shows_examples() -> None:
-    assert "python -m train --model resnet8 --out runs/resnet8" in make_parser().format_help()
+    assert "python -m train --data photos/ --size tiny --minutes 5 --out runs/mine" in make_parser().format_help()
 
 
 def test_a_run_of_images_of_one_region_says_which(images: Path, tmp_path: Path) -> None:

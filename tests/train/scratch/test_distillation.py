@@ -23,7 +23,8 @@ from train.scratch.batches import Lesson, draw_epoch_batches
 tf = pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation's environment")
 pytestmark = pytest.mark.tensorflow
 
-from train.__main__ import main, make_configuration, make_parser  # noqa: E402
+from train.__main__ import main  # noqa: E402
+from train.runs.flags import make_configuration, make_parser  # noqa: E402
 from train.runs.run_directory import write_run  # noqa: E402
 from train.scratch import distillation  # noqa: E402
 from train.scratch.distillation import Teacher, open_start, open_teacher, soften  # noqa: E402

@@ -22,7 +22,8 @@ from train.recipes.transfer_config import Scale, TransferRecipe, transfer, with_
 tf = pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation's environment")
 pytestmark = pytest.mark.tensorflow
 
-from train.__main__ import main, make_configuration, make_parser  # noqa: E402
+from train.__main__ import main  # noqa: E402
+from train.runs.flags import make_configuration, make_parser  # noqa: E402
 from train.training.logits import compute_logits  # noqa: E402
 from train.training.result import TrainResult  # noqa: E402
 from train.transfer.backbone import efficientnet_lite0 as backbone  # noqa: E402
@@ -185,11 +186,11 @@ def test_the_size_of_transfer_is_a_word_and_brings_its_input() -> None:
     ("flags", "message"),
     [
         (["--model", "transfer", "--recipe", "adam"], r"--recipe adam is for training from scratch"),
-        (["--minutes", "3"], r"--minutes goes with --model transfer; seed_cnn is trained for --epochs"),
+        (["--minutes", "3"], r"--minutes goes with --model transfer; resnet8 is trained for --epochs"),
         (["--model", "transfer", "--mixup", "0.2"], r"--mixup is no part of the recipe transfer; leave it out"),
         (["--jitter", "0.2"], r"--jitter is part of the recipe transfer alone; leave it out"),
-        (["--flip", "off"], r"--flip off goes with --model transfer; seed_cnn has its own"),
-        (["--background", "empty"], r"--background goes with --model transfer; seed_cnn does not use it"),
+        (["--flip", "off"], r"--flip off goes with --model transfer; resnet8 has its own"),
+        (["--background", "empty"], r"--background goes with --model transfer; resnet8 does not use it"),
     ],
 )
 def test_flags_of_the_other_recipe_are_refused(flags: list[str], message: str) -> None:
