@@ -78,6 +78,8 @@ def compare(config: CompareConfig) -> Comparison:
     if not list_available_backends():
         raise ConfigurationError("No interpreter is installed, so nothing can be compared. Install ai-edge-litert.")
     source = read_source(ConvertConfig(config.run, foreign=config.foreign))
+    if not source.test:
+        raise UsageError(f"{config.run} comes without test images, which variants are compared on. Give --test DIR.")
     for path in config.others or ():
         expect_same_data(config.run, source, path)
     pruning = None

@@ -107,13 +107,17 @@ def test_the_file_answers_as_the_network_does_to_its_own_pixels(folder: Path, de
 
 @pytest.mark.tensorflow
 @pytest.mark.slow
-def test_a_keras_file_is_explained_and_compared_without_a_run_directory(folder: Path) -> None:
+def test_a_keras_file_is_explained_and_compared_without_a_run_directory(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     from convert.compare.__main__ import main as compare
     from convert.explain.__main__ import main as explain
 
     network_of(3).save(folder / "m.keras")
     flags = ["--labels", str(folder / "labels.txt"), "--calibration", str(folder / "calibration")]
     flags += ["--test", str(folder / "test"), "--std", "255"]
+    assert compare([str(folder / "m.keras"), *flags[:4], "--out", str(folder / "no.html")]) == 2
+    assert "comes without test images, which variants are compared on. Give --test DIR" in capfd.readouterr().err
     assert explain([str(folder / "m.keras"), *flags, "--out", str(folder / "explain.html")]) == 0
     assert (folder / "explain.html").is_file()
     timing = ["--seconds", "0.2", "--threads", "1"]
