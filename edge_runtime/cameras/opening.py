@@ -6,17 +6,24 @@ from pathlib import Path
 
 from edge_runtime.cameras.address import parse_camera
 from edge_runtime.cameras.frame import FrameSource
+from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.contract import InputSpec
 
 
-def open_camera(camera: str | int | Path, shrink_for: InputSpec | None = None, *, wait: bool = False) -> FrameSource:
+def open_camera(
+    camera: str | int | Path,
+    shrink_for: InputSpec | None = None,
+    *,
+    wait: bool = False,
+    options: CameraOptions | None = None,
+) -> FrameSource:
     """The frames of ``camera``: a device index, /dev/videoN, an address, a video file, a folder, ``csi``,
     ``picamera2``, ``synthetic`` or ``demo``.
 
     Live cameras run in a process of their own, give only their newest frame and are reopened when they fail. With
     ``shrink_for``, a model's input spec, JPEG may be decoded smaller, though never below that input. With ``wait`` a
-    camera of this machine need not be there yet.
+    camera of this machine need not be there yet. ``options`` says what is known of it beside its address.
 
     Raises:
         MissingInputError: no such file or folder.
@@ -29,7 +36,7 @@ def open_camera(camera: str | int | Path, shrink_for: InputSpec | None = None, *
 
         parse_options(address.value)
     if not address.live:
-        return open_source(address, shrink_for)
+        return open_source(address, shrink_for, options)
     if not wait:
         from edge_runtime.cameras.presence import find_device_path, find_pi_program
 
@@ -39,4 +46,4 @@ def open_camera(camera: str | int | Path, shrink_for: InputSpec | None = None, *
             find_pi_program()
     from edge_runtime.cameras.capture.parent import Capture
 
-    return Capture(address, shrink_for)
+    return Capture(address, shrink_for, options=options)

@@ -15,6 +15,7 @@ from edge_runtime.cli.flags import (
     add_format_flag,
     add_region_flag,
     print_result,
+    read_camera_options,
     read_region_flag,
     verb_parser,
 )
@@ -76,9 +77,11 @@ def main(arguments: list[str]) -> int:
     from edge_runtime.cameras.password import add_password
     from edge_runtime.live.collect import CollectConfig, Collector, collect
 
+    options = read_camera_options(flags)
     config = CollectConfig(
         folder=Path(flags.out),
         label=BACKGROUND if flags.background else flags.label,
+        give_up_s=options.choose_patience_s(30.0),
         every_s=None if flags.on_enter else flags.every,
         max_images=flags.count,
         max_mb=flags.max_mb,
@@ -89,7 +92,7 @@ def main(arguments: list[str]) -> int:
     collector = Collector(config)
     enter = _Enter()
     address = add_password(flags.camera, flags.camera_password_file)
-    with lock_camera(parse_camera(address)), open_camera(address) as source:
+    with lock_camera(parse_camera(address)), open_camera(address, options=options) as source:
         how = "Enter takes an image" if flags.on_enter else f"an image every {flags.every:g} s"
         print(f"{source.name} -> {collector.folder}; {how}, Ctrl-C ends.", file=sys.stderr)
         teller = _Teller(flags.format)

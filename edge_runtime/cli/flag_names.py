@@ -13,6 +13,7 @@ FLAGS = {
     "channels": "--channels",
     "class_thresholds": "--threshold",
     "every_s": "--every",
+    "expect_fps": "--expect-fps",
     "explain": "--explain",
     "folder": "--out",
     "give_up_s": "--give-up-s",

@@ -15,6 +15,7 @@ from edge_runtime.system.printable import printable
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from edge_runtime.cameras.options import CameraOptions
     from edge_runtime.contract import Region
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.model.model_file import ModelFile
@@ -27,13 +28,27 @@ CAMERA_HELP = (
 
 
 def add_camera_flags(parser: ArgumentParser) -> None:
-    """Adds --camera and the file of its password."""
+    """Adds --camera and what may be said about it."""
     parser.add_argument("--camera", default="0", metavar="CAMERA", help=CAMERA_HELP)
     parser.add_argument(
         "--camera-password-file",
         metavar="FILE",
         help="password of rtsp://user@... or http://user@..., or the variable EDGE_RUNTIME_CAMERA_PASSWORD",
     )
+    parser.add_argument(
+        "--expect-fps",
+        type=float,
+        metavar="F",
+        help="the camera's own rate where it is slow, such as 0.1 for an image in 10 s (default: learnt); a snapshot "
+        "address is asked so often (default 1)",
+    )
+
+
+def read_camera_options(flags: Namespace) -> CameraOptions:
+    """What the flags say about the camera. Raises what `CameraOptions` raises."""
+    from edge_runtime.cameras.options import CameraOptions
+
+    return CameraOptions(expect_fps=flags.expect_fps)
 
 
 def verb_parser(verb: str, description: str, *examples: str) -> ArgumentParser:

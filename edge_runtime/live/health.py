@@ -12,17 +12,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_runtime.cameras.pace import UNKNOWN_S, Pace
 from edge_runtime.live.health_state import HealthState
+from edge_runtime.live.results import LABEL_VALID_S
 from edge_runtime.pixels.preprocess import Image
 
 
 @dataclass(frozen=True)
 class HealthConfig:
-    """After how many seconds each fault is believed; the rate counts as collapsed below ``slow_fraction`` of the
-    usual.
+    """After how many seconds each fault is believed, or after some of the camera's own intervals where those are
+    longer. The rate counts as collapsed below ``slow_fraction`` of the usual. ``expect_fps`` is the camera's own rate,
+    if known.
     """
 
-    start_s: float = 10.0
+    start_s: float = UNKNOWN_S
     no_camera_s: float = 1.5
     damaged_s: float = 3.0
     frozen_s: float = 5.0
@@ -30,6 +33,7 @@ class HealthConfig:
     stale_s: float = 1.5
     slow_window_s: float = 5.0
     slow_fraction: float = 0.5
+    expect_fps: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,9 @@ class Health:
         self._num_bad = self._num_damaged = 0
         self._damaged_s = -math.inf
         self._fingerprint: int | None = None
-        self._same_since_s = now_s
+        self._same_since_s = self._same_until_s = now_s
+        self._pace, self._changes, self._damages = (Pace(self.config.expect_fps) for _ in range(3))
+        self._num_changes = 0
         self._one_colour_since_s: float | None = None
         self._one_colour_reason = ""
         self._rate = _Rate(self.config.slow_window_s)
@@ -74,15 +80,18 @@ class Health:
         far.
         """
         self._arrive(captured, now_s)
+        self._same_until_s = now_s
         if fingerprint is None or fingerprint != self._fingerprint:
             self._fingerprint, self._same_since_s = fingerprint, now_s
+            self._num_changes += 1
+            self._changes.add(self._num_changes, now_s)
         reason = explain_one_colour(pixels)
         if not reason:
             self._one_colour_since_s = None
         elif self._one_colour_since_s is None:
             self._one_colour_since_s = now_s
         self._one_colour_reason = reason
-        allowed = not reason and not self._is_frozen(now_s)
+        allowed = not reason and not self._is_frozen()
         if not allowed:  # the frame was in time; a label would not have come anyway
             self.labelled(now_s)
         return allowed
@@ -108,18 +117,24 @@ class Health:
         if num_bad > self._num_bad:
             self._num_damaged += num_bad - self._num_bad
             self._num_bad, self._damaged_s = num_bad, now_s
+            self._damages.add(num_bad, now_s)
         if self._arrived_s is not None:
-            self._rate.add(captured, now_s)
+            self._rate.add(captured, now_s, self._pace.interval_s)
+
+    @property
+    def label_valid_s(self) -> float:
+        """How long a label holds without another: two seconds, or as long as frames of this camera are awaited."""
+        return self._pace.limit_s(LABEL_VALID_S, LABEL_VALID_S)
 
     def condition(self, now_s: float) -> Condition:
         """The state at ``now_s``, the gravest first."""
-        config = self.config
+        config, missed_s = self.config, self._pace.limit_s(self.config.no_camera_s, self.config.start_s)
         quiet_s = now_s - (self._start_s if self._arrived_s is None else self._arrived_s)
-        if self._arrived_s is None and not self._trouble and not self._num_damaged and quiet_s < config.start_s:
+        if self._arrived_s is None and not self._trouble and not self._num_damaged and quiet_s < missed_s:
             return STARTING
-        if self._arrived_s is None or quiet_s > config.no_camera_s:
+        if self._arrived_s is None or quiet_s > missed_s:
             self._rate.forget_window()
-            if now_s - self._damaged_s <= max(config.no_camera_s, config.damaged_s):
+            if now_s - self._damaged_s <= self._damages.limit_s(config.damaged_s, config.damaged_s):
                 return Condition(
                     HealthState.DAMAGED,
                     f"{self._num_damaged} images came since the last good one, and all are damaged or of a format that "
@@ -134,10 +149,9 @@ class Health:
             )
         if self._one_colour_since_s is not None and now_s - self._one_colour_since_s >= config.one_colour_s:
             return Condition(HealthState.BLACK, self._one_colour_reason)
-        if self._is_frozen(now_s):
-            return Condition(
-                HealthState.FROZEN, f"the same image for {now_s - self._same_since_s:.1f} s; restart the camera"
-            )
+        if self._is_frozen():
+            same_s = self._same_until_s - self._same_since_s
+            return Condition(HealthState.FROZEN, f"the same image for {same_s:.1f} s; restart the camera")
         rate, usual = self._rate.now, self._rate.usual
         found = {}
         if rate is not None and usual is not None and rate < config.slow_fraction * usual:
@@ -148,14 +162,18 @@ class Health:
 
     def _arrive(self, captured: int, now_s: float) -> None:
         gap_s = now_s - self._arrived_s if self._arrived_s is not None else 0.0
-        if gap_s > self.config.no_camera_s:  # a camera that comes back starts with a clean record
+        if gap_s > self._pace.limit_s(
+            self.config.no_camera_s, self.config.start_s
+        ):  # a camera that comes back starts with a clean record
             self._fingerprint, self._one_colour_since_s, self._age_ms, self._fresh_s = None, None, 0.0, now_s
             self._rate.forget_window()
         self._arrived_s, self._trouble, self._num_damaged = now_s, "", 0
-        self._rate.add(captured, now_s)
+        self._pace.add(captured, now_s)
+        self._rate.add(captured, now_s, self._pace.interval_s)
 
-    def _is_frozen(self, now_s: float) -> bool:
-        return self._fingerprint is not None and now_s - self._same_since_s >= self.config.frozen_s
+    def _is_frozen(self) -> bool:
+        limit_s = self._changes.limit_s(self.config.frozen_s, 0.0)
+        return self._fingerprint is not None and self._same_until_s - self._same_since_s >= limit_s
 
 
 def explain_one_colour(pixels: Image) -> str:
@@ -174,10 +192,13 @@ def explain_one_colour(pixels: Image) -> str:
 
 
 class _Rate:
-    """Frames a second over a sliding window, and the highest that a whole window ever had (fading over ten minutes)."""
+    """Frames a second over a sliding window of at least ten frames' time, and the highest that a whole window ever had
+    (fading over ten minutes).
+    """
 
     FADE_S = 600.0
     SPACING_S = 0.2
+    NUM_INTERVALS = 10
 
     def __init__(self, window_s: float) -> None:
         self._window_s = window_s
@@ -185,15 +206,16 @@ class _Rate:
         self.now: float | None = None
         self.usual: float | None = None
 
-    def add(self, captured: int, now_s: float) -> None:
+    def add(self, captured: int, now_s: float, interval_s: float | None) -> None:
+        window_s = max(self._window_s, self.NUM_INTERVALS * (interval_s or 0.0))
         if self._points and now_s - self._points[-1][0] < self.SPACING_S:
             return
         elapsed_s = now_s - self._points[-1][0] if self._points else 0.0
         self._points.append((now_s, captured))
-        while len(self._points) > 2 and now_s - self._points[1][0] >= self._window_s:
+        while len(self._points) > 2 and now_s - self._points[1][0] >= window_s:
             self._points.popleft()
         first_s, first = self._points[0]
-        if now_s - first_s < self._window_s:
+        if interval_s is None or now_s - first_s < window_s:
             return
         self.now = (captured - first) / (now_s - first_s)
         faded = (self.usual or 0.0) * max(0.0, 1.0 - elapsed_s / self.FADE_S)

@@ -16,12 +16,11 @@ from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import UNKNOWN
 from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.label_changes import LabelChanges
-from edge_runtime.live.results import Counts, Pulse, Result
+from edge_runtime.live.results import LABEL_VALID_S, Counts, Pulse, Result
 from edge_runtime.metrics import percentiles
 from edge_runtime.model.model_file import ModelFile
 from edge_runtime.system.clock import monotonic_s
 
-LABEL_VALID_S = 2.0
 STALLED_S = 3.0
 RATE_WINDOW_S = 5.0
 NUM_LATENCIES = 300
@@ -87,6 +86,7 @@ class Snapshot:
     model: ModelFacts | None
     changes: tuple[LabelChange, ...]
     causes: tuple[str, ...] = ()
+    label_valid_s: float = LABEL_VALID_S
 
     @property
     def healthy(self) -> bool:
@@ -176,7 +176,8 @@ class LiveState:
             if pulse and silent_s > STALLED_S:
                 state = HealthState.STALLED
                 reason = f"the classifier has not answered for {silent_s:.0f} s; the process will have to be restarted"
-            is_current = state.is_believed and now_s - self._result_s <= LABEL_VALID_S
+            valid_s = pulse.label_valid_s if pulse else LABEL_VALID_S
+            is_current = state.is_believed and now_s - self._result_s <= valid_s
             p50, p95 = percentiles(list(self._ages_ms), (50, 95)) if self._ages_ms else (None, None)
             return Snapshot(
                 camera=pulse.camera if pulse else "",
@@ -190,6 +191,7 @@ class LiveState:
                 model=self._model,
                 changes=tuple(self._changes),
                 causes=pulse.causes if pulse and state is HealthState.DEGRADED else (),
+                label_valid_s=valid_s,
             )
 
     def _rates(self) -> Rates:

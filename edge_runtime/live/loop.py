@@ -152,8 +152,9 @@ class Loop:
     def _pulse(self, observer: Observer, now_s: float) -> None:
         self._next_pulse_s = now_s + PULSE_S
         condition = self._health.condition(now_s) if self._source.live else OK
+        valid_s = self._health.label_valid_s
         observer.pulse(
-            Pulse(now_s, self._source.name, condition.state, condition.reason, self.counts(), condition.causes)
+            Pulse(now_s, self._source.name, condition.state, condition.reason, self.counts(), condition.causes, valid_s)
         )
 
     def _wait(self, now_s: float) -> None:

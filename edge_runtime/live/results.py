@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from edge_runtime.inference.postprocess import Prediction
 from edge_runtime.live.health_state import HealthState
 
+# How long a label holds without another; of slower cameras longer.
+LABEL_VALID_S = 2.0
+
 
 @dataclass(frozen=True)
 class Result:
@@ -90,7 +93,7 @@ class Counts:
 @dataclass(frozen=True)
 class Pulse:
     """A sign of life of the loop, a few times a second: the camera's health at ``now_s`` (monotonic), the counts, and
-    what degrades it: "low_fps", "drift".
+    what degrades it: "low_fps", "drift". ``label_valid_s`` is how long a label of this camera holds without another.
     """
 
     now_s: float
@@ -99,6 +102,7 @@ class Pulse:
     reason: str
     counts: Counts
     causes: tuple[str, ...] = ()
+    label_valid_s: float = LABEL_VALID_S
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def main() -> None:
         _say("opening", order.address.shown)
         source: FrameSource | None = None
         try:
-            source = open_source(order.address, wanted.spec)
+            source = open_source(order.address, wanted.spec, order.options)
             wanted.now_by(source)
             _say("open", source.name)
             _serve(source, shared, order.event_fd, captured, bad, backoff)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edge_runtime.cameras.address import CameraAddress
+from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.contract import InputSpec, Region
 from edge_runtime.pixels.region import cut_input
 
 
 @dataclass(frozen=True)
 class Order:
-    """What the parent wants: the camera, the model's input, the inherited descriptors, and the parent's process id."""
+    """What the parent wants: the camera and what is known of it, the model's input, the inherited descriptors, and the
+    parent's process id."""
 
     address: CameraAddress
     shrink_for: InputSpec | None
     frames_fd: int
     event_fd: int
     parent: int
+    options: CameraOptions = field(default_factory=CameraOptions)
 
     def to_json(self) -> str:
         """The order as one line of JSON."""
@@ -30,7 +33,8 @@ class Order:
         """The order that a line of JSON holds."""
         data = json.loads(text)
         shrink_for = read_spec(data.pop("shrink_for"))
-        return cls(CameraAddress(**data.pop("address")), shrink_for, **data)
+        address, options = CameraAddress(**data.pop("address")), CameraOptions(**data.pop("options"))
+        return cls(address, shrink_for, **data, options=options)
 
 
 def read_spec(value: dict[str, Any] | None) -> InputSpec | None:

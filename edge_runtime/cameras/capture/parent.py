@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.cameras.capture.process import CaptureProcess
 from edge_runtime.cameras.frame import Frame, FrameSource, SourceCounts
+from edge_runtime.cameras.options import CameraOptions
+from edge_runtime.cameras.pace import UNKNOWN_S, Pace
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
 from edge_runtime.system.backoff import Backoff
@@ -33,6 +35,7 @@ CHILD_COMMAND = (
 class CaptureConfig:
     """Seconds that a child may take to start, to open its camera, and between two frames; waits before a new child.
 
+    ``silent_s`` becomes longer with the camera's own interval, and is ``unknown_s`` while that is not known.
     ``opening_s`` is also for the first frame, and longer than what opens a camera takes itself before it gives up.
 
     ``first_frame_s`` is how long iterating waits for the first frame of all before CameraError.
@@ -41,6 +44,7 @@ class CaptureConfig:
     start_s: float = 20.0
     opening_s: float = 20.0
     silent_s: float = 3.0
+    unknown_s: float = UNKNOWN_S
     first_restart_s: float = 1.0
     restart_cap_s: float = 30.0
     terminate_s: float = 0.5
@@ -62,7 +66,10 @@ class Capture(FrameSource):
         config: CaptureConfig | None = None,
         command: Sequence[str] | None = None,
         clock: Callable[[], float] = monotonic_s,
+        options: CameraOptions | None = None,
     ) -> None:
+        self._options = options or CameraOptions()
+        self._pace = Pace(self._options.expect_fps)
         self.name = address.shown
         self.config = config or CaptureConfig()
         self._address, self._shrink_for, self._clock = address, shrink_for, clock
@@ -137,7 +144,7 @@ class Capture(FrameSource):
             frame = self.read()
             if frame is not None:
                 yield Frame(frame.pixels.copy(), frame.seq, frame.captured_s, frame.name, frame.fingerprint)
-            elif self._num_taken == 0 and self._clock() - start_s > self.config.first_frame_s:
+            elif self._num_taken == 0 and self._clock() - start_s > self._pace.limit_s(self.config.first_frame_s, 0.0):
                 self.close()
                 raise CameraError(f"No frame within {self.config.first_frame_s:g} s: {self.trouble or self.name}")
 
@@ -147,7 +154,7 @@ class Capture(FrameSource):
         self._num_starts += 1
         try:
             self._child = CaptureProcess(
-                self._command, self._address, self._shrink_for, self._clock() + self.config.start_s
+                self._command, self._address, self._shrink_for, self._clock() + self.config.start_s, self._options
             )
         except CameraError as error:
             if self._num_starts == 1:
@@ -167,7 +174,8 @@ class Capture(FrameSource):
         if child.last_seq < 0:
             self._backoff.reset()
         child.last_seq = frame.seq
-        child.deadline_s = self._clock() + self.config.silent_s
+        self._pace.add(self._past_captured + frame.seq, frame.captured_s)
+        child.deadline_s = self._clock() + self._silent_s()
         self._num_taken += 1
         self.trouble = ""
         return Frame(frame.pixels, self._past_captured + frame.seq, frame.captured_s, "", frame.fingerprint)
@@ -175,7 +183,7 @@ class Capture(FrameSource):
     def _look_after(self, child: CaptureProcess) -> None:
         """Hears what the child says; replaces it when it ended or is late."""
         for state, text in child.messages():
-            child.deadline_s = self._clock() + self.config.opening_s
+            child.deadline_s = self._clock() + self._pace.limit_s(self.config.opening_s, 0.0)
             if state == "open":
                 self.name, self.trouble = text, ""
             elif state == "trouble":
@@ -184,12 +192,15 @@ class Capture(FrameSource):
                 self.ended = True
         if child.shared.bad != child.last_bad:  # damaged is not silent
             child.last_bad = child.shared.bad
-            child.deadline_s = max(child.deadline_s, self._clock() + self.config.silent_s)
+            child.deadline_s = max(child.deadline_s, self._clock() + self._silent_s())
         if child.has_ended():
             ended = f"the capture process of {self.name} ended ({child.how_it_ended()})"
             self._replace(self.trouble if child.has_explained and self.trouble else ended)
         elif self._clock() >= child.deadline_s and child.shared.newest_seq <= child.last_seq:
             self._replace(f"{self.name} is silent; its capture process was killed")
+
+    def _silent_s(self) -> float:
+        return self._pace.limit_s(self.config.silent_s, self.config.unknown_s)
 
     def _replace(self, reason: str) -> None:
         self.trouble = reason

@@ -15,6 +15,7 @@ from typing import IO
 from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.cameras.capture.orders import Order, spec_to_json
 from edge_runtime.cameras.capture.shared_frames import SharedFrames
+from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, InternalError
 
@@ -29,7 +30,12 @@ class CaptureProcess:
     """One capture process with its shared memory, its wake-up descriptor and its messages."""
 
     def __init__(
-        self, command: Sequence[str], address: CameraAddress, shrink_for: InputSpec | None, deadline_s: float
+        self,
+        command: Sequence[str],
+        address: CameraAddress,
+        shrink_for: InputSpec | None,
+        deadline_s: float,
+        options: CameraOptions,
     ) -> None:
         self.deadline_s = deadline_s
         self.last_seq = -1
@@ -55,7 +61,7 @@ class CaptureProcess:
         except OSError as error:
             self._close_descriptors()
             raise _cannot_start(error) from error
-        order = Order(address, shrink_for, self.shared.fd, self._event_fd, os.getpid())
+        order = Order(address, shrink_for, self.shared.fd, self._event_fd, os.getpid(), options)
         self._tell(order.to_json())
         os.set_blocking(_pipe(self.process.stdout).fileno(), False)
         self._poll = select.poll()

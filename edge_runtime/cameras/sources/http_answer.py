@@ -50,6 +50,12 @@ class HttpAnswer:
         return found[1].strip() if found else ""
 
     @property
+    def length(self) -> int | None:
+        """The length of the body in bytes, when it is announced."""
+        announced = self.headers.get("content-length", "")
+        return int(announced) if re.fullmatch(r"\d{1,12}", announced) else None
+
+    @property
     def is_chunked(self) -> bool:
         """True when the body comes in chunks, each behind its length."""
         return "chunked" in self.headers.get("transfer-encoding", "").lower()

@@ -1,6 +1,7 @@
 """A camera that sends JPEG images one after another as bytes: the newest whole one is decoded, the others are dropped.
 
-Where the bytes come from is the business of the camera; how they are cut into images, that of `splitter`.
+Where the bytes come from is the business of the camera; how they are cut into images, that of `splitter`; which of them
+have been waiting, that of `backlog`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import zlib
 from abc import abstractmethod
 
 from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.cameras.pace import Pace
+from edge_runtime.cameras.sources.backlog import Backlog
 from edge_runtime.cameras.sources.splitter import JpegSplitter
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError
@@ -18,17 +21,25 @@ from edge_runtime.system.clock import monotonic_s
 
 # A camera that sends as fast as it can never lets the line run dry: after this long the newest image is taken.
 DRAIN_S = 0.05
+# No wait for bytes is longer, so that a process that was stopped meanwhile is told from one that waited.
+WAIT_S = 0.1
 
 
 class JpegStream(FrameSource):
-    """Images that arrive faster than they are read are dropped undecoded, all but the newest."""
+    """Images that arrive faster than they are read are dropped undecoded, all but the newest; and those that waited
+    while nobody read, which are older than they look.
+    """
 
     live = True
 
-    def __init__(self, name: str, splitter: JpegSplitter, shrink_for: InputSpec | None) -> None:
+    def __init__(
+        self, name: str, splitter: JpegSplitter, shrink_for: InputSpec | None, expect_fps: float | None = None
+    ) -> None:
         self.name, self._splitter, self._shrink_for = name, splitter, shrink_for
         self._received_s = monotonic_s()
         self._sends_ends = False
+        self._pace, self._backlog = Pace(expect_fps), Backlog(self._received_s)
+        self._num_parts = self._num_bytes = 0
 
     @abstractmethod
     def _receive(self, timeout_s: float) -> bool:
@@ -44,14 +55,27 @@ class JpegStream(FrameSource):
             newest = self._newest_jpeg()
             frame = self._decode(*newest) if newest is not None else None
             if frame is not None:
+                self._pace.add(self.num_captured, frame.captured_s)
                 return frame
             now_s = monotonic_s()
             if now_s >= deadline_s:
                 return None
-            self._receive(deadline_s - now_s)
+            self._listen(min(deadline_s - now_s, WAIT_S))
+
+    def _listen(self, timeout_s: float) -> bool:
+        """As `_receive`, and notes what that says of the line."""
+        before_s, is_begun, num_bytes = monotonic_s(), self._splitter.is_begun, self._num_bytes
+        self._backlog.look(before_s)
+        came = self._receive(timeout_s)
+        after_s = monotonic_s()
+        self._backlog.look(after_s)
+        num_bytes = self._num_bytes - num_bytes
+        self._backlog.receive(num_bytes, after_s - before_s, self._pace.interval_s, is_begun=is_begun)
+        return came
 
     def _feed(self, content: bytes) -> None:
         self._received_s = monotonic_s()
+        self._num_bytes += len(content)
         self._splitter.feed(content)
 
     def _newest_jpeg(self) -> tuple[bytes, float] | None:
@@ -67,10 +91,14 @@ class JpegStream(FrameSource):
                 if newest is None or monotonic_s() >= deadline_s or not self._more():
                     return newest
                 continue
+            self._num_parts += 1
             if is_whole(part):
                 self._sends_ends = True
             elif self._sends_ends or not (part := cut_out(part)):
                 self.num_bad += 1
+                continue
+            if self._backlog.take_old():
+                self.num_captured += 1
                 continue
             # Some cameras never send an end marker; whether more is missing is seen by decoding.
             self.num_captured += newest is not None
@@ -78,7 +106,7 @@ class JpegStream(FrameSource):
 
     def _more(self) -> bool:
         try:
-            return self._receive(0.0)
+            return self._listen(0.0)
         except CameraError:  # the image in hand came before that; the next read says it again
             return False
 
@@ -89,4 +117,7 @@ class JpegStream(FrameSource):
             self.num_bad += 1
             return None
         self.num_captured += 1
-        return Frame(pixels, self.num_captured - 1, received_s, fingerprint=zlib.crc32(content))
+        return Frame(pixels, self.num_captured - 1, received_s, fingerprint=self._fingerprint(content))
+
+    def _fingerprint(self, content: bytes) -> int:
+        return zlib.crc32(content)

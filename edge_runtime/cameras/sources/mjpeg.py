@@ -1,23 +1,29 @@
 """JPEG images over HTTP, read by a few lines of our own: the newest image, decoded no larger than the model needs.
 
-It reads any answer in which JPEG images come one behind the other, whatever type and boundary it announces. What it
-does not speak (digest passwords, redirections, video) it leaves to FFmpeg.
+It reads any answer in which JPEG images come one behind the other, whatever type and boundary it announces, and asks
+again and again where an answer holds a single one. What it does not speak (digest passwords, redirections, video) it
+leaves to FFmpeg.
 """
 
 from __future__ import annotations
 
 import contextlib
+import socket
+import time
 
+from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.sources.http_answer import CHUNK_BYTES, REMEDIES, Dechunker, HttpAnswer, connect, send_request
 from edge_runtime.cameras.sources.jpeg_stream import JpegStream
 from edge_runtime.cameras.sources.splitter import JpegSplitter
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
-from edge_runtime.pixels.jpeg import START
+from edge_runtime.pixels.jpeg import END, START
 from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.redact import redact
 
 TIMEOUT_S = 4.0
+# How often an address is asked that gives one image at a time.
+SNAPSHOT_S = 1.0
 # How much of a body of unknown type is looked at for a JPEG.
 SNIFFED_BYTES = 2048
 
@@ -27,48 +33,94 @@ class NotJpegStreamError(CameraError):
 
 
 class MjpegCamera(JpegStream):
-    """One HTTP connection to a camera that sends JPEG images.
+    """One HTTP connection to a camera that sends JPEG images, or one after another to one that sends snapshots.
 
     Raises:
         CameraError: it cannot be reached or refuses, with its answer.
         NotJpegStreamError: it answers with something that FFmpeg should try.
     """
 
-    def __init__(self, address: str, shrink_for: InputSpec | None = None) -> None:
-        name = redact(address)
-        self._socket = connect(address, name, TIMEOUT_S)
-        try:
-            answer = send_request(self._socket, address, name, TIMEOUT_S)
-            _refuse(answer, name)
-            self._dechunker = Dechunker(name) if answer.is_chunked else None
-            super().__init__(name, JpegSplitter(answer.boundary), shrink_for)
-            self._heard_s = monotonic_s()
-            self._feed_body(self._sniffed(answer))
-        except BaseException:  # whatever it was, nobody else can close the socket of an object that never was
-            self._socket.close()
-            raise
+    def __init__(self, address: str, shrink_for: InputSpec | None = None, options: CameraOptions | None = None) -> None:
+        options = options or CameraOptions()
+        super().__init__(redact(address), JpegSplitter(), shrink_for, options.expect_fps)
+        self._address = address
+        self._snapshot_s = 1.0 / options.expect_fps if options.expect_fps else SNAPSHOT_S
+        self._is_snapshot = False
+        self._socket: socket.socket | None = None
+        self._open()
 
     def close(self) -> None:
         super().close()
-        self._socket.close()
+        self._hang_up()
+
+    def _open(self) -> None:
+        self._asked_s = monotonic_s()
+        timeout_s = self._pace.limit_s(TIMEOUT_S, 0.0)
+        self._socket = connect(self._address, self.name, timeout_s)
+        try:
+            answer = send_request(self._socket, self._address, self.name, timeout_s)
+            _refuse(answer, self.name)
+            self._dechunker = Dechunker(self.name) if answer.is_chunked else None
+            self._splitter, self._num_parts = JpegSplitter(answer.boundary), 0
+            self._length = answer.length if answer.kind.startswith("image/") else None
+            self._first_byte, self._is_multipart = self._num_bytes, answer.kind.startswith("multipart/")
+            self._heard_s = monotonic_s()
+            self._backlog.restart(self._heard_s)
+            self._feed_body(self._sniffed(answer))
+        except BaseException:  # whatever it was, nobody else can close the socket of an object that never was
+            self._hang_up()
+            raise
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     def _receive(self, timeout_s: float) -> bool:
+        if self._socket is None:
+            return self._ask_again(timeout_s)
+        if self._length is not None and self._num_parts and self._num_bytes - self._first_byte >= self._length:
+            return self._end()
         self._socket.settimeout(min(timeout_s, TIMEOUT_S))
         try:
             content = self._socket.recv(CHUNK_BYTES)
         except (TimeoutError, BlockingIOError):
-            if monotonic_s() - self._heard_s > TIMEOUT_S:
-                raise CameraError(f"{self.name} sent nothing for {TIMEOUT_S:g} s; check the camera.") from None
+            limit_s = self._pace.limit_s(TIMEOUT_S)
+            if monotonic_s() - self._heard_s > limit_s:
+                raise CameraError(f"{self.name} sent nothing for {limit_s:.3g} s; check the camera.") from None
             return False
         except OSError as error:
             if type(error).__name__ == "SSLWantReadError":  # half a TLS record; ssl is imported only for https
                 return False
             raise CameraError(f"{self.name} broke the connection: {error.strerror or error}.") from error
         if not content:
-            raise CameraError(f"{self.name} closed its stream; the camera may be restarting.")
+            return self._end()
         self._heard_s = monotonic_s()
         self._feed_body(content)
         return True
+
+    def _end(self) -> bool:
+        """The answer is over. One that held a single image is a snapshot: it is asked for again when it is due."""
+        if self._num_parts == 0 and self._splitter.is_begun:  # an image without an end marker
+            self._feed(END)
+            return True
+        if self._num_parts != 1 or self._is_multipart:
+            raise CameraError(f"{self.name} closed its stream; the camera may be restarting.")
+        self._is_snapshot = True
+        self._hang_up()
+        return False
+
+    def _ask_again(self, timeout_s: float) -> bool:
+        wait_s = self._asked_s + self._snapshot_s - monotonic_s()
+        time.sleep(max(0.0, min(wait_s, timeout_s)))
+        if wait_s > timeout_s or not timeout_s:
+            return False
+        self._open()
+        return True
+
+    def _fingerprint(self, content: bytes) -> int:
+        """As of any stream; a snapshot that did not change is no frozen camera, so each of them counts as another."""
+        return self.num_captured if self._is_snapshot else super()._fingerprint(content)
 
     def _feed_body(self, content: bytes) -> None:
         self._feed(self._dechunker.feed(content) if self._dechunker is not None else content)
@@ -81,7 +133,7 @@ class MjpegCamera(JpegStream):
         while START + b"\xff" not in content and len(content) < SNIFFED_BYTES:
             more = b""
             with contextlib.suppress(OSError):  # silence, for as long as the answer may take
-                more = self._socket.recv(CHUNK_BYTES)
+                more = self._socket.recv(CHUNK_BYTES) if self._socket is not None else b""
             if not more:
                 break
             content += more

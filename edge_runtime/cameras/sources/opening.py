@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.cameras.frame import FrameSource
+from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.contract import InputSpec
 
 
-def open_source(address: CameraAddress, shrink_for: InputSpec | None = None) -> FrameSource:
+def open_source(
+    address: CameraAddress, shrink_for: InputSpec | None = None, options: CameraOptions | None = None
+) -> FrameSource:
     """The source behind ``address``, opened in this process; raises as `open_camera` does."""
-    refusal = ""
+    refusal, options = "", options or CameraOptions()
     if address.kind == "synthetic":
         from edge_runtime.cameras.sources.synthetic import SyntheticCamera
 
@@ -34,7 +37,7 @@ def open_source(address: CameraAddress, shrink_for: InputSpec | None = None) -> 
         from edge_runtime.cameras.sources.mjpeg import MjpegCamera, NotJpegStreamError
 
         try:
-            return MjpegCamera(address.value, shrink_for)
+            return MjpegCamera(address.value, shrink_for, options)
         except NotJpegStreamError as error:
             refusal = str(error)
     from edge_runtime.cameras.sources.opencv import DeviceCamera, StreamCamera, VideoFileCamera

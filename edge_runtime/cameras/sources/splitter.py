@@ -44,6 +44,11 @@ class JpegSplitter:
                 "hundred thousand; check that the address is an MJPEG stream."
             )
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether an image has begun of which not all is there yet, or was not asked for."""
+        return _IMAGE in self._buffer
+
     def next_part(self) -> bytes | None:
         """The next part, without headers and without what surrounds its image; an empty part is skipped."""
         while True:

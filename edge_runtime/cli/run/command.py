@@ -6,7 +6,14 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from edge_runtime.cli.flags import add_camera_flags, add_classifier_flags, add_format_flag, add_region_flag, verb_parser
+from edge_runtime.cli.flags import (
+    add_camera_flags,
+    add_classifier_flags,
+    add_format_flag,
+    add_region_flag,
+    read_camera_options,
+    verb_parser,
+)
 from edge_runtime.cli.run.outputs import add_output_flags, choose_smallest_input, open_outputs
 from edge_runtime.system.printable import printable
 
@@ -72,6 +79,7 @@ def main(arguments: list[str]) -> int:
     from edge_runtime.cameras.opening import open_camera
     from edge_runtime.cameras.password import add_password
     from edge_runtime.cli.run.model import open_run_model
+    from edge_runtime.live.health import HealthConfig
     from edge_runtime.live.loop import Loop, LoopConfig
     from edge_runtime.live.smoothing import parse_hold
     from edge_runtime.outputs.formats import open_sink
@@ -79,13 +87,15 @@ def main(arguments: list[str]) -> int:
 
     # Who asks to wait for a camera without end, as the service does, waits for disks too.
     patient = flags.give_up_s == math.inf
+    options = read_camera_options(flags)
     if flags.give_up_s is None:  # whoever can be told of a missing camera can also be told of its coming
-        flags.give_up_s = 30.0 if flags.web is None and not flags.mqtt else math.inf
+        flags.give_up_s = options.choose_patience_s(30.0) if flags.web is None and not flags.mqtt else math.inf
     config = LoopConfig(
         max_age_ms=flags.max_age_ms,
         max_frames=flags.frames,
         hold=parse_hold(flags.hold) if flags.hold else None,
         give_up_s=flags.give_up_s,
+        health=HealthConfig(expect_fps=options.expect_fps),
     )
     address = add_password(flags.camera, flags.camera_password_file)
     camera = parse_camera(address)
@@ -96,7 +106,10 @@ def main(arguments: list[str]) -> int:
         open_run_model(flags) as used,
         open_outputs(flags, sink, outlet, patient=patient) as outputs,
         open_camera(
-            address, choose_smallest_input(flags, used.classifier.input_spec), wait=math.isinf(flags.give_up_s)
+            address,
+            choose_smallest_input(flags, used.classifier.input_spec),
+            wait=math.isinf(flags.give_up_s),
+            options=options,
         ) as source,
     ):
         print(printable(f"{source.name} -> {used.model.contract.spec.name}; Ctrl-C ends."), file=sys.stderr)

@@ -59,7 +59,7 @@ def make_state_object(
             "reasons": list_reasons(snapshot, system),
             "causes": list(snapshot.causes),
         },
-        "camera": {"name": snapshot.camera, "size": size_wh},
+        "camera": {"name": snapshot.camera, "size": size_wh, "fresh_ms": round(1e3 * snapshot.label_valid_s)},
         "label": _label(snapshot),
         "rates": {name: round(value, 1) for name, value in dataclasses.asdict(snapshot.rates).items()},
         "counts": dataclasses.asdict(snapshot.counts),

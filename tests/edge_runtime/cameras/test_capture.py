@@ -23,6 +23,7 @@ from edge_runtime.cameras.capture.parent import Capture, CaptureConfig
 from edge_runtime.cameras.capture.shared_frames import HEADER_BYTES, SLOT_BYTES, SharedFrames
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cameras.opening import open_camera
+from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.sources.synthetic import read_image_number
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
@@ -30,9 +31,11 @@ from edge_runtime.system.backoff import Backoff
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="capture processes need Linux")
 
-QUICK = CaptureConfig(silent_s=0.4, opening_s=1.0, first_restart_s=0.02, restart_cap_s=0.1)
+QUICK = CaptureConfig(silent_s=0.4, unknown_s=0.4, opening_s=1.0, first_restart_s=0.02, restart_cap_s=0.1)
 # Only a child that gave a frame is soon silent: on a busy machine a healthy one may take long to start and to open.
-QUICK_ONCE_OPEN = CaptureConfig(start_s=60, opening_s=10, silent_s=0.4, first_restart_s=0.02, restart_cap_s=0.1)
+QUICK_ONCE_OPEN = CaptureConfig(
+    start_s=60, opening_s=10, silent_s=0.4, unknown_s=0.4, first_restart_s=0.02, restart_cap_s=0.1
+)
 ReadUntil = Callable[[FrameSource, Callable[[Frame | None], bool], float], Frame | None]
 Fake = Callable[[str], tuple[str, ...]]
 ANY = CameraAddress("synthetic", "")
@@ -502,6 +505,8 @@ def test_an_order_survives_its_pipe() -> None:
     for spec in (None, InputSpec(32, 48, "crop")):
         order = Order(CameraAddress("http", "http://a:b@c/"), spec, 5, 6, 7)
         assert Order.from_json(order.to_json()) == order
+    slow = Order(CameraAddress("csi", ""), None, 5, 6, 7, CameraOptions(expect_fps=0.1))
+    assert Order.from_json(slow.to_json()) == slow
 
 
 def test_shared_frames_keep_the_newest_and_never_touch_the_one_being_read() -> None:
@@ -546,3 +551,27 @@ def test_a_camera_whose_images_are_all_damaged_is_neither_silent_nor_replaced(
     with Capture(address, config=CaptureConfig(opening_s=30.0, silent_s=0.9)) as capture:
         read_until(capture, lambda frame: capture.counts().bad >= 40, 60)
         assert (capture.counts().restarts, capture.trouble) == (0, "")
+
+
+def test_a_slow_camera_is_waited_for_and_its_process_stays(fake_child: Fake, read_until: ReadUntil) -> None:
+    statements = (
+        "import numpy as np\nfrom edge_runtime.cameras.frame import Frame\n"
+        "from edge_runtime.cameras.capture.shared_frames import SharedFrames\nshared = SharedFrames(order.frames_fd)\n"
+        "for seq in range(60):\n"
+        "    shared.publish(Frame(np.full((4, 6, 3), seq, np.uint8), seq, time.monotonic()))\n"
+        "    shared.count(seq + 1, 0)\n    os.eventfd_write(order.event_fd, 1)\n"
+        "    time.sleep(0.5)\n"
+    )
+    config = CaptureConfig(silent_s=0.2, unknown_s=60.0)
+    with Capture(ANY, config=config, command=fake_child(statements)) as capture:
+        for _ in range(6):
+            read_until(capture, is_frame, 60)
+        assert capture.counts().restarts == 0
+
+
+def test_an_expected_rate_gives_the_first_frame_and_every_other_its_time(clock: Any, fake_child: Fake) -> None:
+    slow = CameraOptions(expect_fps=0.1)
+    with Capture(ANY, command=fake_child("time.sleep(60)\n"), clock=clock, options=slow) as capture:
+        assert capture._silent_s() == 30.0
+    with Capture(ANY, command=fake_child("time.sleep(60)\n"), clock=clock) as capture:
+        assert (capture._silent_s(), capture.config.silent_s) == (20.0, 3.0)

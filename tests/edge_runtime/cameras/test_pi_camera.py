@@ -137,7 +137,7 @@ def test_a_silent_program_is_killed_with_its_capture_process_and_started_again(i
     here = install(
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nout.write(images[0]); out.flush()\nwhile True: time.sleep(60)\n"
     )
-    config = CaptureConfig(silent_s=0.3, first_restart_s=0.02)
+    config = CaptureConfig(silent_s=0.3, unknown_s=0.3, first_restart_s=0.02)
     with Capture(CameraAddress("csi", ""), config=config) as capture:
         end_s = time.monotonic() + 10
         while capture.read(0.1) is None:

@@ -5,7 +5,7 @@ flagged.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -36,8 +36,8 @@ def test_a_camera_is_starting_until_its_first_frame_and_missing_when_it_says_why
     health = Health(0.0)
     health.silence(0, 1.0)
     assert health.condition(1.0).state == "starting"
-    health.silence(0, 10.5)
-    assert health.condition(10.5).state == "no_camera"
+    health.silence(0, 20.5)
+    assert health.condition(20.5).state == "no_camera"
     troubled = Health(0.0)
     troubled.silence(0, 0.5, "the cable is out")
     assert (troubled.condition(0.5).state, troubled.condition(0.5).reason) == ("no_camera", "the cable is out")
@@ -45,12 +45,13 @@ def test_a_camera_is_starting_until_its_first_frame_and_missing_when_it_says_why
 
 def test_silence_is_flagged_within_two_seconds_and_the_next_frame_ends_it() -> None:
     health = Health(0.0)
-    health.frame(scene(0), 0, 1, 0.0)
-    assert health.condition(1.4).state == "ok"
-    health.silence(1, 1.9)
-    assert health.condition(1.9).state == "no_camera"
-    assert "no frame for 1.9 s" in health.condition(1.9).reason
-    assert health.frame(scene(1), 1, 2, 60.0)
+    for number in range(FPS + 1):
+        health.frame(scene(number), number, number + 1, number / FPS)
+    assert health.condition(2.4).state == "ok"
+    health.silence(FPS + 1, 2.9)
+    assert health.condition(2.9).state == "no_camera"
+    assert "no frame for 1.9 s" in health.condition(2.9).reason
+    assert health.frame(scene(99), 99, FPS + 2, 60.0)
     assert health.condition(60.0).state == "ok"
 
 
@@ -159,3 +160,63 @@ def test_images_that_arrive_and_cannot_be_used_are_damaged_and_not_silent() -> N
     assert "check cable, USB hub, bandwidth" in condition.reason
     health.silence(0, 20.0, "the cable is out", num_bad=198)
     assert health.condition(20.0).state == "no_camera", "silence is silence again"
+
+
+def watch(
+    health: Health, times: list[float], end_s: float, fingerprint: Callable[[int], int] = lambda n: n
+) -> list[str]:
+    """The states in their order, each once in a row, of frames at ``times`` and of looking every quarter of a second
+    between.
+    """
+    seen = ["starting"]
+    for tick in range(int(end_s * 4)):
+        now_s, captured = tick / 4, sum(time_s <= tick / 4 for time_s in times)
+        if tick / 4 in times:
+            health.frame(scene(captured), fingerprint(captured), captured, now_s)
+        else:
+            health.silence(captured, now_s)
+        state = str(health.condition(now_s).state)
+        seen += [state] if state != seen[-1] else []
+    return seen
+
+
+@pytest.mark.parametrize("interval_s", [1.0, 2.0, 5.0, 10.0])
+def test_a_camera_that_is_slow_by_nature_is_never_silent_slow_or_frozen(interval_s: float) -> None:
+    times = [0.5 + interval_s * number for number in range(20)]
+    assert watch(Health(0.0), times, times[-1] + 1) == ["starting", "ok"]
+
+
+def test_a_slow_camera_that_ends_is_missed_after_three_of_its_intervals() -> None:
+    health = Health(0.0)
+    assert watch(health, [2.0 * number for number in range(10)], 18.0 + 5.75) == ["starting", "ok"]
+    health.silence(10, 24.25)
+    assert health.condition(24.25).state == "no_camera"
+
+
+def test_an_expected_rate_holds_from_the_first_frame_on() -> None:
+    times = [30.0 * number for number in range(1, 5)]
+    assert watch(Health(0.0), times, 125.0)[:3] == ["starting", "no_camera", "ok"]
+    assert watch(Health(0.0, HealthConfig(expect_fps=1 / 30)), times, 125.0) == ["starting", "ok"]
+
+
+def test_a_stream_that_repeats_an_image_until_the_next_is_taken_for_frozen_once_or_never() -> None:
+    times = [tick / 4 for tick in range(4 * 60)]
+    assert watch(Health(0.0), times, 60.0, lambda number: number // 40) == ["starting", "ok", "frozen", "ok"]
+    expected = Health(0.0, HealthConfig(expect_fps=0.1))
+    assert watch(expected, times, 60.0, lambda number: number // 40) == ["starting", "ok"]
+
+
+def test_damaged_images_of_a_slow_camera_are_no_silence_between() -> None:
+    health, seen = Health(0.0), ["starting"]
+    for tick in range(4 * 100):
+        health.silence(0, tick / 4, num_bad=tick // 40)
+        state = str(health.condition(tick / 4).state)
+        seen += [state] if state != seen[-1] else []
+    assert seen == ["starting", "damaged", "no_camera", "damaged"]
+
+
+def test_a_label_holds_as_long_as_the_next_frame_of_its_camera_is_awaited() -> None:
+    health = Health(0.0)
+    assert health.label_valid_s == 2.0
+    watch(health, [10.0 * number for number in range(5)], 45.0)
+    assert health.label_valid_s == 30.0

@@ -2,7 +2,7 @@
 import { Painter, readFrames } from "./frames.js";
 import { copyFlag, letRegionBeDragged } from "./region.js";
 
-const LOST_MS = 3000, LATE_MS = 1500;
+const LOST_MS = 3000;
 const $ = (id) => document.getElementById(id);
 const painter = new Painter($("frame"));
 let state = null, heardAt = performance.now(), source = null, reading = null, frameTrouble = "", paused = false;
@@ -51,7 +51,7 @@ function veil(lost, age) {
   if (paused) return "Paused";
   if (frameTrouble) return frameTrouble;
   if (painter.capturedAt === null) return "Waiting for the first frame";
-  return age > LATE_MS ? `No fresh frame for ${(age / 1000).toFixed(0)} s` : "";
+  return age > state.camera.fresh_ms ? `No fresh frame for ${(age / 1000).toFixed(0)} s` : "";
 }
 
 const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);

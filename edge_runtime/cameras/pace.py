@@ -1,0 +1,53 @@
+"""How often something comes by nature, learnt from its times, so that slow is not taken for silent.
+
+Pure: it reads no clock. A limit follows the interval; it never falls below what the caller asks for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+# How long to wait while nothing is known: a camera of one frame in 10 s, with room.
+UNKNOWN_S = 20.0
+# A limit is this many intervals.
+PATIENCE = 3.0
+_NUM_GAPS = 5
+_NUM_NEEDED = 3
+
+
+class Pace:
+    """The interval of a camera's frames; with ``expect_fps`` it is known from the start, and never taken for shorter.
+
+    One long gap among the last five (an outage) changes nothing; two of them are the camera's nature.
+    """
+
+    def __init__(self, expect_fps: float | None = None) -> None:
+        self._expected_s = 1.0 / expect_fps if expect_fps else 0.0
+        self._gaps: deque[float] = deque(maxlen=_NUM_GAPS)
+        self._last: tuple[int, float] | None = None
+
+    def add(self, captured: int, now_s: float) -> None:
+        """Notes that ``captured`` frames have come by ``now_s``; a number that did not rise says nothing."""
+        if self._last is not None:
+            num_new = captured - self._last[0]
+            if num_new <= 0:
+                return
+            self._gaps.append((now_s - self._last[1]) / num_new)
+        self._last = captured, now_s
+
+    @property
+    def interval_s(self) -> float | None:
+        """Seconds from one frame to the next; None while unknown."""
+        if len(self._gaps) < _NUM_NEEDED:
+            return self._expected_s or None
+        return max(self._expected_s, sorted(self._gaps)[-2])
+
+    def limit_s(self, least_s: float, unknown_s: float = UNKNOWN_S) -> float:
+        """How long to wait for the next frame before it is missed: ``PATIENCE`` intervals, and ``least_s`` or more.
+
+        While the interval is unknown ``unknown_s``, or more if a gap was longer.
+        """
+        interval_s = self.interval_s
+        if interval_s is None:
+            return max(least_s, unknown_s, PATIENCE * max(self._gaps, default=0.0))
+        return max(least_s, PATIENCE * interval_s)
