@@ -31,6 +31,7 @@ VERBS = {
     "rollback": "go back to the previous model",
     "trust": "accept only models signed with this key",
     "service": "print a systemd unit that starts it at boot",
+    "completion": "print what makes a shell complete verbs and flags",
 }
 
 MODULES = {

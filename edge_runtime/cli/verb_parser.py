@@ -11,12 +11,25 @@ from typing import Any, NoReturn
 
 from edge_runtime.errors import UsageError
 
+# In the place of arguments it makes a verb show its parser instead of doing its work.
+SHOW_PARSER = "\0show-parser"
+
+
+class ParserShown(Exception):
+    """Carries the parser of a verb to who asked with `SHOW_PARSER`."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        super().__init__(parser.prog)
+        self.parser = parser
+
 
 class VerbParser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are `UsageError`: what was wrong, what was probably meant, where the help is."""
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse does, but a value such as ``-1..1`` is none of its flags."""
+        """As argparse does, but a value such as ``-1..1`` is none of its flags. Raises ParserShown when asked to."""
+        if args == [SHOW_PARSER]:
+            raise ParserShown(self)
         self._negative_number_matcher = re.compile(r"-\.?\d")
         return super().parse_args(args, namespace)
 
