@@ -1,4 +1,4 @@
-"""``edge-runtime completion``: prints what makes a shell complete verbs, flags and values, asked of the verbs' parsers."""
+"""``edge-runtime completion``: what makes a shell complete verbs, flags and values, asked of the verbs' parsers."""
 
 from __future__ import annotations
 
