@@ -30,7 +30,8 @@ $(STAMP): requirements/host.txt requirements/pip.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 13) else f"$(PYTHON) is Python {v[0]}.{v[1]}; expected 3.10 to 3.13. Try: make setup PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/pip.txt
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/host.txt
+	@echo "Installing $$(grep -c '==' requirements/host.txt) pinned packages into $(VENV); the largest, TensorFlow, takes a while." >&2
+	$(BIN)/python -m pip install --require-hashes -r requirements/host.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
