@@ -126,6 +126,12 @@ def _expect_convertible_layers(path: Path, model: Any) -> None:
             raise ModelError(
                 f"{path} has the layer {layer.name} of type {kind.__name__}, expected stock Keras layers only."
             )
+        # Its exponential is taken of positive values too, and their range leaves no steps for the negative ones.
+        if getattr(getattr(layer, "activation", None), "__name__", None) == "celu":
+            raise ModelError(
+                f"{path} has the activation celu (layer {layer.name}), which loses its values in integers; expected "
+                "one that keeps them. Use selu or relu6 instead."
+            )
         mode = getattr(layer.dtype_policy, "quantization_mode", None)
         if mode is not None:
             raise ModelError(

@@ -169,6 +169,9 @@ def test_recurrent_layers_and_quantised_weights_are_named(tmp_path: Path) -> Non
     with pytest.raises(ModelError, match=r"layer reader of type LSTM, which no full-integer file can hold.*Use Conv2D"):
         load_network(tmp_path / "rows.keras")
     flat = keras.layers.Flatten()(image)
+    keras.Model(image, keras.layers.Dense(2, "celu", name="bent")(flat)).save(tmp_path / "celu.keras")
+    with pytest.raises(ModelError, match=r"activation celu \(layer bent\), which loses its values.*Use selu or relu6"):
+        load_network(tmp_path / "celu.keras")
     model = keras.Model(image, keras.layers.Dense(2, name="scores")(flat))
     model.quantize("int8")
     model.save(tmp_path / "int8.keras")
