@@ -10,10 +10,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Install it before anything slow is imported; the second signal ends the process at once."""
+    """Install it before anything slow is imported; the second signal ends the process at once.
 
-    def __init__(self) -> None:
-        self.requested = False
+    As long as ``is_starting`` nobody asks, so the signal itself unwinds what was begun, by SystemExit with 0.
+    """
+
+    def __init__(self, *, is_starting: bool = False) -> None:
+        self.requested, self.is_starting = False, is_starting
 
     def install(self) -> None:
         """Takes over SIGINT and SIGTERM of this process; must be called in its main thread."""
@@ -27,3 +30,5 @@ class StopRequest:
         if self.requested:
             os._exit(128 + number)
         self.requested = True
+        if self.is_starting:
+            raise SystemExit(0)

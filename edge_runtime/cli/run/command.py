@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
     from edge_runtime.inference.classifier import Classifier
+    from edge_runtime.system.signals import StopRequest
 
 
 def run_parser() -> ArgumentParser:
@@ -70,8 +71,18 @@ def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
     from edge_runtime.system.signals import StopRequest
 
-    stop = StopRequest()
+    stop = StopRequest(is_starting=True)
     stop.install()
+    try:
+        return _run(arguments, stop)
+    except Exception:
+        # Native modules make an error of their own of the end that is asked for while they are imported.
+        if stop.requested and stop.is_starting:
+            return 0
+        raise
+
+
+def _run(arguments: list[str], stop: StopRequest) -> int:
     flags = run_parser().parse_args(arguments)
 
     from edge_runtime.cameras.address import parse_camera
@@ -124,5 +135,6 @@ def main(arguments: list[str]) -> int:
         loop = Loop(
             used.classifier, source, outputs.sink, config, between_frames=between_frames, observer=outputs.observer
         )
+        stop.is_starting = False
         loop.run(stop)
     return 0

@@ -62,11 +62,14 @@ def open_run_model(flags: Namespace) -> Iterator[RunModel]:
         if isinstance(error, MissingInputError) and path.exists():  # a file of --labels, no fault of the model
             raise
         classifier = load(follower.instead(error))
+    except (SystemExit, ImportError):  # told to end while it starts
+        follower.end()
+        raise
     try:
         yield RunModel(classifier, follower, watchdog)
     except ModelError:
         raise
-    except EdgeRuntimeError:
+    except (EdgeRuntimeError, SystemExit):
         follower.end()
         raise
     watchdog.stopping()
