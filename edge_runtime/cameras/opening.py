@@ -23,7 +23,8 @@ def open_camera(
 
     Live cameras run in a process of their own, give only their newest frame and are reopened when they fail. With
     ``shrink_for``, a model's input spec, JPEG may be decoded smaller, though never below that input. With ``wait`` a
-    camera of this machine need not be there yet. ``options`` says what is known of it beside its address.
+    camera of this machine need not be there yet. ``options``, an
+    ``edge_runtime.cameras.options.CameraOptions``, says what is known of it beside its address.
 
     Raises:
         MissingInputError: no such file or folder.

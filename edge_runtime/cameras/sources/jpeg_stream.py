@@ -66,11 +66,10 @@ class JpegStream(FrameSource):
         """As `_receive`, and notes what that says of the line."""
         before_s, is_begun, num_bytes = monotonic_s(), self._splitter.is_begun, self._num_bytes
         self._backlog.look(before_s)
-        came = self._receive(timeout_s)
-        after_s = monotonic_s()
-        self._backlog.look(after_s)
-        num_bytes = self._num_bytes - num_bytes
-        self._backlog.receive(num_bytes, after_s - before_s, self._pace.interval_s, is_begun=is_begun)
+        wait_s = self._backlog.choose_wait_s(timeout_s, self._pace.interval_s)
+        came = self._receive(wait_s)
+        self._backlog.look(monotonic_s())
+        self._backlog.receive(self._num_bytes - num_bytes, wait_s, is_begun=is_begun)
         return came
 
     def _feed(self, content: bytes) -> None:

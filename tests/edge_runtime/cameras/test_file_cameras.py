@@ -220,3 +220,37 @@ def test_a_v4l2_frame_is_as_old_as_its_driver_says_if_that_can_be(
         frames = [camera.read() for _ in stamps_s]
     ages_s = [now_s - frame.captured_s for frame in frames if frame is not None]
     assert ages_s == pytest.approx([0.25, 9.5, 0.0, 0.0, 0.0, 0.0])
+
+
+class FakeDevice:
+    """A V4L2 device as OpenCV shows it: open, sending frames of one format."""
+
+    def __init__(self, fourcc: str) -> None:
+        self.fourcc, self.has_been_read, self.is_released = fourcc, False, False
+
+    def isOpened(self) -> bool:
+        return True
+
+    def get(self, which: int) -> float:
+        return float(cv2.VideoWriter.fourcc(*self.fourcc)) if which == cv2.CAP_PROP_FOURCC else 0.0
+
+    def grab(self) -> bool:
+        self.has_been_read = True
+        return False
+
+    def release(self) -> None:
+        self.is_released = True
+
+
+@pytest.mark.parametrize("fourcc", ["Y10 ", "Y12 ", "Y10B", "Y10P", "Y12P"])
+def test_grey_of_ten_and_twelve_bits_is_refused_by_name_before_a_frame_ends_the_process(
+    fourcc: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "video0").touch()
+    device = FakeDevice(fourcc)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.cv2.VideoCapture", lambda *arguments: device)
+    with pytest.raises(
+        CameraError, match=rf"video0 sends {fourcc.strip()}, grey of 10 or 12 bits.*expected MJPG, YUYV"
+    ):
+        DeviceCamera(str(tmp_path / "video0"), "video0")
+    assert device.is_released and not device.has_been_read
