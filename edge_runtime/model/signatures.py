@@ -151,12 +151,19 @@ def list_key_folders() -> tuple[Path, ...]:
 def list_trusted_keys() -> tuple[TrustedKey, ...]:
     """Every key in `list_key_folders`. Raises what `read_public_key` raises: a broken key file never means no check."""
     try:
-        paths = [path for folder in list_key_folders() if folder.is_dir() for path in sorted(folder.iterdir())]
+        paths = [path for folder in list_key_folders() if os.path.lexists(folder) for path in sorted(folder.iterdir())]
     except OSError as error:
         raise ConfigurationError(
-            f"The folder of trusted keys {error.filename} cannot be read ({error.strerror}); make it readable."
+            f"The folder of trusted keys {error.filename} cannot be read ({error.strerror}); make it a readable folder."
         ) from error
-    return tuple(read_public_key(path) for path in paths if path.suffix == KEY_SUFFIX)
+    paths = [path for path in paths if not path.name.startswith(".")]
+    for path in paths:
+        if path.suffix.lower() != KEY_SUFFIX or path.is_dir():
+            raise ConfigurationError(
+                f"{path} lies among the trusted keys and is no key, expected files called NAME{KEY_SUFFIX}; rename it, "
+                "or put it elsewhere."
+            )
+    return tuple(read_public_key(path) for path in paths)
 
 
 def require_trusted(content: bytes, name: str) -> Signature | None:

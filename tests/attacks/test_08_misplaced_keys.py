@@ -1,0 +1,41 @@
+"""Attack 8: a key that lies where nobody looks means that every model is taken. Stopped by refusing what is no key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.errors import ConfigurationError
+from edge_runtime.model.signatures import list_trusted_keys, make_keys
+
+pytest.importorskip("cryptography")
+
+
+@pytest.fixture
+def keys(tmp_path: Path, lonely: None) -> Path:
+    (tmp_path / "keys").mkdir()
+    return tmp_path / "keys"
+
+
+def test_a_suffix_in_capitals_is_a_key_all_the_same(keys: Path) -> None:
+    (keys / "maker.PUB").write_bytes(make_keys()[1])
+    (keys / ".unfinished-x.pub-1").write_bytes(b"")
+    assert len(list_trusted_keys()) == 1
+
+
+@pytest.mark.parametrize("name", ["maker.pem", "old/maker.pub", "maker.pub/x"])
+def test_what_is_no_key_among_the_keys_is_refused(name: str, keys: Path) -> None:
+    (keys / name).parent.mkdir(exist_ok=True)
+    (keys / name).write_bytes(make_keys()[1])
+    with pytest.raises(
+        ConfigurationError, match=r"lies among the trusted keys and is no key, expected files called NAME\.pub"
+    ):
+        list_trusted_keys()
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(keys: Path) -> None:
+    keys.rmdir()
+    keys.write_bytes(b"")
+    with pytest.raises(ConfigurationError, match=r"folder of trusted keys .* cannot be read \(Not a directory\)"):
+        list_trusted_keys()
