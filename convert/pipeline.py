@@ -115,7 +115,8 @@ def convert(config: ConvertConfig) -> ConversionResult:
     write_text_atomically(data, to_json_text(report))
     images = _thumbnails(report, measured.conversion.entries)
     mistakes = [item.image for item in report.gallery.mistakes] if report.gallery is not None else []
-    looked = draw_where_it_looked(measured.conversion.integer.model, mistakes, images)
+    classifier = measured.conversion.classifiers[choose_backend(measured.conversion.classifiers)]
+    looked = draw_where_it_looked(classifier, mistakes, images)
     write_text_atomically(page, to_html(report, images, looked))
     return ConversionResult(out if passed else None, report, data, page)
 

@@ -94,7 +94,7 @@ def open_integer(source: Source, spec: ModelSpec, calibration: Calibration, io_d
     model = _add_neighbours(packed.model, len(calibration.entries))
     expect_whole_range(packed.model.contract.input_tensor, affine.mean, affine.std)
     with quiet_start():
-        classifiers = {backend: Classifier(model, backend=backend) for backend in list_available_backends()}
+        classifiers = {backend: Classifier(model, backend=backend, maps=True) for backend in list_available_backends()}
         as_converted = open_interpreters(converted)
     differing = compare_outputs(as_converted, {name: item.interpreter for name, item in classifiers.items()})
     if differing:

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.model.model_file import ModelFile
 from edge_runtime.pixels.heat import draw_heat
 from edge_runtime.pixels.preprocess import Image
 
 
-def draw_where_it_looked(model: ModelFile, names: Iterable[str], images: Mapping[str, Image]) -> dict[str, Image]:
-    """Of each of ``names`` among ``images``, (h, w, 3) uint8 BGR, the image under where ``model`` looked for its best
-    class; none for a model whose structure does not tell.
+def draw_where_it_looked(classifier: Classifier, names: Iterable[str], images: Mapping[str, Image]) -> dict[str, Image]:
+    """Of each of ``names`` among ``images``, (h, w, 3) uint8 BGR, the image under where ``classifier``, opened with
+    maps, looked for its best class; none for a model whose structure does not tell.
     """
-    with Classifier(model, maps=True) as classifier:
-        if not classifier.has_maps:
-            return {}
-        spec, drawn = classifier.input_spec, {}
-        for name in names:
-            if name in images:
-                index = classifier.classify(images[name]).index
-                drawn[name] = draw_heat(images[name], classifier.last_map(index).shares(), spec)
-        return drawn
+    drawn: dict[str, Image] = {}
+    for name in names:
+        if name in images and classifier.has_maps:
+            index = classifier.classify(images[name]).index
+            drawn[name] = draw_heat(images[name], classifier.last_map(index).shares(), classifier.input_spec)
+    return drawn
