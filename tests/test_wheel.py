@@ -95,3 +95,14 @@ def test_pip_install_of_the_wheel_alone_is_enough_to_classify(wheel: Path, tmp_p
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert "photo.png" in done.stdout
+
+
+def test_two_clones_build_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
+    built = []
+    for name in ("one", "two"):
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(tmp_path / name)], check=True)
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w"]
+        subprocess.run([*command, str(tmp_path / f"{name}-dist"), str(tmp_path / name)], check=True)
+        (found,) = (tmp_path / f"{name}-dist").glob("edge_runtime-*.whl")
+        built.append(found.read_bytes())
+    assert built[0] == built[1]

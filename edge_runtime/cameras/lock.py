@@ -28,7 +28,9 @@ def lock_camera(address: CameraAddress) -> Iterator[None]:
     if address.kind not in EXCLUSIVE_KINDS:
         yield
         return
-    camera = os.path.realpath(address.shown) if address.kind == "device" else address.kind
+    camera = (
+        os.path.realpath(address.shown) if address.kind == "device" else "csi"
+    )  # by either program, it is one camera
     name = "\0edge-runtime-" + hashlib.sha256(camera.encode()).hexdigest()[:32]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as lock:
         try:

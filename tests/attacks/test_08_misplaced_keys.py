@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime import cli
 from edge_runtime.errors import ConfigurationError
 from edge_runtime.model.signatures import list_trusted_keys, make_keys
 
@@ -39,3 +40,14 @@ def test_a_file_in_the_place_of_the_folder_is_refused(keys: Path) -> None:
     keys.write_bytes(b"")
     with pytest.raises(ConfigurationError, match=r"folder of trusted keys .* cannot be read \(Not a directory\)"):
         list_trusted_keys()
+
+
+def test_trust_copies_no_private_key_that_stands_in_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    private, public = make_keys()
+    (tmp_path / "both.pem").write_bytes(public + private)
+    assert cli.main(["trust", str(tmp_path / "both.pem"), "--for", "me"]) == 0
+    (copy,) = (tmp_path / "edge-runtime" / "keys").iterdir()
+    assert copy.read_bytes() == public

@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
         whom = flags.whom or ("all" if os.geteuid() == 0 else "me")
         folder = list_key_folders()[0 if whom == "all" else 1]
         folder.mkdir(parents=True, exist_ok=True)
-        write_durably(folder / f"{key.key_id}{KEY_SUFFIX}", Path(flags.key).read_bytes())
+        write_durably(folder / f"{key.key_id}{KEY_SUFFIX}", cut_out_public_key(Path(flags.key).read_bytes()))
     if flags.remove:
         _remove_key(flags.remove, is_last_allowed=flags.last)
     keys = list_trusted_keys()
@@ -59,6 +59,14 @@ def main(arguments: list[str]) -> int:
     elif flags.key or flags.remove:
         _warn_of_refused_model()
     return 0
+
+
+def cut_out_public_key(pem: bytes) -> bytes:
+    """Only the public key of a PEM file, which may hold a private one as well."""
+    import re
+
+    found = re.search(rb"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", pem, re.DOTALL)
+    return found[0] + b"\n" if found else b""
 
 
 def _remove_key(key_id: str, *, is_last_allowed: bool) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.cameras.address import CameraAddress, parse_camera
+from edge_runtime.cameras.lock import lock_camera
 from edge_runtime.cameras.password import PASSWORD_VARIABLE, add_password
-from edge_runtime.errors import ConfigurationError, MissingInputError, UsageError
+from edge_runtime.errors import AlreadyRunningError, ConfigurationError, MissingInputError, UsageError
 from edge_runtime.system.redact import redact
 
 
@@ -146,3 +147,12 @@ def test_an_address_without_its_scheme_is_given_the_hint(text: str) -> None:
 def test_a_scheme_may_be_written_in_capitals() -> None:
     assert parse_camera("HTTPS://cam/Stream").value == "https://cam/Stream"
     assert parse_camera("Rtsp://cam/a").kind == "rtsp"
+
+
+def test_the_pi_camera_is_one_camera_by_either_program() -> None:
+    with (
+        lock_camera(CameraAddress("csi", "")),
+        pytest.raises(AlreadyRunningError, match=r"Another edge-runtime holds the camera picamera2"),
+        lock_camera(CameraAddress("picamera2", "")),
+    ):
+        pass
