@@ -28,9 +28,8 @@ def lock_camera(address: CameraAddress) -> Iterator[None]:
     if address.kind not in EXCLUSIVE_KINDS:
         yield
         return
-    camera = (
-        os.path.realpath(address.shown) if address.kind == "device" else "csi"
-    )  # by either program, it is one camera
+    # The Pi's camera is one camera, by either program.
+    camera = os.path.realpath(address.shown) if address.kind == "device" else "csi"
     name = "\0edge-runtime-" + hashlib.sha256(camera.encode()).hexdigest()[:32]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as lock:
         try:
