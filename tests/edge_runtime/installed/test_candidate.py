@@ -121,7 +121,7 @@ def test_the_loop_itself_never_touches_disk_or_lock(
     follower = ModelFollower(store, load, clock)
     follower.begin()
     good, bad = store.add(make_model(1)), make_model(2)
-    for owner, name in ((fcntl, "flock"), (os, "fsync"), (os, "open"), (Path, "read_bytes"), (Path, "rename")):
+    for owner, name in ((fcntl, "flock"), (os, "fsync"), (os, "open"), (Path, "read_bytes"), (Path, "replace")):
         watch(owner, name)
     assert len(run_for(follower, clock, HEALTH_CHECK_S + 5, labels=1)) == 1
     kept = store.state()
@@ -130,7 +130,7 @@ def test_the_loop_itself_never_touches_disk_or_lock(
     store.add(bad)
     touched.clear()
     assert run_for(follower, clock, 1, labels=1) == []
-    assert {name for name, _ in touched} == {"flock", "fsync", "open", "read_bytes", "rename"}
+    assert {name for name, _ in touched} == {"flock", "fsync", "open", "read_bytes", "replace"}
     assert not [name for name, is_loop in touched if is_loop]
     assert (kept.current, kept.probation) == (good, False)
     assert (store.state().current, list(store.state().refused)) == (good, [hashlib.sha256(bad).hexdigest()])
