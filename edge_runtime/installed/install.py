@@ -138,6 +138,8 @@ class _Download:
             with urllib.request.build_opener(_GenuineOnly).open(self._address, timeout=FETCH_TIMEOUT_S) as answer:
                 self._content = read_at_most(_UntilLate(answer, self), MAX_FETCHED_BYTES + 1)
         except Exception as error:  # raised again where it is waited for
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
             self._error = error
 
     @property
@@ -200,6 +202,10 @@ class _GenuineOnly(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        _expect_no_password(newurl)
-        _expect_genuine(newurl)
+        try:
+            _expect_no_password(newurl)
+            _expect_genuine(newurl)
+        except EdgeRuntimeError:
+            fp.close()
+            raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)
