@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.system.json_line import to_json_line
+
 
 def append_lines(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     """Adds ``lines`` in one write, so that a crash leaves whole lines and at most one that is cut, which readers pass
@@ -16,7 +18,7 @@ def append_lines(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     """
     if not lines:
         return
-    text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
+    text = "".join(to_json_line(line, allow_nan=True) + "\n" for line in lines)
     with open(path, "ab") as file:
         if file.tell() and not _ends_with_newline(path):
             text = f"\n{text}"
