@@ -18,13 +18,21 @@ _NUM_NEEDED = 3
 class Pace:
     """The interval of a camera's frames; with ``expect_fps`` it is known from the start, and never taken for shorter.
 
-    One long gap among the last five (an outage) changes nothing; two of them are the camera's nature.
+    One long gap among the last five (an outage) changes nothing; two of them are the camera's nature. A gap that was
+    interrupted, by a camera that was opened again, says little of it: it lengthens the wait while nothing else is
+    known, and no further than ``PATIENCE`` times that wait, or a camera that always fails would be waited for longer
+    each time.
     """
 
     def __init__(self, expect_fps: float | None = None) -> None:
         self._expected_s = 1.0 / expect_fps if expect_fps else 0.0
         self._gaps: deque[float] = deque(maxlen=_NUM_GAPS)
         self._last: tuple[int, float] | None = None
+        self._is_interrupted, self._interrupted_s = False, 0.0
+
+    def interrupt(self) -> None:
+        """The camera is opened again: the time until its next frame is not all its own."""
+        self._is_interrupted = True
 
     def add(self, captured: int, now_s: float) -> None:
         """Notes that ``captured`` frames have come by ``now_s``; a number that did not rise says nothing."""
@@ -32,8 +40,12 @@ class Pace:
             num_new = captured - self._last[0]
             if num_new <= 0:
                 return
-            self._gaps.append((now_s - self._last[1]) / num_new)
-        self._last = captured, now_s
+            gap_s = (now_s - self._last[1]) / num_new
+            if self._is_interrupted:
+                self._interrupted_s = gap_s
+            else:
+                self._gaps.append(gap_s)
+        self._last, self._is_interrupted = (captured, now_s), False
 
     @property
     def interval_s(self) -> float | None:
@@ -49,5 +61,6 @@ class Pace:
         """
         interval_s = self.interval_s
         if interval_s is None:
-            return max(least_s, unknown_s, PATIENCE * max(self._gaps, default=0.0))
+            longest_s = max(*self._gaps, self._interrupted_s, 0.0)
+            return max(least_s, unknown_s, PATIENCE * min(longest_s, unknown_s or UNKNOWN_S))
         return max(least_s, PATIENCE * interval_s)

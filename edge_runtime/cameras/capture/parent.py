@@ -214,5 +214,6 @@ class Capture(FrameSource):
             counts = self._child.shared
             self._past_captured += max(counts.captured, counts.newest_seq + 1)
             self._past_bad += counts.bad
+            self._pace.interrupt()
             self._child.close()
             self._child = None
