@@ -123,6 +123,10 @@ demo: $(STAMP) ## the live page on the shipped model and a recorded camera
 device-check: $(STAMP) ## the wheel on emulated ARM devices (needs Debian's qemu-user and mmdebstrap): DEVICE_FLAGS="--rows ..."
 	$(BIN)/python -m tests.tools.device.check --json build/device-check.json $(DEVICE_FLAGS)
 
+MINUTES ?= 60
+fuzz: $(STAMP) ## the parsers on random damaged bytes, for MINUTES=60 or until one fails
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
+
 CUTS ?= 4
 device-vm: $(STAMP) ## the wheel on a booted virtual device: cameras, power cuts, full disks (needs root; CUTS=20 for more)
 	DEVICE_VM=1 DEVICE_VM_CUTS=$(CUTS) $(BIN)/python -m pytest -q tests/tools/vm $(VM_FLAGS)

@@ -51,7 +51,7 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
         MissingInputError: neither a device nor an existing file or folder.
     """
     text = str(camera).strip()
-    if re.fullmatch(r"\d+", text):
+    if re.fullmatch(r"\d{1,9}", text):
         return CameraAddress("device", str(int(text)))
     if re.fullmatch(r"-\d+", text):
         raise UsageError(f"The camera index is {text}, expected 0 or more: {FORMS}.")
@@ -78,11 +78,9 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
         )
     if re.fullmatch(r"/dev/video\d+|/dev/v4l/.+", text):
         return CameraAddress("device", text)
-    path = Path(text).expanduser()
-    if text and path.is_dir():
-        return CameraAddress("folder", str(path))
-    if text and path.is_file():
-        return CameraAddress("video", str(path))
+    kind, path = _find_path(text)
+    if kind:
+        return CameraAddress(kind, path)
     named = find_device(text)
     if named is not None:
         return CameraAddress("device", named.lasting or named.path)
@@ -98,6 +96,16 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
             f"Expected one of {FORMS}."
         )
     raise MissingInputError(f"There is no camera, video file or folder {text!r}; expected one of {FORMS}.")
+
+
+def _find_path(text: str) -> tuple[str, str]:
+    """("folder" or "video", its path) when ``text`` names one that is there, else ("", "")."""
+    try:
+        path = Path(text).expanduser()
+        kind = "folder" if path.is_dir() else "video" if path.is_file() else ""
+    except (OSError, RuntimeError, ValueError):  # too long for a name, a ~ of nobody, no text that a name may have
+        return "", ""
+    return (kind, str(path)) if text and kind else ("", "")
 
 
 def _host(address: str) -> str:

@@ -96,7 +96,10 @@ def _floats(value: Any) -> tuple[float, ...]:
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ModelError(f"The contract holds {value!r} where a number belongs.")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ModelError("The contract holds a whole number with over 300 digits where a number belongs.") from error
 
 
 def _items(name: str, value: Any) -> list[Any]:
@@ -137,5 +140,5 @@ def _build(cls: Any, value: Any, **readers: Any) -> Any:
 def _object(text: str, name: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{name} is not JSON ({error}); the file is damaged, copy or convert it again.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass
 
@@ -24,10 +25,10 @@ class Hold:
 
 def parse_hold(text: str) -> Hold:
     """The `Hold` that ``K/N`` says; UsageError when it is something else."""
-    votes, separator, window = text.partition("/")
-    if not separator or not votes.strip().isdecimal() or not window.strip().isdecimal():
+    found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text)
+    if found is None:
         raise UsageError(f"`hold` is {text!r}, expected K/N such as 3/5: K equal labels among the last N frames.")
-    return Hold(int(votes), int(window))
+    return Hold(int(found[1]), int(found[2]))
 
 
 class Smoother:

@@ -28,6 +28,6 @@ def array_from_npy(name: str, data: bytes) -> NDArray[Any]:
     """
     try:
         array: NDArray[Any] = read_array(io.BytesIO(data), allow_pickle=False)  # type: ignore[no-untyped-call]
-    except (ValueError, MemoryError, SyntaxError, OverflowError) as error:
+    except Exception as error:  # NumPy parses the header as Python text, and nobody promises which errors that gives
         raise ModelError(f"{name} is no array ({error}). Convert the model again.") from error
     return array

@@ -87,6 +87,7 @@ REFUSED = [
     (("class_thresholds",), {"cup": "x"}, r"The contract holds 'x' where a number belongs"),
     (("threshold",), "high", r"The contract holds 'high' where a number belongs"),
     (("colour",), "red", r"The contract's Contract has unknown keys \['colour'\] and lacks \[\]: versions differ"),
+    (("threshold",), 10**400, r"a whole number with over 300 digits where a number belongs"),
     (("parts",), DROP, r"has unknown keys \[\] and lacks \['parts'\]"),
     (("spec",), 5, r"The contract holds 5 as ModelSpec, expected an object"),
     (("spec", "labels"), ["cup", 7], r"The contract holds the label 7, expected text"),
@@ -117,9 +118,10 @@ def test_a_contract_that_contradicts_itself_is_refused_in_words(
         contract_from_json(changed(*path, value=value))
 
 
-def test_text_that_is_no_json_is_refused() -> None:
+@pytest.mark.parametrize("text", ["{", "[" * 20_000], ids=["cut", "too deep"])
+def test_text_that_is_no_json_is_refused(text: str) -> None:
     with pytest.raises(ModelError, match=r"contract.json is not JSON \(.*\); the file is damaged"):
-        contract_from_json("{")
+        contract_from_json(text)
 
 
 def test_numbers_that_json_cannot_hold_are_never_written() -> None:

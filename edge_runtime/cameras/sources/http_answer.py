@@ -104,8 +104,8 @@ def send_request(connection: socket.socket, address: str, name: str, timeout_s: 
     if end is None:
         raise CameraError(f"{name} sent {len(received)} bytes and no whole answer; the camera may be restarting.")
     head, rest = received[: end.start()].decode("latin-1"), received[end.end() :]
-    status, *fields = head.splitlines()
-    version, number, *words = [*status.split(), ""]
+    status, *fields = head.splitlines() or [""]
+    version, number, *words = [*status.split(), "", ""]
     if not version.startswith("HTTP/") or not number.isdigit():
         said = redact_answer(status, address)[:40]
         raise CameraError(f"{name} does not speak HTTP, it answered {said!r}; check address and port.")

@@ -78,10 +78,10 @@ class JpegSplitter:
         begin, image = boundary.end() - boundary.start(), image - boundary.start() if image >= 0 else -1
         headers = _HEADERS_END.search(self._buffer, begin, begin + MAX_HEADER_BYTES)
         if headers is None and image < 0:
-            other = self._delimiter.search(self._buffer, begin)
-            if other is not None or len(self._buffer) >= MAX_HEADER_BYTES:  # no headers at all: go on behind it
-                del self._buffer[: other.start() if other is not None else begin]
-                return self._next_place()
+            others = [each.start() for each in self._delimiter.finditer(self._buffer, begin, begin + MAX_HEADER_BYTES)]
+            if others or len(self._buffer) >= MAX_HEADER_BYTES:  # no headers at all: an empty part, to go on behind it
+                after = others[-1] if others else begin
+                return after, after, after
             return None
         body = headers.end() if headers is not None and (image < 0 or headers.end() <= image) else image
         announced = _LENGTH.search(self._buffer, begin, body)

@@ -38,7 +38,7 @@ class SyntheticOptions:
 
 def parse_options(text: str) -> SyntheticOptions:
     """The options that follow ``synthetic:``; UsageError when they are not WIDTHxHEIGHT and @FPS."""
-    match = re.fullmatch(r"(?:(\d+)x(\d+))?(?:@(\d+(?:\.\d+)?))?", text)
+    match = re.fullmatch(r"(?:(\d{1,9})x(\d{1,9}))?(?:@(\d{1,9}(?:\.\d+)?))?", text)
     if match is None:
         raise UsageError(f"The synthetic camera's options are {text!r}, expected WIDTHxHEIGHT@FPS such as 640x480@30.")
     width, height, fps = match.groups()

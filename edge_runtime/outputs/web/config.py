@@ -87,7 +87,7 @@ def parse_web_address(text: str) -> tuple[str, int]:
         host, _, port = text.rpartition(":") if ":" in text else (text, "", "")
     if not re.fullmatch(r"\[[0-9a-fA-F:.]+\]|[0-9a-fA-F:.]+|[A-Za-z0-9._-]*", host) or not re.fullmatch(r"\d*", port):
         raise UsageError(f"`web` is {text!r}, expected HOST, PORT or HOST:PORT such as 127.0.0.1:8080.")
-    if port and int(port) > 65535:
+    if len(port) > 5 or int(port or 0) > 65535:
         raise UsageError(f"`web` has the port {port}, expected 0 to 65535.")
     return host.strip("[]") or "127.0.0.1", int(port or DEFAULT_PORT)
 

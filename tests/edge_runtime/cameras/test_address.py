@@ -42,7 +42,10 @@ def test_files_and_folders_are_recognised_and_are_not_live(tmp_path: Path) -> No
     assert not parse_camera(tmp_path).live
 
 
-@pytest.mark.parametrize("text", ["", "none.mp4", "camera", "/nowhere/at/all"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "none.mp4", "camera", "/nowhere/at/all", "9" * 5000, "x" * 5000, "~nobody-of-this-name/a", "a\0b", "\ud800"],
+)
 def test_what_is_not_there_is_named(text: str) -> None:
     with pytest.raises(
         MissingInputError, match=r"There is no camera, video file or folder '.*'; expected one of 0 \| "

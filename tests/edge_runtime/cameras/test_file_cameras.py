@@ -151,6 +151,8 @@ def test_synthetic_options_are_read_and_checked() -> None:
     options = parse_options("1280x720@15")
     assert (options.width, options.height, options.fps) == (1280, 720, 15.0)
     assert parse_options("").fps == 30.0
+    with pytest.raises(UsageError, match=r"options are '9+x480', expected WIDTHxHEIGHT@FPS"):
+        parse_options("9" * 5000 + "x480")
     with pytest.raises(UsageError, match=r"options are 'fast', expected WIDTHxHEIGHT@FPS such as 640x480@30"):
         open_camera("synthetic:fast")
     with pytest.raises(UsageError, match=r"The synthetic camera is 10x10 at 30 fps, expected at least 192x16"):

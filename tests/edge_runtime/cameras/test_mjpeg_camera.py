@@ -272,6 +272,8 @@ def test_a_server_that_never_answers_is_left_after_the_time_out(monkeypatch: pyt
         ),
         (b"HTTP/1.1 302 Found\r\nLocation: /", NotJpegStreamError, "answered 302, it sends us to another address"),
         (b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4", NotJpegStreamError, "answered 200 with video/mp4"),
+        (b" ", CameraError, "does not speak HTTP, it answered ' '"),
+        (b"\r\n\r\n<html>", CameraError, "does not speak HTTP, it answered ''"),
         (b"SSH-2.0-OpenSSH", CameraError, "does not speak HTTP, it answered 'SSH-2.0-OpenSSH'"),
         (
             b"HTTP/1.1 503 Busy",

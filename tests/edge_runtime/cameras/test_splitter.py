@@ -139,3 +139,14 @@ def test_an_image_without_end_marker_is_there_as_soon_as_its_announced_bytes_are
     reader = JpegSplitter("frame")
     reader.feed(part(JPEG[:-2], len(JPEG) - 2)[:-2])
     assert reader.next_part() == JPEG[:-2]
+
+
+@pytest.mark.parametrize("word", [b"--frame\r\n", b"--frame--", b"--frame "])
+def test_a_flood_of_boundaries_without_headers_is_skipped(word: bytes) -> None:
+    reader = JpegSplitter("frame")
+    reader.feed(word * 30_000 + b"\r\n" + part(JPEG))
+    assert drain(reader)[-1] == JPEG
+    reader.feed(b"\r\n" + word * 30_000)
+    assert [content for content in drain(reader) if is_whole(content)] == []
+    reader.feed(b"\r\n" + part(OTHER))
+    assert drain(reader)[-1] == OTHER

@@ -46,7 +46,7 @@ def test_the_flag_reads_k_slash_n() -> None:
     assert parse_hold("3/5") == Hold(3, 5)
 
 
-@pytest.mark.parametrize("text", ["3", "3/", "/5", "a/b", "3/5/7", "-1/3", ""])
+@pytest.mark.parametrize("text", ["3", "3/", "/5", "a/b", "3/5/7", "-1/3", "", "9" * 5000 + "/1", "1/" + "9" * 5000])
 def test_a_hold_that_is_not_k_slash_n_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"`hold` is '.*', expected K/N such as 3/5"):
         parse_hold(text)

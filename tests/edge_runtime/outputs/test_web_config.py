@@ -40,6 +40,8 @@ def test_malformed_addresses_are_usage_errors(text: str) -> None:
 def test_a_port_out_of_range_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="`web` has the port 70000, expected 0 to 65535"):
         parse_web_address("70000")
+    with pytest.raises(UsageError, match=r"`web` has the port 9+, expected 0 to 65535"):
+        parse_web_address("9" * 5000)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.9", "door.local"])
