@@ -10,13 +10,14 @@ export function regionFlag([left, top, width, height]) {
 }
 
 export function letRegionBeDragged(canvas, mark) {
-  let start = null;
+  let start = null, shown = null;
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
     return [clamp((event.clientX - box.left) / box.width), clamp((event.clientY - box.top) / box.height)];
   };
   const rectangle = ([x, y]) => [Math.min(x, start[0]), Math.min(y, start[1]), Math.abs(x - start[0]), Math.abs(y - start[1])];
-  const draw = ([left, top, width, height]) => {
+  const draw = (found) => {
+    const [left, top, width, height] = shown = found;
     Object.assign(mark.style, {
       left: `${canvas.offsetLeft + left * canvas.offsetWidth}px`, top: `${canvas.offsetTop + top * canvas.offsetHeight}px`,
       width: `${width * canvas.offsetWidth}px`, height: `${height * canvas.offsetHeight}px`,
@@ -24,7 +25,7 @@ export function letRegionBeDragged(canvas, mark) {
     mark.hidden = false;
   };
   const isLarge = ([, , width, height]) => width * canvas.offsetWidth >= SMALLEST_PX && height * canvas.offsetHeight >= SMALLEST_PX;
-  const end = () => { start = null; mark.hidden = true; };
+  const end = () => { start = shown = null; mark.hidden = true; };
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     start = place(event);
@@ -37,11 +38,13 @@ export function letRegionBeDragged(canvas, mark) {
     const found = rectangle(place(event));
     end();
     if (!isLarge(found)) { $("region").hidden = true; return; }  // a click: never mind
-    draw(found);
     $("region-flag").textContent = regionFlag(found);
     $("region").hidden = false;
+    draw(found);
   });
-  addEventListener("resize", () => { mark.hidden = true; });
+  // The frame moves when its size or the lines around it change.
+  const follow = new ResizeObserver(() => { if (shown) draw(shown); });
+  for (const element of [canvas, canvas.parentElement, document.body]) follow.observe(element);
 }
 
 // The clipboard is for pages with https or on this machine; elsewhere the flag is selected, ready for Ctrl-C.
