@@ -61,6 +61,6 @@ class Pace:
         """
         interval_s = self.interval_s
         if interval_s is None:
-            longest_s = max(*self._gaps, self._interrupted_s, 0.0)
-            return max(least_s, unknown_s, PATIENCE * min(longest_s, unknown_s or UNKNOWN_S))
+            longest_s = max(*self._gaps, min(self._interrupted_s, unknown_s or UNKNOWN_S), 0.0)
+            return max(least_s, unknown_s, PATIENCE * longest_s)
         return max(least_s, PATIENCE * interval_s)

@@ -127,6 +127,8 @@ def _measure(name: str, current: Path | None, backend: str, parent: int) -> dict
     # All imports are here, before the rights go: where root's Python is in /root, nobody else can import from it.
     import numpy.random  # noqa: F401  NumPy 2 imports it when it is first used
 
+    import edge_runtime.inference.arrangement
+    import edge_runtime.model.operators
     import edge_runtime.model.tflite_metadata
     import edge_runtime.model.wrong_file  # noqa: F401
     from edge_runtime.inference.classifier import Classifier

@@ -227,7 +227,7 @@ CHANGES = """
 import json, os, signal, sys
 sys.path[:] = json.loads(sys.argv[1])
 from pathlib import Path
-import edge_runtime.model.model_file
+import edge_runtime.model.model_file, edge_runtime.store.runs
 from edge_runtime.store.store import Store
 content = Path(sys.argv[3]).read_bytes()
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
