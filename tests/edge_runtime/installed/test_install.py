@@ -11,6 +11,7 @@ import os
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import edge_runtime
 from edge_runtime import cli
 from edge_runtime.errors import ConfigurationError, DataError, MissingInputError, ModelError, SignatureError
 from edge_runtime.installed import install as installation
@@ -375,3 +377,21 @@ def test_a_damaged_model_in_use_is_told_by_status(store: Store, make_model: Call
     content[300] ^= 4
     store.current_path().write_bytes(content)
     assert cli.main(["status"]) == 65
+
+
+def test_the_probe_imports_nothing_after_it_gave_up_its_rights(tmp_path: Path) -> None:
+    # A model with neighbours, a map or another arrangement needs modules that the shipped one does not.
+    program = (
+        "import sys; from edge_runtime.installed.probe import import_all; import_all(); "
+        "print([name for name in sys.argv[1:] if name not in sys.modules])"
+    )
+    package = Path(edge_runtime.__file__).parent
+    names = [
+        f"edge_runtime.{folder}.{path.stem}"
+        for folder in ("inference", "model", "pixels", "contract")
+        for path in (package / folder).glob("*.py")
+        if path.stem != "__init__"
+    ]
+    assert "edge_runtime.model.inner_tensors" in names
+    done = subprocess.run([sys.executable, "-c", program, *names], capture_output=True, text=True, cwd=package.parent)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
