@@ -360,22 +360,25 @@ class SnapshotServer:
         self._open: list[socket.socket] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{self.listener.getsockname()[1]}/snapshot.jpg"
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
     def _run(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self.listener.accept()
+                self._open.append(connection)
                 connection.recv(65536)
                 content = self._image(self.num_answers)
                 self.num_answers += 1
                 connection.sendall(b"HTTP/1.1 200 OK\r\n" + self._headers(content) + b"\r\n" + content)
                 if self._hangs_up:
                     connection.close()
-                else:
-                    self._open.append(connection)
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)  # wakes the thread, which may be about to answer
+        self._thread.join(5)
         self.listener.close()
         for connection in self._open:
             connection.close()
