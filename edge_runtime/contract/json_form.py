@@ -99,7 +99,10 @@ def _number(value: Any) -> float:
     try:
         return float(value)
     except OverflowError as error:
-        raise ModelError("The contract holds a whole number with over 300 digits where a number belongs.") from error
+        raise ModelError(
+            "The contract holds a whole number with over 300 digits where a number belongs, expected a decimal number. "
+            "Convert the model again."
+        ) from error
 
 
 def _items(name: str, value: Any) -> list[Any]:
