@@ -11,7 +11,6 @@ lock pip.txt --group pip
 lock host.txt --group host --group dev
 lock test.txt --group test
 lock docs.txt --group docs
-lock fuzz.txt --group fuzz
 lock litert.txt --group device-litert
 lock tflite.txt --group device-tflite
 lock sign.txt --group device-sign

@@ -46,8 +46,8 @@ class Picamera2Camera(FrameSource):
                 self._start({"FrameRate": framerate})
             except RuntimeError:  # some cameras have no such control, and work all the same
                 self._start({})
-        except BaseException as error:
-            self._camera.close()  # or no later attempt of this process could open it
+        except BaseException as error:  # whatever ends the start: an open camera would refuse every later attempt
+            self._camera.close()
             if isinstance(error, (IndexError, RuntimeError)):
                 raise self._cannot_open(error) from error
             raise
