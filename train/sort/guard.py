@@ -38,14 +38,14 @@ class SortGuard:
                 message = {**message, "headers": [*message.get("headers", ()), *OWN_HEADERS]}
             await send(message)
 
-        refusal = self._refusal(scope)
-        if refusal is None:
+        rejection = self._reject(scope)
+        if rejection is None:
             path = scope["path"][len(self._token) + 1 :]
             await self._app({**scope, "path": path, "raw_path": path.encode()}, receive, send_guarded)
         else:
-            await refusal(scope, receive, send_guarded)
+            await rejection(scope, receive, send_guarded)
 
-    def _refusal(self, scope: Scope) -> ASGIApp | None:
+    def _reject(self, scope: Scope) -> ASGIApp | None:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._config.allows_host(hosts[0]):

@@ -49,10 +49,10 @@ class Guard:
                 message = {**message, "headers": [*own, *HEADERS, (b"cache-control", b"no-store")]}
             await send(message)
 
-        refusal = self._refusal(scope)
-        await (self._app if refusal is None else refusal)(scope, receive, send_guarded)
+        rejection = self._reject(scope)
+        await (self._app if rejection is None else rejection)(scope, receive, send_guarded)
 
-    def _refusal(self, scope: Scope) -> ASGIApp | None:
+    def _reject(self, scope: Scope) -> ASGIApp | None:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._config.allows_host(hosts[0]):

@@ -17,7 +17,7 @@ from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.thermal import SystemState
 
 if TYPE_CHECKING:
-    from edge_runtime.outputs.web.metrics import Metrics
+    from edge_runtime.outputs.web.prometheus import Metrics
 
 try:
     import uvicorn
@@ -78,7 +78,7 @@ def open_live_page(config: WebConfig, live: LiveState, system: Callable[[], Syst
 
 def _metrics(live: LiveState, system: Callable[[], SystemState], viewers: Callable[[], int]) -> Metrics | None:
     try:
-        from edge_runtime.outputs.web.metrics import Metrics
+        from edge_runtime.outputs.web.prometheus import Metrics
     except ImportError:
         return None
     return Metrics(live, system, viewers)

@@ -521,7 +521,7 @@ def test_without_the_metrics_library_the_answer_names_the_extra(
 ) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, "edge_runtime.outputs.web.metrics", None)
+    monkeypatch.setitem(sys.modules, "edge_runtime.outputs.web.prometheus", None)
     status, _, body = serve().ask("/metrics")
     assert status == 404 and b"edge-runtime[metrics]" in body
 

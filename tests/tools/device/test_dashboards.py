@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("prometheus_client", reason="metrics need prometheus-client")
 
-from edge_runtime.outputs.web import metrics as metrics_module
+from edge_runtime.outputs.web import prometheus
 
 DEPLOY = Path(__file__).parents[3] / "docs" / "deploy"
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on PATH")
@@ -25,7 +25,7 @@ def expressions() -> list[str]:
 
 
 def test_every_metric_that_is_asked_for_is_one_that_devices_give() -> None:
-    source = Path(metrics_module.__file__).read_text(encoding="utf-8")
+    source = Path(prometheus.__file__).read_text(encoding="utf-8")
     given = set(re.findall(r'"edge_runtime_(\w+)"', source)) | set(
         re.findall(r'^            "(\w+)": \(', source, re.M)
     )
