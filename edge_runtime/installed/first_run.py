@@ -194,10 +194,14 @@ def _cpu_s(content: bytes) -> float:
 
 
 def is_known(content: bytes) -> bool:
-    """Whether the store holds these very bytes: it tried them when they were installed."""
+    """Whether a store that nobody else may write holds these very bytes: it tried them when they were installed."""
+    from edge_runtime.store.ownership import is_own_store
     from edge_runtime.store.store import Store
 
     with contextlib.suppress(EdgeRuntimeError, OSError):
-        history = Store().state().history
+        store = Store()
+        if not is_own_store(store.folder):
+            return False
+        history = store.state().history
         return len(history) > 1 and hashlib.sha256(content).hexdigest() in history
     return False

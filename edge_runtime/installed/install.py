@@ -17,7 +17,7 @@ from edge_runtime.installed.probe import Probe, probe
 from edge_runtime.model.model_file import MAX_MODEL_BYTES, read_model
 from edge_runtime.model.signatures import list_trusted_keys, require_trusted, split_signature
 from edge_runtime.store.store import SHIPPED, Store
-from edge_runtime.system.bounded_read import read_at_most
+from edge_runtime.system.guarded_read import read_at_most
 from edge_runtime.system.redact import redact, redact_answer
 
 # Silence, and everything from the first question to the last byte.

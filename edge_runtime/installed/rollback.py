@@ -18,9 +18,8 @@ import numpy as np
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.installed.health_check import HEALTH_CHECK_S
-from edge_runtime.model.signatures import list_trusted_keys, split_signature
 from edge_runtime.store.runs import OpenRun, count_runs
-from edge_runtime.store.store import LOCK_WAIT_S, SHIPPED, Store, StoreState
+from edge_runtime.store.store import LOCK_WAIT_S, Store, StoreState
 
 MAX_FAILED_STARTS = 3
 # A weak power supply may end the machine whenever the camera starts; so may a model where nothing limits its memory.
@@ -32,14 +31,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Candidate:
-    """The model that the store has in use; ``version`` raises the floor once it has proved itself.
-
-    ``classifier`` is there when it is another model than the run had, and warmed up.
+    """The model that the store has in use; ``classifier`` is there when it is another one than the run had, and warmed
+    up.
     """
 
     model: str
     is_judged: bool = False
-    version: int = 0
     classifier: Classifier | None = None
 
 
@@ -60,7 +57,7 @@ class ModelSwitch:
         if is_judged and (reason := self._why_no_more(state)):
             state = self.take_back(state, state.current, reason, BRIEF_WAIT_S)
             is_judged = False
-        return Candidate(state.current, is_judged, self._version_of(state.current))
+        return Candidate(state.current, is_judged)
 
     def next(self, used: Candidate, is_judged: bool) -> Candidate | None:
         """What follows ``used``, which ``is_judged`` or not: another model, loaded, or the same one with what is known
@@ -74,7 +71,7 @@ class ModelSwitch:
         if state.current == used.model and (is_judged or not state.probation):
             return dataclasses.replace(used, is_judged=state.probation)
         state, is_judged = self._begin_run(state)
-        found = Candidate(state.current, is_judged, self._version_of(state.current))
+        found = Candidate(state.current, is_judged)
         if state.current == used.model:
             return found
         try:
@@ -94,7 +91,7 @@ class ModelSwitch:
             if failure:
                 self.take_back(self._store.state(), used.model, failure)
                 return
-            self._store.accept(used.model, used.version)
+            self._store.accept(used.model)
             _log.warning("Model %s gave labels for %g s and is kept.", used.model[:12], HEALTH_CHECK_S)
         except EdgeRuntimeError as error:
             _log.warning("What was found of the model cannot be noted: %s", error)
@@ -165,14 +162,3 @@ class ModelSwitch:
         if count_runs(self._store.folder, state.current).num_unclear >= MAX_UNCLEAR_ENDS:
             return f"{MAX_UNCLEAR_ENDS} times the machine ended before it gave a label."
         return ""
-
-    def _version_of(self, model: str) -> int:
-        """The signed version, which may raise the floor once a trusted key vouched for it, as `Store.add` saw."""
-        if model == SHIPPED:
-            return 0
-        try:
-            content = self._store.path_of(model).read_bytes()
-            _, signature = split_signature(content, model)
-            return signature.version if signature is not None and list_trusted_keys() else 0
-        except (OSError, EdgeRuntimeError):
-            return 0

@@ -23,7 +23,7 @@ from edge_runtime.model.npy import array_from_npy, array_to_npy
 from edge_runtime.model.signatures import Signature, require_trusted, split_signature
 from edge_runtime.store.naming import find_model
 from edge_runtime.store.shipped import is_shipped
-from edge_runtime.system.bounded_read import read_at_most
+from edge_runtime.system.guarded_read import open_plain, read_at_most
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -198,7 +198,7 @@ def write_model(
 
 def _read(path: Path, what: str) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_plain(path, follow_links=True) as file:
             content = read_at_most(file, MAX_MODEL_BYTES + 1)
     except FileNotFoundError as error:
         raise MissingInputError(f"There is no {what} {path}; check the path.") from error

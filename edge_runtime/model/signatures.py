@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import ConfigurationError, DataError, MissingInputError, ModelError, SignatureError
+from edge_runtime.system.guarded_read import open_plain
 
 MAGIC = b"ERSIG1\r\n"
 PURPOSE = b"edge-runtime model 1\n"
@@ -131,7 +132,7 @@ def read_public_key(path: Path) -> TrustedKey:
         ConfigurationError: `cryptography` is missing.
     """
     try:
-        with path.open("rb") as file:
+        with open_plain(path, follow_links=True) as file:
             pem = file.read(4096)
     except FileNotFoundError as error:
         raise MissingInputError(f"There is no key {path}; check the path.") from error

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.store.ownership import expect_own_folder, give_to_owner_of
 from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
 from edge_runtime.system.shared_file import try_lock
 
@@ -57,7 +58,8 @@ class OpenRun:
         self._path = folder / FOLDER / f"{model}-{boot_id()}-{secrets.token_hex(4)}.begun"
         try:
             self._path.parent.mkdir(exist_ok=True)
-            _give_to_owner_of(folder, self._path.parent)
+            expect_own_folder(self._path.parent)
+            give_to_owner_of(folder, self._path.parent)
             write_durably(self._path, b"")
             self._lock = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError as error:
@@ -150,15 +152,8 @@ def _runs(folder: Path) -> list[_Run]:
 
 
 def _is_locked(path: Path) -> bool:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         return not try_lock(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _give_to_owner_of(folder: Path, made: Path) -> None:
-    """What root makes in a service's store is the service's, which must be able to remove it."""
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        os.chown(made, owner.st_uid, owner.st_gid)

@@ -1,6 +1,7 @@
 """The models installed on this device, and which of them is in use: one small file says so, and one rename changes it.
 
     STORE/state.json          what is in use, what was before, whether that is a candidate, what was refused
+    STORE/floor               the lowest version of a signed model that may be installed, where there is one
     STORE/models/HASH.tflite  the files, never changed once they are there
     STORE/runs/               the runs of a candidate that go on, or ended otherwise than well (`runs`)
     STORE/.lock               what a change holds meanwhile; only its owner may open it
@@ -24,8 +25,10 @@ from typing import TYPE_CHECKING, Any
 
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
 from edge_runtime.store.lock import lock_store
+from edge_runtime.store.ownership import expect_own_folder
 from edge_runtime.store.shipped import default_model
 from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
+from edge_runtime.system.guarded_read import read_plain
 
 if TYPE_CHECKING:
     from edge_runtime.store.runs import OpenRun
@@ -36,8 +39,10 @@ SHIPPED = "shipped"
 SYSTEM_STORE = Path("/var/lib/edge-runtime")
 # How long a change waits for one that is under way.
 LOCK_WAIT_S = 10.0
+# Far above what a few dozen refused models need.
+MAX_STATE_BYTES = 1024 * 1024
 # What this file writes, by folder: all that `Store` ever removes.
-_UNFINISHED_STATE = re.escape(UNFINISHED) + r"state\.json-[0-9]+"
+_UNFINISHED_STATE = re.escape(UNFINISHED) + r"(state\.json|floor)-[0-9]+"
 _MODEL = r"[0-9a-f]{64}\.tflite"
 _UNFINISHED_MODEL = re.escape(UNFINISHED) + _MODEL + "-[0-9]+"
 
@@ -48,7 +53,7 @@ class StoreState:
 
     ``probation`` says that the one in use is a candidate that has yet to pass its health check, ``failed_starts`` how
     many runs of it ended badly, as far as a later run saw it. ``refused`` has the reason why a model must not come
-    back. ``floor`` is the lowest version of a signed model that may be installed.
+    back. ``floor`` is the lowest version of a signed model that may be installed: that of the newest one that ever was.
     """
 
     version: int = VERSION
@@ -93,20 +98,18 @@ class Store:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_store()
         self.state_path = self.folder / "state.json"
+        # A file of its own: a damaged state may be removed, and no old model shall come in by that.
+        self._floor_path = self.folder / "floor"
 
     def state(self) -> StoreState:
         """What is in use.
 
         Raises:
-            ModelError: ``state.json`` is damaged.
+            ModelError: ``state.json`` or ``floor`` is damaged.
         """
-        try:
-            content = self.state_path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return StoreState()
-        except OSError as error:
-            raise ModelError(f"{self.state_path} cannot be read ({error.strerror}); check its permissions.") from error
-        return _parse(content, self.state_path)
+        content = _read(self.state_path)
+        state = StoreState() if content is None else _parse(content, self.state_path)
+        return dataclasses.replace(state, floor=max(state.floor, self._read_floor()))
 
     def path_of(self, model: str) -> Path:
         """The file of a model in `StoreState.history`."""
@@ -135,13 +138,15 @@ class Store:
                 return model
             path = self.path_of(model)
             _make_folder(path.parent)
+            expect_own_folder(path.parent)
             if not path.exists():
                 write_durably(path, content)
             history = (*(entry for entry in state.history if entry != model), model)[-NUM_KEPT:]
             refused = {key: reason for key, reason in state.refused.items() if key != model}
             settle_runs(self.folder, model)  # what is left of an earlier time as a candidate says nothing now
             changed = dataclasses.replace(state, history=history, probation=True, failed_starts=0, refused=refused)
-            self._write(changed)
+            # At once, for the device may not label for days; going back to what is in the history is no installation.
+            self._write(dataclasses.replace(changed, floor=max(state.floor, version)))
         return model
 
     def expect_welcome(self, state: StoreState, model: str, version: int, *, again: bool) -> None:
@@ -184,12 +189,11 @@ class Store:
             self._write(changed)
         return changed
 
-    def accept(self, model: str, version: int = 0) -> None:
-        """``model``, if still in use, has passed its health check; older versions are refused from now on."""
+    def accept(self, model: str) -> None:
+        """``model``, if still in use, has passed its health check."""
         with self.changing() as state:
             if state.current == model and (state.probation or state.failed_starts):
-                floor = max(state.floor, version)
-                self._write(dataclasses.replace(state, probation=False, failed_starts=0, floor=floor))
+                self._write(dataclasses.replace(state, probation=False, failed_starts=0))
 
     def begin_run(self, model: str, wait_s: float = LOCK_WAIT_S) -> tuple[StoreState, OpenRun | None]:
         """Notes that a run of a candidate begins, and how those before ended: the new state, and the run to be
@@ -233,10 +237,35 @@ class Store:
                 if is_old or re.fullmatch(_UNFINISHED_MODEL, path.name):
                     path.unlink()
 
+    def _read_floor(self) -> int:
+        content = _read(self._floor_path)
+        if content is None:
+            return 0
+        if not re.fullmatch(rb"[0-9]{1,19}\n?", content):
+            raise ModelError(
+                f"{self._floor_path} is damaged, expected a number, the lowest version that may be installed. Write "
+                "the version of your newest model into it."
+            )
+        return int(content)
+
     def _write(self, state: StoreState) -> None:
+        if state.floor > self._read_floor():
+            write_durably(self._floor_path, f"{state.floor}\n".encode())
         text = json.dumps(dataclasses.asdict(state), indent=2, sort_keys=True)
         write_durably(self.state_path, f"{text}\n".encode())
         self._sweep(state)
+
+
+def _read(path: Path) -> bytes | None:
+    """The bytes of a file of the store, None when it is not there. Raises ModelError when it cannot be read."""
+    try:
+        return read_plain(path, MAX_STATE_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read ({error.strerror}); check who put it there, and its rights."
+        ) from error
 
 
 def _make_folder(folder: Path) -> None:

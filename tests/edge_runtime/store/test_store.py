@@ -151,18 +151,51 @@ def test_a_refused_model_is_remembered_with_its_reason(store: Store, make_model:
 
 def test_an_accepted_version_is_the_floor_for_later_ones(store: Store, make_model: Callable[..., bytes]) -> None:
     model = store.add(make_model(1), version=7)
-    store.accept(model, version=7)
+    store.accept(model)
     assert (store.state().floor, store.state().probation) == (7, False)
     with pytest.raises(SignatureError, match="has version 6, but this device had version 7 already"):
         store.add(make_model(2), version=6)
     assert store.add(make_model(2), version=8) == store.state().current
 
 
+def test_an_older_version_is_refused_before_the_newer_one_gave_a_label(
+    store: Store, make_model: Callable[..., bytes]
+) -> None:
+    store.add(make_model(1), version=7)
+    assert store.state().probation
+    with pytest.raises(SignatureError, match="has version 6, but this device had version 7 already"):
+        store.add(make_model(2), version=6)
+    store.rollback("It saw ghosts.")
+    with pytest.raises(SignatureError, match="has version 6, but this device had version 7 already"):
+        store.add(make_model(2), version=6)
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_bytes(b"{}")])
+def test_a_state_that_is_removed_or_damaged_brings_no_older_version_back(
+    store: Store, make_model: Callable[..., bytes], spoil: Callable[[Path], object]
+) -> None:
+    store.add(make_model(1), version=7)
+    spoil(store.state_path)
+    store.state_path.unlink(missing_ok=True)  # as the error for a damaged one says
+    assert store.state() == StoreState(floor=7)
+    with pytest.raises(SignatureError, match="has version 6, but this device had version 7 already"):
+        store.add(make_model(2), version=6)
+    assert store.add(make_model(2), version=7) == store.state().current
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"-1", b"7\n7", b"7" * 5000, "\u0667".encode()])
+def test_a_damaged_floor_is_an_error_not_a_guess(store: Store, content: bytes) -> None:
+    store.folder.mkdir()
+    (store.folder / "floor").write_bytes(content)
+    with pytest.raises(ModelError, match=r"floor is damaged, expected a number.* Write the version of your newest"):
+        store.state()
+
+
 def test_going_back_to_an_older_model_of_the_history_needs_no_newer_version(
     store: Store, make_model: Callable[..., bytes]
 ) -> None:
     old = store.add(make_model(1), version=3)
-    store.accept(store.add(make_model(2), version=9), version=9)
+    store.accept(store.add(make_model(2), version=9))
     assert store.rollback().current == old
     assert store.state().floor == 9
 
@@ -285,7 +318,7 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs 
     ("change", "models"),
     [
         ("store.add(content)", (1,)),
-        ("store.accept(store.state().current, 3)", (1, 2)),
+        ("store.accept(store.state().current)", (1, 2)),
         ("store.rollback('It saw ghosts.')", (1, 2)),
     ],
 )

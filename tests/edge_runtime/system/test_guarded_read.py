@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from edge_runtime.system.bounded_read import read_at_most
+from edge_runtime.system.guarded_read import read_at_most
 
 
 class Asked(io.BytesIO):
