@@ -14,6 +14,7 @@ import numpy as np
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.jpeg import JpegHeader, read_jpeg_header
 from edge_runtime.pixels.opencv import MAX_PIXELS, cv2
+from edge_runtime.pixels.orientation import AS_STORED, read_orientation, turn_upright
 from edge_runtime.pixels.preprocess import Image
 
 # A progressive JPEG is held whole before its first line is there: 150 MB are 25 million pixels with colours at full
@@ -28,8 +29,11 @@ IMAGE_SUFFIXES = (
 # How the formats begin that are decoded. OpenCV goes by the content, never by the name, and knows a dozen others, whose
 # decoders few people look at (CVE-2025-53644 is in that of JPEG 2000): they are refused before it sees them.
 _BEGINNINGS = (
-    b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"GIF87a", b"GIF89a", b"P5", b"P6",
+    b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6",
 )  # fmt: skip
+
+# Of these only some versions of OpenCV can decode any: none is, so that a host and a device agree.
+_GIFS = (b"GIF87a", b"GIF89a")
 
 # What file managers, archives and network disks leave behind; names with a dot in front are theirs too.
 _SERVICE_NAMES = (
@@ -39,7 +43,8 @@ _SERVICE_NAMES = (
 
 
 def read_image(path: str | Path) -> Image:
-    """The image at ``path`` as (h, w, 3) uint8 BGR, turned as its EXIF orientation says; grey becomes three channels.
+    """The image at ``path`` as (h, w, 3) uint8 BGR, turned upright as it says itself (EXIF in JPEG, PNG and WebP,
+    its own tag in TIFF, HEIC); grey becomes three channels.
 
     Raises:
         MissingInputError: there is no such file.
@@ -117,15 +122,20 @@ def decode_image(content: bytes, name: str) -> Image:
         from edge_runtime.pixels.heif import decode_heif
 
         return decode_heif(content, name)
+    if content.startswith(_GIFS):
+        raise DataError(
+            f"{name} is a GIF, which only some versions of OpenCV decode, and with few colours; expected a photo. Save "
+            "it as PNG or JPEG."
+        )
     header = read_jpeg_header(content)
     check_header(header, name)
     if not is_allowed_format(content):
         raise DataError(
             f"{name} ({len(content)} bytes) is not an image: it begins with {content[:4]!r}, expected a JPEG, PNG, "
-            "WebP, BMP, TIFF, GIF or PPM; other formats are not decoded, save it as one of these."
+            "WebP, BMP, TIFF or PPM; other formats are not decoded, save it as one of these."
         )
     try:
-        frame = cv2.imdecode(np.frombuffer(content, np.uint8), _choose_flag(header))
+        frame = cv2.imdecode(np.frombuffer(content, np.uint8), _choose_flag(header) | AS_STORED)
     except cv2.error as error:
         raise DataError(f"{name} was refused by OpenCV: {error.err}; the limit is {MAX_PIXELS} pixels.") from error
     if frame is None:
@@ -133,4 +143,4 @@ def decode_image(content: bytes, name: str) -> Image:
             f"{name} ({len(content)} bytes) is not an image that OpenCV can decode; "
             "expected JPEG, PNG, WebP, BMP or TIFF."
         )
-    return cast(Image, frame)
+    return turn_upright(cast(Image, frame), read_orientation(content))

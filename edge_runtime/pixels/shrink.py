@@ -18,6 +18,7 @@ from edge_runtime.pixels.image_file import check_header, decode_image, read_imag
 from edge_runtime.pixels.jpeg import START, JpegHeader, read_jpeg_header
 from edge_runtime.pixels.jpeg_damage import hear_decoder
 from edge_runtime.pixels.opencv import cv2
+from edge_runtime.pixels.orientation import AS_STORED, read_orientation, turn_upright
 from edge_runtime.pixels.preprocess import Image, find_crop_box
 
 # What decoding one image of a camera may take. For a model, 8 million pixels at full size and far more where they are
@@ -56,10 +57,10 @@ def decode_shrunk(content: bytes, name: str, spec: InputSpec | None) -> Image:
     divisor = _divisor(header, spec)
     if divisor == 1:
         return decode_image(content, name)
-    frame = cv2.imdecode(np.frombuffer(content, np.uint8), REDUCTIONS[divisor])
+    frame = cv2.imdecode(np.frombuffer(content, np.uint8), REDUCTIONS[divisor] | AS_STORED)
     if frame is None:
         raise DataError(f"{name} ({len(content)} bytes) starts as a JPEG but OpenCV cannot decode it; it is damaged.")
-    return np.asarray(frame, np.uint8)
+    return turn_upright(np.asarray(frame, np.uint8), read_orientation(content))
 
 
 def decode_camera_image(content: bytes, name: str, spec: InputSpec | None) -> Image:

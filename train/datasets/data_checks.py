@@ -124,7 +124,7 @@ def _check_oddities(images: Sequence[Sighting], input_side: int) -> Iterable[Dat
     turned = [p.name for p in images if "turned" in p.facts.oddities]
     if turned:
         how_many = say_count(len(turned), "image is", "images are")
-        yield make_warning("turned", f"{how_many} turned upright as their EXIF data say.", turned)
+        yield make_warning("turned", f"{how_many} turned upright as they say themselves (EXIF).", turned)
 
 
 def _check_near_duplicates(splits: Mapping[str, Sequence[Sighting]]) -> Iterable[DataWarning]:
