@@ -34,6 +34,11 @@ class CameraAddress:
         return self.kind in LIVE_KINDS
 
     @property
+    def is_encrypted(self) -> bool:
+        """True for an address in the network at which the camera proves itself by a certificate."""
+        return self.kind in ("http", "rtsp") and self.value.startswith(("https://", "rtsps://"))
+
+    @property
     def shown(self) -> str:
         """The address for logs and results: of one in the network only scheme, host and port, for any other part may
         be a password.

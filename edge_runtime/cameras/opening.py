@@ -30,8 +30,11 @@ def open_camera(
         MissingInputError: no such file or folder.
         CameraError: there is no such camera on this machine.
         UsageError: the address is malformed.
+        ConfigurationError: ``options`` say what does not fit this camera.
     """
     address = parse_camera(camera)
+    if options is not None:
+        options.check_for(address)
     if address.kind == "synthetic":
         from edge_runtime.cameras.sources.synthetic import parse_options
 

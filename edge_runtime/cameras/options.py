@@ -5,23 +5,41 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.cameras.pace import PATIENCE
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import ConfigurationError, UsageError
 
 
 @dataclass(frozen=True)
 class CameraOptions:
     """``expect_fps`` is how many frames a second the camera gives by nature; None: it is learnt.
 
+    ``camera_ca`` is the file of the certificate that an https or rtsps camera is to prove itself by, its own or its
+    authority's; None: the system's authorities.
+
     Raises:
         UsageError: ``expect_fps`` is not above 0.
+        MissingInputError, ConfigurationError: ``camera_ca`` is no file of certificates.
     """
 
     expect_fps: float | None = None
+    camera_ca: str | None = None
 
     def __post_init__(self) -> None:
         if self.expect_fps is not None and not 0 < self.expect_fps < math.inf:
             raise UsageError(f"`expect_fps` is {self.expect_fps:g}, expected frames a second above 0, such as 0.1.")
+        if self.camera_ca is not None:
+            from edge_runtime.cameras.tls import make_context
+
+            make_context(self.camera_ca)
+
+    def check_for(self, address: CameraAddress) -> None:
+        """ConfigurationError where something is said that this camera cannot keep."""
+        if self.camera_ca is not None and not address.is_encrypted:
+            raise ConfigurationError(
+                f"`camera_ca` is for https:// and rtsps://, but the camera is {address.shown}, which shows no "
+                "certificate."
+            )
 
     def choose_patience_s(self, least_s: float) -> float:
         """How long to wait for a first frame: ``least_s``, or longer for a camera that is known to be slow."""

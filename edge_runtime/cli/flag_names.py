@@ -9,6 +9,7 @@ FLAGS = {
     "again": "--again",
     "allow_host": "--allow-host",
     "backend": "--backend",
+    "camera_ca": "--camera-ca",
     "camera_password_file": "--camera-password-file",
     "channels": "--channels",
     "class_thresholds": "--threshold",

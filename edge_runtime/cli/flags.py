@@ -36,6 +36,11 @@ def add_camera_flags(parser: ArgumentParser) -> None:
         help="password of rtsp://user@... or http://user@..., or the variable EDGE_RUNTIME_CAMERA_PASSWORD",
     )
     parser.add_argument(
+        "--camera-ca",
+        metavar="FILE",
+        help="the certificate of an https:// or rtsps:// camera, or its authority's (default: the system's)",
+    )
+    parser.add_argument(
         "--expect-fps",
         type=float,
         metavar="F",
@@ -48,7 +53,7 @@ def read_camera_options(flags: Namespace) -> CameraOptions:
     """What the flags say about the camera. Raises what `CameraOptions` raises."""
     from edge_runtime.cameras.options import CameraOptions
 
-    return CameraOptions(expect_fps=flags.expect_fps)
+    return CameraOptions(expect_fps=flags.expect_fps, camera_ca=flags.camera_ca)
 
 
 def verb_parser(verb: str, description: str, *examples: str) -> ArgumentParser:

@@ -12,6 +12,7 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from edge_runtime.cameras.tls import connect_securely
 from edge_runtime.errors import CameraError
 from edge_runtime.system.redact import redact_answer
 
@@ -50,6 +51,11 @@ class HttpAnswer:
         return found[1].strip() if found else ""
 
     @property
+    def leads_to(self) -> str:
+        """The address that the server sends us to, or empty."""
+        return self.headers.get("location", "") if re.fullmatch("30[12378]", self.status) else ""
+
+    @property
     def length(self) -> int | None:
         """The length of the body in bytes, when it is announced."""
         announced = self.headers.get("content-length", "")
@@ -61,18 +67,19 @@ class HttpAnswer:
         return "chunked" in self.headers.get("transfer-encoding", "").lower()
 
 
-def connect(address: str, name: str, timeout_s: float) -> socket.socket:
-    """A connection to the host of ``address``; CameraError when there is none."""
+def connect(address: str, name: str, timeout_s: float, camera_ca: str | None = None) -> socket.socket:
+    """A connection to the host of ``address``; CameraError when there is none, or its certificate is not believed."""
     parts = urlsplit(address)
-    secure = parts.scheme.lower() == "https"
-    try:
-        connection = socket.create_connection((parts.hostname or "", parts.port or (443 if secure else 80)), timeout_s)
-        if secure:
-            import ssl
-
-            return ssl.create_default_context().wrap_socket(connection, server_hostname=parts.hostname)
-    except OSError as error:
-        raise CameraError(f"{name} cannot be reached: {error.strerror or error}; check address and network.") from error
+    connection: socket.socket
+    if parts.scheme.lower() == "https":
+        connection = connect_securely(parts.hostname or "", parts.port or 443, name, timeout_s, camera_ca)
+    else:
+        try:
+            connection = socket.create_connection((parts.hostname or "", parts.port or 80), timeout_s)
+        except OSError as error:
+            raise CameraError(
+                f"{name} cannot be reached: {error.strerror or error}; check address and network."
+            ) from error
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection

@@ -1,8 +1,8 @@
 """JPEG images over HTTP, read by a few lines of our own: the newest image, decoded no larger than the model needs.
 
 It reads any answer in which JPEG images come one behind the other, whatever type and boundary it announces, and asks
-again and again where an answer holds a single one. What it does not speak (digest passwords, redirections, video) it
-leaves to FFmpeg.
+again and again where an answer holds a single one. What it does not speak (digest passwords, video) it leaves to
+FFmpeg.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from urllib.parse import urljoin, urlsplit
 
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.sources.http_answer import CHUNK_BYTES, REMEDIES, Dechunker, HttpAnswer, connect, send_request
@@ -24,12 +25,18 @@ from edge_runtime.system.redact import redact
 TIMEOUT_S = 4.0
 # How often an address is asked that gives one image at a time.
 SNAPSHOT_S = 1.0
+# How many times a camera may send us to another address.
+MAX_LEADS = 5
 # How much of a body of unknown type is looked at for a JPEG.
 SNIFFED_BYTES = 2048
 
 
 class NotJpegStreamError(CameraError):
-    """The server answers, but not with JPEG images that this reader understands; FFmpeg may know better."""
+    """The server at ``address`` answers, but not with JPEG images that this reader understands; FFmpeg may know
+    better.
+    """
+
+    address = ""
 
 
 class MjpegCamera(JpegStream):
@@ -43,7 +50,7 @@ class MjpegCamera(JpegStream):
     def __init__(self, address: str, shrink_for: InputSpec | None = None, options: CameraOptions | None = None) -> None:
         options = options or CameraOptions()
         super().__init__(redact(address), JpegSplitter(), shrink_for, options.expect_fps)
-        self._address = address
+        self._address, self._camera_ca = address, options.camera_ca
         self._snapshot_s = 1.0 / options.expect_fps if options.expect_fps else SNAPSHOT_S
         self._is_snapshot = False
         self._socket: socket.socket | None = None
@@ -55,21 +62,39 @@ class MjpegCamera(JpegStream):
 
     def _open(self) -> None:
         self._asked_s = monotonic_s()
+        address = self._address
+        for _ in range(MAX_LEADS):
+            try:
+                answer = self._ask(address)
+                if not answer.leads_to:
+                    self._listen_to(answer)
+                    return
+                address = _follow(address, answer, self.name)
+                self._hang_up()
+            except (
+                BaseException
+            ) as error:  # whatever it was, nobody else can close the socket of an object that never was
+                self._hang_up()
+                if isinstance(error, NotJpegStreamError):
+                    error.address = address
+                raise
+        raise CameraError(f"{self.name} sends us from address to address, {MAX_LEADS} times; check the address.")
+
+    def _ask(self, address: str) -> HttpAnswer:
         timeout_s = self._pace.limit_s(TIMEOUT_S, 0.0)
-        self._socket = connect(self._address, self.name, timeout_s)
-        try:
-            answer = send_request(self._socket, self._address, self.name, timeout_s)
-            _refuse(answer, self.name)
-            self._dechunker = Dechunker(self.name) if answer.is_chunked else None
-            self._splitter, self._num_parts = JpegSplitter(answer.boundary), 0
-            self._length = answer.length if answer.kind.startswith("image/") else None
-            self._first_byte, self._is_multipart = self._num_bytes, answer.kind.startswith("multipart/")
-            self._heard_s = monotonic_s()
-            self._backlog.restart(self._heard_s)
-            self._feed_body(self._sniffed(answer))
-        except BaseException:  # whatever it was, nobody else can close the socket of an object that never was
-            self._hang_up()
-            raise
+        self._socket = connect(address, redact(address), timeout_s, self._camera_ca)
+        answer = send_request(self._socket, address, self.name, timeout_s)
+        _refuse(answer, self.name)
+        return answer
+
+    def _listen_to(self, answer: HttpAnswer) -> None:
+        self._dechunker = Dechunker(self.name) if answer.is_chunked else None
+        self._splitter, self._num_parts = JpegSplitter(answer.boundary), 0
+        self._length = answer.length if answer.kind.startswith("image/") else None
+        self._first_byte, self._is_multipart = self._num_bytes, answer.kind.startswith("multipart/")
+        self._heard_s = monotonic_s()
+        self._backlog.restart(self._heard_s)
+        self._feed_body(self._sniffed(answer))
 
     def _hang_up(self) -> None:
         if self._socket is not None:
@@ -148,9 +173,7 @@ def _refuse(answer: HttpAnswer, name: str) -> None:
     """Raises for an answer that holds no images: what the camera said, and what to do."""
     if answer.status == "401" and answer.headers.get("www-authenticate", "").lower().startswith("digest"):
         raise NotJpegStreamError(f"{name} answered 401, it asks for a digest of the password.")
-    if answer.status.startswith("3"):
-        raise NotJpegStreamError(f"{name} answered {answer.status}, it sends us to another address.")
-    if answer.status != "200":
+    if answer.status != "200" and not answer.leads_to:
         remedy = REMEDIES.get(answer.status, "check the address")
         raise CameraError(f"{name} answered {answer.status} {answer.reason}, expected 200; {remedy}.")
     if answer.kind in ("text/html", "application/xhtml+xml", "application/json", "text/xml", "application/xml"):
@@ -158,3 +181,16 @@ def _refuse(answer: HttpAnswer, name: str) -> None:
             f"{name} answered with a page ({answer.kind}), expected images; use the address of the stream itself, "
             "which the camera's manual names."
         )
+
+
+def _follow(address: str, answer: HttpAnswer, name: str) -> str:
+    """Where ``answer`` leads to from ``address``; the password goes along on the same host only."""
+    before, after = urlsplit(address), urlsplit(urljoin(address, answer.leads_to))
+    if after.scheme not in ("http", "https") or (before.scheme, after.scheme) == ("https", "http"):
+        raise CameraError(
+            f"{name} sends us to {redact(after.geturl())}, expected {before.scheme}; check the camera's settings."
+        )
+    user, at, _ = before.netloc.rpartition("@")
+    if "@" not in after.netloc and after.hostname == before.hostname:
+        after = after._replace(netloc=f"{user}{at}{after.netloc}")
+    return after._replace(fragment="").geturl()

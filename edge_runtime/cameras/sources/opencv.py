@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.cameras.devices import explain_device
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cameras.presence import find_device_path
@@ -24,7 +25,6 @@ from edge_runtime.pixels.preprocess import Image, check_frame
 from edge_runtime.pixels.shrink import decode_camera_image
 from edge_runtime.pixels.yuyv import yuyv_to_bgr
 from edge_runtime.system.clock import monotonic_s
-from edge_runtime.system.redact import redact
 
 # FFmpeg reads this when its first stream is opened: no chatter on stderr.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -42,6 +42,9 @@ UNREADABLE = ("Y10", "Y12", "Y10B", "Y10P", "Y12P")
 # Live streams must not be buffered. Files must: the same options make FFmpeg lose some of their frames.
 STREAM_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 STREAM_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
+# Behind a relay everything goes through its one port, and nothing encrypted past it. The wheels' OpenCV 4.11 hears no
+# options, and has RTSP over TCP by default.
+RELAY_OPTIONS = "rtsp_transport;tcp|protocol_whitelist;http,rtsp,rtp,tcp,crypto,data"
 
 
 class OpenCVCamera(FrameSource):
@@ -133,9 +136,9 @@ class VideoFileCamera(OpenCVCamera):
 
 
 class StreamCamera(OpenCVCamera):
-    """A network stream that FFmpeg understands."""
+    """A network stream that FFmpeg understands; what is encrypted passes through `TlsRelay`, for FFmpeg checks less."""
 
-    def __init__(self, address: str, refusal: str = "") -> None:
+    def __init__(self, address: CameraAddress, camera_ca: str | None = None, refusal: str = "") -> None:
         """``refusal`` is why another reader left this address to FFmpeg."""
         timeouts = (
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
@@ -143,11 +146,23 @@ class StreamCamera(OpenCVCamera):
             cv2.CAP_PROP_READ_TIMEOUT_MSEC,
             NETWORK_TIMEOUT_MS,
         )
-        with _environment(STREAM_VARIABLE, STREAM_OPTIONS):
-            super().__init__(redact(address), True, address, cv2.CAP_FFMPEG, timeouts)
+        self._relay, target, options = None, address.value, os.environ.get(STREAM_VARIABLE, STREAM_OPTIONS)
+        if address.is_encrypted:
+            from edge_runtime.cameras.sources.tls_relay import TlsRelay
+
+            self._relay = TlsRelay(address.value, address.shown, camera_ca)
+            target, options = self._relay.address, f"{options}|{RELAY_OPTIONS}"  # the last of equal options counts
+        with _environment(STREAM_VARIABLE, options):
+            super().__init__(address.shown, True, target, cv2.CAP_FFMPEG, timeouts)
         if not self._opened:
-            why = explain_rtsp(address, NETWORK_TIMEOUT_MS / 1000)
+            why = explain_rtsp(target, NETWORK_TIMEOUT_MS / 1000)
+            self.close()
             raise CameraError(f"{refusal} {self.name} {why}." if refusal else f"{self.name} {why}.")
+
+    def close(self) -> None:
+        super().close()
+        if self._relay is not None:
+            self._relay.close()
 
 
 def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None) -> Image | None:
@@ -164,15 +179,16 @@ def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None) -> Image |
 
 @contextlib.contextmanager
 def _environment(name: str, value: str) -> Iterator[None]:
-    """Sets a variable that a user did not set, for the length of the block."""
-    if name in os.environ:
-        yield
-        return
+    """Sets a variable for the length of the block."""
+    before = os.environ.get(name)
     os.environ[name] = value
     try:
         yield
     finally:
-        del os.environ[name]
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _silence_opencv() -> None:

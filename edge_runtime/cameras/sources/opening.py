@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.cameras.frame import FrameSource
 from edge_runtime.cameras.options import CameraOptions
@@ -39,11 +41,11 @@ def open_source(
         try:
             return MjpegCamera(address.value, shrink_for, options)
         except NotJpegStreamError as error:
-            refusal = str(error)
+            refusal, address = str(error), replace(address, value=error.address)
     from edge_runtime.cameras.sources.opencv import DeviceCamera, StreamCamera, VideoFileCamera
 
     if address.kind == "device":
         return DeviceCamera(address.value, address.shown, shrink_for)
     if address.kind == "video":
         return VideoFileCamera(address.value)
-    return StreamCamera(address.value, refusal)
+    return StreamCamera(address, options.camera_ca, refusal)

@@ -139,7 +139,7 @@ def test_draining_ends_although_the_line_never_runs_dry(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.monotonic_s", clock)
     monkeypatch.setattr("edge_runtime.cameras.sources.jpeg_stream.monotonic_s", clock)
-    monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.connect", lambda address, name, timeout_s: Connection())
+    monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.connect", lambda *arguments: Connection())
     with MjpegCamera("http://camera/") as camera:
         frames = take(camera, 5)
     gaps_s = np.diff([frame.captured_s for frame in frames])
@@ -205,7 +205,7 @@ def test_an_image_is_as_old_as_its_own_last_byte_not_as_the_next_one_s_first(
 
     monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.monotonic_s", clock)
     monkeypatch.setattr("edge_runtime.cameras.sources.jpeg_stream.monotonic_s", clock)
-    monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.connect", lambda address, name, timeout_s: Connection())
+    monkeypatch.setattr("edge_runtime.cameras.sources.mjpeg.connect", lambda *arguments: Connection())
     start_s = clock()
     with MjpegCamera("http://camera/") as camera:
         frame = camera.read(5.0)
@@ -270,7 +270,12 @@ def test_a_server_that_never_answers_is_left_after_the_time_out(monkeypatch: pyt
             NotJpegStreamError,
             "answered 401, it asks for a digest of the password",
         ),
-        (b"HTTP/1.1 302 Found\r\nLocation: /", NotJpegStreamError, "answered 302, it sends us to another address"),
+        (b"HTTP/1.1 302 Found", CameraError, "answered 302 Found, expected 200; check the address"),
+        (
+            b"HTTP/1.1 301 Moved\r\nLocation: rtsp://me:secret@10.0.0.9/x",
+            CameraError,
+            "sends us to rtsp://10.0.0.9, expec",
+        ),
         (b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4", NotJpegStreamError, "answered 200 with video/mp4"),
         (b" ", CameraError, "does not speak HTTP, it answered ' '"),
         (b"\r\n\r\n<html>", CameraError, "does not speak HTTP, it answered ''"),
@@ -289,6 +294,37 @@ def test_other_answers_are_explained(
 ) -> None:
     with pytest.raises(kind, match=re.escape(message)):
         MjpegCamera(answering(answer + b"\r\n\r\n" if answer else b""))
+
+
+def test_a_camera_that_sends_us_elsewhere_is_followed_and_hears_the_password_on_its_own_host_only(
+    network_camera: Any, answering: Callable[[bytes], str]
+) -> None:
+    for host, hears in (("127.0.0.1", True), ("localhost", False)):
+        target = network_camera.address.replace("127.0.0.1", host)
+        address = answering(b"HTTP/1.1 307 There\r\nLocation: " + target.encode() + b"\r\n\r\n")
+        with MjpegCamera(address.replace("//", "//me:secret@")) as camera:
+            assert camera.read(5.0) is not None
+            assert camera.name == address.rstrip("/"), "what was given is what is shown"
+        assert (b"Authorization: Basic" in network_camera.requests[-1]) == hears
+
+
+def test_a_camera_that_sends_us_in_a_circle_is_left() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        asked = []
+
+        def run() -> None:
+            for _ in range(5):
+                connection, _ = listener.accept()
+                with connection:
+                    asked.append(connection.recv(65536))
+                    connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n")
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        with pytest.raises(CameraError, match=r"sends us from address to address, 5 times; check the address"):
+            MjpegCamera(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        thread.join(5)
+    assert [request.split()[1] for request in asked] == [b"/", *[b"/again"] * 4]
 
 
 JPEG = cv2.imencode(".jpg", draw_wave_image(48, 64))[1].tobytes()
