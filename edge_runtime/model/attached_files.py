@@ -39,9 +39,10 @@ def read_attached(content: bytes, label_file: str, name: str) -> Attached:
     """
     # Of a file that was cut short inside its appended zip, the beginning of the zip remains.
     is_cut = _ZIP_END not in content[-65_557:] and _LOCAL_FILE_HEADER in content
-    if not (label_file or is_cut or zipfile.is_zipfile(io.BytesIO(content))):
-        return Attached()
     try:
+        # From Python 3.14 on `is_zipfile` itself raises ValueError over a damaged end.
+        if not (label_file or is_cut or zipfile.is_zipfile(io.BytesIO(content))):
+            return Attached()
         if is_cut:
             raise zipfile.BadZipFile("no end of the zip")
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
