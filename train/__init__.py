@@ -3,14 +3,11 @@
 `from train import fit_arrays` trains from a program, on arrays or a `tf.data.Dataset`.
 """
 
-import sys
+from edge_runtime.system.command import begin_command
 
-from edge_runtime.system.command import quiet_interrupts
+begin_command()  # what follows are seconds of imports
 
-if sys.argv[:1] == ["-m"]:  # run as a command: what follows are seconds of imports
-    quiet_interrupts()
-
-from train.arrays import fit_arrays
-from train.curves import Curves
+from train.arrays import fit_arrays  # noqa: E402
+from train.curves import Curves  # noqa: E402
 
 __all__ = ["Curves", "fit_arrays"]

@@ -1,38 +1,27 @@
 """A trained Keras model made ready for conversion: loaded and checked, one image at a time, ending in a softmax.
 
-Each layer's name gets a mark that survives the converter, so that tensors can be named after their layers. The leading
-`Rescaling` can be taken off; what it did comes back as an `Affine`.
+Each layer's name gets a mark that survives the converter, so that tensors can be named after their layers. What scales
+the pixels first can be taken off; what it did comes back as an `Affine`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convert.converter.faithful import expect_same_answers
+from convert.converter.leading_scale import Affine, Leading, find_leading
 from convert.inputs.answers import run_model
-from convert.inputs.source import Source, normalize
+from convert.inputs.source import Source
 from convert.tflite.names import MARK
 from edge_runtime.errors import ModelError
 
 
-@dataclass(frozen=True)
-class Affine:
-    """The network eats ``(pixel - mean) / std`` of pixels 0..255."""
-
-    mean: float
-    std: float
-
-    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return normalize(pixels, self.mean, self.std)
-
-
 def fix_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
-    """A clone for batch size 1 that ends in a softmax; if ``strip`` without its leading Rescaling, which comes back
-    as the Affine.
+    """A clone for batch size 1 that ends in a softmax; if ``strip`` without what scales the pixels first, which comes
+    back as the Affine.
 
     Raises:
         ModelError: Keras cannot rebuild it, or it has not as many outputs as there are labels.
@@ -42,14 +31,15 @@ def fix_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
 
     keras.backend.clear_session()  # layers without a name are numbered, and the numbers go into the file
     outside = Affine(source.input_mean, source.input_std)
-    rescaling, affine = find_rescaling(model, outside) if strip else (None, outside)
+    leading = find_leading(model, outside) if strip else Leading((), outside)
     shape = (1, source.spec.input.height, source.spec.input.width, 3)
     try:
         image = keras.Input(batch_shape=shape, name="image")
         pixels = image
         if not strip and (outside.mean, outside.std) != (0.0, 1.0):
             pixels = keras.layers.Rescaling(1 / outside.std, -outside.mean / outside.std)(image)
-        clone = keras.models.clone_model(model, input_tensors=_fresh(shape), clone_function=_cloner(rescaling))
+        cloner = _cloner(leading.operations)
+        clone = keras.models.clone_model(model, input_tensors=_fresh(shape), clone_function=cloner, recursive=True)
         clone.set_weights(model.get_weights())
         _finish_layers(clone)
         scores = _as_probabilities(clone(pixels), source.spec.output)
@@ -64,9 +54,9 @@ def fix_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
             f"{source.model} has {fixed.output_shape[1]} outputs but there are {len(source.spec.labels)} labels; "
             f"they must agree."
         )
-    inputs = (lambda images: affine(images)) if strip else (lambda images: images.astype(np.float32))
+    inputs = leading.affine if strip else (lambda images: images.astype(np.float32))
     expect_same_answers(source, lambda images: run_model(fixed, inputs(images)), "The rebuilt network")
-    return fixed, affine
+    return fixed, leading.affine
 
 
 def _finish_layers(model: Any) -> None:
@@ -98,15 +88,25 @@ def _fresh(shape: tuple[int, ...]) -> Any:
     return keras.Input(batch_shape=shape, name="pixels")
 
 
-def _cloner(rescaling: Any) -> Any:
-    """Copies layers, each name marked; the layer ``rescaling`` becomes one that does nothing."""
+def _cloner(left_out: Sequence[Any]) -> Callable[[Any], Any]:
+    """Copies layers and operations, each name marked; those ``left_out`` become ones that do nothing."""
     import keras
 
+    class PassOn(keras.Operation):  # type: ignore[misc]
+        """Gives its first argument back, whatever else it is called with."""
+
+        def call(self, inputs: Any, *_: Any) -> Any:
+            return inputs
+
+        def compute_output_spec(self, inputs: Any, *_: Any) -> Any:
+            return keras.KerasTensor(inputs.shape, dtype=inputs.dtype)
+
     def clone(layer: Any) -> Any:
-        if layer is rescaling:
-            return keras.layers.Identity(name=layer.name)
+        if any(layer is other for other in left_out):
+            # A sequence takes layers alone, and a layer takes no numbers.
+            return keras.layers.Identity() if isinstance(layer, keras.Layer) else PassOn()
         config = _in_float32(layer.get_config())
-        if not isinstance(layer, (keras.layers.InputLayer, keras.Model)):
+        if not isinstance(layer, keras.layers.InputLayer):
             config["name"] = layer.name + MARK
         return layer.__class__.from_config(config)
 
@@ -128,25 +128,3 @@ def _in_float32(config: Any) -> Any:
 def _is_half(dtype: Any) -> bool:
     name = dtype.get("config", {}).get("name") if isinstance(dtype, dict) else dtype
     return str(name) in ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
-
-
-def find_rescaling(model: Any, outside: Affine) -> tuple[Any, Affine]:
-    """The Rescaling that the pixels meet first, if one input tensor can stand for it, and what the network behind it
-    eats.
-    """
-    import keras
-
-    first = next((layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)), None)
-    if (
-        not isinstance(first, keras.layers.Rescaling)
-        or len(model.inputs[0]._keras_history.operation._outbound_nodes) != 1
-    ):
-        return None, outside
-    scale, offset = np.asarray(first.scale, np.float64).ravel(), np.asarray(first.offset, np.float64).ravel()
-    if len(set(scale)) != 1 or len(set(offset)) != 1 or scale[0] <= 0:
-        return None, outside
-    # scale * (p - m) / s + offset = (p - (m - offset * s / scale)) / (s / scale)
-    std = outside.std / float(scale[0])
-    mean = outside.mean - float(offset[0]) * std
-    # A tensor's range always holds the number 0, so only a mean among the pixel values can be a zero point.
-    return (first, Affine(mean, std)) if 0 <= mean <= 255 else (None, outside)

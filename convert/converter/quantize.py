@@ -1,8 +1,8 @@
 """A trained Keras model -> .tflite bytes: the only file that touches the TFLite converter.
 
-The leading `Rescaling` is taken off and becomes the integer file's input scale and zero point: left inside, it would
-stay in the file as a multiplication and an addition and throw away a third of the input levels. Must give the same
-bytes for the same model.
+What scales the pixels first is taken off and becomes the integer file's input scale and zero point: left inside, it
+would stay in the file as a multiplication and an addition and throw away a third of the input levels. Must give the
+same bytes for the same model.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.converter.network import Affine, find_rescaling, fix_model
+from convert.converter.leading_scale import Affine, find_leading
+from convert.converter.network import fix_model
 from convert.inputs.source import Source
 from edge_runtime.errors import DataError, ModelError
 from edge_runtime.system.quiet_start import quiet_start
@@ -80,7 +81,7 @@ def find_input_affine(source: Source) -> Affine:
     """What the integer file's input tensor must do to pixels: the model's own leading normalisation, if a tensor can
     hold it.
     """
-    return find_rescaling(source.model.network, Affine(source.input_mean, source.input_std))[1]
+    return find_leading(source.model.network, Affine(source.input_mean, source.input_std)).affine
 
 
 def _calibrated(source: Source, images: NDArray[np.uint8], operators: str, ends: tuple[str, str]) -> bytes:

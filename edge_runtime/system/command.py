@@ -1,56 +1,168 @@
 """How a command of the workstation ends, said once: a result and 0, or one line on stderr and an exit code.
 
-The device's own command line has more to say (`edge_runtime.cli`). Never prints a result.
+A Ctrl-C is one line wherever it comes: among the imports, within a library that makes another error of it, or where
+Python can only print it. A reader who left and a terminal that is gone end no work. The device's own command line has
+more to say (`edge_runtime.cli`). Never prints a result.
 """
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import io
+import os
+import signal
 import sys
-from collections.abc import Callable
-from types import TracebackType
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
 
-from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.errors import EdgeRuntimeError, InternalError, OutputError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+_PROGRAMS = ("edge-train",)
 
 
-def quiet_interrupts() -> None:
-    """Has a Ctrl-C that comes while a command's modules are still being imported end in one line, too."""
+class _Process:
+    """What is known of this process: whether it is a command, and whether a Ctrl-C came."""
 
-    def report(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        if _is_interrupt(error):
-            print("\ninterrupted", file=sys.stderr)
-        else:
-            sys.__excepthook__(kind, error, traceback)
-
-    sys.excepthook = report
+    is_command = False
+    was_interrupted = False
 
 
-def _is_interrupt(error: BaseException | None) -> bool:
-    """Whether a Ctrl-C is behind ``error``: some libraries make an ImportError of it."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+class _Patient(io.TextIOWrapper):
+    """Text for people: where nobody can read it any more, it is lost, and the work goes on."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            super().flush()
+
+
+def begin_command() -> None:
+    """Prepares this process where it is a command (``python -m ...`` or `edge-train`), before anything slow is
+    imported; does nothing in a program that imports the package.
+    """
+    name = os.path.basename(sys.argv[0]) if sys.argv else ""
+    if _Process.is_command or not (sys.argv[:1] == ["-m"] or name.partition(".")[0] in _PROGRAMS):
+        return
+    _Process.is_command = True
+    _open_streams()
+    # Not where whoever started this wants it ignored, as `nohup` and a search do.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+    sys.unraisablehook = _hear_unraisable
+
+
+def _open_streams() -> None:
+    """Closed ones lead nowhere: the next file would get their numbers, and what libraries write there."""
+    while True:
+        number = os.open(os.devnull, os.O_RDWR)
+        if number > 2:
+            os.close(number)
+            break
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    line_buffered = {"errors": "backslashreplace", "line_buffering": True, "write_through": True}
+    if sys.stderr is None:
+        sys.stderr = _Patient(open(2, "wb", buffering=0, closefd=False), "utf-8", **line_buffered)  # type: ignore  # noqa: SIM115
+    elif type(sys.stderr) is io.TextIOWrapper:
+        encoding = sys.stderr.encoding
+        sys.stderr.flush()
+        sys.stderr = _Patient(sys.stderr.detach(), encoding, **line_buffered)  # type: ignore[arg-type]
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Among the imports there is nothing to save, and an exception would go through code that cannot bear it."""
+    with contextlib.suppress(OSError):
+        os.write(2, b"\ninterrupted\n")
+    os._exit(INTERRUPTED)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _Process.was_interrupted = True
+    raise KeyboardInterrupt
+
+
+def _hear_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """A Ctrl-C in a destructor or a callback is lost there: it comes again a little later."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        again = threading.Timer(0.05, _thread.interrupt_main)
+        again.daemon = True
+        again.start()
+    elif not _Process.was_interrupted:
+        sys.__unraisablehook__(unraisable)
+
+
+@contextlib.contextmanager
+def interrupts_for_this_process() -> Iterator[None]:
+    """What is started within hears no Ctrl-C, which a terminal sends to a whole group: this process ends it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run_command(work: Callable[[], int | None], interrupted: str = "interrupted") -> int:
     """Runs ``work``; the exit code: what it returns (None: 0), that of its error, or 130 after Ctrl-C.
 
-    An error on purpose and a Ctrl-C are one line on stderr, ``error: ...`` and ``interrupted``; all others are bugs and
-    keep their traceback.
+    An error on purpose, a Ctrl-C, a lack of memory and what the operating system refuses are one line on stderr,
+    ``error: ...`` and ``interrupted``; all others are bugs and keep their traceback. 0 too when the reader of stdout
+    left.
     """
     # A file name need not be UTF-8; what a terminal cannot show is shown as \\udcff.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    if _Process.is_command and signal.getsignal(signal.SIGINT) is _leave:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
-        return work() or 0
-    except EdgeRuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print(f"\n{interrupted}", file=sys.stderr)
-        return INTERRUPTED
+        code = _run(work, interrupted)
+    finally:
+        # What is left is to leave: a second Ctrl-C would only print where it hit.
+        if _Process.is_command and signal.getsignal(signal.SIGINT) is _interrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return code
+
+
+def _run(work: Callable[[], int | None], interrupted: str) -> int:
+    try:
+        code = work() or 0
+        sys.stdout.flush()
+        return code
+    except BaseException as error:
+        # Some libraries make an error of their own of a Ctrl-C.
+        if isinstance(error, KeyboardInterrupt) or (_Process.was_interrupted and not isinstance(error, SystemExit)):
+            print(f"\n{interrupted}", file=sys.stderr)
+            return INTERRUPTED
+        if isinstance(error, EdgeRuntimeError):
+            print(f"error: {error}", file=sys.stderr)
+            return error.exit_code
+        if isinstance(error, BrokenPipeError):
+            _drop_output()
+            return 0
+        if isinstance(error, MemoryError):
+            print("error: There is not enough memory for this. Close other programs, or ask for less.", file=sys.stderr)
+            return InternalError.exit_code
+        if isinstance(error, OSError):
+            _drop_output()
+            print(f"error: {error}. Check the disk and who may read and write there.", file=sys.stderr)
+            return OutputError.exit_code
+        raise
+
+
+def _drop_output() -> None:
+    """Has Python's last flush of stdout fail no more."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError, UsageError
-from edge_runtime.system.command import run_command
+from edge_runtime.system.command import interrupts_for_this_process, run_command
 from edge_runtime.system.durable import write_durably
 from train.recipes.config import NAMED_DATA
 from train.search.no_winner import explain_no_winner
@@ -130,9 +130,10 @@ def search(config: SearchConfig, *, join: bool) -> int:
         for number in range(config.workers)
     ]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    for process in processes:
-        process.start()
     try:
+        with interrupts_for_this_process():
+            for process in processes:
+                process.start()
         for process in processes:
             process.join()
     except KeyboardInterrupt:
