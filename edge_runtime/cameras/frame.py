@@ -25,6 +25,7 @@ class Frame:
         captured_s: when it was captured, in seconds of the monotonic clock.
         name: the file that it came from, or empty.
         fingerprint: a checksum of what the camera sent, equal for equal images; None when nobody computed one.
+        position_s: its place in a recording, by the time stamps there; None for a live camera and where there are none.
     """
 
     pixels: Image
@@ -32,6 +33,7 @@ class Frame:
     captured_s: float
     name: str = ""
     fingerprint: int | None = None
+    position_s: float | None = None
 
 
 @dataclass(frozen=True)

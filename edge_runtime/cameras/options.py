@@ -17,6 +17,10 @@ class CameraOptions:
     ``camera_ca`` is the file of the certificate that an https or rtsps camera is to prove itself by, its own or its
     authority's; None: the system's authorities.
 
+    Of a video file or a folder of images: with ``realtime`` each frame comes when its time stamp says, as from a live
+    camera, and an image of a folder ``expect_fps`` times a second, once a second without; with ``loop`` it begins again
+    at its end.
+
     Raises:
         UsageError: ``expect_fps`` is not above 0.
         MissingInputError, ConfigurationError: ``camera_ca`` is no file of certificates.
@@ -24,6 +28,8 @@ class CameraOptions:
 
     expect_fps: float | None = None
     camera_ca: str | None = None
+    realtime: bool = False
+    loop: bool = False
 
     def __post_init__(self) -> None:
         if self.expect_fps is not None and not 0 < self.expect_fps < math.inf:
@@ -40,6 +46,12 @@ class CameraOptions:
                 f"`camera_ca` is for https:// and rtsps://, but the camera is {address.shown}, which shows no "
                 "certificate."
             )
+        for name, is_asked in (("realtime", self.realtime), ("loop", self.loop)):
+            if is_asked and address.live:
+                raise ConfigurationError(
+                    f"`{name}` is for video files and folders of images, but the camera is {address.shown}, which is "
+                    "live."
+                )
 
     def choose_patience_s(self, least_s: float) -> float:
         """How long to wait for a first frame: ``least_s``, or longer for a camera that is known to be slow."""

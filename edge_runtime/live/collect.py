@@ -17,7 +17,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.cameras.frame import FrameSource
+from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.contract import Region
 from edge_runtime.errors import CameraError, ConfigurationError, UsageError
 from edge_runtime.pixels.jpeg_region import mark_region
@@ -30,11 +30,14 @@ POLL_S = 0.1
 JPEG_QUALITY = 95
 SHARPNESS_SIDE, THUMBNAIL_SIDE = 320, 16
 NUM_REMEMBERED = 200
+# Time stamps in files are rounded.
+STAMPS_DIFFER_S = 1e-3
 
 
 @dataclass(frozen=True)
 class CollectConfig:
-    """``every_s`` seconds between two images of a live camera, None: when asked. ``max_images`` None means no end.
+    """``every_s`` seconds between two images, in a file by its time stamps, None: when asked. ``max_images`` None means
+    no end.
 
     ``max_mb`` caps what the class's folder holds, in 10^6 bytes. ``min_sharpness`` is the variance of the Laplacian
     at 320 pixels' length, ``min_change`` the mean difference of 16x16 grey thumbnails (0..255) from
@@ -187,7 +190,7 @@ def collect(
         CameraError: the camera gave no frame for ``give_up_s``.
     """
     config = collector.config
-    last_s, seen_s = -np.inf, clock()
+    last_s, seen_s = -math.inf, clock()
     reason = "stopped"
     while not should_stop():
         if config.max_images is not None and collector.num_kept >= config.max_images:
@@ -207,14 +210,23 @@ def collect(
                 raise CameraError(f"No frame within {config.give_up_s:g} s: {trouble}")
             continue
         seen_s = now_s
-        is_due = is_asked() if config.every_s is None else not source.live or now_s - last_s >= config.every_s
+        at_s = _place_in_time(frame, source, now_s)
+        if config.every_s is None:
+            is_due = is_asked()
+        else:  # images without a clock are all due
+            is_due = at_s is None or at_s - last_s >= config.every_s - STAMPS_DIFFER_S
         if not is_due:
             continue
         kept = collector.offer(frame.pixels)
         # A refused frame costs no time: the next good one is taken as soon as it comes.
-        last_s = last_s if kept is None else now_s
+        last_s = last_s if kept is None or at_s is None else at_s
         tell(collector.refusal if kept is None else kept)
     return Summary(collector.num_kept, collector.num_blurred, collector.num_alike, reason)
+
+
+def _place_in_time(frame: Frame, source: FrameSource, now_s: float) -> float | None:
+    """When the frame was taken, on the clock that counts for this camera, None where there is none."""
+    return now_s if source.live else frame.position_s
 
 
 def measure_sharpness(pixels: Image) -> float:

@@ -17,6 +17,7 @@ from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.cameras.devices import explain_device
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cameras.presence import find_device_path
+from edge_runtime.cameras.sources.playback import Recording
 from edge_runtime.cameras.sources.rtsp_answer import explain_rtsp
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError
@@ -35,6 +36,8 @@ from edge_runtime.pixels.opencv import cv2
 
 # Opening includes FFmpeg's own analysis of 5 s, and the wait for a key frame, which cameras send every 1 to 10 s.
 NETWORK_TIMEOUT_MS = 15_000
+# Of a video file that does not say its rate.
+USUAL_FPS = 25.0
 # A driver's time stamp that is older than this, or in the future, is of another clock than ours.
 OLDEST_STAMP_S = 10.0
 # OpenCV ends its whole process when it converts these.
@@ -48,11 +51,13 @@ RELAY_OPTIONS = "rtsp_transport;tcp|protocol_whitelist;http,rtsp,rtp,tcp,crypto,
 
 
 class OpenCVCamera(FrameSource):
-    """One ``cv2.VideoCapture``; frames come as OpenCV converts them."""
+    """One live ``cv2.VideoCapture``; frames come as OpenCV converts them."""
 
-    def __init__(self, name: str, live: bool, target: str | int, backend: int, options: Sequence[int] = ()) -> None:
+    live = True
+
+    def __init__(self, name: str, target: str | int, backend: int, options: Sequence[int] = ()) -> None:
         _silence_opencv()
-        self.name, self.live = name, live
+        self.name = name
         self._capture = cv2.VideoCapture(target, backend, list(options))
         self._fingerprint: int | None = None
         self._opened = self._capture.isOpened()
@@ -63,10 +68,7 @@ class OpenCVCamera(FrameSource):
             has_frame = self._capture.grab()
             captured_s = self._captured_s()
             if not has_frame:
-                if self.live:
-                    raise CameraError(f"{self.name} stopped giving frames; check the cable, the power or the network.")
-                self.close()
-                break
+                raise CameraError(f"{self.name} stopped giving frames; check the cable, the power or the network.")
             pixels = self._pixels()
             if pixels is not None:
                 self.num_captured += 1
@@ -96,7 +98,7 @@ class DeviceCamera(OpenCVCamera):
         path = find_device_path(device)
         mjpg = cv2.VideoWriter.fourcc(*"MJPG")
         options = (cv2.CAP_PROP_FOURCC, mjpg, cv2.CAP_PROP_BUFFERSIZE, 2)
-        super().__init__(name, True, int(device) if device.isdigit() else str(path.resolve()), cv2.CAP_V4L2, options)
+        super().__init__(name, int(device) if device.isdigit() else str(path.resolve()), cv2.CAP_V4L2, options)
         if not self._opened:
             raise CameraError(f"{path} did not open: it {explain_device(path)}.")
         self._shrink_for = shrink_for
@@ -124,15 +126,42 @@ class DeviceCamera(OpenCVCamera):
         return raw_to_bgr(buffer, self._fourcc, self._shrink_for)
 
 
-class VideoFileCamera(OpenCVCamera):
+class VideoFileCamera(Recording):
     """Every frame of a video file, once, as fast as it is asked for."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(Path(path).name, False, path, cv2.CAP_FFMPEG)
+        _silence_opencv()
+        self._path, self.name = path, Path(path).name
+        self.rewind()
+
+    def rewind(self) -> None:
+        self._capture = cv2.VideoCapture(self._path, cv2.CAP_FFMPEG)
         # Phones turn the video in its description; whether OpenCV follows by itself is a matter of its version.
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
-        if not self._opened:
-            raise DataError(f"{path} is not a video that OpenCV can read; expected a file such as .mp4, .avi or .mkv.")
+        if not self._capture.isOpened():
+            raise DataError(
+                f"{self._path} is not a video that OpenCV can read; expected a file such as .mp4, .avi or .mkv."
+            )
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self.interval_s = 1.0 / (fps if 0 < fps <= 1000 else USUAL_FPS)
+        self.position_s = None
+
+    def step(self) -> bool:
+        if not self._capture.grab():
+            return False
+        stamp_s, before_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3, self.position_s
+        # Not every file has time stamps, or true ones.
+        is_later = before_s is None or stamp_s > before_s
+        self.position_s = stamp_s if is_later else (before_s or 0.0) + self.interval_s
+        return True
+
+    def decode(self) -> Image | None:
+        is_good, pixels = self._capture.retrieve()
+        return _three_channels(np.asarray(pixels)) if is_good and pixels is not None else None
+
+    def close(self) -> None:
+        super().close()
+        self._capture.release()
 
 
 class StreamCamera(OpenCVCamera):
@@ -153,7 +182,7 @@ class StreamCamera(OpenCVCamera):
             self._relay = TlsRelay(address.value, address.shown, camera_ca)
             target, options = self._relay.address, f"{options}|{RELAY_OPTIONS}"  # the last of equal options counts
         with _environment(STREAM_VARIABLE, options):
-            super().__init__(address.shown, True, target, cv2.CAP_FFMPEG, timeouts)
+            super().__init__(address.shown, target, cv2.CAP_FFMPEG, timeouts)
         if not self._opened:
             why = explain_rtsp(target, NETWORK_TIMEOUT_MS / 1000)
             self.close()

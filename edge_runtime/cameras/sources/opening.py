@@ -7,6 +7,7 @@ from dataclasses import replace
 from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.cameras.frame import FrameSource
 from edge_runtime.cameras.options import CameraOptions
+from edge_runtime.cameras.sources.playback import Playback, Recording
 from edge_runtime.contract import InputSpec
 
 
@@ -15,6 +16,8 @@ def open_source(
 ) -> FrameSource:
     """The source behind ``address``, opened in this process; raises as `open_camera` does."""
     refusal, options = "", options or CameraOptions()
+    if not address.live:
+        return _open_file(address, shrink_for, options)
     if address.kind == "synthetic":
         from edge_runtime.cameras.sources.synthetic import SyntheticCamera
 
@@ -23,10 +26,6 @@ def open_source(
         from edge_runtime.cameras.sources.demo import DemoCamera
 
         return DemoCamera()
-    if address.kind == "folder":
-        from edge_runtime.cameras.sources.folder import FolderCamera
-
-        return FolderCamera(address.value, shrink_for)
     if address.kind == "csi":
         from edge_runtime.cameras.sources.rpicam import PiCamera
 
@@ -42,10 +41,23 @@ def open_source(
             return MjpegCamera(address.value, shrink_for, options)
         except NotJpegStreamError as error:
             refusal, address = str(error), replace(address, value=error.address)
-    from edge_runtime.cameras.sources.opencv import DeviceCamera, StreamCamera, VideoFileCamera
+    from edge_runtime.cameras.sources.opencv import DeviceCamera, StreamCamera
 
     if address.kind == "device":
         return DeviceCamera(address.value, address.shown, shrink_for)
-    if address.kind == "video":
-        return VideoFileCamera(address.value)
     return StreamCamera(address, options.camera_ca, refusal)
+
+
+def _open_file(address: CameraAddress, shrink_for: InputSpec | None, options: CameraOptions) -> FrameSource:
+    recording: Recording
+    if address.kind == "folder":
+        from edge_runtime.cameras.sources.folder import FolderCamera
+
+        recording = FolderCamera(address.value, shrink_for, options.expect_fps)
+    else:
+        from edge_runtime.cameras.sources.opencv import VideoFileCamera
+
+        recording = VideoFileCamera(address.value)
+    if options.realtime or options.loop:
+        return Playback(recording, realtime=options.realtime, loop=options.loop)
+    return recording

@@ -18,8 +18,10 @@ from edge_runtime.cli.run.outputs import add_output_flags, choose_smallest_input
 from edge_runtime.system.printable import printable
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
+    from argparse import ArgumentParser, Namespace
 
+    from edge_runtime.cameras.address import CameraAddress
+    from edge_runtime.cameras.options import CameraOptions
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.system.signals import StopRequest
 
@@ -36,6 +38,7 @@ def run_parser() -> ArgumentParser:
         "edge-runtime run --model flowers.tflite --camera clip.mp4 --format jsonl",
         "edge-runtime run --camera synthetic --frames 100",
         "edge-runtime run --camera 0 --web",
+        "edge-runtime run --camera clip.mp4 --realtime --loop",
         "edge-runtime run --camera 0 --web 0.0.0.0:8080 --web-token-file token --mqtt mqtts://pi@broker.lan/home/door",
         "edge-runtime run --camera 0 --save-uncertain ~/unsure --save-limit-mb 200 --log-file labels.jsonl",
     )
@@ -48,6 +51,17 @@ def run_parser() -> ArgumentParser:
         action=argparse.BooleanOptionalAction,
         default=False,
         help="print a label only when it is another one than before",
+    )
+    parser.add_argument(
+        "--realtime",
+        action=argparse.BooleanOptionalAction,
+        help="show a video file as fast as it was taken, and of a folder an image a second, or as --expect-fps says "
+        "(default: with --web)",
+    )
+    parser.add_argument(
+        "--loop",
+        action=argparse.BooleanOptionalAction,
+        help="begin a video file or a folder again at its end (default: with --web)",
     )
     parser.add_argument(
         "--max-age-ms", type=float, default=500.0, metavar="MS", help="discard older frames (default 500)"
@@ -98,7 +112,10 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
 
     # Who asks to wait for a camera without end, as the service does, waits for disks too.
     patient = flags.give_up_s == math.inf
-    options = read_camera_options(flags)
+    address = add_password(flags.camera, flags.camera_password_file)
+    camera = parse_camera(address)
+    options = choose_playback(read_camera_options(flags), flags, camera)
+    options.check_for(camera)
     if flags.give_up_s is None:  # whoever can be told of a missing camera can also be told of its coming
         flags.give_up_s = options.choose_patience_s(30.0) if flags.web is None and not flags.mqtt else math.inf
     config = LoopConfig(
@@ -108,9 +125,7 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
         give_up_s=flags.give_up_s,
         health=HealthConfig(expect_fps=options.expect_fps),
     )
-    address = add_password(flags.camera, flags.camera_password_file)
-    camera = parse_camera(address)
-    outlet = Outlet(sys.stdout, camera.live, stop)
+    outlet = Outlet(sys.stdout, camera.live or options.realtime, stop)
     sink = open_sink(flags.format, outlet, sys.stderr, changes_only=flags.changes_only)
     with (
         lock_camera(camera),
@@ -138,3 +153,13 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
         stop.is_starting = False
         loop.run(stop)
     return 0
+
+
+def choose_playback(options: CameraOptions, flags: Namespace, camera: CameraAddress) -> CameraOptions:
+    """With a live page a file is shown as a camera would be, or it would be over before anybody looked."""
+    import dataclasses
+
+    is_shown = flags.web is not None and not camera.live
+    realtime = is_shown if flags.realtime is None else flags.realtime
+    loop = is_shown if flags.loop is None else flags.loop
+    return dataclasses.replace(options, realtime=realtime, loop=loop)

@@ -13,12 +13,16 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edge_runtime import cli
-from edge_runtime.cameras.address import parse_camera
+from edge_runtime.cameras.address import CameraAddress, parse_camera
 from edge_runtime.cameras.frame import FrameSource
+from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.sources.opening import open_source
+from edge_runtime.cli.run.command import choose_playback, run_parser
 from edge_runtime.cli.run.outputs import add_output_flags, choose_smallest_input, open_outputs
 from edge_runtime.contract import InputSpec
 from edge_runtime.outputs.formats import open_sink
@@ -93,6 +97,42 @@ def test_without_flags_the_loop_has_no_observer_and_the_sink_is_the_printed_one(
     printed = open_sink("text", outlet, sys.stderr)
     with open_outputs(flags(), printed, outlet) as outputs:
         assert outputs.sink is printed and outputs.observer is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "realtime", "loop"),
+    [
+        ((), False, False),
+        (("--web",), True, True),
+        (("--web", "--no-loop"), True, False),
+        (("--web", "--no-realtime"), False, True),
+        (("--realtime",), True, False),
+        (("--loop",), False, True),
+        (("--mqtt", "mqtt://127.0.0.1"), False, False),
+    ],
+)
+def test_with_the_live_page_a_file_is_shown_as_a_camera_would_be(
+    arguments: tuple[str, ...], realtime: bool, loop: bool
+) -> None:
+    film, live = CameraAddress("video", "clip.mp4"), CameraAddress("http", "http://127.0.0.1/")
+    chosen = choose_playback(CameraOptions(expect_fps=2), run_parser().parse_args(arguments), film)
+    assert chosen == CameraOptions(expect_fps=2, realtime=realtime, loop=loop)
+    if not {"--loop", "--realtime"} & set(arguments):
+        assert choose_playback(CameraOptions(), run_parser().parse_args(arguments), live) == CameraOptions()
+
+
+def test_a_looping_folder_is_labelled_until_it_is_enough(
+    tmp_path: Path, toy_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, colour in (("a.png", (0, 0, 255)), ("b.png", (0, 255, 0))):
+        cv2.imwrite(str(tmp_path / name), np.full((32, 32, 3), colour, np.uint8))
+    run = ["run", "--model", str(toy_path), "--camera", str(tmp_path), "--format", "jsonl"]
+    assert cli.main([*run, "--loop", "--frames", "5"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["name"] for line in lines[:-1]] == ["a.png", "b.png", "a.png", "b.png", "a.png"]
+    assert (lines[-1]["captured"], lines[-1]["processed"], lines[-1]["dropped"]) == (5, 5, 0)
+    assert cli.main([*run[:4], "synthetic", "--loop"]) == 78
+    assert "--loop is for video files and folders of images, but the camera is synthetic" in capsys.readouterr().err
 
 
 def test_cameras_decode_no_larger_than_somebody_wants() -> None:

@@ -125,6 +125,45 @@ def test_a_live_camera_gives_an_image_every_so_many_seconds(tmp_path: Path, cloc
     assert camera.num_captured in (11, 12)  # the first, and the next after ten reads of 0.1 s
 
 
+def test_of_a_video_an_image_is_taken_every_so_many_seconds_of_its_time_stamps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 10, (160, 120))
+    for number in range(41):
+        writer.write(sharp(number))
+    writer.release()
+    assert (
+        main(["--label", "mug", "--camera", str(clip), "--every", "1", "--out", str(tmp_path), "--format", "jsonl"])
+        == 0
+    )
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["num_kept"] == 5, "at 0, 1, 2, 3 and 4 s"
+    kept = [cv2.imread(str(tmp_path / "mug" / f"0000{number}.jpg")) for number in range(1, 6)]
+    differences = [float(np.abs(image.astype(int) - sharp(10 * n)).mean()) for n, image in enumerate(kept)]
+    assert max(differences) < 12, "each is the frame of its second"
+
+
+@pytest.mark.parametrize(("rate", "num_kept"), [((), 6), (("--expect-fps", "2"), 3)])
+def test_of_a_folder_all_images_are_taken_unless_their_rate_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rate: tuple[str, ...], num_kept: int
+) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(6):
+        cv2.imwrite(str(tmp_path / f"in/{number}.png"), sharp(number))
+    arguments = [
+        "--label",
+        "mug",
+        "--camera",
+        str(tmp_path / "in"),
+        "--out",
+        str(tmp_path / "out"),
+        "--format",
+        "jsonl",
+    ]
+    assert main([*arguments, *rate]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["num_kept"] == num_kept
+
+
 def test_without_a_time_an_image_is_taken_only_when_asked(tmp_path: Path) -> None:
     asked = iter([False, True, False, True, False])
     collector = Collector(CollectConfig(tmp_path, "mug", every_s=None))
