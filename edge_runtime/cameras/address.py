@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edge_runtime.cameras.devices import find_device
+from edge_runtime.cameras.devices import find_devices
 from edge_runtime.errors import MissingInputError, UsageError
 from edge_runtime.system.redact import redact
 
@@ -22,11 +22,12 @@ FORMS = (
 @dataclass(frozen=True)
 class CameraAddress:
     """``kind`` is device, csi, picamera2, http, rtsp, video, folder, synthetic or demo; ``value`` is its index,
-    path, address or options.
+    path, address or options; ``began_with`` the camera that a number meant first, as `Identity.to_text` writes it.
     """
 
     kind: str
     value: str
+    began_with: str = ""
 
     @property
     def live(self) -> bool:
@@ -52,7 +53,8 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
     """The address that ``camera`` names.
 
     Raises:
-        UsageError: an address scheme that is not http, https, rtsp or rtsps, or a negative index.
+        UsageError: an address scheme that is not http, https, rtsp or rtsps, a negative index, or the name of several
+            cameras.
         MissingInputError: neither a device nor an existing file or folder.
     """
     text = str(camera).strip()
@@ -86,9 +88,15 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
     kind, path = _find_path(text)
     if kind:
         return CameraAddress(kind, path)
-    named = find_device(text)
-    if named is not None:
-        return CameraAddress("device", named.lasting or named.path)
+    named = find_devices(text)
+    if len(named) == 1:
+        return CameraAddress("device", named[0].lasting or named[0].path)
+    if named:
+        raise UsageError(
+            f"{len(named)} cameras are called {text!r}: "
+            + ", ".join(f"{each.name} ({each.lasting or each.path})" for each in named)
+            + "; expected the name of one, or the path of one of these."
+        )
     if re.fullmatch(r"(\d{1,3}\.){3}\d{1,3}(:\d+)?(/.*)?|[\w.-]+:\d+(/.*)?|[\w-]+(\.[\w-]+)+/.*", text):
         host = text.partition("/")[0]
         raise MissingInputError(

@@ -1,28 +1,43 @@
-"""The V4L2 cameras of this machine: their names, their lasting paths, and why one does not open."""
+"""The V4L2 cameras of this machine: their names, their lasting paths, and why one gives no images."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-_QUERYCAP, _ENUM_FMT, _REQBUFS = 0x80685600, 0xC0405602, 0xC0145608
-_CAN_CAPTURE, _HAS_OWN_CAPABILITIES = 0x1 | 0x1000, 0x80000000
-_CAPTURE, _BY_MMAP = 1, 1
+from edge_runtime.cameras.v4l2 import query_node
+
+# What OpenCV converts (modules/videoio/src/cap_v4l.cpp, try_palette); Y10 and Y12 it takes, too, and dies of them.
+READABLE = (
+    "MJPG", "JPEG", "YUYV", "UYVY", "NV12", "NV21", "YU12", "YV12", "411P", "BGR3", "RGB3", "XR24", "AR24", "GREY",
+    "Y16", "BA81", "GBRG", "S910",
+)  # fmt: skip
+# The raw sides of a Pi's camera, which only libcamera understands.
+PI_CAMERAS = ("unicam", "rp1-cfe", "bcm2835-isp", "pispbe")
 
 
 @dataclass(frozen=True)
 class VideoDevice:
     """``path`` is /dev/videoN, which changes with every plug; ``lasting`` the path that stays with the camera, or
-    empty; ``name`` is the camera's own.
+    empty; ``name`` is the camera's own; ``place`` where sysfs has it, one for all devices of a camera, or empty.
     """
 
     path: str
     name: str
     lasting: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why no image can be had: ``kind`` is busy, no_images, format, gone, forbidden, no_camera or fault; ``words`` are
+    the end of a sentence, with a remedy.
+    """
+
+    kind: str
+    words: str
 
 
 def list_devices(root: Path = Path("/")) -> list[VideoDevice]:
@@ -33,64 +48,66 @@ def list_devices(root: Path = Path("/")) -> list[VideoDevice]:
             lasting[os.path.basename(os.path.realpath(link))] = f"/dev/v4l/{folder}/{link.name}"
     devices = []
     for device in sorted((root / "dev").glob("video[0-9]*"), key=lambda path: (len(path.name), path.name)):
+        node = root / "sys/class/video4linux" / device.name
         try:
-            name = (root / "sys/class/video4linux" / device.name / "name").read_text(errors="replace").strip()
+            name = (node / "name").read_text(errors="replace").strip()
         except OSError:
             name = ""
-        devices.append(VideoDevice(f"/dev/{device.name}", name or "unnamed", lasting.get(device.name, "")))
+        place = os.path.realpath(node / "device") if (node / "device").exists() else ""
+        devices.append(VideoDevice(f"/dev/{device.name}", name or "unnamed", lasting.get(device.name, ""), place))
     return devices
 
 
-def find_device(name: str, root: Path = Path("/")) -> VideoDevice | None:
-    """The first device of the only camera whose name holds ``name``, whatever its case; None when none or several
-    do.
+def find_devices(name: str, root: Path = Path("/")) -> list[VideoDevice]:
+    """The first device of each camera whose name holds ``name``, whatever its case; of those that are called exactly
+    so, where some are.
     """
-    found = [device for device in list_devices(root) if name.strip().lower() in device.name.lower()]
-    return found[0] if name.strip() and len({device.name for device in found}) == 1 else None
+    wanted = name.strip().lower()
+    found: dict[tuple[str, str], VideoDevice] = {}
+    for device in list_devices(root):
+        if wanted and wanted in device.name.lower():
+            found.setdefault((device.place, device.name), device)
+    exact = [device for device in found.values() if device.name.lower() == wanted]
+    return exact or list(found.values())
 
 
-def explain_device(path: Path) -> str:
-    """Why no image can be had from the device at ``path``, with a remedy, as the end of a sentence."""
+def find_refusal(path: Path) -> Refusal | None:
+    """Why the device at ``path`` gives no image that can be read; None when nothing is known against it."""
     try:
-        fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        node = query_node(path)
     except OSError as error:
-        return _explain_errno(error, path)
-    try:
-        capability = bytearray(104)
-        fcntl.ioctl(fd, _QUERYCAP, capability)
-        card = capability[16:48].split(b"\0")[0].decode("utf-8", "replace")
-        whole, own = struct.unpack_from("<II", capability, 84)
-        if not (own if whole & _HAS_OWN_CAPABILITIES else whole) & _CAN_CAPTURE:
-            return f"is {card} but gives no images (a metadata or output node); use another of its /dev/video*"
-        formats = _formats(fd)
-        fcntl.ioctl(fd, _REQBUFS, bytearray(struct.pack("<5I", 1, _CAPTURE, _BY_MMAP, 0, 0)))
-        fcntl.ioctl(fd, _REQBUFS, bytearray(struct.pack("<5I", 0, _CAPTURE, _BY_MMAP, 0, 0)))
-    except OSError as error:
-        return _explain_errno(error, path)
-    finally:
-        os.close(fd)
-    return f"is {card} and sends {', '.join(formats) or 'no format'}, expected MJPG, YUYV or another that OpenCV reads"
+        return _refuse_errno(error, path)
+    card = node.capability.card
+    if not node.capability.kind:
+        words = f"is {card} but gives no images (a metadata or output node); use {_other_devices(card)}"
+        return Refusal("no_images", words)
+    if node.is_busy:
+        return _refuse_busy(path)
+    if node.formats and not set(node.formats) & set(READABLE):
+        sent = ", ".join(node.formats)
+        remedy = "; a Raspberry Pi's own camera is read by csi" if card.startswith(PI_CAMERAS) else ""
+        return Refusal(
+            "format", f"is {card} and sends {sent}, expected MJPG, YUYV or another that OpenCV reads{remedy}"
+        )
+    return None
 
 
-def _formats(fd: int) -> list[str]:
-    names: list[str] = []
-    for index in range(64):
-        request = bytearray(struct.pack("<II", index, _CAPTURE) + bytes(56))
-        try:
-            fcntl.ioctl(fd, _ENUM_FMT, request)
-        except OSError:  # that was the last
-            break
-        names.append(request[44:48].decode("ascii", "replace").strip())
-    return names
+def _other_devices(card: str) -> str:
+    return "csi for a Raspberry Pi's own camera" if card.startswith(PI_CAMERAS) else "another of its /dev/video*"
 
 
-def _explain_errno(error: OSError, path: Path) -> str:
+def _refuse_busy(path: Path) -> Refusal:
+    return Refusal("busy", f"is in use by another program; see which with: fuser -v {path}")
+
+
+def _refuse_errno(error: OSError, path: Path) -> Refusal:
     if error.errno == errno.EBUSY:
-        return f"is in use by another program; see which with: fuser -v {path}"
+        return _refuse_busy(path)
     if error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        return "is gone; check the cable, the hub and its power"
+        return Refusal("gone", "is gone; check the cable, the hub and its power")
     if error.errno in (errno.EACCES, errno.EPERM):
-        return "may not be opened by this user; join its group with: sudo usermod -aG video $USER"
+        words = "may not be opened by this user; join its group with: sudo usermod -aG video $USER"
+        return Refusal("forbidden", words)
     if error.errno == errno.ENOTTY:
-        return "is no camera (it does not speak V4L2); use a /dev/video* that is one"
-    return f"fails with {error.strerror}; unplug it and plug it in again"
+        return Refusal("no_camera", "is no camera (it does not speak V4L2); use a /dev/video* that is one")
+    return Refusal("fault", f"fails with {error.strerror}; unplug it and plug it in again")

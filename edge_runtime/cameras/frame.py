@@ -53,13 +53,14 @@ class FrameSource(ABC):
     ``name`` says for people what it is, without passwords. ``live`` is true when frames arrive by themselves, so that
     old ones are worthless. ``ended`` is true once no frame can follow. ``num_bad`` counts images that could not be
     decoded. ``trouble`` says in words why no frame comes, and is empty while all is well. ``pids`` are processes of
-    its own.
+    its own. ``began_with`` is the camera that a number meant when it was opened, empty for a name that lasts.
     """
 
     name: str = "camera"
     live: bool = False
     ended: bool = False
     trouble: str = ""
+    began_with: str = ""
     num_captured: int = 0
     num_bad: int = 0
     _shrink_for: InputSpec | None = None

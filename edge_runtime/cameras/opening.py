@@ -9,6 +9,7 @@ from edge_runtime.cameras.frame import FrameSource
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.contract import InputSpec
+from edge_runtime.errors import CameraError
 
 
 def open_camera(
@@ -28,7 +29,7 @@ def open_camera(
 
     Raises:
         MissingInputError: no such file or folder.
-        CameraError: there is no such camera on this machine.
+        CameraError: there is no such camera on this machine, another program has it, or it sends what cannot be read.
         UsageError: the address is malformed.
         ConfigurationError: ``options`` say what does not fit this camera.
     """
@@ -42,10 +43,13 @@ def open_camera(
     if not address.live:
         return open_source(address, shrink_for, options)
     if not wait:
+        from edge_runtime.cameras.devices import find_refusal
         from edge_runtime.cameras.presence import find_device_path, find_pi_program
 
         if address.kind == "device":
-            find_device_path(address.value)
+            refusal = find_refusal(find_device_path(address.value))
+            if refusal is not None:
+                raise CameraError(f"{address.shown} {refusal.words}.")
         elif address.kind == "csi":
             find_pi_program()
     from edge_runtime.cameras.capture.parent import Capture

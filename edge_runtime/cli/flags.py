@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
 CAMERA_HELP = (
     "0 | /dev/video2 | NAME | csi | picamera2 | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | "
-    "synthetic[:640x480@30] | demo (default 0)"
+    "synthetic[:640x480@30] | demo"
 )
 
 
-def add_camera_flags(parser: ArgumentParser) -> None:
-    """Adds --camera and what may be said about it."""
-    parser.add_argument("--camera", default="0", metavar="CAMERA", help=CAMERA_HELP)
+def add_camera_flags(parser: ArgumentParser, default: str | None = "0") -> None:
+    """Adds --camera and what may be said about it; without ``default`` there may be none."""
+    absent = f"(default {default})" if default is not None else "(default: none is opened)"
+    parser.add_argument("--camera", default=default, metavar="CAMERA", help=f"{CAMERA_HELP} {absent}")
     parser.add_argument(
         "--camera-password-file",
         metavar="FILE",

@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.cameras.devices import VideoDevice, find_refusal, list_devices
+from edge_runtime.errors import AlreadyRunningError, EdgeRuntimeError
+from edge_runtime.system.clock import monotonic_s
 from edge_runtime.version import __version__
 
 if TYPE_CHECKING:
+    from edge_runtime.cameras.options import CameraOptions
     from edge_runtime.model.stated_input import StatedInput
 
+# A network camera may take as long to open.
+FIRST_FRAME_S = 20.0
 TFLITE_LACKS = (
     "tflite-runtime 2.14 is from 2023 and lacks every memory-safety fix since: take model files only from makers you "
     "know, best signed (edge-runtime trust); LiteRT has the fixes and is 2 to 5 times as fast where it has a wheel"
@@ -53,6 +58,35 @@ def check_device(
         _pi_camera(root),
         _memory(root),
     )
+
+
+def check_camera(camera: str, options: CameraOptions) -> Finding:
+    """Whether ``camera`` gives a frame, by opening it as a run does and waiting for the first reason or frame."""
+    from edge_runtime.cameras.address import parse_camera
+    from edge_runtime.cameras.lock import lock_camera
+    from edge_runtime.cameras.opening import open_camera
+
+    what = "camera"
+    try:
+        address = parse_camera(camera)
+        what, start_s = f"camera {address.shown}", monotonic_s()
+        with lock_camera(address), open_camera(camera, options=options) as source:
+            while monotonic_s() - start_s < options.choose_patience_s(FIRST_FRAME_S):
+                frame = source.read(0.1)
+                if frame is not None:
+                    height, width = frame.pixels.shape[:2]
+                    seconds = monotonic_s() - start_s
+                    return Finding("ok", what, f"{source.name} gave a frame of {width}x{height} after {seconds:.1f} s")
+                if source.trouble or source.ended:
+                    break
+            num_bad = source.counts().bad
+            damaged = f"{num_bad} images came, all damaged or of a format that cannot be read"
+            silent = f"{source.name} gave no frame within {monotonic_s() - start_s:.0f} s"
+            return Finding("problem", what, (source.trouble or (damaged if num_bad else silent)).rstrip("."))
+    except AlreadyRunningError as error:
+        return Finding("note", what, str(error).rstrip("."))
+    except EdgeRuntimeError as error:
+        return Finding("problem", what, str(error).rstrip("."))
 
 
 def format_finding(finding: Finding) -> str:
@@ -111,25 +145,30 @@ def _model(model: str | None, labels: str | None, stated: StatedInput | None) ->
 
 
 def _video_devices(root: Path) -> list[Finding]:
-    from edge_runtime.cameras.devices import list_devices
-
     devices = list_devices(root)
     if not devices:
         return [
             Finding("note", "USB cameras", "no /dev/video*", "plug one in, or use csi, an address, a file or synthetic")
         ]
-    findings = []
-    for device in devices:
-        what, found = device.path, device.name
-        path = root / device.path.lstrip("/")
-        if not os.access(path, os.R_OK | os.W_OK):
-            group = _group_of(path)
-            remedy = f"join the group {group}: sudo usermod -aG {group} $USER, then log in again"
-            findings.append(Finding("problem", what, f"{found}, may not be opened by this user", remedy))
-        else:
-            remedy = f"a path that stays with this camera: {device.lasting}" if device.lasting else ""
-            findings.append(Finding("ok", what, found, remedy))
-    return findings
+    return [_video_device(device, root / device.path.lstrip("/")) for device in devices]
+
+
+def _video_device(device: VideoDevice, path: Path) -> Finding:
+    """``device`` as a run would find it, without taking it from who has it."""
+    lasting = f"the path that stays with this camera: {device.lasting}" if device.lasting else ""
+    if not os.access(path, os.R_OK | os.W_OK):
+        group = _group_of(path)
+        remedy = f"join the group {group}: sudo usermod -aG {group} $USER, then log in again"
+        return Finding("problem", device.path, f"{device.name}, may not be opened by this user", remedy)
+    refusal = find_refusal(path)
+    if refusal is None:
+        return Finding("ok", device.path, device.name, lasting)
+    what, _, remedy = refusal.words.partition("; ")
+    level = {"busy": "note", "no_images": "ok"}.get(refusal.kind, "problem")
+    if refusal.kind == "no_images":  # most cameras have one beside the one that counts
+        return Finding(level, device.path, f"{device.name}, a metadata or output node, which gives no images")
+    what = what.removeprefix(f"is {device.name} and ")
+    return Finding(level, device.path, f"{device.name}, {what}", "; ".join(filter(None, (remedy, lasting))))
 
 
 def _pi_camera(root: Path) -> Finding:

@@ -6,11 +6,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
+import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -123,6 +127,75 @@ class FakeClock:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+class FakeCameras:
+    """V4L2 devices below ``root``, as sysfs, udev and the kernel's ioctls show them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._nodes: dict[str, dict[str, Any]] = {}
+
+    def plug_in(
+        self, number: int, card: str = "C270", bus: str = "usb-1", serial: str = "", index: int = 0, **knobs: Any
+    ) -> Path:
+        """A device /dev/videoNUMBER; ``knobs`` are ``capabilities``, ``formats`` and ``requested``, the errno of asking for
+        its buffers."""
+        path = self.root / f"dev/video{number}"
+        usb = self.root / "devices" / bus.replace("/", "-")
+        node = usb / f"1-1:1.0/video4linux/video{number}"
+        for folder in (path.parent, node, self.root / "sys/class/video4linux", self.root / "dev/v4l/by-id"):
+            folder.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        (node / "name").write_text(card + "\n")
+        (node / "index").write_text(f"{index}\n")
+        (node / "device").unlink(missing_ok=True)
+        (node / "device").symlink_to("../..")
+        (usb / "serial").unlink(missing_ok=True)
+        if serial:
+            (usb / "serial").write_text(serial + "\n")
+        link = self.root / "sys/class/video4linux" / path.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(node)
+        by_id = self.root / "dev/v4l/by-id" / "-".join(filter(None, ("usb", card, serial, f"video-index{index}")))
+        by_id.unlink(missing_ok=True)
+        by_id.symlink_to(f"../../video{number}")
+        self._nodes[str(path)] = {"card": card, "bus": bus, "capabilities": 1, "formats": (b"MJPG",), **knobs}
+        return path
+
+    def pull_out(self, number: int) -> None:
+        path = self.root / f"dev/video{number}"
+        path.unlink()
+        (self.root / "sys/class/video4linux" / path.name).unlink()
+        for link in (self.root / "dev/v4l/by-id").iterdir():
+            if not link.exists():
+                link.unlink()
+
+    def ioctl(self, fd: int, request: int, argument: bytearray) -> int:
+        """In the place of `fcntl.ioctl`."""
+        node = self._nodes.get(os.readlink(f"/proc/self/fd/{fd}"))
+        if node is None:
+            raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
+        if request == 0x80685600:
+            for start, text in ((16, node["card"]), (48, node["bus"])):
+                argument[start : start + len(text)] = text.encode()
+            struct.pack_into("<II", argument, 84, 0x80000000, node["capabilities"])
+        elif request == 0xC0405602:
+            index, kind = struct.unpack_from("<II", argument)
+            if index >= len(node["formats"]) or kind != (1 if node["capabilities"] & 1 else 9):
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            argument[44:48] = node["formats"][index]
+        elif node.get("requested") is not None:
+            raise OSError(node["requested"], os.strerror(node["requested"]))
+        return 0
+
+
+@pytest.fixture
+def fake_cameras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCameras:
+    """A machine without cameras yet; its root is below the test's folder."""
+    cameras = FakeCameras(tmp_path / "machine")
+    monkeypatch.setattr("fcntl.ioctl", cameras.ioctl)
+    return cameras
 
 
 @pytest.fixture

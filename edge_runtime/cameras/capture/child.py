@@ -3,7 +3,8 @@
 Everything that may block for ever, crash on a hostile image or leak lives here, where it can be killed. It is told
 what to do by one line of JSON on stdin, and by each later line which input of a model its images are for from then
 on. It says what it is doing in lines of JSON on stdout:
-``{"state": "opening" | "open" | "trouble" | "ended", "text": ...}``. It never outlives its parent.
+``{"state": "opening" | "open" | "camera" | "trouble" | "ended", "text": ...}``, where "camera" tells which one a number
+meant when it was opened first. It never outlives its parent.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -76,14 +78,17 @@ def main() -> None:
     shared = SharedFrames(order.frames_fd)
     backoff = Backoff(FIRST_RETRY_S, RETRY_CAP_S)
     wanted = _Wanted(order.shrink_for, lines)
-    captured = bad = 0
+    captured, bad, address = 0, 0, order.address
     while True:
-        _say("opening", order.address.shown)
+        _say("opening", address.shown)
         source: FrameSource | None = None
         try:
-            source = open_source(order.address, wanted.spec, order.options)
+            source = open_source(address, wanted.spec, order.options)
             wanted.now_by(source)
             _say("open", source.name)
+            if source.began_with and not address.began_with:
+                address = replace(address, began_with=source.began_with)
+                _say("camera", source.began_with)
             _serve(source, shared, order.event_fd, captured, bad, backoff)
             _say("ended", source.name)
             return

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.cameras.capture.process import CaptureProcess
@@ -186,6 +186,8 @@ class Capture(FrameSource):
             child.deadline_s = self._clock() + self._pace.limit_s(self.config.opening_s, 0.0)
             if state == "open":
                 self.name, self.trouble = text, ""
+            elif state == "camera":  # for the next child, too
+                self._address = replace(self._address, began_with=text)
             elif state == "trouble":
                 self.trouble, child.has_explained = text, True
             elif state == "ended":

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.cameras.address import CameraAddress
-from edge_runtime.cameras.devices import explain_device
+from edge_runtime.cameras.devices import find_refusal
 from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.cameras.identity import Identity, find_again, identify, is_numbered
 from edge_runtime.cameras.presence import find_device_path
 from edge_runtime.cameras.sources.playback import Recording
 from edge_runtime.cameras.sources.rtsp_answer import explain_rtsp
@@ -94,13 +95,20 @@ class OpenCVCamera(FrameSource):
 class DeviceCamera(OpenCVCamera):
     """A V4L2 camera by index or path, preferring MJPG, the only format that USB carries at full rate."""
 
-    def __init__(self, device: str, name: str, shrink_for: InputSpec | None = None) -> None:
-        path = find_device_path(device)
+    def __init__(self, address: CameraAddress, shrink_for: InputSpec | None = None) -> None:
+        path = find_device_path(address.value) if not address.began_with else _find_again(address)
+        refusal = find_refusal(path)
+        if refusal is not None:
+            raise CameraError(f"{path} did not open: it {refusal.words}.")
         mjpg = cv2.VideoWriter.fourcc(*"MJPG")
         options = (cv2.CAP_PROP_FOURCC, mjpg, cv2.CAP_PROP_BUFFERSIZE, 2)
-        super().__init__(name, int(device) if device.isdigit() else str(path.resolve()), cv2.CAP_V4L2, options)
+        name = address.shown if str(path) in (address.value, address.shown) else f"{address.shown}, now {path}"
+        super().__init__(name, str(path.resolve()), cv2.CAP_V4L2, options)
         if not self._opened:
-            raise CameraError(f"{path} did not open: it {explain_device(path)}.")
+            raise CameraError(f"{path} did not open, and the kernel does not say why; unplug it and plug it in again.")
+        if is_numbered(address.value):
+            with contextlib.suppress(OSError):  # gone already, which the next frame tells
+                self.began_with = address.began_with or identify(path).to_text()
         self._shrink_for = shrink_for
         self._fourcc = _fourcc_name(int(self._capture.get(cv2.CAP_PROP_FOURCC)))
         if self._fourcc.strip() in UNREADABLE:
@@ -192,6 +200,11 @@ class StreamCamera(OpenCVCamera):
         super().close()
         if self._relay is not None:
             self._relay.close()
+
+
+def _find_again(address: CameraAddress) -> Path:
+    """The path of the camera that this number meant first. Raises CameraError."""
+    return find_device_path(str(find_again(Identity.from_text(address.began_with), Path(address.shown))))
 
 
 def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None) -> Image | None:

@@ -44,7 +44,7 @@ def open_source(
     from edge_runtime.cameras.sources.opencv import DeviceCamera, StreamCamera
 
     if address.kind == "device":
-        return DeviceCamera(address.value, address.shown, shrink_for)
+        return DeviceCamera(address, shrink_for)
     return StreamCamera(address, options.camera_ca, refusal)
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime.cameras.address import parse_camera
+from edge_runtime.cameras.address import CameraAddress, parse_camera
 from edge_runtime.cameras.opening import open_camera
 from edge_runtime.cameras.presence import find_device_path
 from edge_runtime.cameras.sources.opencv import DeviceCamera, raw_to_bgr
@@ -217,8 +217,9 @@ def test_a_v4l2_frame_is_as_old_as_its_driver_says_if_that_can_be(
     stamps_s = [now_s - 0.25, now_s - 9.5, now_s - 10.5, now_s + 0.01, 0.0, 1_764_000_000.0]
     capture = FakeCapture([1e3 * stamp_s for stamp_s in stamps_s])
     monkeypatch.setattr("edge_runtime.cameras.sources.opencv.cv2.VideoCapture", lambda *arguments: capture)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.find_refusal", lambda path: None)
     monkeypatch.setattr("edge_runtime.cameras.sources.opencv.monotonic_s", clock)
-    with DeviceCamera(str(device), "fake") as camera:
+    with DeviceCamera(CameraAddress("device", str(device))) as camera:
         frames = [camera.read() for _ in stamps_s]
     ages_s = [now_s - frame.captured_s for frame in frames if frame is not None]
     assert ages_s == pytest.approx([0.25, 9.5, 0.0, 0.0, 0.0, 0.0])
@@ -251,8 +252,9 @@ def test_grey_of_ten_and_twelve_bits_is_refused_by_name_before_a_frame_ends_the_
     (tmp_path / "video0").touch()
     device = FakeDevice(fourcc)
     monkeypatch.setattr("edge_runtime.cameras.sources.opencv.cv2.VideoCapture", lambda *arguments: device)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.find_refusal", lambda path: None)
     with pytest.raises(
         CameraError, match=rf"video0 sends {fourcc.strip()}, grey of 10 or 12 bits.*expected MJPG, YUYV"
     ):
-        DeviceCamera(str(tmp_path / "video0"), "video0")
+        DeviceCamera(CameraAddress("device", str(tmp_path / "video0")))
     assert device.is_released and not device.has_been_read

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edge_runtime import cli
+from edge_runtime.cameras.address import CameraAddress
+from edge_runtime.cameras.lock import lock_camera
+from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.errors import UsageError
 from edge_runtime.inference.postprocess import ClassScore, Prediction
 from edge_runtime.live.results import Counts, Event, Percentiles, Result, Status
@@ -17,7 +24,7 @@ from edge_runtime.outputs.formats import open_sink
 from edge_runtime.outputs.jsonl import make_result_object
 from edge_runtime.outputs.stdout import Outlet
 from edge_runtime.outputs.text import TextSink, format_result_line, format_status
-from edge_runtime.reports.doctor import Finding, check_device, format_finding
+from edge_runtime.reports.doctor import Finding, check_camera, check_device, format_finding
 from edge_runtime.system.memory import measure_pss_mb
 
 PREDICTION = Prediction(1, "cat", 0.8, (ClassScore("cat", 0.8), ClassScore("dog", 0.15)), False)
@@ -43,7 +50,7 @@ def test_a_pi_is_recognised_with_its_cameras_and_the_missing_package(
     monkeypatch.setenv("PATH", str(tmp_path))
     found = findings(fake_pi(tmp_path), toy_path)
     assert found["system"].found.startswith("Raspberry Pi 4 Model B Rev 1.5, ")
-    assert found["/dev/video0"] == Finding("ok", "/dev/video0", "USB Camera")
+    assert found["/dev/video0"].found == "USB Camera, is no camera (it does not speak V4L2)", "the kernel is asked"
     assert "sudo apt install rpicam-apps-lite" in found["Pi camera (csi)"].remedy
     assert found["memory"].found == "307 MB available"
 
@@ -58,6 +65,50 @@ def test_the_pi_camera_program_is_found_on_the_path(
     assert findings(tmp_path, toy_path)["Pi camera (csi)"] == Finding(
         "ok", "Pi camera (csi)", f"{program} is installed"
     )
+
+
+def test_cameras_are_told_as_a_run_would_find_them_with_the_path_that_stays(fake_cameras: Any, toy_path: Path) -> None:
+    fake_cameras.plug_in(0, serial="7")
+    fake_cameras.plug_in(1, index=1, serial="7", capabilities=0x800000)
+    fake_cameras.plug_in(2, "Door", "usb-2", requested=errno.EBUSY)
+    fake_cameras.plug_in(3, "Old", "usb-3", formats=(b"H264",))
+    found = findings(fake_cameras.root, toy_path)
+    stays = "the path that stays with this camera: /dev/v4l/by-id/usb-"
+    assert found["/dev/video0"] == Finding("ok", "/dev/video0", "C270", f"{stays}C270-7-video-index0")
+    assert found["/dev/video1"] == Finding(
+        "ok", "/dev/video1", "C270, a metadata or output node, which gives no images"
+    )
+    busy, unreadable = found["/dev/video2"], found["/dev/video3"]
+    assert (busy.level, busy.found) == ("note", "Door, is in use by another program")
+    assert busy.remedy.startswith("see which with: fuser -v ") and busy.remedy.endswith(f"{stays}Door-video-index0")
+    assert (unreadable.level, unreadable.found) == (
+        "problem",
+        "Old, sends H264, expected MJPG, YUYV or another that OpenCV reads",
+    )
+
+
+def test_doctor_opens_the_camera_that_it_is_asked_about(
+    tmp_path: Path, toy_path: Path, network_camera: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = check_camera(network_camera.address.replace("//", "//me:secret@"), CameraOptions())
+    assert seen.level == "ok" and re.fullmatch(
+        r"http://127.0.0.1:\d+ gave a frame of 320x240 after \d+\.\d s", seen.found
+    )
+    network_camera.stop()
+    refused = check_camera(network_camera.address, CameraOptions())
+    assert refused.level == "problem" and "cannot be reached: Connection refused; check address" in refused.found
+    missing = check_camera("/dev/video97", CameraOptions())
+    assert (missing.level, missing.what) == ("problem", "camera /dev/video97")
+    assert "There is no camera /dev/video97" in missing.found
+    assert check_camera("nothing-like-that", CameraOptions()).found.startswith(
+        "There is no camera, video file or folder"
+    )
+    with lock_camera(CameraAddress("device", "97")):
+        held = check_camera("/dev/video97", CameraOptions())
+    assert (held.level, held.found[:28]) == ("note", "Another edge-runtime holds t")
+    assert cli.main(["doctor", "--model", str(toy_path), "--camera", "synthetic", "--format", "jsonl"]) in (0, 1)
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["level"], last["what"]) == ("ok", "camera synthetic") and "a frame of 640x480" in last["found"]
 
 
 def test_a_camera_without_permission_is_a_problem_with_its_group(
