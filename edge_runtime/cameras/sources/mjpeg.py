@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.sources.http_answer import CHUNK_BYTES, REMEDIES, Dechunker, HttpAnswer, connect, send_request
 from edge_runtime.cameras.sources.jpeg_stream import JpegStream
+from edge_runtime.cameras.sources.playlist import SNIFFED_BYTES, name_playlist
 from edge_runtime.cameras.sources.splitter import JpegSplitter
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
@@ -27,8 +28,6 @@ TIMEOUT_S = 4.0
 SNAPSHOT_S = 1.0
 # How many times a camera may send us to another address.
 MAX_LEADS = 5
-# How much of a body of unknown type is looked at for a JPEG.
-SNIFFED_BYTES = 2048
 
 
 class NotJpegStreamError(CameraError):
@@ -163,6 +162,11 @@ class MjpegCamera(JpegStream):
                 break
             content += more
         if START + b"\xff" not in content[: SNIFFED_BYTES + CHUNK_BYTES]:
+            if found := name_playlist(content, answer.kind):
+                raise CameraError(
+                    f"{self.name} answered with {found}, which has this device ask other addresses; expected images or "
+                    "a stream itself, such as its rtsp:// address, which the camera's manual names."
+                )
             raise NotJpegStreamError(
                 f"{self.name} answered {answer.status} with {answer.kind or 'no type'}, expected JPEG images."
             )

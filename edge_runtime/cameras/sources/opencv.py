@@ -18,7 +18,11 @@ from edge_runtime.cameras.devices import find_refusal
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cameras.identity import Identity, find_again, identify, is_numbered
 from edge_runtime.cameras.presence import find_device_path
+<<<<<<< HEAD
 from edge_runtime.cameras.sources.playback import Recording
+=======
+from edge_runtime.cameras.sources.playlist import SNIFFED_BYTES, name_playlist, only_host_of
+>>>>>>> f34ba96 (A camera or a video file that lists other addresses is refused; by HTTP only the camera's own host is asked)
 from edge_runtime.cameras.sources.rtsp_answer import explain_rtsp
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError
@@ -49,6 +53,8 @@ STREAM_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
 # Behind a relay everything goes through its one port, and nothing encrypted past it. The wheels' OpenCV 4.11 hears no
 # options, and has RTSP over TCP by default.
 RELAY_OPTIONS = "rtsp_transport;tcp|protocol_whitelist;http,rtsp,rtp,tcp,crypto,data"
+# What holds a video and leads nowhere else, for those that hear options.
+FORMATS = "rtsp,mov,matroska,flv,mpegts,mpeg,avi,asf,ogg,nut,mjpeg,mpjpeg,jpeg_pipe,h264,hevc,m4v"
 
 
 class OpenCVCamera(FrameSource):
@@ -138,12 +144,19 @@ class VideoFileCamera(Recording):
     """Every frame of a video file, once, as fast as it is asked for."""
 
     def __init__(self, path: str) -> None:
+<<<<<<< HEAD
         _silence_opencv()
         self._path, self.name = path, Path(path).name
         self.rewind()
 
     def rewind(self) -> None:
         self._capture = cv2.VideoCapture(self._path, cv2.CAP_FFMPEG)
+=======
+        _expect_no_playlist(path)
+        options = os.environ.get(STREAM_VARIABLE, f"format_whitelist;{FORMATS}|protocol_whitelist;file")
+        with _environment(STREAM_VARIABLE, options):
+            super().__init__(Path(path).name, False, path, cv2.CAP_FFMPEG)
+>>>>>>> f34ba96 (A camera or a video file that lists other addresses is refused; by HTTP only the camera's own host is asked)
         # Phones turn the video in its description; whether OpenCV follows by itself is a matter of its version.
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         if not self._capture.isOpened():
@@ -183,12 +196,15 @@ class StreamCamera(OpenCVCamera):
             cv2.CAP_PROP_READ_TIMEOUT_MSEC,
             NETWORK_TIMEOUT_MS,
         )
-        self._relay, target, options = None, address.value, os.environ.get(STREAM_VARIABLE, STREAM_OPTIONS)
+        options = os.environ.get(STREAM_VARIABLE, f"{STREAM_OPTIONS}|format_whitelist;{FORMATS}")
+        self._relay, target = None, address.value
         if address.is_encrypted:
             from edge_runtime.cameras.sources.tls_relay import TlsRelay
 
             self._relay = TlsRelay(address.value, address.shown, camera_ca)
             target, options = self._relay.address, f"{options}|{RELAY_OPTIONS}"  # the last of equal options counts
+        self._fence = contextlib.ExitStack()
+        self._fence.enter_context(only_host_of(target))
         with _environment(STREAM_VARIABLE, options):
             super().__init__(address.shown, target, cv2.CAP_FFMPEG, timeouts)
         if not self._opened:
@@ -198,13 +214,25 @@ class StreamCamera(OpenCVCamera):
 
     def close(self) -> None:
         super().close()
+        self._fence.close()
         if self._relay is not None:
             self._relay.close()
 
 
+<<<<<<< HEAD
 def _find_again(address: CameraAddress) -> Path:
     """The path of the camera that this number meant first. Raises CameraError."""
     return find_device_path(str(find_again(Identity.from_text(address.began_with), Path(address.shown))))
+=======
+def _expect_no_playlist(path: str) -> None:
+    try:
+        with open(path, "rb") as file:
+            found = name_playlist(file.read(SNIFFED_BYTES))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); expected a video file.") from error
+    if found:
+        raise DataError(f"{path} is {found}, expected a video itself; name one that it lists.")
+>>>>>>> f34ba96 (A camera or a video file that lists other addresses is refused; by HTTP only the camera's own host is asked)
 
 
 def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None) -> Image | None:
