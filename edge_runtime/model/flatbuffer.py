@@ -45,9 +45,9 @@ class Table:
         self._vtable = position - self._unpack("<i", position)
         self._vtable_size = self._unpack("<H", self._vtable)
         table_size = self._unpack("<H", self._vtable + 2)
-        # With the last byte of both inside, every field that is read in place is inside too.
         self._unpack("<B", self._vtable + max(self._vtable_size, 4) - 1)
         self._unpack("<B", position + max(table_size, 4) - 1)
+        self._expect_fields_inside(max(table_size, 4))
 
     @classmethod
     def root(cls, data: bytes) -> Table:
@@ -55,6 +55,16 @@ class Table:
         if len(data) < 8:
             raise ModelError(f"The flatbuffer has {len(data)} bytes, expected at least 8: the file was cut short.")
         return cls(data, struct.unpack_from("<I", data)[0])
+
+    def _expect_fields_inside(self, table_size: int) -> None:
+        """Interpreters read what stands in place without a look at the table's size."""
+        count = (self._vtable_size - 4) // 2
+        if count > 0:
+            farthest = max(struct.unpack_from(f"<{count}H", self._data, self._vtable + 4))
+            if farthest >= table_size:
+                raise ModelError(
+                    f"The flatbuffer has a table of {table_size} bytes with a field at byte {farthest}: it is damaged."
+                )
 
     def scalar(self, field: int, code: str, default: int = 0) -> Any:
         """The number in ``field``, of the `struct` type ``code``; ``default`` when the file leaves it out."""
@@ -91,6 +101,12 @@ class Table:
     def text(self, field: int) -> str:
         """The text in ``field``; what is no UTF-8 in it is replaced."""
         return self.content(field).decode("utf-8", "replace")
+
+    def expect_text(self, field: int) -> None:
+        """Returns when ``field`` is absent, or has a zero behind its last byte, where C looks for the end of a text."""
+        start, count = self._vector(field, 1)
+        if start and self._unpack("<B", start + count) != 0:
+            raise ModelError(f"The flatbuffer has a text at byte {start} without an end: it is damaged.")
 
     def place(self, field: int) -> int:
         """The position of ``field`` in the data; 0 when the file leaves it out."""

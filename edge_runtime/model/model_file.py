@@ -159,7 +159,7 @@ def read_model(
             )
         ours = _read_ours(content, name, path)
         if not is_vouched:  # hashes that fit say nothing of who computed them
-            from edge_runtime.model.tflite_metadata import expect_sound
+            from edge_runtime.model.soundness import expect_sound
 
             expect_sound(ours.flatbuffer)
         return dataclasses.replace(ours, signature=signature)

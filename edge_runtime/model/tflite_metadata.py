@@ -17,6 +17,7 @@ from edge_runtime.errors import ModelError
 from edge_runtime.model.flatbuffer import Table
 from edge_runtime.model.operators import refuse_custom_operators
 from edge_runtime.model.own_rescaling import OwnRescaling, find_own_rescaling
+from edge_runtime.model.soundness import walk_soundly
 
 METADATA_NAME = "TFLITE_METADATA"
 _SCHEMA_VERSION = 3
@@ -62,7 +63,7 @@ def describe(flatbuffer: bytes, name: str) -> Description:
             f"{name} has TFLite schema version {version}, expected {_SCHEMA_VERSION}: it is damaged, or of a format "
             "newer than this runtime. Copy it again; if that changes nothing, convert it with TensorFlow 2."
         )
-    _walk(model)
+    walk_soundly(model)
     refuse_custom_operators([code.text(1) for code in model.tables(1)], name)
     subgraphs = model.tables(2)
     if not subgraphs:
@@ -96,43 +97,6 @@ def describe(flatbuffer: bytes, name: str) -> Description:
         len(signature) == len(taken.shape) and -1 in open_sides,
         find_own_rescaling(model, graph, inputs[0]) if taken.dtype == "float32" else None,
     )
-
-
-def expect_sound(flatbuffer: bytes) -> None:
-    """Reaches every vector that an interpreter reads, so that a file cut short or forged is refused here.
-
-    tflite-runtime 2.14 checks nothing of this itself and dies of SIGSEGV.
-
-    Raises:
-        ModelError: an offset or an index leads outside, or there is more of it than any classifier has.
-    """
-    _walk(Table.root(flatbuffer))
-
-
-def _walk(model: Table) -> None:
-    num_buffers = len([buffer.length(0) for buffer in model.tables(4)])
-    num_codes = len([(code.length(1), code.scalar(3, "i")) for code in model.tables(1)])
-    for graph in model.tables(2):
-        tensors = graph.tables(0)
-        for index in graph.numbers(1, "i") + graph.numbers(2, "i"):
-            _expect_index("tensor", index, len(tensors))
-        for tensor in tensors:
-            tensor.numbers(0, "i"), tensor.length(3), tensor.length(7, 4)
-            _expect_index("buffer", tensor.scalar(2, "I"), num_buffers)
-            quantization = tensor.table(4)
-            if quantization:
-                quantization.length(2, 4), quantization.length(3, 8)
-        for operator in graph.tables(3):
-            _expect_index("operator code", operator.scalar(0, "I"), num_codes)
-            for index in operator.numbers(1, "i") + operator.numbers(2, "i") + operator.numbers(8, "i"):
-                # -1 stands for an optional input that is absent.
-                _expect_index("tensor", max(index, 0) if index == -1 else index, len(tensors))
-            operator.table(4), operator.length(5)
-
-
-def _expect_index(what: str, index: int, count: int) -> None:
-    if not 0 <= index < count:
-        raise ModelError(f"The flatbuffer names {what} {index} of {count}: the file is damaged or cut short.")
 
 
 def _tensor(tensors: list[Table], index: int, name: str, *, is_output: bool) -> TensorSpec:

@@ -26,13 +26,13 @@ def toy_contract() -> Contract:
 
 def forge(flatbuffer: bytes, contract: Contract) -> bytes:
     """A file of ours with ``flatbuffer``, every hash of which is right, as anybody can write one."""
-    import edge_runtime.model.tflite_metadata as metadata
+    from edge_runtime.model import soundness
 
-    judge, metadata.expect_sound = metadata.expect_sound, lambda flatbuffer: None
+    judge, soundness.expect_sound = soundness.expect_sound, lambda flatbuffer: None
     try:
         return write_model(flatbuffer, contract, None)
     finally:
-        metadata.expect_sound = judge
+        soundness.expect_sound = judge
 
 
 def mutants(flatbuffer: bytes, count: int, seed: int = 0) -> Iterator[bytes]:

@@ -22,7 +22,8 @@ from edge_runtime.installed import first_run as first
 from edge_runtime.installed.first_run import FirstRun, first_run
 from edge_runtime.model.flatbuffer import MAX_TABLES, Table
 from edge_runtime.model.model_file import read_model
-from edge_runtime.model.tflite_metadata import describe, expect_sound
+from edge_runtime.model.soundness import expect_sound
+from edge_runtime.model.tflite_metadata import describe
 from edge_runtime.store.store import Store
 from tests.attacks import forged
 

@@ -17,8 +17,9 @@ from edge_runtime.model.attached_files import read_attached
 from edge_runtime.model.model_file import ModelFile, read_model
 from edge_runtime.model.npy import array_from_npy, array_to_npy
 from edge_runtime.model.signatures import split_signature
+from edge_runtime.model.soundness import expect_sound
 from edge_runtime.model.stated_input import StatedInput
-from edge_runtime.model.tflite_metadata import describe, expect_sound
+from edge_runtime.model.tflite_metadata import describe
 from tests.fuzz import corpus
 from tests.fuzz.claim import fuzzed, parsed
 from tests.fuzz.mutations import spoiled, spoiled_json
