@@ -135,8 +135,8 @@ def test_what_comes_only_when_ffmpeg_asks_leads_nowhere_either(
 
 
 def test_a_video_from_the_camera_itself_is_played(camera: Callable[..., str], tmp_path: Path) -> None:
-    path = tmp_path / "video.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    path = tmp_path / "video.mkv"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
     for number in range(5):
         writer.write(np.full((48, 64, 3), 40 * number, np.uint8))
     writer.release()
@@ -147,7 +147,7 @@ def test_a_video_from_the_camera_itself_is_played(camera: Callable[..., str], tm
             handler.send_header("Location", "/moved")
             handler.end_headers()
         else:
-            send(handler, path.read_bytes(), "video/x-msvideo")
+            send(handler, path.read_bytes(), "video/x-matroska")
 
     with open_source(parse_camera(camera(answer))) as source:
         assert isinstance(source, StreamCamera)
