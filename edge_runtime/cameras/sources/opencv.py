@@ -18,11 +18,8 @@ from edge_runtime.cameras.devices import find_refusal
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cameras.identity import Identity, find_again, identify, is_numbered
 from edge_runtime.cameras.presence import find_device_path
-<<<<<<< HEAD
 from edge_runtime.cameras.sources.playback import Recording
-=======
 from edge_runtime.cameras.sources.playlist import SNIFFED_BYTES, name_playlist, only_host_of
->>>>>>> f34ba96 (A camera or a video file that lists other addresses is refused; by HTTP only the camera's own host is asked)
 from edge_runtime.cameras.sources.rtsp_answer import explain_rtsp
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError, DataError
@@ -144,19 +141,15 @@ class VideoFileCamera(Recording):
     """Every frame of a video file, once, as fast as it is asked for."""
 
     def __init__(self, path: str) -> None:
-<<<<<<< HEAD
         _silence_opencv()
+        _expect_no_playlist(path)
         self._path, self.name = path, Path(path).name
         self.rewind()
 
     def rewind(self) -> None:
-        self._capture = cv2.VideoCapture(self._path, cv2.CAP_FFMPEG)
-=======
-        _expect_no_playlist(path)
         options = os.environ.get(STREAM_VARIABLE, f"format_whitelist;{FORMATS}|protocol_whitelist;file")
         with _environment(STREAM_VARIABLE, options):
-            super().__init__(Path(path).name, False, path, cv2.CAP_FFMPEG)
->>>>>>> f34ba96 (A camera or a video file that lists other addresses is refused; by HTTP only the camera's own host is asked)
+            self._capture = cv2.VideoCapture(self._path, cv2.CAP_FFMPEG)
         # Phones turn the video in its description; whether OpenCV follows by itself is a matter of its version.
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         if not self._capture.isOpened():
@@ -219,11 +212,11 @@ class StreamCamera(OpenCVCamera):
             self._relay.close()
 
 
-<<<<<<< HEAD
 def _find_again(address: CameraAddress) -> Path:
     """The path of the camera that this number meant first. Raises CameraError."""
     return find_device_path(str(find_again(Identity.from_text(address.began_with), Path(address.shown))))
-=======
+
+
 def _expect_no_playlist(path: str) -> None:
     try:
         with open(path, "rb") as file:
@@ -232,7 +225,6 @@ def _expect_no_playlist(path: str) -> None:
         raise DataError(f"{path} cannot be read ({error.strerror}); expected a video file.") from error
     if found:
         raise DataError(f"{path} is {found}, expected a video itself; name one that it lists.")
->>>>>>> f34ba96 (A camera or a video file that lists other addresses is refused; by HTTP only the camera's own host is asked)
 
 
 def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None) -> Image | None:
