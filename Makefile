@@ -13,6 +13,8 @@ RUN ?= runs/$(notdir $(patsubst %/,%,$(DATA)))-$(MODEL)$(if $(SIZE),-$(SIZE))
 OUT ?= build/$(notdir $(RUN)).tflite
 TRAIN_FLAGS ?=
 CONVERT_FLAGS ?=
+# `make -s` is as quiet as --quiet.
+QUIET := $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),--quiet)
 
 .DEFAULT_GOAL := help
 # Every target with a line of help is a command, not a file.
@@ -64,7 +66,7 @@ test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## everything, and the de
 	$(BIN)/python -m pytest -q $(DEVICE_ONLY:%=--ignore=tests/edge_runtime/%)
 
 train: $(STAMP) ## train RUN from DATA
-	$(BIN)/python -m train --data "$(PHOTOS)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(TRAIN_FLAGS)
+	$(BIN)/python -m train --data "$(PHOTOS)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(QUIET) $(TRAIN_FLAGS)
 
 # A run directory appears only when training is complete. One that exists is taken as it is, unless DATA was given and
 # is not what it was trained on. OUT is made again each time, like any target; a refused model leaves the old one.
@@ -78,12 +80,12 @@ convert: $(STAMP)
 	run="$(RUN:%-all=%)-$$size"; \
 	$(MAKE) --no-print-directory convert SIZE=$$size RUN="$$run" OUT="build/$$(basename "$$run").tflite" \
 	  $(if $(GIVEN),DATA="$(DATA)") || test -e "build/$$(basename "$$run").report.json"; done
-	$(BIN)/python -m convert.compare.sizes $(foreach run,$(EACH),"build/$(notdir $(run)).tflite") --out "build/$(notdir $(RUN:%-all=%))-sizes.md"
+	$(BIN)/python -m convert.compare.sizes $(foreach run,$(EACH),"build/$(notdir $(run)).tflite") --out "build/$(notdir $(RUN:%-all=%))-sizes.md" $(QUIET)
 else
 convert: $(STAMP) ## train RUN unless it exists, then write OUT, verified; SIZE=all: every size side by side
 	@if test ! -e "$(RUN)"; then $(MAKE) --no-print-directory train; \
-	else $(if $(GIVEN),$(BIN)/python -m train --resume --data "$(PHOTOS)" --model $(MODEL) --out "$(RUN)",echo "$(RUN) is complete already; it is converted again." >&2); fi
-	$(BIN)/python -m convert "$(RUN)" --out "$(OUT)" --force $(CONVERT_FLAGS)
+	else $(if $(GIVEN),$(BIN)/python -m train --resume --data "$(PHOTOS)" --model $(MODEL) --out "$(RUN)" $(QUIET),$(if $(QUIET),:,echo "$(RUN) is complete already; it is converted again." >&2)); fi
+	$(BIN)/python -m convert "$(RUN)" --out "$(OUT)" --force $(QUIET) $(CONVERT_FLAGS)
 	$(if $(SIGN),$(BIN)/python -m convert.sign "$(OUT)" --key "$(SIGN)")
 endif
 
@@ -95,15 +97,15 @@ sort: $(STAMP) ## saved frames FROM a folder INTO class folders, on a local page
 compare: $(STAMP) ## what each variant of RUN (float, int8, pruned, ...) costs and gains
 	@test -e "$(RUN)" || test -z "$(filter command,$(origin RUN))" || { echo "There is no run $(RUN). These are there: $(wildcard runs/*)" >&2; exit 66; }
 	@test -e "$(RUN)" || $(MAKE) --no-print-directory train
-	$(BIN)/python -m convert.compare "$(RUN)" --force $(COMPARE_FLAGS)
+	$(BIN)/python -m convert.compare "$(RUN)" --force $(QUIET) $(COMPARE_FLAGS)
 
 improve: $(STAMP) ## RUN's model (OUT) AGAINST=build/old.tflite on images that neither learnt: AGAINST_RUN=runs/old
 	@test -n "$(AGAINST)" || { echo "Which old model? Give AGAINST=build/old.tflite" >&2; exit 2; }
 	@test -e "$(OUT)" || $(MAKE) --no-print-directory convert
-	$(BIN)/python -m convert.improve "$(RUN)" --model "$(OUT)" --against "$(AGAINST)" $(if $(AGAINST_RUN),--old-run "$(AGAINST_RUN)")
+	$(BIN)/python -m convert.improve "$(RUN)" --model "$(OUT)" --against "$(AGAINST)" $(if $(AGAINST_RUN),--old-run "$(AGAINST_RUN)") $(QUIET)
 
 search: $(STAMP) ## the best network for DATA within a budget: SEARCH_FLAGS="--max-kb 100 --minutes 20"
-	$(BIN)/python -m train.search --data "$(PHOTOS)" $(SEARCH_FLAGS)
+	$(BIN)/python -m train.search --data "$(PHOTOS)" $(QUIET) $(SEARCH_FLAGS)
 
 # The programs that it is measured against live in an environment of their own.
 .venv-peers/.ready: requirements/peers.txt $(STAMP)

@@ -20,11 +20,12 @@ from convert.pipeline import ConversionResult, convert
 from convert.report.conversion_text import to_markdown
 from convert.report.next_steps import list_next_steps
 from convert.report.verdict import judge
-from edge_runtime.cli.verb_parser import VerbParser
+from edge_runtime.cli.verb_parser import VerbParser, add_quiet_flag
 from edge_runtime.system.command import run_command
+from edge_runtime.system.quiet_start import silence_stderr
 
 _EXAMPLES = """examples:
-  python -m convert runs/resnet8                                    writes build/resnet8.tflite
+  python -m convert runs/resnet8   # writes build/resnet8.tflite
   python -m convert runs/resnet8 --out build/x.tflite --max-drop 0.5 --force
   python -m convert model.keras --labels labels.txt --calibration images/train --test images/test
 exit codes: 0 written, 1 the accuracy gate refused (a report is written, no model), 2 usage,
@@ -32,8 +33,8 @@ exit codes: 0 written, 1 the accuracy gate refused (a report is written, no mode
 """
 
 
-def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, bool]:
-    """The configuration that the command line means, and whether the result shall be JSON.
+def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, argparse.Namespace]:
+    """The configuration that the command line means, and the flags that say what to print.
 
     Raises:
         UsageError: options contradict each other.
@@ -88,9 +89,10 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, bool]:
     )
     parser.add_argument("--force", action="store_true", help="replace the file where it exists")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
+    add_quiet_flag(parser)
     add_foreign_flags(parser)
     options = parser.parse_args(arguments)
-    return _config(options), options.json
+    return _config(options), options
 
 
 def _config(options: argparse.Namespace) -> ConvertConfig:
@@ -119,9 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    config, as_json = parse(arguments)
-    result = convert(config)
-    print(_as_json(result) if as_json else _as_text(result))
+    config, options = parse(arguments)
+    with silence_stderr(options.quiet):
+        result = convert(config)
+    print(_as_json(result) if options.json else _as_text(result))
     if result.path is None:
         for refusal in result.report.verification.refusals:
             print(f"refused: {refusal}", file=sys.stderr)

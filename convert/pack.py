@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from convert.output.atomic import write_atomically
+from convert.output.atomic import refuse_to_overwrite, write_atomically
 from convert.tflite.attached_zip import split_attached
 from convert.tflite.packing import compare_outputs, open_interpreters, pack, shorten_name
 from edge_runtime.cli.verb_parser import VerbParser
@@ -79,6 +79,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     options = parser.parse_args(arguments)
     if not options.model.is_file():
         raise MissingInputError(f"There is no model {options.model}; check the path.")
+    refuse_to_overwrite(options.out, force=options.force)
     content, report = pack_file(options.model.read_bytes(), options.model.name, short_names=options.short_names)
     write_atomically(options.out, content, force=options.force)
     if options.json:

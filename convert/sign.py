@@ -16,13 +16,13 @@ from pathlib import Path
 
 from convert.output.atomic import write_atomically
 from edge_runtime.cli.verb_parser import VerbParser
-from edge_runtime.errors import DataError, MissingInputError, UsageError
+from edge_runtime.errors import MissingInputError, OutputError, UsageError
 from edge_runtime.model.model_file import read_model
 from edge_runtime.model.signatures import make_keys, read_public_key, sign, split_signature
 from edge_runtime.system.command import run_command
 
 _EXAMPLES = """examples:
-  python -m convert.sign --make-keys keys/maker        writes keys/maker.key (keep it secret) and keys/maker.pub
+  python -m convert.sign --make-keys keys/maker   # writes keys/maker.key (keep it secret) and keys/maker.pub
   python -m convert.sign build/flowers.tflite --key keys/maker.key
   python -m convert.sign build/flowers.tflite --key keys/maker.key --version 7 --out build/flowers-7.tflite
 """
@@ -65,7 +65,7 @@ def make_key_files(name: Path) -> dict[str, object]:
 
     Raises:
         UsageError: one of them exists.
-        DataError: they cannot be written.
+        OutputError: they cannot be written.
     """
     private, public = name.with_name(name.name + ".key"), name.with_name(name.name + ".pub")
     for path in (private, public):
@@ -77,7 +77,9 @@ def make_key_files(name: Path) -> dict[str, object]:
         with open(os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(private_pem)
     except OSError as error:
-        raise DataError(f"{private} cannot be written ({error.strerror}); expected a folder for new files.") from error
+        raise OutputError(
+            f"{private} cannot be written ({error.strerror}); expected a folder for new files."
+        ) from error
     write_atomically(public, public_pem, force=False)
     return {"v": 1, "type": "keys", "key_id": read_public_key(public).key_id, "files": [str(private), str(public)]}
 

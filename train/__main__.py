@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from edge_runtime.system.command import run_command
-from edge_runtime.system.quiet_start import quiet_start
+from edge_runtime.system.quiet_start import quiet_start, silence_stderr
 from train.datasets.data_checks import format_checks
 from train.recipes.transfer_config import TransferRecipe
 from train.runs.flags import choose_layout, make_configuration, parse
@@ -92,9 +92,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     return run_command(
-        lambda: train(parse(arguments)),
+        lambda: _run(parse(arguments)),
         "interrupted; the same command with --resume goes on after the last finished epoch",
     )
+
+
+def _run(args: argparse.Namespace) -> None:
+    with silence_stderr(args.quiet):
+        train(args)
 
 
 if __name__ == "__main__":

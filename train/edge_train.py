@@ -43,6 +43,7 @@ on after an interruption, and takes a run that is complete as it is.
 FOLDER      photos, or {", ".join(NAMED_DATA)}; ./NAME for a folder that is called as a command
 --run DIR   run directory of the training (default: runs/FOLDER-MODEL[-SIZE])
 --out FILE  the file to write (default: build/RUN.tflite), with its report beside it
+--quiet     print results, and nothing to stderr but errors
 
 commands: {", ".join(COMMANDS)}; each has --help
 
@@ -87,7 +88,8 @@ def make_file(given: Sequence[str]) -> int:
     make_configuration(args)
     out = own.out or Path("build", f"{args.out.name}.tflite")
     exit_code = run_step("train", [*flags, *resume, *([] if own.run else ["--out", str(args.out)])])
-    return exit_code or run_step("convert", [str(args.out), "--out", str(out), "--force", *for_convert])
+    quiet = ["--quiet"] if args.quiet else []
+    return exit_code or run_step("convert", [str(args.out), "--out", str(out), "--force", *quiet, *for_convert])
 
 
 def _split(given: Sequence[str]) -> tuple[list[str], list[str]]:

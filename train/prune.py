@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.cli.verb_parser import VerbParser
+from edge_runtime.cli.verb_parser import VerbParser, add_quiet_flag
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import ConfigurationError, DataError, MissingInputError, UsageError
 from edge_runtime.system.command import run_command
+from edge_runtime.system.quiet_start import silence_stderr
 from train.recipes.config import Recipe, TeacherRun, TrainConfig
 
 if TYPE_CHECKING:
@@ -184,9 +185,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags.add_argument("--data-path", type=Path, help="where cifar10 lies, if the run was trained on it")
     flags.add_argument("--reuse", action="store_true", help="do nothing where OUT is this pruning already")
     flags.add_argument("--force", action="store_true", help="replace OUT where it exists")
+    add_quiet_flag(flags)
     return run_command(
-        lambda: prune(flags.parse_args(arguments)), "interrupted; nothing was written, the same command starts again"
+        lambda: _run(flags.parse_args(arguments)), "interrupted; nothing was written, the same command starts again"
     )
+
+
+def _run(options: argparse.Namespace) -> None:
+    with silence_stderr(options.quiet):
+        prune(options)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_runtime.cli.verb_parser import VerbParser
+from edge_runtime.cli.verb_parser import VerbParser, add_quiet_flag
 from edge_runtime.system.command import run_command
 from train.__main__ import main as train_main
 
@@ -51,7 +51,7 @@ ZOO = {
 }
 
 
-def list_flags_of(name: str, out: Path, data_path: Path | None = None) -> list[str]:
+def list_flags_of(name: str, out: Path, data_path: Path | None = None, *, quiet: bool = False) -> list[str]:
     """The command line of `python -m train` that trains the zoo's ``name`` into ``out``, or goes on with it."""
     model = ZOO[name]
     architecture = model.model or name
@@ -62,7 +62,8 @@ def list_flags_of(name: str, out: Path, data_path: Path | None = None) -> list[s
     for flag, earlier in (("--teacher", model.teacher), ("--start", model.start)):
         if earlier is not None:
             flags += [flag, str(find_run_of(earlier, out))]
-    return flags if data_path is None else [*flags, "--data-path", str(data_path)]
+    flags += [] if data_path is None else ["--data-path", str(data_path)]
+    return [*flags, "--quiet"] if quiet else flags
 
 
 def find_run_of(earlier: str, out: Path) -> Path:
@@ -70,17 +71,17 @@ def find_run_of(earlier: str, out: Path) -> Path:
     return out.with_name(f"zoo-{earlier}")
 
 
-def train_with_earlier(name: str, out: Path, data_path: Path | None) -> int:
+def train_with_earlier(name: str, out: Path, data_path: Path | None, *, quiet: bool = False) -> int:
     """Trains what the zoo's ``name`` needs and does not find, then ``name`` itself; the exit code of the last training.
 
     A training that fails ends it.
     """
     for earlier in (ZOO[name].teacher, ZOO[name].start):
         if earlier is not None and not out.exists():
-            exit_code = train_with_earlier(earlier, find_run_of(earlier, out), data_path)
+            exit_code = train_with_earlier(earlier, find_run_of(earlier, out), data_path, quiet=quiet)
             if exit_code:
                 return exit_code
-    return train_main(list_flags_of(name, out, data_path))
+    return train_main(list_flags_of(name, out, data_path, quiet=quiet))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,11 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("name", choices=tuple(ZOO), help="the model of the zoo")
     parser.add_argument("--out", type=Path, help="run directory to write (default: runs/zoo-NAME)")
     parser.add_argument("--data-path", type=Path, help="where cifar10 lies (default: found, else fetched)")
+    add_quiet_flag(parser)
 
     def run() -> int:
         options = parser.parse_args(arguments)
         out = options.out or Path("runs") / f"zoo-{options.name}"
-        return train_with_earlier(options.name, out, options.data_path)
+        return train_with_earlier(options.name, out, options.data_path, quiet=options.quiet)
 
     return run_command(run)
 

@@ -17,13 +17,14 @@ from convert.compare.rows import to_json_text, to_markdown
 from convert.foreign_flags import add_foreign_flags, read_foreign_flags
 from convert.output.atomic import expect_room, write_text_atomically
 from convert.output.progress import stage
-from edge_runtime.cli.verb_parser import VerbParser
+from edge_runtime.cli.verb_parser import VerbParser, add_quiet_flag
 from edge_runtime.errors import UsageError
 from edge_runtime.system.command import run_command
+from edge_runtime.system.quiet_start import silence_stderr
 
 _EXAMPLES = """examples:
-  python -m convert.compare runs/resnet8                      writes build/compare-resnet8.html, .json and .md
-  python -m convert.compare runs/resnet8 --no-pruned          without training pruned copies
+  python -m convert.compare runs/resnet8   # writes build/compare-resnet8.html, .json and .md
+  python -m convert.compare runs/resnet8 --no-pruned   # without training pruned copies
   python -m convert.compare runs/resnet8 --pruned runs/resnet8-pruned50
 """
 
@@ -62,6 +63,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[CompareConfig, argpar
     )
     parser.add_argument("--force", action="store_true", help="replace the page where it exists")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
+    add_quiet_flag(parser)
     add_foreign_flags(parser)
     options = parser.parse_args(arguments)
     foreign = read_foreign_flags(options)
@@ -94,12 +96,14 @@ def _run(arguments: Sequence[str] | None) -> int:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     config, options = parse(arguments)
     expect_room(config.out, force=config.force)
-    comparison = compare(config)
+    with silence_stderr(options.quiet):
+        comparison = compare(config)
     texts = {".html": render(comparison), ".json": to_json_text(comparison), ".md": to_markdown(comparison)}
     for suffix, text in texts.items():
         write_text_atomically(config.out.with_suffix(suffix), text)
     print(texts[".json" if options.json else ".md"])
-    stage(f"{config.out} written, with .json and .md beside it")
+    if not options.quiet:
+        stage(f"{config.out} written, with .json and .md beside it")
     return 0
 
 

@@ -17,9 +17,10 @@ from convert.measure.processor import read_processor_name
 from convert.output.atomic import write_text_atomically
 from convert.output.page import render_markdown_table
 from convert.output.progress import stage
-from edge_runtime.cli.verb_parser import VerbParser
+from edge_runtime.cli.verb_parser import VerbParser, add_quiet_flag
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.system.command import run_command
+from edge_runtime.system.quiet_start import silence_stderr
 
 # As much as a smaller size may be behind in the field, besides being within the interval of the most accurate one.
 LITTLE = 0.02
@@ -159,11 +160,13 @@ def _run(arguments: Sequence[str] | None) -> int:
     parser.add_argument("models", metavar="FILE", nargs="+", type=Path, help="what convert wrote, or would have")
     parser.add_argument("--seconds", type=float, default=6.0, help="of timing for each backend (default: 6)")
     parser.add_argument("--out", type=Path, default=Path("build/sizes.md"), help="(default: build/sizes.md)")
+    add_quiet_flag(parser)
     options = parser.parse_args(arguments)
-    text = to_markdown(read_sizes(options.models, options.seconds))
-    write_text_atomically(options.out, text)
-    print(text)
-    stage(f"{options.out} written")
+    with silence_stderr(options.quiet):
+        text = to_markdown(read_sizes(options.models, options.seconds))
+        write_text_atomically(options.out, text)
+        print(text)
+        stage(f"{options.out} written")
     return 0
 
 

@@ -27,20 +27,21 @@ from convert.inputs.source import Source
 from convert.output.atomic import expect_room, write_text_atomically
 from convert.output.progress import stage
 from convert.pipeline import read_source
-from edge_runtime.cli.verb_parser import VerbParser
+from edge_runtime.cli.verb_parser import VerbParser, add_quiet_flag
 from edge_runtime.contract import Contract
 from edge_runtime.errors import DataError, MissingInputError, UsageError
 from edge_runtime.inference.quantization import apply_pixel_table, make_pixel_table
 from edge_runtime.model.model_file import ModelFile, open_model
 from edge_runtime.pixels.preprocess import preprocess
 from edge_runtime.system.command import run_command
+from edge_runtime.system.quiet_start import silence_stderr
 
 NUM_IMAGES = 64
 RUNS = Path("runs")
 _EXAMPLES = """examples:
-  python -m convert.explain build/resnet8.tflite                    finds its run under runs/
+  python -m convert.explain build/resnet8.tflite   # finds its run under runs/
   python -m convert.explain build/resnet8.tflite --run elsewhere/resnet8
-  python -m convert.explain runs/resnet8                            converts the run in memory first
+  python -m convert.explain runs/resnet8   # converts the run in memory first
 """
 
 
@@ -101,6 +102,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, metavar="PAGE", help="the page (default: build/explain-NAME.html)")
     parser.add_argument("--force", action="store_true", help="replace the page where it exists")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
+    add_quiet_flag(parser)
     add_foreign_flags(parser)
     options: argparse.Namespace = parser.parse_args(arguments)
     return options
@@ -137,12 +139,14 @@ def _run(arguments: Sequence[str] | None) -> int:
     if out.suffix != ".html":
         raise UsageError(f"The page is {out}, expected a name that ends in .html.")
     expect_room(out, force=options.force)
-    explanation = explain(*_opened(options), options.images)
+    with silence_stderr(options.quiet):
+        explanation = explain(*_opened(options), options.images)
     texts = {".html": to_html(explanation), ".json": to_json_text(explanation), ".md": to_markdown(explanation)}
     for suffix, text in texts.items():
         write_text_atomically(out.with_suffix(suffix), text)
     print(texts[".json" if options.json else ".md"])
-    stage(f"{out} written, with .json and .md beside it")
+    if not options.quiet:
+        stage(f"{out} written, with .json and .md beside it")
     return 0
 
 

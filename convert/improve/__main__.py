@@ -14,11 +14,12 @@ from convert.inputs.run_directory import read_run_directory
 from convert.inputs.source import Source
 from convert.measure.gate import Probabilities, score_images
 from convert.output.atomic import write_text_atomically
-from edge_runtime.cli.verb_parser import VerbParser
+from edge_runtime.cli.verb_parser import VerbParser, add_quiet_flag
 from edge_runtime.errors import MissingInputError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.model.model_file import open_model
 from edge_runtime.system.command import run_command
+from edge_runtime.system.quiet_start import silence_stderr
 
 _EXAMPLES = """examples:
   python -m convert.improve runs/new --model build/new.tflite --against build/old.tflite --old-run runs/old
@@ -40,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     flags.add_argument("--against", type=Path, required=True, metavar="FILE", help="the old model's file")
     flags.add_argument("--old-run", type=Path, metavar="DIR", help="the old model's run directory: what it held out")
     flags.add_argument("--out", type=Path, metavar="FILE", help="the page (default: MODEL.improve.html)")
+    add_quiet_flag(flags)
     return flags
 
 
@@ -95,7 +97,12 @@ def _best_answers(scores: Probabilities, classifier: Classifier) -> list[tuple[s
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
-    return run_command(lambda: compare(make_parser().parse_args(arguments)))
+    return run_command(lambda: _run(make_parser().parse_args(arguments)))
+
+
+def _run(args: argparse.Namespace) -> int:
+    with silence_stderr(args.quiet):
+        return compare(args)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from edge_runtime.errors import DataError, EdgeRuntimeError, UsageError
+from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.system.durable import expect_writable, replace_file
 
 
@@ -16,21 +16,21 @@ def refuse_to_overwrite(path: Path, *, force: bool) -> None:
 
 
 def expect_room(path: Path, *, force: bool) -> None:
-    """Raises UsageError when no file can be written at ``path``, or one is there and ``force`` is not set: asked before
-    hours of work, not after.
+    """Raises OutputError when ``path`` cannot be written, UsageError when it exists and ``force`` is not set:
+    asked before hours of work, not after.
     """
     refuse_to_overwrite(path, force=force)
     try:
         expect_writable(path.absolute().parent)
-    except EdgeRuntimeError as error:
-        raise UsageError(f"{path} cannot be written: {error}") from error
+    except OutputError as error:
+        raise OutputError(f"{path} cannot be written: {error}") from error
 
 
 def write_text_atomically(path: Path, text: str) -> None:
     """As `write_atomically`, replacing what is there; a file's name in ``text`` that is no UTF-8 is written escaped.
 
     Raises:
-        DataError: ``path`` cannot be written; the text is kept in a temporary place, which is named.
+        OutputError: ``path`` cannot be written; the text is kept in a temporary place, which is named.
     """
     write_atomically(path, text.encode("utf-8", "backslashreplace"), force=True)
 
@@ -40,14 +40,14 @@ def write_atomically(path: Path, content: bytes, *, force: bool) -> None:
 
     Raises:
         UsageError: ``path`` exists and ``force`` is not set.
-        DataError: ``path`` cannot be written; the content is kept in a temporary place, which is named.
+        OutputError: ``path`` cannot be written; the content is kept in a temporary place, which is named.
     """
     refuse_to_overwrite(path, force=force)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content)
     except OSError as error:
-        raise DataError(f"{path} cannot be written ({error.strerror}); {_keep(path.name, content)}") from error
+        raise OutputError(f"{path} cannot be written ({error.strerror}); {_keep(path.name, content)}") from error
 
 
 def _keep(name: str, content: bytes) -> str:

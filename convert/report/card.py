@@ -22,7 +22,7 @@ from edge_runtime.errors import DataError
 from edge_runtime.system.command import run_command
 
 _EXAMPLES = """examples:
-  python -m convert.report.card runs/zoo-micro build/zoo/micro.tflite          writes build/zoo/micro.md and micro.svg
+  python -m convert.report.card runs/zoo-micro build/zoo/micro.tflite   # writes build/zoo/micro.md and micro.svg
   python -m convert.report.card RUN FILE --report FILE.report.json --out docs/zoo/micro.md --force
 """
 

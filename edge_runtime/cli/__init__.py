@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 65
     except OSError as error:
         print(f"edge-runtime: {error}; check the disk and who may write there.", file=sys.stderr)
-        return 1
+        return 73
     except SystemExit as error:  # argparse: 0 after --help, 2 after a usage error
         return error.code if isinstance(error.code, int) else 2
     except Exception:  # the last door: what gets here is our defect, and says so with the exit code for it

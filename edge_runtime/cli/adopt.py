@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from edge_runtime.cli.flags import (
@@ -11,9 +10,9 @@ from edge_runtime.cli.flags import (
     make_first_run,
     print_result,
     read_stated_flags,
+    say,
     verb_parser,
 )
-from edge_runtime.system.printable import printable
 
 
 def main(arguments: list[str]) -> int:
@@ -52,7 +51,7 @@ def main(arguments: list[str]) -> int:
     content = adopt(model, flags.name or flags.out.stem, flags.threshold)
     write_durably(flags.out, content)
     for assumption in model.assumptions[1:]:
-        print(printable(f"edge-runtime: assumed: {assumption}"), file=sys.stderr)
+        say(flags, f"edge-runtime: assumed: {assumption}")
     spec = model.contract.spec
 
     def text() -> str:

@@ -17,6 +17,7 @@ from edge_runtime.cli.flags import (
     add_region_flag,
     open_flagged_classifier,
     open_flagged_model,
+    say,
     verb_parser,
 )
 from edge_runtime.errors import DataError, EdgeRuntimeError
@@ -89,7 +90,7 @@ def main(arguments: list[str]) -> int:
             sink.result(Result(seq, read_wall_time_s(), (monotonic_s() - started_s) * 1e3, prediction, 0, name))
             if explainer is not None:
                 large = read(None if flags.full_size else explainer.spec)
-                print(printable(explainer.write(name, seq, large, prediction)), file=sys.stderr)
+                say(flags, explainer.write(name, seq, large, prediction))
     return exit_code
 
 

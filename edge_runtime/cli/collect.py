@@ -17,10 +17,13 @@ from edge_runtime.cli.flags import (
     print_result,
     read_camera_options,
     read_region_flag,
+    say,
     verb_parser,
 )
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from edge_runtime.live.collect import Kept
 
 BACKGROUND = "background"  # the folder beside the classes that training knows as the empty scene
@@ -94,8 +97,8 @@ def main(arguments: list[str]) -> int:
     address = add_password(flags.camera, flags.camera_password_file)
     with lock_camera(parse_camera(address)), open_camera(address, options=options) as source:
         how = "Enter takes an image" if flags.on_enter else f"an image every {flags.every:g} s"
-        print(f"{source.name} -> {collector.folder}; {how}, Ctrl-C ends.", file=sys.stderr)
-        teller = _Teller(flags.format)
+        say(flags, f"{source.name} -> {collector.folder}; {how}, Ctrl-C ends.")
+        teller = _Teller(flags)
         summary = collect(collector, source, teller, enter.is_pressed, lambda: stop() or enter.ended)
     summary = dataclasses.replace(summary, reason=name_flags(summary.reason))
     print_result(
@@ -109,19 +112,19 @@ def main(arguments: list[str]) -> int:
 class _Teller:
     """Prints kept images to stdout and refusals to stderr, the same refusal once."""
 
-    def __init__(self, form: str) -> None:
-        self.form, self.last = form, ""
+    def __init__(self, flags: Namespace) -> None:
+        self.flags, self.last = flags, ""
 
     def __call__(self, told: Kept | str) -> None:
         if isinstance(told, str):
             kind = told.split(":")[0]
             if kind != self.last:
-                print(f"edge-runtime: left out, {name_flags(told)}", file=sys.stderr)
+                say(self.flags, f"edge-runtime: left out, {name_flags(told)}")
             self.last = kind
             return
         self.last = ""
         value = {"v": 1, "type": "image", "file": str(told.file), "sharpness": round(told.sharpness, 1)}
-        print_result(self.form, lambda: str(told.file), lambda: value)
+        print_result(self.flags.format, lambda: str(told.file), lambda: value)
 
 
 def _given(value: float | None, default: float) -> float:

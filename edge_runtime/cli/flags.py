@@ -184,10 +184,13 @@ def add_store_flag(parser: ArgumentParser) -> None:
 
 
 def add_format_flag(parser: ArgumentParser) -> None:
-    """Adds --format."""
+    """Adds --format and --quiet."""
+    from edge_runtime.cli.verb_parser import add_quiet_flag
+
     parser.add_argument(
         "--format", choices=("text", "jsonl"), default="text", help="for people or for programs (default text)"
     )
+    add_quiet_flag(parser)
 
 
 def open_flagged_model(flags: Namespace) -> ModelFile:
@@ -199,7 +202,7 @@ def open_flagged_model(flags: Namespace) -> ModelFile:
 
     model = open_model(flags.model, flags.labels, read_stated_flags(flags), meet_unproved=make_first_run(flags))
     for assumption in model.assumptions:
-        print(printable(f"edge-runtime: assumed: {assumption}"), file=sys.stderr)
+        say(flags, f"edge-runtime: assumed: {assumption}")
     return model
 
 
@@ -249,6 +252,12 @@ def open_flagged_classifier(
     )
     cv2.setNumThreads(flags.threads)
     return classifier
+
+
+def say(flags: Namespace, text: str) -> None:
+    """One line for people to stderr, unless --quiet asks for none. Errors do not come this way."""
+    if not flags.quiet:
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 def print_result(form: str, text: Callable[[], str], value: Callable[[], object]) -> None:

@@ -52,6 +52,11 @@ class VerbParser(argparse.ArgumentParser):
         return ""
 
 
+def add_quiet_flag(parser: argparse.ArgumentParser) -> None:
+    """Adds --quiet, which every command spells so."""
+    parser.add_argument("--quiet", action="store_true", help="print results, and nothing to stderr but errors")
+
+
 def suggest(given: str, known: list[str]) -> str:
     """ "; did you mean X" when one of ``known`` is spelt much like ``given``, else ""."""
     import difflib  # only after a mistake: start-up time

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.contract import Region
-from edge_runtime.errors import CameraError, ConfigurationError, UsageError
+from edge_runtime.errors import CameraError, OutputError, UsageError
 from edge_runtime.pixels.jpeg_region import mark_region
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
@@ -100,7 +100,7 @@ class Collector:
             self.folder.mkdir(parents=True, exist_ok=True)
             sizes = [entry.stat().st_size for entry in os.scandir(self.folder) if entry.is_file()]
         except OSError as error:
-            raise ConfigurationError(
+            raise OutputError(
                 f"Images cannot be saved in {self.folder} ({error.strerror}); choose a writable `folder`."
             ) from error
         self._num_bytes = sum(sizes)
@@ -124,7 +124,7 @@ class Collector:
         """Writes the (h, w, 3) uint8 BGR frame, or says in ``refusal`` why not.
 
         Raises:
-            ConfigurationError: the folder cannot be written any more.
+            OutputError: the folder cannot be written any more.
         """
         pixels = cut_region(pixels, self.config.region)
         sharp, thumbnail = measure_sharpness(pixels), _thumbnail(pixels)
@@ -165,7 +165,7 @@ class Collector:
                 os.replace(temporary, file)
                 break
         except OSError as error:
-            raise ConfigurationError(
+            raise OutputError(
                 f"Images cannot be saved in {self.folder} ({error.strerror}); free space, or choose another `folder`."
             ) from error
         finally:

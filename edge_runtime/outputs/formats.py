@@ -11,15 +11,15 @@ from edge_runtime.outputs.stdout import Outlet
 FORMATS = ("text", "jsonl")
 
 
-def open_sink(form: str, out: Outlet, people: TextIO, *, changes_only: bool = False) -> Sink:
+def open_sink(form: str, out: Outlet, people: TextIO, *, changes_only: bool = False, quiet: bool = False) -> Sink:
     """The sink for ``form``: results go to ``out``; what only people want goes to ``people``.
 
-    With ``changes_only`` a result goes out when its label is another one than before.
+    With ``changes_only`` a result goes out only when its label changes; with ``quiet`` people hear of trouble alone.
     """
     if changes_only:
         from edge_runtime.outputs.changes import ChangesOnly
 
-        return ChangesOnly(open_sink(form, out, people))
+        return ChangesOnly(open_sink(form, out, people, quiet=quiet))
     if form == "jsonl":
         from edge_runtime.outputs.jsonl import JsonLinesSink
 
@@ -27,5 +27,5 @@ def open_sink(form: str, out: Outlet, people: TextIO, *, changes_only: bool = Fa
     if form == "text":
         from edge_runtime.outputs.text import TextSink
 
-        return TextSink(out, people)
+        return TextSink(out, people, quiet=quiet)
     raise UsageError(f"The format is {form!r}, expected one of {', '.join(FORMATS)}.")

@@ -8,20 +8,27 @@ from edge_runtime.live.results import Event, Percentiles, Result, Status
 from edge_runtime.outputs.stdout import Outlet
 from edge_runtime.system.printable import printable
 
+# Of a camera, or of an output that worked again.
+GOOD_STATES = ("starting", "ok")
+
 
 class TextSink:
-    """Writes labels to ``out`` and everything else to ``people``."""
+    """Writes labels to ``out`` and everything else to ``people``; with ``quiet`` only what is wrong."""
 
-    def __init__(self, out: Outlet, people: TextIO) -> None:
-        self._out, self._people = out, people
+    def __init__(self, out: Outlet, people: TextIO, *, quiet: bool = False) -> None:
+        self._out, self._people, self._quiet = out, people, quiet
 
     def result(self, result: Result) -> None:
         self._out.write(format_result_line(result))
 
     def event(self, event: Event) -> None:
+        if self._quiet and (event.kind == "label" or event.state in GOOD_STATES):
+            return
         print(printable(f"{event.kind}: {event.state}: {event.reason}"), file=self._people, flush=True)
 
     def status(self, status: Status) -> None:
+        if self._quiet:
+            return
         print(printable(format_status(status)), file=self._people, flush=True)
 
 

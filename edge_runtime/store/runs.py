@@ -18,7 +18,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.errors import OutputError
 from edge_runtime.store.ownership import expect_own_folder, give_to_owner_of
 from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
 from edge_runtime.system.shared_file import try_lock
@@ -50,7 +50,7 @@ class OpenRun:
     """A run of ``model`` in the store ``folder`` that has begun; as long as this process lives, it goes on.
 
     Raises:
-        EdgeRuntimeError: it cannot be noted.
+        OutputError: it cannot be noted.
     """
 
     def __init__(self, folder: Path, model: str) -> None:
@@ -62,10 +62,10 @@ class OpenRun:
             give_to_owner_of(folder, self._path.parent)
             write_durably(self._path, b"")
             self._lock = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OutputError:
+            raise
         except OSError as error:
-            raise EdgeRuntimeError(
-                f"{self._path} cannot be made ({error.strerror}); check space and rights."
-            ) from error
+            raise OutputError(f"{self._path} cannot be made ({error.strerror}); check space and rights.") from error
         try_lock(self._lock)
 
     def note_label(self) -> None:

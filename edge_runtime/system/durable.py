@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.errors import OutputError
 
 UNFINISHED = ".unfinished-"
 # What only POSIX has, what only Windows has.
@@ -17,12 +17,12 @@ def write_durably(path: Path, content: bytes) -> None:
     """Writes beside ``path``, syncs the file, renames it, syncs the folder.
 
     Raises:
-        EdgeRuntimeError: the file system is full, read-only or forbidden; ``path`` is as it was.
+        OutputError: the file system is full, read-only or forbidden; ``path`` is as it was.
     """
     try:
         replace_file(path, content)
     except OSError as error:
-        raise EdgeRuntimeError(
+        raise OutputError(
             f"{path} ({len(content)} bytes) cannot be written ({error.strerror}); what was there is unchanged. "
             "Check space and permissions."
         ) from error
@@ -56,7 +56,7 @@ def expect_writable(folder: Path) -> None:
     """Makes ``folder`` and tries a file in it: asked before hours of work, not after.
 
     Raises:
-        EdgeRuntimeError: no file can be made there, and why.
+        OutputError: no file can be made there, and why.
     """
     probe = folder / f"{UNFINISHED}probe-{os.getpid()}"
     try:
@@ -67,7 +67,7 @@ def expect_writable(folder: Path) -> None:
         with contextlib.suppress(OSError):
             probe.unlink()
         reason = error.strerror if folder.is_dir() or not folder.exists() else "it is a file"
-        raise EdgeRuntimeError(
+        raise OutputError(
             f"No file can be written into {folder} ({reason}), expected a folder with space and permission. "
             "Give another place."
         ) from error

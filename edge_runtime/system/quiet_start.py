@@ -1,5 +1,5 @@
-"""Starts native libraries without their chatter: what TensorFlow and the interpreters print before any log level of
-theirs counts is not for people.
+"""Keeps chatter from people: what TensorFlow and the interpreters print before any log level of theirs counts, and
+everything but errors where --quiet asks for that.
 """
 
 from __future__ import annotations
@@ -20,6 +20,26 @@ def quiet_start() -> Iterator[None]:
     """Keeps what C++ code writes to file descriptor 2 from people; where the block fails, they get to see it."""
     with stderr_lock:
         yield from _quiet()
+
+
+@contextlib.contextmanager
+def silence_stderr(quiet: bool) -> Iterator[None]:
+    """If ``quiet``, drops what the block writes to stderr; an error that leaves the block is reported outside it.
+
+    It silences the file descriptor, not only Python's stream: native libraries and child processes chatter as well.
+    """
+    if not quiet:
+        yield
+        return
+    sys.stderr.flush()
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.ExitStack() as restored:
+        restored.enter_context(contextlib.redirect_stderr(nowhere))
+        with contextlib.suppress(OSError):  # a process may have no stderr at all
+            original = os.dup(2)
+            restored.callback(os.close, original)
+            restored.callback(os.dup2, original, 2)
+            os.dup2(nowhere.fileno(), 2)
+        yield
 
 
 def _quiet() -> Iterator[None]:

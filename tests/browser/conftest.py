@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import io
+import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,6 +65,40 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     browser = module_at(Path(__file__).parent / "chromium.py").Page(tmp_path_factory.mktemp("profile"))
     yield browser
     browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core: from EDGE_RUNTIME_AXE (a path to axe.min.js), else fetched by npm."""
+    if given := os.environ.get("EDGE_RUNTIME_AXE"):
+        return Path(given).read_text(encoding="utf-8")
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed, so axe-core cannot be had")
+    folder = tmp_path_factory.mktemp("axe")
+    done = subprocess.run(["npm", "pack", "axe-core@4.14.1"], cwd=folder, capture_output=True, text=True, timeout=120)
+    if done.returncode:
+        pytest.skip(f"npm cannot fetch axe-core: {done.stderr[-200:]}")
+    archive = next(folder.glob("axe-core-*.tgz")).read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+        member = members.extractfile("package/axe.min.js")
+        assert member is not None
+        return member.read().decode()
+
+
+FINDINGS = """axe.run(document).then(({ violations }) => violations.map((each) => [each.id, each.impact,
+    each.nodes.map((node) => node.html.slice(0, 200) + node.failureSummary).join(' | ')]))"""
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture
+def list_findings(page: Any, axe: str) -> Callable[[], list[Any]]:
+    """What axe-core finds on the page that is open: rule, impact, elements."""
+
+    def find() -> list[Any]:
+        page.value(axe + "\n;1")  # through the debugger, so the page's own policy stays as it is
+        return list(page.value(FINDINGS))
+
+    return find
 
 
 @pytest.fixture

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
-import os
-import shutil
 import subprocess
-import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -240,27 +236,11 @@ def test_the_token_opens_the_page_with_all_its_parts(run: Run, page: Any, tmp_pa
         page.call("Network.setExtraHTTPHeaders", headers={})
 
 
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core: from EDGE_RUNTIME_AXE (a path to axe.min.js), else fetched by npm."""
-    if given := os.environ.get("EDGE_RUNTIME_AXE"):
-        return Path(given).read_text(encoding="utf-8")
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed, so axe-core cannot be had")
-    folder = tmp_path_factory.mktemp("axe")
-    done = subprocess.run(["npm", "pack", "axe-core@4.14.1"], cwd=folder, capture_output=True, text=True, timeout=120)
-    if done.returncode:
-        pytest.skip(f"npm cannot fetch axe-core: {done.stderr[-200:]}")
-    archive = next(folder.glob("axe-core-*.tgz")).read_bytes()
-    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
-        member = members.extractfile("package/axe.min.js")
-        assert member is not None
-        return member.read().decode()
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("state", ["live", "no camera", "unknown"])
-def test_accessibility_has_no_finding(run: Run, page: Any, camera: Any, axe: str, state: str, dark: bool) -> None:
+def test_accessibility_has_no_finding(
+    run: Run, page: Any, camera: Any, list_findings: Callable[[], list[Any]], state: str, dark: bool
+) -> None:
     run(*(["--threshold", "1.0"] if state == "unknown" else []))
     page.size(390, 844, dark=dark, phone=True)
     page.wait_for(f"{LABEL} === {json.dumps('unknown' if state == 'unknown' else 'red')}")
@@ -268,10 +248,7 @@ def test_accessibility_has_no_finding(run: Run, page: Any, camera: Any, axe: str
         camera.server.stop()
         words(page, "no camera")
     time.sleep(0.3)  # the bars' movement, which would be measured half-way
-    page.value(axe + "\n;1")  # through the debugger, so the page's own policy stays as it is
-    found = page.value("axe.run(document).then(({ violations }) => violations.map((each) => [each.id, each.impact, "
-                       "each.nodes.map((node) => node.html + node.failureSummary).join(' | ')]))")  # fmt: skip
-    assert found == []
+    assert list_findings() == []
 
 
 BOX = "(({{ left, top, width, height }}) => [left, top, width, height])(document.getElementById('{}').getBoundingClientRect())"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.cli.verb_parser import VerbParser
+from edge_runtime.cli.verb_parser import VerbParser, add_quiet_flag
 from edge_runtime.contract import RESIZE_MODES, InputSpec
 from edge_runtime.errors import UsageError
 from train.datasets.layout import SPLITS
@@ -19,12 +19,12 @@ from train.recipes.transfer_config import FLIPS, SCALES, TransferRecipe, transfe
 from train.runs.places import find_teacher_run
 
 EXAMPLES = """examples:
-  python -m train                             resnet8 on the embedded images, into runs/cifar10-mini-resnet8
-  python -m train --data photos/              own photos, one directory a class, into runs/photos-transfer
+  python -m train   # resnet8 on the embedded images, into runs/cifar10-mini-resnet8
+  python -m train --data photos/   # own photos, one directory a class, into runs/photos-transfer
   python -m train --data photos/ --size tiny --minutes 5 --out runs/mine
-  python -m train --data photos/ --model resnet8 --size 64         the same photos from scratch
+  python -m train --data photos/ --model resnet8 --size 64   # the same photos from scratch
   python -m train --data cifar10 --model micro --epochs 45 --out runs/micro
-  python -m train --data cifar10 --model micro --epochs 45 --out runs/micro --resume   go on after an interruption
+  python -m train --data cifar10 --model micro --epochs 45 --out runs/micro --resume   # go on after an interruption
 """
 # The parts of a recipe that a flag replaces: its type, and what it is.
 TUNABLE: dict[str, tuple[type, str]] = {
@@ -105,6 +105,7 @@ def make_parser(prog: str = "python -m train") -> argparse.ArgumentParser:
     flags.add_argument("--resume", action="store_true", help="go on after the last finished epoch, if there is one")
     flags.add_argument("--force", action="store_true", help="replace an existing run and its checkpoint")
     flags.add_argument("--checkpoints", type=Path, help="folder of the checkpoint (default: OUT.checkpoint)")
+    add_quiet_flag(flags)
     recipe = flags.add_argument_group("parts of the recipe")
     for name, (kind, meaning) in TUNABLE.items():
         recipe.add_argument(f"--{name.replace('_', '-')}", type=kind, help=f"{meaning} (default: the recipe's)")

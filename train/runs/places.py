@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from edge_runtime.errors import EdgeRuntimeError, UsageError
+from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.system.durable import expect_writable
 from train.recipes.config import TeacherRun
 
@@ -22,11 +22,11 @@ def expect_free(out: Path, checkpoints: Path) -> None:
 
 
 def expect_room(out: Path) -> None:
-    """Raises UsageError when no run can be written at ``out``."""
+    """Raises OutputError when no run can be written at ``out``."""
     try:
         expect_writable(out.absolute().parent)
-    except EdgeRuntimeError as error:
-        raise UsageError(f"--out {out} cannot be written: {error}") from error
+    except OutputError as error:
+        raise OutputError(f"--out {out} cannot be written: {error}") from error
 
 
 def expect_same_data(out: Path, data: str) -> None:

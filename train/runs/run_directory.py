@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from edge_runtime.contract import ModelSpec, to_json
-from edge_runtime.errors import DataError
+from edge_runtime.errors import OutputError
 from edge_runtime.metrics import ClassificationReport
 from edge_runtime.system.durable import sync_folder
 from train.datasets.dataset import ArraySplit, Dataset, FileSplit, Split, make_balanced_order
@@ -65,7 +65,7 @@ def keep_run(
     """As `write_run`; where ``out`` cannot be written, the run is kept in a temporary place.
 
     Raises:
-        DataError: it is in a temporary place, which is named; or there is no such place either.
+        OutputError: it is in a temporary place, which is named; or there is no such place either.
     """
     try:
         write_run(out, config, dataset, result, report)
@@ -75,11 +75,11 @@ def keep_run(
             kept = Path(tempfile.mkdtemp(prefix="finished-run-")) / out.name
             write_run(kept, config, dataset, result, report)
         except (OSError, RuntimeError):
-            raise DataError(
+            raise OutputError(
                 f"The run is finished, but neither {out} ({reason}) nor {tempfile.gettempdir()} can be written. The last "
                 "checkpoint is kept: make room and give the same command with --resume."
             ) from error
-        raise DataError(
+        raise OutputError(
             f"The run is finished, but {out} cannot be written ({reason}). It is kept in {kept}: make room and move it."
         ) from error
 

@@ -20,11 +20,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.cli.verb_parser import VerbParser
+from edge_runtime.cli.verb_parser import VerbParser, add_quiet_flag
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError, UsageError
 from edge_runtime.system.command import interrupts_for_this_process, run_command
 from edge_runtime.system.durable import write_durably
+from edge_runtime.system.quiet_start import silence_stderr
 from train.recipes.config import NAMED_DATA
 from train.search.no_winner import explain_no_winner
 from train.search.space import Budget, choose_epochs, choose_sizes
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   python -m train.search --max-kb 100 --max-macs 12500000 --minutes 20 --workers 2
   python -m train.search --data photos/ --max-latency-ms 5 --trials 60 --minutes 240
-  python -m train.search --like build/seed.tflite --minutes 20       no larger and no slower than a file
-  python -m train.search --out /shared/search --join ...             help a search from another machine
+  python -m train.search --like build/seed.tflite --minutes 20   # no larger and no slower than a file
+  python -m train.search --out /shared/search --join               # help a search from another machine
 """
 FINAL_TIMING_S = 10.0
 
@@ -63,6 +64,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     flags.add_argument("--seed", type=int, default=0, help="of each training")
     flags.add_argument("--join", action="store_true", help="only work for a search that was started elsewhere")
     flags.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_quiet_flag(flags)
     options: argparse.Namespace = flags.parse_args(arguments)
     return options
 
@@ -113,7 +115,7 @@ def make_configuration(options: argparse.Namespace) -> SearchConfig:
     )
 
 
-def search(config: SearchConfig, *, join: bool) -> int:
+def search(config: SearchConfig, *, join: bool, quiet: bool = False) -> int:
     """Runs the workers to the end; the exit code of the first that failed, or 0."""
     from optuna.trial import TrialState
 
@@ -126,7 +128,7 @@ def search(config: SearchConfig, *, join: bool) -> int:
     deadline_s = time.time() + 60 * config.minutes
     context = multiprocessing.get_context("spawn")
     processes = [
-        context.Process(target=_exit_with, args=(main_of_worker, config, number, deadline_s))
+        context.Process(target=_exit_with, args=(main_of_worker, config, number, deadline_s, quiet))
         for number in range(config.workers)
     ]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -214,12 +216,14 @@ def render_table(result: dict[str, Any]) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Searches, times the best again and prints them; the exit code of a worker that failed before any result."""
-    config = make_configuration(options)
-    failed = search(config, join=options.join)
+    with silence_stderr(options.quiet):
+        config = make_configuration(options)
+    failed = search(config, join=options.join, quiet=options.quiet)
     if options.join:
         return failed
     try:
-        result = finish(config)  # what the others finished is not lost with a worker that died
+        with silence_stderr(options.quiet):
+            result = finish(config)  # what the others finished is not lost with a worker that died
     except DataError:
         if failed:
             return failed
@@ -227,7 +231,8 @@ def run(options: argparse.Namespace) -> int:
     if failed:
         print(f"a worker ended with exit code {failed}; the others' trials are below", file=sys.stderr)
     print(json.dumps(result) if options.json else render_table(result))
-    print(f"winner: {config.out / 'winner'} and {config.out / 'winner.tflite'}", file=sys.stderr)
+    if not options.quiet:
+        print(f"winner: {config.out / 'winner'} and {config.out / 'winner.tflite'}", file=sys.stderr)
     return 0
 
 

@@ -24,6 +24,7 @@ from optuna.trial import TrialState
 from edge_runtime.errors import ConfigurationError, DataError, MissingInputError
 from edge_runtime.system.command import run_command
 from edge_runtime.system.durable import write_durably
+from edge_runtime.system.quiet_start import silence_stderr
 from train.models.scaled import parse
 from train.search.pruner import COSTS, AmongNoDearer
 from train.search.space import (
@@ -284,7 +285,12 @@ def _say(
     )
 
 
-def main_of_worker(config: SearchConfig, worker: int, deadline_s: float) -> int:
+def main_of_worker(config: SearchConfig, worker: int, deadline_s: float, quiet: bool = False) -> int:
     """`work` with errors in words; the exit code. A terminated worker ends its training too."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return run_command(lambda: work(config, worker, deadline_s), f"worker {worker} stopped")
+
+    def work_quietly() -> None:
+        with silence_stderr(quiet):
+            work(config, worker, deadline_s)
+
+    return run_command(work_quietly, f"worker {worker} stopped")

@@ -20,9 +20,9 @@ from train.sort.index import ImageIndex
 from train.sort.session import Session
 
 EXAMPLES = """examples:
-  python -m train.sort frames --into photos              classes as in photos, or as the model has them
+  python -m train.sort frames --into photos   # classes as in photos, or as the model has them
   python -m train.sort frames --into photos --labels mug pen nothing
-  python -m train.sort --into photos --labels mug pen --capture       take images with this machine's camera
+  python -m train.sort --into photos --labels mug pen --capture   # take images with this machine's camera
 """
 PORT = 8090
 

@@ -12,10 +12,10 @@ from edge_runtime.cli.flags import (
     add_format_flag,
     add_region_flag,
     read_camera_options,
+    say,
     verb_parser,
 )
 from edge_runtime.cli.run.outputs import add_output_flags, choose_smallest_input, open_outputs
-from edge_runtime.system.printable import printable
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -126,7 +126,7 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
         health=HealthConfig(expect_fps=options.expect_fps),
     )
     outlet = Outlet(sys.stdout, camera.live or options.realtime, stop)
-    sink = open_sink(flags.format, outlet, sys.stderr, changes_only=flags.changes_only)
+    sink = open_sink(flags.format, outlet, sys.stderr, changes_only=flags.changes_only, quiet=flags.quiet)
     with (
         lock_camera(camera),
         open_run_model(flags) as used,
@@ -138,7 +138,7 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
             options=options,
         ) as source,
     ):
-        print(printable(f"{source.name} -> {used.model.contract.spec.name}; Ctrl-C ends."), file=sys.stderr)
+        say(flags, f"{source.name} -> {used.model.contract.spec.name}; Ctrl-C ends.")
 
         def between_frames(num_labels: int, num_late: int) -> Classifier | None:
             changed = used.between_frames(num_labels, num_late)

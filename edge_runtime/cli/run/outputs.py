@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_runtime.cli.flags import say
 from edge_runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
 
                 page = stack.enter_context(open_live_page(page_config, live, lambda: watch.state))
                 observers.extend(page.observers)
-                print(f"live page: {page.url}", file=sys.stderr, flush=True)
+                say(flags, f"live page: {page.url}")
         if len(sinks) == 1 and not observers and len(talkers) == 1:
             yield Outputs(printed)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 
-from edge_runtime.cli.flags import add_format_flag, print_result, verb_parser
+from edge_runtime.cli.flags import add_format_flag, print_result, say, verb_parser
 
 
 def main(arguments: list[str]) -> int:
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
             partial(dict, v=1, type="key", key_id=key.key_id, path=str(key.path)),
         )
     if not keys:
-        print("edge-runtime: no key is trusted, so signatures are not asked for.", file=sys.stderr)
+        say(flags, "edge-runtime: no key is trusted, so signatures are not required.")
     elif flags.key or flags.remove:
         _warn_of_refused_model()
     return 0

@@ -19,7 +19,7 @@ from convert.inputs.source import ImageEntry, Source
 from convert.output.atomic import write_atomically
 from convert.output.progress import with_progress
 from edge_runtime.contract import InputSpec, ModelSpec, to_json
-from edge_runtime.errors import DataError, MissingInputError, UsageError
+from edge_runtime.errors import DataError, MissingInputError, OutputError, UsageError
 
 SPEC = ModelSpec("two", ("a", "b"), InputSpec(4, 4), "logits")
 
@@ -141,7 +141,7 @@ def test_files_appear_whole_and_replace_only_when_asked(tmp_path: Path) -> None:
     assert path.read_bytes() == b"one"
     write_atomically(path, b"two", force=True)
     assert path.read_bytes() == b"two" and list(path.parent.iterdir()) == [path]
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot be written"):
         write_atomically(path / "below", b"", force=False)
 
 

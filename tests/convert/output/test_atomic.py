@@ -11,7 +11,7 @@ import pytest
 
 from convert.output import atomic
 from convert.output.atomic import expect_room, write_atomically, write_text_atomically
-from edge_runtime.errors import DataError, UsageError
+from edge_runtime.errors import OutputError, UsageError
 
 
 def fail(*_: Any, **__: Any) -> None:
@@ -25,7 +25,7 @@ def test_a_place_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="exists and is not overwritten unasked"):
         expect_room(tmp_path / "there", force=False)
     with pytest.raises(
-        UsageError, match=r"x\.tflite cannot be written: No file can be written into .* \(it is a file\)"
+        OutputError, match=r"x\.tflite cannot be written: No file can be written into .* \(it is a file\)"
     ):
         expect_room(tmp_path / "there" / "x.tflite", force=False)
 
@@ -33,12 +33,12 @@ def test_a_place_is_refused_before_any_work(tmp_path: Path) -> None:
 def test_what_a_full_disk_refuses_is_kept_in_a_temporary_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(atomic, "replace_file", fail)
-    with pytest.raises(DataError, match=r"\(No space left on device\); it is kept in .*\. Make room and move it"):
+    with pytest.raises(OutputError, match=r"\(No space left on device\); it is kept in .*\. Make room and move it"):
         write_atomically(tmp_path / "x.tflite", b"model", force=False)
     (kept,) = tmp_path.glob("convert-*/x.tflite")
     assert kept.read_bytes() == b"model"
     monkeypatch.setattr(tempfile, "mkdtemp", fail)
-    with pytest.raises(DataError, match=r"nor can .*: make room and start again"):
+    with pytest.raises(OutputError, match=r"nor can .*: make room and start again"):
         write_atomically(tmp_path / "x.tflite", b"model", force=False)
 
 

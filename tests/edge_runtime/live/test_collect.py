@@ -16,7 +16,7 @@ from edge_runtime import cli
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cli.collect import main
 from edge_runtime.contract import Region
-from edge_runtime.errors import CameraError, ConfigurationError, UsageError
+from edge_runtime.errors import CameraError, OutputError, UsageError
 from edge_runtime.live.collect import CollectConfig, Collector, Kept, collect, measure_sharpness
 from edge_runtime.pixels.image_file import decode_image
 from edge_runtime.pixels.jpeg_region import read_region
@@ -212,14 +212,14 @@ def test_numbers_without_end_are_refused(tmp_path: Path, value: str) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ConfigurationError, match=r"Images cannot be saved in .*file/mug \(.*\); choose a writable"):
+    with pytest.raises(OutputError, match=r"Images cannot be saved in .*file/mug \(.*\); choose a writable"):
         Collector(CollectConfig(tmp_path / "file", "mug"))
 
 
 def test_a_folder_that_goes_away_is_named(tmp_path: Path) -> None:
     collector = Collector(CollectConfig(tmp_path, "mug"))
     (tmp_path / "mug").rmdir()
-    with pytest.raises(ConfigurationError, match=r"Images cannot be saved in .*mug \(.*\); free space"):
+    with pytest.raises(OutputError, match=r"Images cannot be saved in .*mug \(.*\); free space"):
         collector.offer(sharp(1))
 
 

@@ -31,6 +31,21 @@ HOST = {
     "python -m convert.pack": "convert.pack",
     "python -m convert.sign": "convert.sign",
 }
+# The same for every command of the device and of the workstation.
+EXIT_CODES = {
+    0: "done; `run` and `collect` also after Ctrl-C or SIGTERM",
+    1: "the answer is no: the model was refused, the self-test failed, something is missing (`doctor`), the new model is worse",
+    2: "the command line is wrong, or a file would be overwritten",
+    65: "a model, an image or a data set is damaged or cannot be used",
+    66: "a named file or folder does not exist",
+    69: "the camera or the broker cannot be reached",
+    70: "a bug in this program; please report it",
+    73: "an output cannot be written; the same command may work later",
+    75: "another process is using the camera or the store",
+    76: "a signature or a hash was refused",
+    78: "the settings contradict each other, or a package is not installed",
+    130: "Ctrl-C, as shells count it (128 + 2)",
+}
 
 
 class _ParserReached(Exception):
@@ -99,6 +114,11 @@ def render_command_line() -> str:
     head = (
         "# Command line\n\nMade from the programs' own help by `make reference`. `edge-runtime VERB --help` prints the "
         "same.\n\n"
+    )
+    codes = "\n".join(f"| {code} | {cause} |" for code, cause in EXIT_CODES.items())
+    head += (
+        "`--quiet` leaves results on stdout and errors on stderr, and nothing else; `make -s` passes it on.\n\n"
+        f"## Exit codes\n\n| code | cause |\n|---|---|\n{codes}\n\n"
     )
     return head + "\n".join(render_command(command, parser) for command, parser in list_parsers())
 

@@ -337,7 +337,7 @@ def test_without_anything_within_the_budget_there_is_no_winner(tmp_path: Path, p
 def test_a_worker_that_died_does_not_take_the_trials_of_the_others_with_it(
     tmp_path: Path, pretended: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def one_dies(config: Any, *, join: bool) -> int:
+    def one_dies(config: Any, *, join: bool, quiet: bool) -> int:
         begin(config)
         work(config, 0, time.time() + 60)
         return 70
@@ -345,7 +345,7 @@ def test_a_worker_that_died_does_not_take_the_trials_of_the_others_with_it(
     monkeypatch.setattr("train.search.__main__.search", one_dies)
     assert main(["--out", str(tmp_path / "found"), "--trials", "2", "--epochs", "4", "--minutes", "1"]) == 0
     assert "a worker ended with exit code 70" in capsys.readouterr().err
-    monkeypatch.setattr("train.search.__main__.search", lambda config, *, join: 70)
+    monkeypatch.setattr("train.search.__main__.search", lambda config, *, join, quiet: 70)
     begin(make_configuration(parse(["--out", str(tmp_path / "empty")])))
     assert main(["--out", str(tmp_path / "empty")]) == 70
 
@@ -358,7 +358,7 @@ def test_who_joins_works_for_the_search_that_is_there_and_leaves_its_end_to_the_
     begin(config)
     work(config, 0, time.time() + 60)
 
-    def joined(config: Any, *, join: bool) -> int:
+    def joined(config: Any, *, join: bool, quiet: bool) -> int:
         assert join
         work(config, 1, time.time() + 60)
         return 0
