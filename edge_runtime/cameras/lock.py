@@ -1,6 +1,8 @@
 """Lets one process at a time use a camera that only one can open, and leaves nothing behind when that process dies.
 
 The lock is a name of an abstract Unix socket: the kernel frees it with its last holder, so there is no stale lock file.
+Any user of the machine can take such a name, also one who may not use the camera. So whoever finds it taken asks the
+kernel by whom: only a user who could hold the camera itself can keep others from it.
 """
 
 from __future__ import annotations
@@ -8,13 +10,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import logging
 import os
 import socket
+import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.errors import AlreadyRunningError
 
+_VIDEO_GROUP = "video"
+_log = logging.getLogger(__name__)
 EXCLUSIVE_KINDS = ("device", "csi", "picamera2")
 
 
@@ -31,13 +38,57 @@ def lock_camera(address: CameraAddress) -> Iterator[None]:
     # The Pi's camera is one camera, by either program.
     camera = os.path.realpath(address.shown) if address.kind == "device" else "csi"
     name = "\0edge-runtime-" + hashlib.sha256(camera.encode()).hexdigest()[:32]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as lock:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
         try:
             lock.bind(name)
+            lock.listen()
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-            raise AlreadyRunningError(
-                f"Another edge-runtime holds the camera {address.shown}; stop that one first, or choose another camera."
-            ) from error
+            if _is_held_rightly(name, camera):
+                raise AlreadyRunningError(
+                    f"Another edge-runtime holds the camera {address.shown}; stop that one first, or choose another "
+                    "camera."
+                ) from error
+            _log.warning("A user who may not use the camera %s holds its lock; it is used without.", address.shown)
         yield
+
+
+def _is_held_rightly(name: str, camera: str) -> bool:
+    """Whether who holds ``name`` is this user, root, or one who may open the camera.
+
+    Who takes the name and lets nobody ask is none of us. Without the lock a second run is told by the camera.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as question:
+        question.setblocking(False)
+        try:
+            question.connect(name)
+            pid, user, group = struct.unpack("3i", question.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        except OSError:
+            return False
+    return user in (0, os.geteuid()) or _may_open(camera, user, {group, *_groups_of(pid)})
+
+
+def _groups_of(pid: int) -> set[int]:
+    with contextlib.suppress(OSError):  # it ended, or this user may not look
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("Groups:"):
+                return {int(each) for each in line.split()[1:]}
+    return set()
+
+
+def _may_open(camera: str, user: int, groups: set[int]) -> bool:
+    try:
+        found = os.stat(camera)
+    except OSError:  # the Pi's camera, which has many files
+        return _video_group() in groups
+    bits = 0o006 | 0o060 * (found.st_gid in groups) | 0o600 * (found.st_uid == user)
+    return bool(found.st_mode & bits & 0o444)
+
+
+def _video_group() -> int | None:
+    import grp
+
+    with contextlib.suppress(KeyError):
+        return grp.getgrnam(_VIDEO_GROUP).gr_gid
+    return None

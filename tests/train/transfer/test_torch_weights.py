@@ -117,3 +117,30 @@ def test_even_in_the_known_file_only_tensors_are_built(module: str, name: str, t
     with pytest.raises(DataError, match=rf"The file wants to use {module}.{name}; expected tensors alone"):
         read_torch_weights(content, sha256(content))
     assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        (
+            OrderedDict(first=tensor(LONGS, "7", (6,), (1,)), second=tensor(FLOATS, "7", (6,), (1,))),
+            r"weights second are float32 in storage 7, which holds int64 for others; expected one type",
+        ),
+        (
+            OrderedDict(long=tensor(FLOATS, "7", (7,), (1,))),
+            r"weights long end at number 6 of a storage of 6, expected",
+        ),
+        (OrderedDict(late=tensor(FLOATS, "7", (2,), (1,), 5)), r"weights late end at number 6 of a storage of 6"),
+        (
+            OrderedDict(wide=tensor(FLOATS, "7", (2, 2), (1000, 1))),
+            r"weights wide end at number 1001 of a storage of 6",
+        ),
+        (OrderedDict(back=tensor(FLOATS, "7", (2,), (-3,), 3)), r"weights back end at number 0 of a storage of 6"),
+        (OrderedDict(gone=tensor(FLOATS, "8", (1,), (1,))), r"The file lacks the storages 8: it is damaged"),
+    ],
+)
+def test_a_tensor_that_leads_out_of_its_storage_is_refused(tensors: OrderedDict[str, Call], message: str) -> None:
+    keys = ["7"] if "gone" not in tensors else []
+    content = pickled(*HEADER, tensors, keys) + struct.pack("<q", 6) + np.arange(6, dtype=np.float32).tobytes()
+    with pytest.raises(DataError, match=message):
+        read_torch_weights(content, sha256(content))

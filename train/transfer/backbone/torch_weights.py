@@ -50,12 +50,21 @@ def read_torch_weights(content: bytes, sha256: str) -> dict[str, NDArray[Any]]:
         _TensorUnpickler(stream).load()
     tensors: dict[str, _Tensor] = _TensorUnpickler(stream).load()
     keys: list[str] = _TensorUnpickler(stream).load()
-    dtypes = {tensor.key: tensor.dtype for tensor in tensors.values()}
+    dtypes: dict[str, np.dtype[Any]] = {}
+    for name, tensor in tensors.items():
+        if dtypes.setdefault(tensor.key, tensor.dtype) != tensor.dtype:
+            raise DataError(
+                f"The weights {name} are {tensor.dtype} in storage {tensor.key}, which holds {dtypes[tensor.key]} for "
+                "others; expected one type of numbers in each storage: do not use this file."
+            )
     storages = {}
     for key in keys:
         num = int.from_bytes(stream.read(8), "little")
-        storages[key] = np.frombuffer(stream.read(num * dtypes[key].itemsize), dtypes[key])
-    return {name: _to_array(tensor, storages[tensor.key]) for name, tensor in tensors.items()}
+        content = stream.read(num * dtypes[key].itemsize)
+        storages[key] = np.frombuffer(content, dtypes[key], len(content) // dtypes[key].itemsize)
+    if missing := sorted(dtypes.keys() - storages.keys()):
+        raise DataError(f"The file lacks the storages {', '.join(missing)}: it is damaged, do not use it.")
+    return {name: _to_array(name, tensor, storages[tensor.key]) for name, tensor in tensors.items()}
 
 
 class _TensorUnpickler(pickle.Unpickler):
@@ -81,7 +90,14 @@ def _rebuild(
     return _Tensor(*storage, offset, shape, strides)
 
 
-def _to_array(tensor: _Tensor, storage: NDArray[Any]) -> NDArray[Any]:
+def _to_array(name: str, tensor: _Tensor, storage: NDArray[Any]) -> NDArray[Any]:
+    # `np.ndarray` checks this too, of itself; an error of ours says of which weights.
+    last = tensor.offset + sum((length - 1) * step for length, step in zip(tensor.shape, tensor.strides, strict=True))
+    if min(tensor.offset, *tensor.strides, *tensor.shape, 0) < 0 or (0 not in tensor.shape and last >= storage.size):
+        raise DataError(
+            f"The weights {name} end at number {last} of a storage of {storage.size}, expected them inside: the file "
+            "is damaged, do not use it."
+        )
     size = storage.itemsize
     strides = [step * size for step in tensor.strides]
     values: NDArray[Any] = np.ndarray(tensor.shape, tensor.dtype, storage.data, tensor.offset * size, strides)
