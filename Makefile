@@ -190,7 +190,7 @@ reference: $(STAMP) ## the pages on command lines and Python, made from the code
 	$(BIN)/python -m tests.tools.docs.reference
 
 docs: .venv-docs/.ready ## the documentation as a site with search, into build/site
-	.venv-docs/bin/mkdocs build --quiet --config-file .mkdocs.yml
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --config-file .mkdocs.yml
 	@echo "build/site written; read it with: python3 -m http.server --directory build/site" >&2
 
 lock: ## write the pinned requirement files again (needs uv)

@@ -16,9 +16,14 @@ export function room(list) {
   return { columns, num: Math.min(LETTERS.length, columns * rowsFor(columns)) };
 }
 
+const CHOICE = [["role", "listbox"], ["aria-multiselectable", "true"]];
+
 export function draw(list, page, state, columns) {
   list.style.setProperty("--columns", columns);
   list.replaceChildren(...page.map((tile, index) => element(tile, index, state)));
+  // Options need a list box around them, a sentence in its place does not.
+  if (page.length) for (const [name, value] of CHOICE) list.setAttribute(name, value);
+  else for (const [name] of CHOICE) list.removeAttribute(name);
   if (!page.length) list.append(make("li", "none", state.empty));
 }
 

@@ -1,0 +1,8 @@
+// Wide tables scroll by themselves, so a keyboard must reach them. The theme wraps them when a page is shown.
+const reach = () => document.querySelectorAll(".md-typeset__scrollwrap").forEach((table) => {
+  table.tabIndex = 0;
+  table.setAttribute("role", "region");
+  table.setAttribute("aria-label", table.querySelector("th")?.textContent || "Table");
+});
+new MutationObserver(reach).observe(document.body, { childList: true, subtree: true });
+reach();
