@@ -17,6 +17,11 @@ FORMS = (
     "0 | /dev/video2 | NAME | csi | picamera2 | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | synthetic | "
     "demo"
 )
+RTSP_PORTS = ("554", "8554", "322")
+# An address without its scheme: an IP address, or a name with a port or, where it has a dot, a path behind it.
+_HOST_ALONE = re.compile(
+    r"(?://)?(((?:\d{1,3}\.){3}\d{1,3}|\[[0-9a-fA-F:.]+\]|[\w.-]+(?=:\d)|[\w-]+(?:\.[\w-]+)+(?=/))(?::(\d+))?)(?:/.*)?"
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
     if separator:
         if scheme.lower() not in SCHEMES or not _host(text):
             raise UsageError(
-                f"The camera address {redact(text)} is not usable, expected http, https, rtsp or rtsps and a host."
+                f"The camera address {redact(text)} is not usable, expected http, https, rtsp or rtsps and a host"
+                + ("; a file is named by its path alone." if scheme.lower() == "file" else ".")
             )
         rest = urlsplit(text)
         if "@" in rest.path or rest.fragment:
@@ -79,15 +85,16 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
                 "for a / in a password."
             )
         return CameraAddress(SCHEMES[scheme.lower()], scheme.lower() + text[len(scheme) :])
-    if re.match(r"(https?|rtsps?):", text, re.I):
-        raise UsageError(
-            f"The camera address begins with {text.partition(':')[0]}: alone, expected {text.partition(':')[0]}://."
-        )
+    if begins := re.match(r"(https?|rtsps?)(:?/?/?)(?<=[:/])", text, re.I):
+        begin = begins[1] + (":" if begins[2].startswith(":") else "//")
+        raise UsageError(f"The camera address begins with {begin} alone, expected {begins[1].lower()}://.")
     if re.fullmatch(r"/dev/video\d+|/dev/v4l/.+", text):
         return CameraAddress("device", text)
     kind, path = _find_path(text)
     if kind:
         return CameraAddress(kind, path)
+    if number := re.fullmatch(r"(dev/)?video(\d{1,3})", text):
+        return CameraAddress("device", f"/dev/video{int(number[2])}")
     named = find_devices(text)
     if len(named) == 1:
         return CameraAddress("device", named[0].lasting or named[0].path)
@@ -97,11 +104,11 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
             + ", ".join(f"{each.name} ({each.lasting or each.path})" for each in named)
             + "; expected the name of one, or the path of one of these."
         )
-    if re.fullmatch(r"(\d{1,3}\.){3}\d{1,3}(:\d+)?(/.*)?|[\w.-]+:\d+(/.*)?|[\w-]+(\.[\w-]+)+/.*", text):
-        host = text.partition("/")[0]
+    if found := _HOST_ALONE.fullmatch(text):
+        scheme = "rtsp" if found[3] in RTSP_PORTS else "http"
         raise MissingInputError(
-            f"There is no file {host}; if it is a network camera, its address begins with http:// or rtsp://, such as "
-            f"http://{host}."
+            f"There is no file {found[1]}; if it is a network camera, its address begins with http:// or rtsp://, such "
+            f"as {scheme}://{found[1]}."
         )
     if re.search(r"[@?=]", text):
         raise MissingInputError(

@@ -59,8 +59,10 @@ def find_addresses(arguments: Sequence[str]) -> list[str]:
 def redact_arguments(text: str, arguments: Sequence[str]) -> str:
     """``text`` about a command line, with every address among its ``arguments`` as `redact` shows it."""
     for address in find_addresses(arguments):
+        shown = redact(address)
         for form in (address, repr(address)[1:-1], str(PurePath(address))):  # as it is, quoted, and as a path
-            text = text.replace(form, redact(address))
+            if form not in shown:  # or what is shown already would be replaced in itself
+                text = text.replace(form, shown)
     return text
 
 

@@ -139,12 +139,48 @@ def test_a_device_index_is_shown_as_its_path() -> None:
     assert parse_camera("rtsp://a:b@host/").shown == "rtsp://host"
 
 
-@pytest.mark.parametrize("text", ["192.168.1.10:81/stream", "192.168.1.10", "cam.lan/video", "esp32:81"])
-def test_an_address_without_its_scheme_is_given_the_hint(text: str) -> None:
-    with pytest.raises(
-        MissingInputError, match=re.escape(f"begins with http:// or rtsp://, such as http://{text.partition('/')[0]}.")
-    ):
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("192.168.1.10:81/stream", "http://192.168.1.10:81"),
+        ("192.168.1.10", "http://192.168.1.10"),
+        ("cam.lan/video", "http://cam.lan"),
+        ("esp32:81", "http://esp32:81"),
+        ("//10.0.0.1/x", "http://10.0.0.1"),
+        ("[fe80::1]:81/stream", "http://[fe80::1]:81"),
+        ("10.0.0.5:554/h264?user=admin&password=secret", "rtsp://10.0.0.5:554"),
+        ("cam:8554/x", "rtsp://cam:8554"),
+    ],
+)
+def test_an_address_without_its_scheme_is_given_the_hint(text: str, hint: str) -> None:
+    with pytest.raises(MissingInputError, match=re.escape(f"begins with http:// or rtsp://, such as {hint}.")):
         parse_camera(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("rtsp:10.0.0.1", "rtsp: alone"),
+        ("http//10.0.0.1/x", "http// alone"),
+        ("HTTPS:/cam", "HTTPS: alone, expected https://"),
+    ],
+)
+def test_a_scheme_that_is_not_whole_is_named(text: str, words: str) -> None:
+    with pytest.raises(UsageError, match=rf"begins with {words}"):
+        parse_camera(text)
+
+
+def test_a_device_without_its_folder_is_understood_and_a_file_with_a_scheme_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert parse_camera("video2") == CameraAddress("device", "/dev/video2")
+    with pytest.raises(
+        UsageError, match=r"expected http, https, rtsp or rtsps and a host; a file is named by its path"
+    ):
+        parse_camera(f"file://{tmp_path}/clip.mp4")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "video2").mkdir()
+    assert parse_camera("video2").kind == "folder", "what is there comes first"
 
 
 def test_a_scheme_may_be_written_in_capitals() -> None:
