@@ -162,6 +162,12 @@ class VideoFileCamera(Recording):
 
     def step(self) -> bool:
         if not self._capture.grab():
+            if self.position_s is None:
+                codec = _fourcc_name(int(self._capture.get(cv2.CAP_PROP_FOURCC))).strip("\0 ") or "unknown"
+                raise DataError(
+                    f"{self._path} has no frame that this OpenCV can decode (its codec is {codec}); write it anew "
+                    "with: ffmpeg -i FILE -c:v libx264 -pix_fmt yuv420p NEW.mp4"
+                )
             return False
         stamp_s, before_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3, self.position_s
         # Not every file has time stamps, or true ones.

@@ -178,6 +178,17 @@ def test_a_video_without_usable_time_stamps_keeps_its_rate(clip: str, monkeypatc
     assert positions_s == pytest.approx([number / 25 for number in range(12)])
 
 
+def test_a_video_whose_codec_nobody_knows_is_an_error_and_no_empty_run(
+    clip: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = VideoFileCamera(clip)
+    monkeypatch.setattr(camera, "_capture", SimpleNamespace(grab=lambda: False, get=camera._capture.get))
+    with pytest.raises(
+        DataError, match=r"clip.avi has no frame that this OpenCV can decode \(its codec is MJPG\); write"
+    ):
+        camera.read(1.0)
+
+
 def test_a_video_that_is_gone_at_the_end_of_a_round_is_an_error(clip: str) -> None:
     with open_camera(clip, options=CameraOptions(loop=True)) as source:
         assert len(read_all(source, 12)) == 12
