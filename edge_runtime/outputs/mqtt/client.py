@@ -124,6 +124,7 @@ class MqttOutput:
         """Publishes over one connection until it breaks; true when the broker had accepted it."""
         deadline_s = monotonic_s() + CONNECT_S
         state_due_s, last_key, greeted = 0.0, None, False
+        online_due_s = monotonic_s() + STATE_EVERY_S
         while not self._stop.is_set():
             code = client.loop(POLL_S)
             self._collect()
@@ -139,10 +140,11 @@ class MqttOutput:
             snapshot = self._live.snapshot()
             self._introduce(client, snapshot.model.name if snapshot.model else "")
             message = make_state_message(snapshot, self._system())
+            if monotonic_s() >= online_due_s:
+                # Another run with our prefix may have said goodbye in the meantime, whether states change or not.
+                online_due_s = monotonic_s() + STATE_EVERY_S
+                client.publish(self._config.topic("availability"), "online", 1, retain=True)
             if make_state_key(message) != last_key or monotonic_s() >= state_due_s:
-                if monotonic_s() >= state_due_s and last_key is not None:
-                    # Another run with our prefix may have said goodbye in the meantime.
-                    client.publish(self._config.topic("availability"), "online", 1, retain=True)
                 last_key, state_due_s = make_state_key(message), monotonic_s() + STATE_EVERY_S
                 message["ts"] = round(read_wall_time_s(), 3)
                 self._sent_states.append(to_json_line(message).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import shutil
 import socket
@@ -226,6 +227,27 @@ def test_the_state_comes_again_when_nothing_changes(
     show(live, "cat", "frozen")
     until(lambda: len(broker.states()) >= 4)
     assert len({state["ts"] for state in broker.states()}) == len(broker.states())
+
+
+def test_a_goodbye_of_another_run_is_taken_back_although_the_label_changes_all_the_time(
+    broker: Broker, publish: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_runtime.outputs.mqtt.client.STATE_EVERY_S", 0.6)
+    broker.listen()
+    live, _ = publish(to(broker))
+    until(lambda: broker.on("home/door/availability") == ["online"])
+    broker._subscriber.publish("home/door/availability", "offline", 1, retain=True).wait_for_publish(5)
+    labels = itertools.cycle(("cat", "dog"))
+
+    def is_back() -> bool:
+        show(live, next(labels))  # another state in each round, far more often than a regular one
+        time.sleep(0.1)
+        return broker.on("home/door/availability")[-1:] == ["online"] and "offline" in broker.on(
+            "home/door/availability"
+        )
+
+    until(is_back)
+    assert len(broker.states()) > 2
 
 
 def test_a_killed_process_leaves_its_last_will(broker: Broker) -> None:
