@@ -3,6 +3,15 @@
 `from train import fit_arrays` trains from a program, on arrays or a `tf.data.Dataset`.
 """
 
+# What `signal` is made of; that one would have to be imported first.
+import _signal  # type: ignore[import-not-found]
+import os
+import sys
+
+if sys.argv[:1] == ["-m"] and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    # Even what takes over from this is some milliseconds of imports, which Ctrl-C would show from within.
+    _signal.signal(_signal.SIGINT, lambda *_: (os.write(2, b"\ninterrupted\n"), os._exit(130)))
+
 from edge_runtime.system.command import begin_command
 
 begin_command()  # what follows are seconds of imports

@@ -54,7 +54,7 @@ def begin_command() -> None:
     _Process.is_command = True
     _open_streams()
     # Not where whoever started this wants it ignored, as `nohup` and a search do.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, _leave)
     sys.unraisablehook = _hear_unraisable
 

@@ -1,7 +1,10 @@
 """Converts networks of keras.applications and one toy for each stock layer, and compares the full-integer file with what
 Keras itself predicts. The networks are untrained, with sane statistics (`sane`).
 
-Usage: python -m tests.tools.networks [--out build/networks.jsonl] [NAME ...]
+Beside each agreement stands that of Keras with itself when only the two ends have eight bits (`conditioning`): a network
+that loses labels there already tells no conversion from another.
+
+Usage: python -m tests.tools.networks [--out build/networks.jsonl] [--table] [NAME ...]
 """
 
 from __future__ import annotations
@@ -24,10 +27,19 @@ from convert.inputs.calibration import choose_calibration
 from convert.inputs.source import normalize
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.inference.interpreter import list_available_backends
+from tests.tools.networks.conditioning import measure_both_ends, measure_pixels
 from tests.tools.networks.layers import NUM_CLASSES, SIDE, list_toys
-from tests.tools.networks.sane import fill_biases, make_source, read_images, settle_head, settle_statistics
+from tests.tools.networks.sane import (
+    fill_biases,
+    make_source,
+    raise_offsets,
+    read_images,
+    settle_head,
+    settle_statistics,
+)
 
-NUM_CALIBRATION, NUM_TEST = 100, 200
+NUM_CALIBRATION, NUM_TEST = 200, 500
+NEAR = 0.1  # how far a score may be from Keras's
 # The side of the input, and what is done to pixels outside of the network: (pixel - mean) / std; (0, 1) when inside.
 TO_ONE, FROM_ONE, INSIDE = (0.0, 255.0), (127.5, 127.5), (0.0, 1.0)
 APPLICATIONS: Mapping[str, tuple[int, tuple[float, float], dict[str, Any]]] = {
@@ -78,12 +90,15 @@ def measure(name: str, build: Callable[[], tuple[Any, int, tuple[float, float]]]
     test = read_images(side, NUM_TEST, held_out=True)
     inputs = normalize(calibration, mean, std)
     fill_biases(network, seed=1)
-    settle_statistics(network, inputs)
+    raise_offsets(network)
+    settle_statistics(network, inputs[:100])
     settle_head(network, inputs)
     row: dict[str, Any] = {"name": name, "side": side, "parameters": network.count_params()}
     with tempfile.TemporaryDirectory() as folder:
         source = make_source(network, Path(folder), calibration, test, mean=mean, std=std)
         expected = to_probabilities(run_model(source.model.network, normalize(test, mean, std)), "logits")
+        row["pixels_moved"] = measure_pixels(network, test, mean, std, expected)
+        row["both_ends"] = measure_both_ends(network, calibration, test, mean, std, expected)
         try:
             chosen = choose_calibration(source, NUM_CALIBRATION, seed=0)
             integer = open_integer(source, derive_spec(source, None), chosen, "uint8")
@@ -94,6 +109,7 @@ def measure(name: str, build: Callable[[], tuple[Any, int, tuple[float, float]]]
             found = np.stack([classifier.probabilities(image[:, :, ::-1]) for image in test])
             row[backend] = {
                 "same_label": float((found.argmax(axis=1) == expected.argmax(axis=1)).mean()),
+                "near": float((np.abs(found - expected).max(axis=1) <= NEAR).mean()),
                 "mean_difference": float(np.abs(found - expected).max(axis=1).mean()),
                 "largest_difference": float(np.abs(found - expected).max()),
             }
@@ -112,12 +128,35 @@ def list_networks() -> dict[str, Callable[[], tuple[Any, int, tuple[float, float
     return found
 
 
+def write_table(rows: list[dict[str, Any]]) -> str:
+    """The rows as a Markdown table, agreement in %, LiteRT / tflite-runtime; the last row of a name counts."""
+    lines = [
+        "| network | same label | score within 0.1 | Keras, pixels moved | Keras, 8 bits at both ends |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in {row["name"]: row for row in rows}.items():
+        if "refused" in row:
+            lines.append(f"| {name} | refused | | {100 * row['pixels_moved']:.1f} | {100 * row['both_ends']:.1f} |")
+            continue
+        figures = [
+            " / ".join(f"{100 * row[backend][key]:.1f}" for backend in ("litert", "tflite"))
+            for key in ("same_label", "near")
+        ]
+        ends = [f"{100 * row[key]:.1f}" for key in ("pixels_moved", "both_ends")]
+        lines.append(f"| {' | '.join([name, *figures, *ends])} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measures those that are named, or all; a line of JSON each."""
     parser = argparse.ArgumentParser(prog="python -m tests.tools.networks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
     parser.add_argument("--out", type=Path, default=Path("build/networks.jsonl"))
+    parser.add_argument("--table", action="store_true", help="print --out as a Markdown table, measure nothing")
     options = parser.parse_args()
+    if options.table:
+        print(write_table([json.loads(line) for line in options.out.read_text("utf-8").splitlines()]))
+        return
     list_available_backends()  # before TensorFlow: see convert/inputs/keras_model.py
     networks = list_networks()
     options.out.parent.mkdir(parents=True, exist_ok=True)

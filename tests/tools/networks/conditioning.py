@@ -1,0 +1,53 @@
+"""How well a network can be told apart from its copy in eight bits at all: Keras against itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.inputs.answers import run_model
+from convert.inputs.source import normalize
+
+HALF_A_LEVEL = 0.5
+
+
+def measure_pixels(
+    network: Any, images: NDArray[np.uint8], mean: float, std: float, expected: NDArray[np.float32]
+) -> float:
+    """The share of (n, H, W, 3) uint8 ``images`` whose label by Keras stays as ``expected``, (n, classes), when each
+    pixel moves by at most half a level, as rounding to whole levels did before.
+    """
+    moved = images + np.random.default_rng(0).uniform(-HALF_A_LEVEL, HALF_A_LEVEL, images.shape)
+    found = run_model(network, ((moved - mean) / std).astype(np.float32))
+    return _agree(found, expected)
+
+
+def measure_both_ends(
+    network: Any,
+    calibration: NDArray[np.uint8],
+    images: NDArray[np.uint8],
+    mean: float,
+    std: float,
+    expected: NDArray[np.float32],
+) -> float:
+    """As `measure_pixels`, when besides the features before the last layer are rounded to 256 levels between their
+    extremes on ``calibration``: what every full-integer file does, apart from all that lies between.
+    """
+    import keras
+
+    head = network.layers[-1]
+    body = keras.Model(network.input, head.input)
+    known = run_model(body, normalize(calibration, mean, std))
+    lowest, highest = min(float(known.min()), 0.0), max(float(known.max()), 0.0)
+    step = (highest - lowest) / 255
+    moved = images + np.random.default_rng(0).uniform(-HALF_A_LEVEL, HALF_A_LEVEL, images.shape)
+    features = run_model(body, ((moved - mean) / std).astype(np.float32))
+    rounded = np.clip(np.rint((features - lowest) / step), 0, 255) * step + lowest
+    kernel, bias = head.get_weights()
+    return _agree(rounded @ kernel + bias, expected)
+
+
+def _agree(found: NDArray[Any], expected: NDArray[np.float32]) -> float:
+    return float((found.argmax(axis=1) == expected.argmax(axis=1)).mean())
