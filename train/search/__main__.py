@@ -119,7 +119,7 @@ def search(config: SearchConfig, *, join: bool, quiet: bool = False) -> int:
     """Runs the workers to the end; the exit code of the first that failed, or 0."""
     from optuna.trial import TrialState
 
-    from train.search.worker import begin, main_of_worker
+    from train.search.worker import begin, run_worker
 
     study = begin(config)
     if not join:
@@ -128,8 +128,7 @@ def search(config: SearchConfig, *, join: bool, quiet: bool = False) -> int:
     deadline_s = time.time() + 60 * config.minutes
     context = multiprocessing.get_context("spawn")
     processes = [
-        context.Process(target=_exit_with, args=(main_of_worker, config, number, deadline_s, quiet))
-        for number in range(config.workers)
+        context.Process(target=run_worker, args=(config, number, deadline_s, quiet)) for number in range(config.workers)
     ]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -144,10 +143,6 @@ def search(config: SearchConfig, *, join: bool, quiet: bool = False) -> int:
             process.join()
         raise
     return next((process.exitcode or 0 for process in processes if process.exitcode), 0)
-
-
-def _exit_with(function: Any, *arguments: Any) -> None:
-    sys.exit(function(*arguments))
 
 
 def finish(config: SearchConfig) -> dict[str, Any]:

@@ -285,12 +285,16 @@ def _say(
     )
 
 
-def main_of_worker(config: SearchConfig, worker: int, deadline_s: float, quiet: bool = False) -> int:
-    """`work` with errors in words; the exit code. A terminated worker ends its training too."""
+def run_worker(config: SearchConfig, worker: int, deadline_s: float, quiet: bool = False) -> None:
+    """`work` with errors in words, as a process of its own, which ends with the exit code. A terminated worker ends its
+    training too.
+
+    It must stand here and not beside the command: a new process cannot import the `__main__` of a package.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def work_quietly() -> None:
         with silence_stderr(quiet):
             work(config, worker, deadline_s)
 
-    return run_command(work_quietly, f"worker {worker} stopped")
+    sys.exit(run_command(work_quietly, f"worker {worker} stopped"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import multiprocessing
 import os
 import re
 import signal
@@ -180,4 +181,9 @@ def test_a_process_that_is_ended_by_this_one_hears_no_interrupt() -> None:
     with interrupts_for_this_process():
         found = subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE, text=True)
     assert found.communicate()[0] == "went on\n"
+    with interrupts_for_this_process():
+        process = multiprocessing.get_context("spawn").Process(target=signal.raise_signal, args=(signal.SIGINT,))
+        process.start()
+    process.join()
+    assert process.exitcode == 0
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

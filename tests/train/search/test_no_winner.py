@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
 from train.search.no_winner import explain_no_winner
 from train.search.space import Budget
 
@@ -28,3 +34,13 @@ def test_a_search_with_nothing_within_the_budget_names_the_nearest() -> None:
     )
     slow = explain_no_winner({1: {"model": "slow", "time_ratio": 2.0}}, 1, Budget(max_time_ratio=1.0))
     assert "slow, has more time than the file it shall be like" in slow
+
+
+@pytest.mark.tensorflow
+@pytest.mark.slow
+def test_the_command_starts_its_workers(tmp_path: Path) -> None:
+    flags = ["--minutes", "0.001", "--epochs", "1", "--workers", "2", "--out", str(tmp_path / "s")]
+    command = [sys.executable, "-m", "train.search", *flags]
+    found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3])
+    assert found.returncode == 65 and "Traceback" not in found.stderr
+    assert found.stderr.splitlines()[-1].startswith("error: The search ended before a single network was trained")
