@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 import subprocess
 import sys
 import venv
@@ -106,3 +109,21 @@ def test_two_clones_build_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
         (found,) = (tmp_path / f"{name}-dist").glob("edge_runtime-*.whl")
         built.append(found.read_bytes())
     assert built[0] == built[1]
+
+
+def test_the_wheel_says_in_cyclonedx_what_is_in_it_and_what_it_asks_for(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if "/sboms/" in name]
+        assert re.fullmatch(r"edge_runtime-[0-9.]+\.dist-info/sboms/edge-runtime\.cdx\.json", name)
+        assert name in archive.read(name.split("/")[0] + "/RECORD").decode()
+        text = archive.read(name).decode()
+        models = {path: archive.read(path) for path in archive.namelist() if path.endswith(".tflite")}
+    validation = pytest.importorskip("cyclonedx.validation.json")
+    schema = pytest.importorskip("cyclonedx.schema")
+    assert validation.JsonStrictValidator(schema.SchemaVersion.V1_6).validate_str(text) is None
+    components = {each["name"]: each for each in json.loads(text)["components"]}
+    for path, content in models.items():
+        (found,) = components[path.rsplit("/", 1)[1]]["hashes"]
+        assert found == {"alg": "SHA-256", "content": hashlib.sha256(content).hexdigest()}
+    assert {"numpy", "ai-edge-litert"} <= components.keys()
+    assert json.loads(text)["metadata"]["component"]["purl"] == f"pkg:pypi/edge-runtime@{wheel.name.split('-')[1]}"

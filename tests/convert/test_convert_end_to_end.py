@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,7 @@ from edge_runtime.model.model_file import open_model
 from edge_runtime.model.tflite_metadata import describe
 
 pytestmark = pytest.mark.tensorflow
+ROOT = Path(__file__).parents[2]
 LABELS = ("red rows", "green columns", "blue rows", "grey columns")
 
 
@@ -85,6 +90,23 @@ def test_the_same_run_twice_gives_the_same_bytes_and_int8_io_works(
     frame = np.full((16, 16, 3), 200, np.uint8)
     with Classifier(other) as classifier:
         assert (classifier.input_tensor(frame) == 72).all()
+
+
+@pytest.mark.slow
+def test_two_copies_of_the_tree_convert_a_run_to_the_same_bytes_in_processes_of_their_own(
+    make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    run, made = make_run(), []
+    for number, name in enumerate(("one", "a longer name")):
+        for package in ("convert", "edge_runtime"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / package, tmp_path / name / package, ignore=ignored)
+        shutil.copytree(run, tmp_path / name / "runs" / "stripes")
+        command = [sys.executable, "-m", "convert", "runs/stripes", "--out", "build/x.tflite"]
+        environment = {**os.environ, "PYTHONHASHSEED": str(number), "PYTHONPATH": ""}
+        subprocess.run(command, cwd=tmp_path / name, env=environment, check=True, capture_output=True)
+        made.append((tmp_path / name / "build" / "x.tflite").read_bytes())
+    assert made[0] == made[1]
 
 
 def test_a_handful_of_test_images_is_enough_for_golden_frames(make_run: Callable[..., Path], tmp_path: Path) -> None:

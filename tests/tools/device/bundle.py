@@ -19,6 +19,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from requirements import sbom
 from tests.tools.device.pins import ROOT, build_wheel, pinned_lines, pip_for
 from tests.tools.device.rows import PC, ROWS, Row, row_named
 
@@ -80,6 +81,7 @@ def make_bundle(row: Row, model: Path | None, key: Path | None, out: Path, work:
     members = {f"wheels/{path.name}": path.read_bytes() for path in sorted(wheels.iterdir())}
     members |= {"requirements.txt": requirements, "bundle.json": (json.dumps(facts) + "\n").encode()}
     members["install.sh"] = INSTALL.read_bytes()
+    members["sbom.cdx.json"] = describe_bundle(sorted(wheels.iterdir()), own, model)
     if model is not None:
         members["model.tflite"] = model.read_bytes()
     if key is not None:
@@ -93,6 +95,16 @@ def make_bundle(row: Row, model: Path | None, key: Path | None, out: Path, work:
             archive.addfile(entry, io.BytesIO(content))
     unfinished.rename(out)
     return release
+
+
+def describe_bundle(wheels: list[Path], own: Path, model: Path | None) -> bytes:
+    """The bill of materials of the bundle: each wheel by its hash, and the model."""
+    named = [(path, path.name.split("-")) for path in wheels if path != own]
+    components = [sbom.package(name, version, path.read_bytes()) for path, (name, version, *_) in named]
+    components.append(sbom.package(sbom.NAME, own.name.split("-")[1], own.read_bytes()) | {"bom-ref": own.name})
+    if model is not None:
+        components.append(sbom.model(model.name, model.read_bytes()))
+    return sbom.make_bom(own.name.split("-")[1], components)
 
 
 def bundle_pins(row: Row) -> list[str]:

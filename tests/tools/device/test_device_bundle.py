@@ -153,3 +153,17 @@ def run_installer(folder: Path, found: str, environment: dict[str, str]) -> subp
         text=True,
         env={**os.environ, **environment, "PATH": f"{programs}:{os.environ['PATH']}"},
     )
+
+
+def test_a_bundle_says_in_cyclonedx_what_is_in_it(tmp_path: Path, no_network: Callable[[bytes], None]) -> None:
+    (tmp_path / "mine.tflite").write_bytes(b"model")
+    made(tmp_path, "a", tmp_path / "mine.tflite")
+    with tarfile.open(tmp_path / "dist" / "a.tar") as archive:
+        content = {entry.name.split("/", 1)[1]: archive.extractfile(entry).read() for entry in archive}  # type: ignore[union-attr]
+    text = content["sbom.cdx.json"].decode()
+    validation = pytest.importorskip("cyclonedx.validation.json")
+    schema = pytest.importorskip("cyclonedx.schema")
+    assert validation.JsonStrictValidator(schema.SchemaVersion.V1_6).validate_str(text) is None
+    hashes = {each["hashes"][0]["content"] for each in json.loads(text)["components"]}
+    held = [content[name] for name in content if name.startswith("wheels/")] + [b"model"]
+    assert hashes == {hashlib.sha256(each).hexdigest() for each in held}
