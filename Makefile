@@ -89,6 +89,10 @@ convert: $(STAMP) ## train RUN unless it exists, then write OUT, verified; SIZE=
 	$(if $(SIGN),$(BIN)/python -m convert.sign "$(OUT)" --key "$(SIGN)")
 endif
 
+teach-backbone: $(STAMP) ## what `edge-runtime teach` puts its models on: build/teach-backbone.tflite
+	@test -e runs/teach-backbone || $(BIN)/python -m train.transfer.teach_backbone --out runs/teach-backbone
+	$(BIN)/python -m convert runs/teach-backbone --out build/teach-backbone.tflite --threshold 0 --field-test off --force
+
 FROM ?= frames
 INTO ?= photos
 sort: $(STAMP) ## saved frames FROM a folder INTO class folders, on a local page: LABELS="mug pen" CAPTURE=1

@@ -13,7 +13,7 @@ from pathlib import Path
 from convert.config import ConvertConfig
 from convert.converter.contract import collect_provenance, complete_contract, derive_spec
 from convert.converter.drift_reference import measure_drift_reference
-from convert.converter.golden_frames import choose_goldens
+from convert.converter.golden_frames import choose_goldens, count_frames
 from convert.converter.opened import FloatModel, IntegerModel, open_float, open_integer
 from convert.inputs.calibration import Calibration, choose_calibration
 from convert.inputs.keras_file import read_keras_file
@@ -208,7 +208,8 @@ def _file_content(measured: Measured) -> bytes:
     stage("Choosing golden frames")
     scores = {name: measured.scores.probabilities[name] for name in integer.classifiers}
     table = measured.unknown.table
-    goldens = choose_goldens(integer.classifiers, conversion.entries, scores, calibration.entries, table)
+    num = count_frames(integer.audit.macs)
+    goldens = choose_goldens(integer.classifiers, conversion.entries, scores, calibration.entries, table, num)
     figures = [Score(FLOAT, verified.float_num_correct, verified.num_images)]
     figures += [Score(backend.backend, backend.num_correct, verified.num_images) for backend in verified.backends]
     sizes = {"before_packing": integer.bytes_before_packing, "after_packing": len(integer.model.flatbuffer)}

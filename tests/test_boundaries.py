@@ -36,6 +36,7 @@ ARROWS = {
     "edge_runtime/cameras/sources": f"{GROUND} pixels model system store cameras",
     "edge_runtime/cameras/capture": f"{GROUND} pixels model system cameras cameras/sources",
     "edge_runtime/installed": f"{GROUND} pixels model system store inference",
+    "edge_runtime/installed/teach": f"{GROUND} pixels model system store inference installed",
     "edge_runtime/live": f"{GROUND} pixels model system inference cameras",
     "edge_runtime/reports": f"{GROUND} pixels model system store inference cameras cameras/sources installed live",
     "edge_runtime/outputs": f"{GROUND} pixels system inference cameras live",
@@ -43,7 +44,8 @@ ARROWS = {
     "edge_runtime/outputs/web": f"{GROUND} pixels system inference cameras live outputs",
     "edge_runtime/cli": f"{GROUND} pixels model system store inference cameras installed live reports outputs",
     "edge_runtime/cli/run": f"{GROUND} pixels model system store inference cameras installed live outputs outputs/mqtt outputs/web cli",
-    "edge_runtime/cli/store": f"{GROUND} model system store installed cli",
+    "edge_runtime/cli/store": f"{GROUND} model system store installed installed/teach cli",
+    "edge_runtime/cli/teach": f"{GROUND} pixels model system store cameras live installed/teach cli",
     "edge_runtime/__main__": "cli",
     "edge_runtime/__init__": "errors version cameras inference model",
     # convert: run directory or .keras -> one verified file. Any folder may use the device's own code (`DEVICE`).

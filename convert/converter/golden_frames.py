@@ -26,6 +26,8 @@ from edge_runtime.model.goldens import Goldens, hash_input, repeat_pixels
 from edge_runtime.pixels.preprocess import SAMPLED_REDUCTION, Image
 
 NUM_FRAMES = 16
+# Reference kernels take seconds a frame with a network of so many products, and a device tries a model for a minute.
+MANY_MACS, NUM_FRAMES_OF_MANY = 300_000_000, 6
 # The best class's lead over the second, in probability: 51 of the 256 output steps.
 CLEAR_MARGIN = 0.2
 # Images grow with the square of this; a 224-pixel model gets images of such a size too, and enlarges them.
@@ -40,14 +42,20 @@ _SHAPES = (
 )  # fmt: skip
 
 
+def count_frames(macs: int) -> int:
+    """How many goldens a model of so many products an input carries."""
+    return NUM_FRAMES if macs < MANY_MACS else NUM_FRAMES_OF_MANY
+
+
 def choose_goldens(
     classifiers: Mapping[str, Classifier],
     entries: Sequence[ImageEntry],
     scores: Mapping[str, NDArray[np.float32]],
     others: Sequence[ImageEntry] = (),
     table: NeighbourTable | None = None,
+    num_frames: int = NUM_FRAMES,
 ) -> Goldens:
-    """Up to `NUM_FRAMES` goldens from ``entries``; ``scores`` (n, classes) by backend say which are likely to be clear.
+    """Up to ``num_frames`` goldens from ``entries``; ``scores`` (n, classes) by backend say which are likely clear.
 
     ``classifiers`` are the integer model on each backend; the first one's outputs are recorded. When too few images
     of ``entries`` are clear, ``others`` follow, and then all of them again in other sizes. With a ``table`` of
@@ -69,9 +77,10 @@ def choose_goldens(
     digests, outputs, reference_outputs, similarities = [], [], [], []
     found_at = 0
     for turn, entry in enumerate(itertools.cycle(candidates)):
-        if len(images) == NUM_FRAMES or turn - found_at > len(candidates):
+        if len(images) == num_frames or turn - found_at > len(candidates):
             break
-        image, times = _odd_sized(entry.read(), len(images), first.contract.spec.input)
+        is_repeated = len(images) >= num_frames - _NUM_REPEATED
+        image, times = _odd_sized(entry.read(), len(images), first.contract.spec.input, is_repeated=is_repeated)
         input_tensor = first.input_tensor(repeat_pixels(image, times))
         stored = [classifier.interpreter.invoke(input_tensor) for classifier in classifiers.values()]
         reference = [interpreter.invoke(input_tensor) for interpreter in references.values()]
@@ -91,7 +100,7 @@ def choose_goldens(
     if not images:
         raise ModelError(
             f"None of {len(candidates)} images has the same clear answer on all kernels (a lead of {CLEAR_MARGIN}), "
-            f"expected {NUM_FRAMES}: the model is undecided. Train it longer."
+            f"expected {num_frames}: the model is undecided. Train it longer."
         )
     return Goldens(
         tuple(images),
@@ -128,7 +137,7 @@ def _clearest(scores: Mapping[str, NDArray[np.float32]]) -> list[int]:
     return [index for *_, index in sorted(order)]
 
 
-def _odd_sized(frame: Image, turn: int, spec: InputSpec) -> tuple[Image, int]:
+def _odd_sized(frame: Image, turn: int, spec: InputSpec, *, is_repeated: bool) -> tuple[Image, int]:
     """An image for the golden of this turn, and how often its pixels are repeated."""
     height, width = _SHAPES[turn % len(_SHAPES)]
     base_height, base_width = min(spec.height, _LARGEST_BASE), min(spec.width, _LARGEST_BASE)
@@ -136,7 +145,7 @@ def _odd_sized(frame: Image, turn: int, spec: InputSpec) -> tuple[Image, int]:
     shrinks = size_wh[0] < frame.shape[1]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     image = cast(Image, cv2.resize(frame, size_wh, interpolation=interpolation))
-    if turn < NUM_FRAMES - _NUM_REPEATED:
+    if not is_repeated:
         return image, 1
     growth = SAMPLED_REDUCTION * max(spec.height / size_wh[1], spec.width / size_wh[0])
     return image, (int(growth) + 1) | 1  # odd, as the sizes are, and above the growth

@@ -27,6 +27,7 @@ def make_row(host: str, answer: dict[str, str]) -> list[str]:
     state = NOTHING
     if store:
         state = "candidate" if store.get("probation") else "proved"
+        state += ", provisional" if store.get("provisional") else ""
     millidegrees = answer.get("temperature", "")
     return [
         host,

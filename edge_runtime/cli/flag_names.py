@@ -8,6 +8,8 @@ import re
 FLAGS = {
     "again": "--again",
     "allow_host": "--allow-host",
+    "as_backbone": "--as-backbone",
+    "backbone": "--backbone",
     "backend": "--backend",
     "camera_ca": "--camera-ca",
     "camera_password_file": "--camera-password-file",

@@ -14,6 +14,7 @@ from edge_runtime.contract.values import (
     ModelSpec,
     Neighbours,
     Normalization,
+    Provisional,
     Region,
     Score,
     TensorSpec,
@@ -46,6 +47,7 @@ def contract_from_json(text: str) -> Contract:
         layout=lambda value: _build(InputLayout, value),
         class_thresholds=_thresholds,
         drift=_drift,
+        provisional=lambda value: _build(Provisional, value),
     )
     return contract
 

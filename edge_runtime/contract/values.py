@@ -172,6 +172,26 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Provisional:
+    """The mark of a model that a device was taught with a few photos, and no test split has seen: of ``num_photos``,
+    each left out once, ``num_correct`` were recognised.
+    """
+
+    num_photos: int
+    num_correct: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.num_correct <= self.num_photos or self.num_photos < 1:
+            raise ModelError(
+                f"The provisional model recognised {self.num_correct} of {self.num_photos} taught photos, which cannot "
+                "be."
+            )
+
+    def __str__(self) -> str:
+        return f"provisional: {self.num_correct} of {self.num_photos} taught photos recognised when left out"
+
+
+@dataclass(frozen=True)
 class Contract:
     """All that a device must know about one model file.
 
@@ -181,8 +201,8 @@ class Contract:
     ``neighbours`` is a second reason for "unknown"; ``region`` the part of the frame that the training images were cut
     from, by a camera that stands where this one does; ``layout`` how the input tensor lies where it is not (1, height,
     width, 3) RGB; ``class_thresholds`` what some labels need instead of ``threshold``; ``drift`` what normal
-    frames give. Each is None in files without it, whose JSON has no such key. An output of one number is the second
-    label's score.
+    frames give; ``provisional`` says that a device was taught it with a few photos. Each is None in files without it,
+    whose JSON has no such key. An output of one number is the second label's score.
     """
 
     version: int
@@ -199,6 +219,7 @@ class Contract:
     layout: InputLayout | None = None
     class_thresholds: dict[str, float] | None = None
     drift: DriftReference | None = None
+    provisional: Provisional | None = None
 
     def __post_init__(self) -> None:
         if self.version != CONTRACT_VERSION:

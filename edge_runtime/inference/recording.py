@@ -4,6 +4,7 @@ every set of kernels that is installed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,18 @@ from numpy.typing import NDArray
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import Interpreter, list_available_backends
+from edge_runtime.inference.neighbours import NeighbourTable
 from edge_runtime.inference.postprocess import find_best, probabilities
-from edge_runtime.inference.selftest import FLOAT_STEP
+from edge_runtime.inference.selftest import FLOAT_STEP, SIMILARITY_STEP
 from edge_runtime.model.goldens import Goldens, hash_input
 
 # Reference kernels are slow: a network of 300 million products takes a second or more a frame with them.
 MOST_FRAMES = 4
 
 
-def record_goldens(classifier: Classifier, frames: Goldens) -> Goldens:
-    """Up to `MOST_FRAMES` of the images in ``frames``, with what ``classifier`` makes of them: those on which all
-    kernels here give one label, the clearest first.
+def record_goldens(classifier: Classifier, frames: Goldens, most_frames: int = MOST_FRAMES) -> Goldens:
+    """Up to ``most_frames`` of the images in ``frames``, with what ``classifier`` makes of them: those on which all
+    kernels here give one label, and with neighbours one cosine to these, the clearest first.
 
     Raises:
         ModelError: there is no such image.
@@ -30,24 +32,35 @@ def record_goldens(classifier: Classifier, frames: Goldens) -> Goldens:
     model, backend = classifier.model, classifier.interpreter.backend
     shape = classifier.contract.input_tensor.shape
     backends = list_available_backends()
+    neighbours, rows = classifier.contract.neighbours, model.neighbours
+    table = None if neighbours is None or rows is None else NeighbourTable(neighbours, rows)
+    extra = () if neighbours is None or table is None else (neighbours.tensor,)
     references = {
-        each: Interpreter(model.flatbuffer, each, kernels="reference", input_shape=shape)
-        for each in (backend, *backends)
+        each: Interpreter(model.flatbuffer, each, kernels="reference", extra_outputs=extra, input_shape=shape)
+        for each in dict.fromkeys((backend, *backends))
     }
-    others = [Interpreter(model.flatbuffer, each, input_shape=shape) for each in backends if each != backend]
+    others = [
+        Interpreter(model.flatbuffer, each, extra_outputs=extra, input_shape=shape)
+        for each in backends
+        if each != backend
+    ]
     inputs = [classifier.input_tensor(frame) for frame in frames.frames]
     outputs = np.stack([classifier.interpreter.invoke(each) for each in inputs])
     margins = [_margin(probabilities(output, classifier.contract)) for output in outputs]
-    chosen, recorded, exact = [], [], set(references)
+    chosen, recorded, similarities, exact = [], [], [], set(references)
     for index in np.argsort(margins, kind="stable")[::-1].tolist():
         found = {each: kernels.invoke(inputs[index]) for each, kernels in references.items()}
         stored = np.stack([outputs[index], *found.values(), *(kernels.invoke(inputs[index]) for kernels in others)])
         if len(set(find_best(stored, classifier.contract).tolist())) > 1:
             continue
+        cosines = _similarities(classifier, inputs[index], (*references.values(), *others), table)
+        if max(cosines) - min(cosines) > SIMILARITY_STEP / 2:
+            continue
         chosen.append(index)
+        similarities.append(cosines[0])
         recorded.append(found[backend])
         exact &= {each for each, output in found.items() if _is_same(output, found[backend])}
-        if len(chosen) == MOST_FRAMES:
+        if len(chosen) == most_frames:
             break
     if not chosen:
         raise ModelError(
@@ -62,7 +75,21 @@ def record_goldens(classifier: Classifier, frames: Goldens) -> Goldens:
         np.stack(recorded),
         classifier.interpreter.kernels,
         tuple(sorted(exact)),
+        None if table is None else np.array(similarities, np.float32),
     )
+
+
+def _similarities(
+    classifier: Classifier, input_tensor: NDArray[Any], invoked: Sequence[Interpreter], table: NeighbourTable | None
+) -> list[float]:
+    """The cosines to the neighbours of the classifier, and of what the others have ``invoked`` last; zeros without a
+    table.
+    """
+    if table is None:
+        return [0.0]
+    classifier.interpreter.invoke(input_tensor)
+    features = [classifier.last_features(), *(each.extra(0).reshape(-1) for each in invoked)]
+    return [table.similarity(row) for row in features]
 
 
 def _margin(scores: NDArray[np.float32]) -> float:

@@ -32,7 +32,8 @@ class ModelFacts:
     """What to say about the model in use; ``version`` is the start of its hash, ``accuracy`` None when
     unmeasured, ``region`` the part of the frame that it sees, empty for all; ``class_thresholds`` by label are what
     some classes need instead of ``threshold``; ``has_maps``: it can show where it looked;
-    ``watches_drift``: it carries what normal frames give.
+    ``watches_drift``: it carries what normal frames give; ``provisional`` says how a model did that this device was
+    taught, empty for others.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ModelFacts:
     class_thresholds: Mapping[str, float] = field(default_factory=dict)
     has_maps: bool = False
     watches_drift: bool = False
+    provisional: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ def describe_model(classifier: Classifier, signature: str) -> ModelFacts:
         class_thresholds=classifier.class_thresholds,
         has_maps=classifier.has_maps,
         watches_drift=classifier.contract.drift is not None,
+        provisional="" if contract.provisional is None else str(contract.provisional),
     )
 
 

@@ -116,6 +116,10 @@ class Table:
         offset = self._unpack("<H", self._vtable + slot)
         return self._position + offset if offset else 0
 
+    def start(self, field: int) -> int:
+        """The position of the first item of the vector in ``field``; 0 when the file leaves it out."""
+        return self._vector(field, 1)[0]
+
     def _vector(self, field: int, item_size: int) -> tuple[int, int]:
         place = self.place(field)
         if not place:

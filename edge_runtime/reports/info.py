@@ -50,6 +50,7 @@ def format_info(model: ModelFile) -> str:
         ("accuracy", f"{100 * score.accuracy:.2f} % of {score.num_images} test images with {score.backend}")
         for score in contract.scores
     ]
+    rows += [("accuracy", str(contract.provisional))] if contract.provisional else []
     adopted = contract.provenance.get("adopted")
     if isinstance(adopted, dict):
         rows += [("accuracy", "not measured"), ("adopted", f"from {adopted.get('file')}")]
@@ -89,13 +90,16 @@ def _similarity(contract: Contract) -> str:
     found = contract.neighbours
     if found is None:
         return "never: the file carries no neighbours"
-    return f"a cosine of {found.cut:.3f} to the nearest {found.rank} of {found.num_images} calibration images"
+    images = "taught photos" if contract.provisional else "calibration images"
+    return f"a cosine of {found.cut:.3f} to the nearest {found.rank} of {found.num_images} {images}"
 
 
 def _drift(contract: Contract) -> str:
     found = contract.drift
     if found is None:
-        return "not watched: the file carries no drift reference; convert the model again"
+        return "not watched: the file carries no drift reference; " + (
+            "train on more photos" if contract.provisional else "convert the model again"
+        )
     return (
         f"watched against {found.num_images} images, with a usual score of {found.scores[len(found.scores) // 2]:.2f}"
     )

@@ -138,7 +138,9 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
             options=options,
         ) as source,
     ):
-        say(flags, f"{source.name} -> {used.model.contract.spec.name}; Ctrl-C ends.")
+        contract = used.model.contract
+        mark = "" if contract.provisional is None else f" ({contract.provisional})"
+        say(flags, f"{source.name} -> {contract.spec.name}{mark}; Ctrl-C ends.")
 
         def between_frames(num_labels: int, num_late: int) -> Classifier | None:
             changed = used.between_frames(num_labels, num_late)

@@ -39,10 +39,13 @@ def main(arguments: list[str]) -> int:
     runs = dataclasses.replace(runs, num_failed=runs.num_failed + state.failed_starts)
     before = state.history[-2] if len(state.history) > 1 else None
 
+    provisional = model.contract.provisional
+
     def text() -> str:
         rows = [
             ("in use", f"{model.contract.spec.name}, {state.current[:12]}, {model.path}"),
             ("state", format_candidate(runs) if state.probation else "health check passed"),
+            *([("accuracy", str(provisional))] if provisional else []),
             ("signed by", f"{signature.key_id}, version {signature.version}" if signature else "nobody"),
             ("rolls back to", before[:12] if before else "nothing"),
             ("versions from", str(state.floor)),
@@ -54,6 +57,7 @@ def main(arguments: list[str]) -> int:
     value: dict[str, object] = {"open_runs": runs.num_open, "failed_starts": runs.num_failed}
     value |= {"name": model.contract.spec.name, "current": state.current, "path": str(model.path)}
     value |= {"signed_by": signature.key_id if signature else None}
+    value |= {"provisional": None if provisional is None else str(provisional)}
     print_result(flags.format, text, partial(dict, {**dataclasses.asdict(state), **value}, v=1, type="store"))
     return 0
 

@@ -24,6 +24,7 @@ HOST = {
     "python -m train.sort": "train.sort.__main__",
     "python -m train.zoo": "train.zoo",
     "python -m train.prune": "train.prune",
+    "python -m train.transfer.teach_backbone": "train.transfer.teach_backbone",
     "python -m convert": "convert.__main__",
     "python -m convert.compare": "convert.compare.__main__",
     "python -m convert.explain": "convert.explain.__main__",

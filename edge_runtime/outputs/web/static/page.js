@@ -122,6 +122,7 @@ function renderLabel(label) {
   const own = state.model?.class_thresholds ?? {}, best = label?.top[0];
   const thresholdOf = (name) => own[name] ?? state.model?.threshold ?? 0;
   show("guess", label?.unknown && best ? unknownBecause(label, best, thresholdOf(best.label)) : "");
+  show("provisional", state.model?.provisional ?? "");
   const bars = $("bars"), top = label?.top ?? [];
   bars.className = label?.unknown ? "unknown" : "";
   while (bars.children.length > top.length) bars.lastChild.remove();
@@ -154,7 +155,7 @@ function renderFacts() {
     "Frames a second": `${rates.captured.toFixed(1)} in, ${rates.processed.toFixed(1)} looked at, ${rates.dropped.toFixed(1)} dropped`,
     "Frame to label": latency.p50 === null ? "not measured yet" : `p50 ${latency.p50.toFixed(0)} ms, p95 ${latency.p95.toFixed(0)} ms`,
     "Model": model ? `${model.name}, version ${model.version || "unnamed"}` : "none",
-    "Accuracy": !model || model.accuracy === null ? "not measured" : `${percent(model.accuracy, 2)} of ${model.num_images.toLocaleString("en")} test images`,
+    "Accuracy": model?.provisional ? model.provisional : !model || model.accuracy === null ? "not measured" : `${percent(model.accuracy, 2)} of ${model.num_images.toLocaleString("en")} test images`,
     "Signature": model?.signature ?? "",
     "Region": model?.region || "the whole frame",
     "Interpreter": model?.backend ?? "",
