@@ -16,10 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.cli.verb_parser import VerbParser
+from edge_runtime.cli.verb_parser import VerbParser, add_quiet_flag
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import UsageError
 from edge_runtime.system.command import run_command
+from edge_runtime.system.quiet_start import silence_stderr
 from train.datasets import open_dataset
 from train.datasets.dataset import ArraySplit, Dataset, Split
 from train.recipes.config import TrainConfig
@@ -47,12 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=Path("runs") / NAME, help=f"run directory (default: runs/{NAME})")
     parser.add_argument("--force", action="store_true", help="replace an existing run")
+    add_quiet_flag(parser)
 
     def run() -> int:
         flags = parser.parse_args(arguments)
         if flags.out.exists() and not flags.force:
             raise UsageError(f"{flags.out} already exists and would be overwritten; choose another --out, or --force.")
-        write_backbone(flags.out)
+        with silence_stderr(flags.quiet):
+            write_backbone(flags.out)
         print(flags.out)
         return 0
 
@@ -76,7 +79,9 @@ def write_backbone(out: Path) -> None:
     model = build(config.input, SCALES["full"], len(LABELS))
     backbone.set_weights(model, backbone.load_pretrained())
     network = keras.Model(model.inputs, model.layers[-2].output)
-    features = network.predict(dataset.train.images.astype(np.float32), batch_size=BATCH, verbose=0)
+    features = network.predict(
+        dataset.train.read(range(NUM_CALIBRATION)).astype(np.float32), batch_size=BATCH, verbose=0
+    )
     model.layers[-1].set_weights(list(fit_two_classes(features, dataset.train.labels)))
     result = TrainResult(model, (), 0, time.monotonic() - started_s)
     keep_run(out, config, dataset, result, evaluate(model, dataset))

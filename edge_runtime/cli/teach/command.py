@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from edge_runtime.cli.flags import (
     print_result,
     read_camera_options,
     read_region_flag,
+    say,
     verb_parser,
 )
 from edge_runtime.system.printable import printable
@@ -50,11 +52,11 @@ def main(arguments: list[str]) -> int:
         stop = StopRequest()
         stop.install()
         if not _take_photos(flags, folder, stop):
-            print("edge-runtime: stopped; the photos so far are kept, and count the next time.", file=sys.stderr)
+            say(flags, "Stopped; the photos so far are kept, and count the next time.")
             return 1
     started_s = monotonic_s()
     photos = find_photos(folder)
-    tell = _teller(sys.stderr.isatty())
+    tell = _make_teller(is_shown=sys.stderr.isatty() and not flags.quiet)
     taught = teach(
         backbone, photos, flags.name or flags.out.stem, backend=flags.backend, threads=flags.threads, tell=tell
     )
@@ -135,12 +137,12 @@ def _take_photos(flags: Namespace, folder: Path, stop: Callable[[], bool]) -> bo
     address = add_password(flags.camera, flags.camera_password_file)
     labels = None if flags.labels is None else tuple(label.strip() for label in flags.labels.split(","))
     with lock_camera(parse_camera(address)), open_camera(address, options=options) as source:
-        return Prompter(source, config, flags.photos, flags.pause, stop).take_all(labels)
+        return Prompter(source, config, flags.photos, flags.pause, stop, partial(say, flags)).take_all(labels)
 
 
-def _teller(is_terminal: bool) -> Callable[[int, int], None]:
+def _make_teller(*, is_shown: bool) -> Callable[[int, int], None]:
     def tell(done: int, total: int) -> None:
-        if is_terminal:
+        if is_shown:
             print(f"\rlooking at photo {done} of {total}", end="\n" if done == total else "", file=sys.stderr)
 
     return tell

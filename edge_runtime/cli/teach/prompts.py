@@ -1,4 +1,4 @@
-"""Leads through the classes: says on stderr what to show, waits for Enter or a pause, and takes the photos of each.
+"""Leads through the classes: says what to show, waits for Enter or a pause, and takes the photos of each.
 
 Photos that are there already count, so whoever was interrupted starts again with the same command.
 """
@@ -17,12 +17,12 @@ from edge_runtime.errors import DataError, UsageError
 from edge_runtime.live.collect import POLL_S, CollectConfig, Collector, Kept, collect
 from edge_runtime.pixels.image_file import list_images
 from edge_runtime.system.clock import monotonic_s
-from edge_runtime.system.printable import printable
 
 
 class Prompter:
     """Takes up to ``num_photos`` photos a class from ``source`` as ``config`` says, whose label is replaced. Each class
-    begins ``pause_s`` seconds after it was asked for, None: when Enter is pressed.
+    begins ``pause_s`` seconds after it was asked for, None: when Enter is pressed. ``tell`` gets what
+    the person shall read.
     """
 
     def __init__(
@@ -32,9 +32,10 @@ class Prompter:
         num_photos: int,
         pause_s: float | None,
         should_stop: Callable[[], bool],
+        tell: Callable[[str], None],
     ) -> None:
         self._source, self._config, self._num_photos = source, config, num_photos
-        self._pause_s, self._should_stop = pause_s, should_stop
+        self._pause_s, self._should_stop, self._tell = pause_s, should_stop, tell
         self._lines = _Lines(source, should_stop)
 
     def take_all(self, labels: Sequence[str] | None) -> bool:
@@ -59,7 +60,7 @@ class Prompter:
         return True
 
     def _ask_name(self, number: int) -> str | None:
-        _say(f"Class {number}: show it, type its name and press Enter. Enter alone ends.")
+        self._tell(f"Class {number}: show it, type its name and press Enter. Enter alone ends.")
         line = self._lines.read()
         if line is None and not self._should_stop():
             raise UsageError(f"stdin ended before the name of class {number} was given; give the names: --labels A,B.")
@@ -70,15 +71,14 @@ class Prompter:
         there = len(list_images(collector.folder))
         missing = self._num_photos - there
         if missing <= 0:
-            _say(f"{label} has {there} photos already.")
+            self._tell(f"{label} has {there} photos already.")
             return True
         if not is_begun and not self._wait(f"Show {label} ({place}) to the camera"):
             return False
-        _say(f"{label}: {missing} photos; turn it, move it, change its distance.")
+        self._tell(f"{label}: {missing} photos; turn it, move it, change its distance.")
         collector.config = dataclasses.replace(collector.config, max_images=missing)
-        summary = collect(
-            collector, self._source, _teller(label, there, self._num_photos), should_stop=self._should_stop
-        )
+        teller = self._make_teller(label, there)
+        summary = collect(collector, self._source, teller, should_stop=self._should_stop)
         if collector.num_kept < missing and not self._should_stop():
             raise DataError(
                 f"{label} has {there + collector.num_kept} photos, expected {self._num_photos}: "
@@ -86,12 +86,26 @@ class Prompter:
             )
         return not self._should_stop()
 
+    def _make_teller(self, label: str, there: int) -> Callable[[Kept | str], None]:
+        last = ""
+
+        def tell(told: Kept | str) -> None:
+            nonlocal last
+            kind = "" if isinstance(told, Kept) else told.split(":")[0]
+            if isinstance(told, Kept):
+                self._tell(f"{label}: photo {there + told.num_kept} of {self._num_photos}")
+            elif kind != last:
+                self._tell(f"left out, {name_flags(told)}")
+            last = kind
+
+        return tell
+
     def _wait(self, what: str) -> bool:
         if self._pause_s is not None:
-            _say(f"{what}; it begins in {self._pause_s:g} s.")
+            self._tell(f"{what}; it begins in {self._pause_s:g} s.")
             self._lines.wait(self._pause_s)
         else:
-            _say(f"{what}, then press Enter.")
+            self._tell(f"{what}, then press Enter.")
             if self._lines.read() is None and not self._should_stop():
                 raise UsageError("stdin ended while Enter was waited for; begin by yourself with --pause S.")
         return not self._should_stop()
@@ -130,22 +144,3 @@ class _Lines:
     def _pass_time(self) -> None:
         if self._source.live:
             self._source.read(POLL_S)
-
-
-def _teller(label: str, there: int, total: int) -> Callable[[Kept | str], None]:
-    last = ""
-
-    def tell(told: Kept | str) -> None:
-        nonlocal last
-        kind = "" if isinstance(told, Kept) else told.split(":")[0]
-        if isinstance(told, Kept):
-            _say(f"{label}: photo {there + told.num_kept} of {total}")
-        elif kind != last:
-            _say(f"left out, {name_flags(told)}")
-        last = kind
-
-    return tell
-
-
-def _say(text: str) -> None:
-    print(printable(text), file=sys.stderr, flush=True)

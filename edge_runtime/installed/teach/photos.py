@@ -35,7 +35,7 @@ def find_photos(folder: Path) -> dict[str, tuple[Path, ...]]:
     if not 2 <= len(found) <= MOST_CLASSES:
         raise DataError(
             f"{folder} has {len(found)} class folders, expected 2 to {MOST_CLASSES}: one for each thing that shall be "
-            "told apart, also one for none of them, such as `nothing`."
+            'told apart, also one for none of them, such as "nothing".'
         )
     for label, photos in found.items():
         if len(photos) < LEAST_PHOTOS:

@@ -11,7 +11,7 @@ from edge_runtime.inference.interpreter import Interpreter, list_available_backe
 from edge_runtime.installed.teach.replaced_head import Head, find_head, replace_head
 from edge_runtime.model.inner_tensors import find_features, read_constant, read_scale
 from edge_runtime.model.model_file import open_model
-from edge_runtime.model.tflite_metadata import expect_sound
+from edge_runtime.model.soundness import expect_sound
 from tests.edge_runtime.toy_graphs import colours
 
 BACKBONE = open_model("default").flatbuffer

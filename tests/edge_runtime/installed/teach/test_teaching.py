@@ -164,7 +164,7 @@ def test_on_a_device_that_trusts_a_key_it_is_said_that_a_taught_model_must_be_si
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "maker.pub").write_bytes(make_keys()[1])
-    assert cli.main(["trust", str(tmp_path / "maker.pub")]) == 0
+    assert cli.main(["trust", str(tmp_path / "maker.pub"), "--for", "me"]) == 0
     assert run_teach(photos, "--backbone", default_model(), "--out", tmp_path / "x.tflite") == 0
     assert "signed by nobody: sign it on the workstation" in capsys.readouterr().err
 
@@ -240,7 +240,12 @@ class ShownDiscs:
 
 def make_prompter(tmp_path: Path, num: int, pause_s: float | None = 0.0, shown: int = 5) -> Prompter:
     config = CollectConfig(tmp_path / "taken", "none", min_change=0.0)
-    return Prompter(ShownDiscs(tuple(COLOURS), shown), config, num, pause_s, lambda: False)  # type: ignore[arg-type]
+    camera = ShownDiscs(tuple(COLOURS), shown)
+    return Prompter(camera, config, num, pause_s, lambda: False, tell)  # type: ignore[arg-type]
+
+
+def tell(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def test_each_class_gets_its_photos_and_they_are_a_training_folder(
