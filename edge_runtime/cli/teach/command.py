@@ -80,8 +80,7 @@ def _parser() -> ArgumentParser:
         "edge-runtime teach photos --backbone teach-backbone.tflite",
     )
     parser.add_argument("folder", nargs="?", metavar="DIR", help="a folder of class folders (default photos)")
-    add_camera_flags(parser)
-    parser.set_defaults(camera=None)
+    add_camera_flags(parser, default=None)
     parser.add_argument(
         "--labels", metavar="A,B,C", help="the classes to take photos of (default: their names are asked for)"
     )
