@@ -84,7 +84,7 @@ convert: $(STAMP)
 else
 convert: $(STAMP) ## train RUN unless it exists, then write OUT, verified; SIZE=all: every size side by side
 	@if test ! -e "$(RUN)"; then $(MAKE) --no-print-directory train; \
-	else $(if $(GIVEN),$(BIN)/python -m train --resume --data "$(PHOTOS)" --model $(MODEL) --out "$(RUN)" $(QUIET),$(if $(QUIET),:,echo "$(RUN) is complete already; it is converted again." >&2)); fi
+	else $(if $(GIVEN),$(BIN)/python -m train --resume --data "$(PHOTOS)" --model $(MODEL) --out "$(RUN)" $(QUIET),$(if $(QUIET),:,echo "$(RUN) is already complete; it is converted again." >&2)); fi
 	$(BIN)/python -m convert "$(RUN)" --out "$(OUT)" --force $(QUIET) $(CONVERT_FLAGS)
 	$(if $(SIGN),$(BIN)/python -m convert.sign "$(OUT)" --key "$(SIGN)")
 endif
@@ -167,7 +167,7 @@ fetch: INTO = frames
 fetch: ansible ## saved frames from DEVICE or INVENTORY into frames/HOST: FRAMES=(folder there) INTO=... REMOVE=1
 	ansible-playbook $(DEVICES) docs/deploy/fetch.yml -e frames="$(FRAMES)" -e into="$(abspath $(INTO))" $(if $(REMOVE),-e remove=true)
 
-status: ansible ## what DEVICE or INVENTORY runs and how it is, one line a device
+status: ansible ## what DEVICE or INVENTORY runs and how it is, one line per device
 	@mkdir -p build
 	@rm -f build/fleet.json
 	@ANSIBLE_TIMEOUT=5 ansible-playbook $(DEVICES) docs/deploy/status.yml -e answers="$(abspath build/fleet.json)" > build/fleet.log 2>&1 || true

@@ -66,7 +66,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, argpar
         type=float,
         default=95.0,
         metavar="PERCENT",
-        help="wanted share of right answers among those that are not unknown, on validation images (default: 95)",
+        help="wanted share of right answers among those that are not unknown, on the validation images (default: 95)",
     )
     parser.add_argument(
         "--acceptance",
@@ -79,15 +79,16 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, argpar
         "--out-of-distribution",
         type=Path,
         metavar="DIR",
-        help="images of none of the classes: how many are answered unknown? Half of 20 or more are fitted on",
+        help="images that belong to none of the classes: the report says how many are called unknown; "
+        "of 20 or more, half are used for fitting",
     )
     parser.add_argument(
         "--field-test",
         choices=("on", "off"),
         default="on",
-        help="show the test images as a camera would, small, in other light, blurred (default: on)",
+        help="also show the test images as a camera would: small, in other light, blurred (default: on)",
     )
-    parser.add_argument("--force", action="store_true", help="replace the file where it exists")
+    parser.add_argument("--force", action="store_true", help="replace the file if it exists")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
     add_quiet_flag(parser)
     add_foreign_flags(parser)

@@ -14,7 +14,7 @@ IO_DTYPES = ("uint8", "int8")
 class ForeignModel:
     """What a `.keras` file that `train` did not make lacks: labels in output order, images, and its preprocessing.
 
-    ``calibration`` and ``test`` are folders of images, one directory a class (for ``calibration`` a flat folder will
+    ``calibration`` and ``test`` are folders of images, one directory per class (for ``calibration`` a flat folder will
     do); ``validation``, likewise, is what "unknown" is fitted on.
     The model takes ``(pixel - mean) / std`` of pixels 0..255, one value or R, G, B, its channels in the order "rgb" or
     "bgr"; 0 and 1 when it normalises inside, or not at all.

@@ -15,11 +15,16 @@ _DEFAULTS = {"test": None, "validation": None, "resize": "stretch", "mean": (0.0
 def add_foreign_flags(parser: argparse.ArgumentParser) -> None:
     """Adds a group with --labels, --calibration and what else only a `.keras` file needs."""
     group = parser.add_argument_group("for a .keras file")
-    group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, in output order")
-    group.add_argument("--calibration", type=Path, metavar="DIR", help="training images, flat or one directory a class")
-    group.add_argument("--test", type=Path, metavar="DIR", help="held-out images, one directory a class")
+    group.add_argument("--labels", type=Path, metavar="FILE", help="one label per line, in output order")
     group.add_argument(
-        "--validation", type=Path, metavar="DIR", help="images to fit unknown on, one directory a class, not the test's"
+        "--calibration", type=Path, metavar="DIR", help="training images, flat or one directory per class"
+    )
+    group.add_argument("--test", type=Path, metavar="DIR", help="held-out images, one directory per class")
+    group.add_argument(
+        "--validation",
+        type=Path,
+        metavar="DIR",
+        help="images to fit unknown on, one directory per class, not the test's",
     )
     group.add_argument("--resize", choices=RESIZE_MODES, default="stretch", help="how images get the input's size")
     group.add_argument(

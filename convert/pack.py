@@ -74,7 +74,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     parser.add_argument("model", metavar="IN", type=Path, help="any .tflite file")
     parser.add_argument("out", metavar="OUT", type=Path, help="the file to write")
     parser.add_argument("--short-names", action="store_true", help="keep only the layer's part of each tensor name")
-    parser.add_argument("--force", action="store_true", help="replace OUT where it exists")
+    parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
     options = parser.parse_args(arguments)
     if not options.model.is_file():

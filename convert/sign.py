@@ -36,18 +36,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     parser = VerbParser(
         prog="python -m convert.sign",
-        description="Signs a model file, so that devices which trust the key take it and no other.",
+        description="Signs a model file, so that devices that trust the key accept it and no other.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", nargs="?", type=Path, help="the .tflite file; signed in place unless --out is given")
     parser.add_argument("--key", type=Path, metavar="FILE", help="the private key")
     parser.add_argument(
-        "--version", type=int, help="rises from model to model (default: seconds since 1970, so later is higher)"
+        "--version", type=int, help="must rise from model to model (default: seconds since 1970, so later is higher)"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write here and leave the model as it is")
     parser.add_argument("--make-keys", type=Path, metavar="NAME", help="write NAME.key and NAME.pub, never over others")
-    parser.add_argument("--force", action="store_true", help="replace --out where it exists")
+    parser.add_argument("--force", action="store_true", help="replace --out if it exists")
     flags = parser.parse_args(arguments)
     if flags.make_keys:
         result = make_key_files(flags.make_keys)

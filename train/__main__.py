@@ -23,7 +23,7 @@ def train(args: argparse.Namespace) -> None:
     started_s = time.monotonic()
     if args.resume and not args.force and args.out.exists():
         expect_same_data(args.out, args.data)
-        print(f"{args.out} is complete already; nothing to do. (--force trains again.)", file=sys.stderr)
+        print(f"{args.out} is already complete; there is nothing to do. (--force trains again.)", file=sys.stderr)
         return
     config = make_configuration(args)
     checkpoints = args.checkpoints or args.out.with_name(f"{args.out.name}.checkpoint")

@@ -37,7 +37,7 @@ USAGE = f"""\
 usage: edge-train FOLDER [--run DIR] [--out FILE] [flags of train] [-- flags of convert]
        edge-train COMMAND [flags]
 
-Turns a folder of photos, one directory a class, into one verified .tflite file for the device. The same command goes
+Turns a folder of photos, one directory per class, into one verified .tflite file for the device. The same command goes
 on after an interruption, and takes a run that is complete as it is.
 
 FOLDER      photos, or {", ".join(NAMED_DATA)}; ./NAME for a folder that is called as a command
@@ -105,7 +105,7 @@ def _expect_data(data: str) -> None:
     beside = [path.name for path in sorted(folder.parent.glob("*")) if path.is_dir()] if folder.parent.is_dir() else []
     guess = suggest(folder.name, [*beside, *COMMANDS, *NAMED_DATA])
     raise MissingInputError(
-        f"There is no folder {data}{guess}, expected photos in one directory a class; see {PROGRAM} --help."
+        f"There is no folder {data}{guess}, expected photos in one directory per class; see {PROGRAM} --help."
     )
 
 

@@ -1,4 +1,4 @@
-"""Tells people on stderr how far training is and when it will end: a bar on a terminal, else a line an epoch."""
+"""Tells people on stderr how far training is and when it will end: a bar on a terminal, else one line per epoch."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def prune(options: argparse.Namespace) -> None:
     """Data, pruning, scoring, files. Raises an EdgeRuntimeError that says which input is wrong."""
     config = make_pruned_config(options.run, options.sparsity / 100, options.epochs)
     if options.reuse and is_current(options.out, config):
-        print(f"{options.out} is complete already; nothing to do.", file=sys.stderr)
+        print(f"{options.out} is already complete; there is nothing to do.", file=sys.stderr)
         return
     if options.out.exists() and not (options.force or options.reuse):
         raise UsageError(f"{options.out} already exists and would be overwritten; choose another --out, or --force.")
@@ -184,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags.add_argument("--out", type=Path, required=True, help="run directory to write")
     flags.add_argument("--data-path", type=Path, help="where cifar10 lies, if the run was trained on it")
     flags.add_argument("--reuse", action="store_true", help="do nothing where OUT is this pruning already")
-    flags.add_argument("--force", action="store_true", help="replace OUT where it exists")
+    flags.add_argument("--force", action="store_true", help="replace OUT if it exists")
     add_quiet_flag(flags)
     return run_command(
         lambda: _run(flags.parse_args(arguments)), "interrupted; nothing was written, the same command starts again"

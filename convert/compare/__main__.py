@@ -61,7 +61,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[CompareConfig, argpar
     parser.add_argument(
         "--seconds", type=float, default=12.0, help="of timing for each backend and thread count (default: 12)"
     )
-    parser.add_argument("--force", action="store_true", help="replace the page where it exists")
+    parser.add_argument("--force", action="store_true", help="replace the page if it exists")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     add_quiet_flag(parser)
     add_foreign_flags(parser)

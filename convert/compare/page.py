@@ -29,7 +29,7 @@ def render(comparison: Comparison) -> str:
     times = [(row, row.timing(backend, threads)) for row in comparison.rows]
     sizes = [_make_point(row, row.file_bytes) for row in comparison.rows]
     latencies = [_make_point(row, timing.p50_ms) for row, timing in times if timing is not None]
-    time_axis = f"ms an image, {backend}, {count(threads, 'thread')}"
+    time_axis = f"ms per image, {backend}, {count(threads, 'thread')}"
     return render_page(
         _TEMPLATE,
         title=f"{comparison.run}: comparison of variants",

@@ -100,7 +100,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--images", type=int, default=NUM_IMAGES, help=f"test images to look at (default: {NUM_IMAGES})"
     )
     parser.add_argument("--out", type=Path, metavar="PAGE", help="the page (default: build/explain-NAME.html)")
-    parser.add_argument("--force", action="store_true", help="replace the page where it exists")
+    parser.add_argument("--force", action="store_true", help="replace the page if it exists")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     add_quiet_flag(parser)
     add_foreign_flags(parser)

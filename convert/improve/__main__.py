@@ -32,7 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
     """All flags, with examples."""
     flags = VerbParser(
         prog="python -m convert.improve",
-        description="Scores a new and an old model file on images that neither of them learnt.",
+        description="Scores a new and an old model file on images that neither of them learnt from.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -37,7 +37,7 @@ def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) 
     if len(labels) != inspection.num_classes:
         raise DataError(
             f"{path} has {inspection.num_classes} outputs but {foreign.labels} has {len(labels)} labels; "
-            "expected one label a line, in output order."
+            "expected one label per line, in output order."
         )
     size = InputSpec(inspection.height, inspection.width, foreign.resize)
     calibration = _read_folder(foreign.calibration, labels, may_be_flat=True)
@@ -62,11 +62,11 @@ def _read_labels(path: Path) -> tuple[str, ...]:
         text = path.read_text("utf-8")
     except FileNotFoundError as error:
         raise MissingInputError(
-            f"There is no label file {path}; expected a text file with one label a line."
+            f"There is no label file {path}; expected a text file with one label per line."
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
-            f"The label file {path} cannot be read ({error}); expected UTF-8 text, one label a line."
+            f"The label file {path} cannot be read ({error}); expected UTF-8 text, one label per line."
         ) from error
     return tuple(compose_name(line.strip()) for line in text.lstrip("\ufeff").splitlines() if line.strip())
 

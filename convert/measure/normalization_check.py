@@ -1,6 +1,6 @@
 """Would another normalisation fit far better? Asks the model as it was loaded, on its test images.
 
-For models that somebody else trained: what they want done to pixels stands nowhere in their file, and a wrong one costs
+For models that someone else trained: what they want done to pixels stands nowhere in their file, and a wrong one costs
 much and raises no error.
 """
 

@@ -50,7 +50,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         metavar="N",
         help="measure corrupted images too, N of the run's test images",
     )
-    parser.add_argument("--force", action="store_true", help="replace the card where it exists")
+    parser.add_argument("--force", action="store_true", help="replace the card if it exists")
     parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON")
     options = parser.parse_args(arguments)
     out = options.out or options.file.with_suffix(".md")

@@ -42,7 +42,7 @@ def to_markdown(card: Card, chart: str) -> str:
         f"![Accuracy by epoch]({chart})",
         f"The dot is epoch {card.metrics['best_epoch']}, whose weights were kept: the best on the validation split; "
         "the test split had no part in it.",
-        f"The same again: `make zoo MODEL={card.config['model']}`; it goes on where it was stopped.",
+        f"To make it again: `make zoo MODEL={card.config['model']}`; it continues where it was stopped.",
         "## Each class",
         f"int8 on {integer['backend']}, {card.verification['num_images']:,} test images.",
         _classes(card),
@@ -53,8 +53,8 @@ def to_markdown(card: Card, chart: str) -> str:
         *(("## Corrupted images", render_marked(card.robustness)) if card.robustness else ()),
         "## Intended use",
         f"Says which of the {len(card.labels)} classes one image shows when its object fills most of it. Made for "
-        "comparing networks and devices, for trying a device before a model of one's own is trained, and as a "
-        "start for one. Not made for decisions about people, health or safety.",
+        "comparing networks and devices, for trying a device before you train a model of your own, "
+        "and as a starting point for one. Not made for decisions about people, health or safety.",
         "## Limits",
         _limits(card),
     ]
@@ -85,7 +85,7 @@ def _sizes(card: Card) -> str:
         ["before packing, without metadata", f"{card.bytes_before_packing:,} bytes ({saved:.1%} saved)"],
         [f"`{card.file}`: with labels, contract and golden frames", f"{card.file_bytes:,} bytes"],
         ["SHA-256 of that file", f"`{card.file_sha256}`"],
-        ["multiplications an image (MACs)", f"{card.macs:,}"],
+        ["multiplications per image (MACs)", f"{card.macs:,}"],
         ["weights and biases in the file; while training", f"{card.parameters:,}; {card.metrics['parameters']:,}"],
     ]
     return render_markdown_table(["what", "measured"], rows)
@@ -175,7 +175,7 @@ def _limits(card: Card) -> str:
         "distance and background, and it will be lower there.",
         f"Frames are resized to {card.input_pixels[0]}x{card.input_pixels[1]} ({card.config['input']['resize']}): what "
         "is small in the frame is lost.",
-        f"The backends do not answer alike: all give the same label on {verified['backend_agreement']:.2%} of the "
+        f"The backends do not always agree: all give the same label on {verified['backend_agreement']:.2%} of the "
         "test images.",
         "The data set comes without a formal licence; cite its author (above).",
     ]

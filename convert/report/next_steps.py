@@ -20,9 +20,9 @@ def list_next_steps(report: ConversionReport, verdict: Verdict) -> tuple[str, ..
     if not report.verification.passed:
         return (*steps, _find_the_loss(report))
     if not report.verification.tested:
-        steps.append("Hold images with labels out of training and give them: --test DIR, one directory a class.")
+        steps.append("Keep labelled images out of training and pass them with --test DIR, one directory per class.")
     elif verdict.model.words == "No better than guessing":
-        steps.append("Look at the images and labels first: a network that learnt anything does better than this.")
+        steps.append("Check the images and labels first: a network that learnt anything does better than this.")
     if report.verification.tested:
         steps += [*_name_classes(report), *_say_enough(report), *_advise_size(report), *_look_at_nothing(report)]
     return (*steps, f"Try it: edge-runtime run --model {report.file} --camera 0 --web")
@@ -30,7 +30,9 @@ def list_next_steps(report: ConversionReport, verdict: Verdict) -> tuple[str, ..
 
 def _find_the_loss(report: ConversionReport) -> str:
     if report.source.endswith(".keras"):
-        return "Give more images like those the device will see: --calibration DIR, --calibration-images N."
+        return (
+            "Calibrate on more images like those that the device will see: --calibration DIR, --calibration-images N."
+        )
     return f"See which layer loses: python -m convert.explain {report.source}"
 
 
@@ -50,7 +52,7 @@ def _name_classes(report: ConversionReport) -> list[str]:
     few = [row.label for row in rows if row.support < FEW_TEST_IMAGES]
     steps = []
     if few:
-        steps.append(f"Add images of {list_names(few)}: {FEW_TEST_IMAGES} for the test are the least.")
+        steps.append(f"Add images of {list_names(few)}: {FEW_TEST_IMAGES} is the least for the test.")
     best = find_best_gain(report.training.get("learning_curve"))
     if best is not None:
         name, gain, low, high = best

@@ -61,14 +61,14 @@ def render(result: dict[str, Any]) -> str:
         best=best,
         like=result["like"],
         size_chart=draw("bytes", "size of the int8 model, bytes"),
-        latency_chart=draw("latency_ms", "ms an image"),
+        latency_chart=draw("latency_ms", "ms per image"),
         trials=_make_table(rows, marked=rows.index(best), like=result["like"]),
     )
 
 
 def _make_table(rows: Sequence[dict[str, Any]], *, marked: int, like: str | None) -> Table:
     """A row a trial; with ``like`` times are also told against those of that file."""
-    head = ["network", "input", "validation", "int8 test", "95 % interval", "bytes", "MACs", "ms an image", "trial"]
+    head = ["network", "input", "validation", "int8 test", "95 % interval", "bytes", "MACs", "ms per image", "trial"]
     body = []
     for row in rows:
         rates = f"{row['validation_accuracy']:.2%}", f"{row['accuracy']:.2%}"

@@ -89,7 +89,9 @@ def _judge_model(report: ConversionReport) -> Statement:
     verified = report.verification
     if not verified.tested:
         return Statement(
-            "unsure", "Nobody knows how good the model is", "There are no held-out images with labels to measure it on."
+            "unsure",
+            "It is unknown how good the model is",
+            "There are no held-out images with labels to measure it on.",
         )
     found = verified.backends[0].report
     counts = {row.label: row.support for row in found.per_class}

@@ -12,7 +12,7 @@ from edge_runtime.errors import ConfigurationError, UsageError
 
 @dataclass(frozen=True)
 class CameraOptions:
-    """``expect_fps`` is how many frames a second the camera gives by nature; None: it is learnt.
+    """``expect_fps`` is how many frames per second the camera gives by nature; None: it is learnt.
 
     ``camera_ca`` is the file of the certificate that an https or rtsps camera is to prove itself by, its own or its
     authority's; None: the system's authorities.
@@ -33,7 +33,7 @@ class CameraOptions:
 
     def __post_init__(self) -> None:
         if self.expect_fps is not None and not 0 < self.expect_fps < math.inf:
-            raise UsageError(f"`expect_fps` is {self.expect_fps:g}, expected frames a second above 0, such as 0.1.")
+            raise UsageError(f"`expect_fps` is {self.expect_fps:g}, expected frames per second above 0, such as 0.1.")
         if self.camera_ca is not None:
             from edge_runtime.cameras.tls import make_context
 

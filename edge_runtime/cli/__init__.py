@@ -26,13 +26,13 @@ VERBS = {
     "selftest": "replay the golden frames that travel in the model file",
     "bench": "time every stage between a frame and its label",
     "doctor": "what is missing on this device, and how to get it",
-    "adopt": "give a model that others made a contract, so that it can be installed",
+    "adopt": "add a contract to a model by others, so that it can be installed",
     "install": "put a model file into use, after trying it",
     "status": "which installed model is in use",
     "rollback": "go back to the previous model",
     "trust": "accept only models signed with this key",
     "service": "print a systemd unit that starts it at boot",
-    "completion": "print what makes a shell complete verbs and flags",
+    "completion": "print the shell completion of verbs and flags",
 }
 
 MODULES = {
@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         import traceback
 
         traceback.print_exc()
-        print("edge-runtime: this is a bug of ours; please report it with the lines above.", file=sys.stderr)
+        print("edge-runtime: this is a bug in edge-runtime; please report it with the lines above.", file=sys.stderr)
         return 70
 
 

@@ -19,9 +19,9 @@ def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
     parser = verb_parser(
         "adopt",
-        "Writes a copy of a model that others made, with a contract behind its unchanged flatbuffer: labels, how its "
-        "input is made, and golden frames that were recorded here. The copy needs no flags, and can be installed, "
-        "tested and signed like one of ours.",
+        "Writes a copy of a model by others, with a contract behind its unchanged flatbuffer: labels, "
+        "a description of its input, and golden frames recorded here. The copy needs no flags, and "
+        "can be installed, tested and signed like one of ours.",
         "edge-runtime adopt model_unquant.tflite --labels labels.txt --normalize -1..1 --out bottles.tflite",
         "edge-runtime adopt yolov8n-cls_float32.tflite --out yolo.tflite",
         "edge-runtime adopt caffe.tflite --labels labels.json --channels bgr --normalize 0..255 --resize crop "
@@ -29,13 +29,13 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("file", metavar="FILE", help="a .tflite file without a contract")
     parser.add_argument("--out", type=Path, required=True, metavar="NEW.tflite", help="the copy to write")
-    parser.add_argument("--labels", metavar="FILE", help="its labels, where it carries none: one a line, or JSON")
+    parser.add_argument("--labels", metavar="FILE", help="its labels, if it carries none: one per line, or JSON")
     add_stated_flags(parser)
     parser.add_argument("--name", help="what to call the model (default: the copy's file name)")
     parser.add_argument(
         "--threshold", type=float, default=0.0, metavar="P", help="answer unknown below this probability (default 0)"
     )
-    parser.add_argument("--replace", action="store_true", help="replace the copy when it is there already")
+    parser.add_argument("--replace", action="store_true", help="replace the copy if it exists")
     add_format_flag(parser)
     flags = parser.parse_args(arguments)
 

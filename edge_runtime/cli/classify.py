@@ -38,7 +38,8 @@ def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
     parser = verb_parser(
         "classify",
-        "Labels image files, one line each; an image that cannot be read is reported and the others go on.",
+        "Labels image files, one line each; an image that cannot be read is reported, and the others "
+        "are still labelled.",
         "edge-runtime classify photo.jpg",
         "edge-runtime classify holiday/",
         "edge-runtime classify --demo",
@@ -53,14 +54,14 @@ def main(arguments: list[str]) -> int:
     add_classifier_flags(parser)
     add_format_flag(parser)
     parser.add_argument(
-        "--full-size", action="store_true", help="decode JPEG whole even where the model needs far less (slower)"
+        "--full-size", action="store_true", help="decode JPEGs at full size even if the model needs far less (slower)"
     )
     add_region_flag(parser, "the whole")
     parser.add_argument(
         "--explain",
         type=Path,
         metavar="PNG|DIR",
-        help="save where the model looked, as an image or one for each in a folder",
+        help="save an image of where the model looked, or a folder with one for each image",
     )
     flags = parser.parse_args(arguments)
     if bool(flags.images) == flags.demo:

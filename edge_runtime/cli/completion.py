@@ -47,12 +47,12 @@ def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
     parser = verb_parser(
         "completion",
-        "Prints a script that makes the shell complete verbs and flags. Source it, or put it where the shell looks.",
+        "Prints a script with which the shell completes verbs and flags. Source it, or put it where the shell looks.",
         "edge-runtime completion bash > ~/.local/share/bash-completion/completions/edge-runtime",
         "edge-runtime completion zsh >> ~/.zshrc",
         "edge-runtime completion fish > ~/.config/fish/completions/edge-runtime.fish",
     )
-    parser.add_argument("shell", choices=SHELLS, help="the shell that shall complete")
+    parser.add_argument("shell", choices=SHELLS, help="the shell to write it for")
     shell = parser.parse_args(arguments).shell
     print(write_script(shell, collect_flags()), end="")
     return 0

@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
     parser = verb_parser(
         "doctor",
-        "Says what is missing on this device, and how to get it; exit code 1 when something is.",
+        "Says what is missing on this device, and how to get it; exit code 1 if anything is missing.",
         "edge-runtime doctor",
         "edge-runtime doctor --model flowers.tflite --format jsonl",
         "edge-runtime doctor --camera rtsp://user@192.168.1.9/stream --camera-password-file password",

@@ -63,5 +63,5 @@ class Explainer:
                 "this user may write to."
             ) from error
         write_durably(path, encode_png(draw_heat(image, shares, self._classifier.input_spec)))
-        nothing = "" if shares.any() else ": nothing in it speaks for that"
+        nothing = "" if shares.any() else ": nothing in it supports that"
         return f"{path}: where it looked for {prediction.top[0].label}{nothing}"

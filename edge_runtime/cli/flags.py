@@ -45,8 +45,8 @@ def add_camera_flags(parser: ArgumentParser, default: str | None = "0") -> None:
         "--expect-fps",
         type=float,
         metavar="F",
-        help="the camera's own rate where it is slow, such as 0.1 for an image in 10 s (default: learnt); a snapshot "
-        "address is asked so often (default 1)",
+        help="the camera's own rate if it is slow, such as 0.1 for one image in 10 s (default: "
+        "measured); a snapshot address is polled at this rate (default 1)",
     )
 
 
@@ -77,22 +77,22 @@ def add_model_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help="a .tflite file, or the name of one of the package's own, see info --models (default: the installed one, "
-        "else the package's default)",
+        help="a .tflite file, or the name of a model that ships with the package, see info --models "
+        "(default: the installed model, or else the package's default)",
     )
-    parser.add_argument("--labels", metavar="FILE", help="one label a line, or JSON, for models that carry none")
+    parser.add_argument("--labels", metavar="FILE", help="one label per line, or JSON, for models that carry none")
     add_stated_flags(parser)
 
 
 def add_stated_flags(parser: ArgumentParser) -> None:
     """Adds what a model that others made may leave open: how its input is made."""
-    group = parser.add_argument_group("for models that others made (adopt writes it into the file)")
+    group = parser.add_argument_group("for models by others (adopt writes these into the file)")
     group.add_argument(
         "--normalize", metavar="FORM", help="what float pixels become: 0..1, -1..1, 0..255, imagenet, or MEAN,STD"
     )
     group.add_argument("--channels", choices=("rgb", "bgr"), help="the order of its colours (default rgb)")
     group.add_argument(
-        "--resize", choices=("stretch", "crop", "letterbox"), help="how an image gets its size (default stretch)"
+        "--resize", choices=("stretch", "crop", "letterbox"), help="how an image is resized (default stretch)"
     )
     group.add_argument("--input-size", metavar="SIDE|WxH", help="for models that leave their size open")
 
@@ -122,8 +122,8 @@ def add_classifier_flags(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="P|LABEL=P",
-        help="answer unknown below this probability, or for one label, such as mug=0.8; may be given again (default: "
-        "the model's)",
+        help="answer unknown below this probability, or for one label, such as mug=0.8; repeatable "
+        "(default: the model's)",
     )
     parser.add_argument("--top-k", type=int, default=3, metavar="K", help="how many classes to show (default 3)")
 

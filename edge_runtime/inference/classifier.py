@@ -68,7 +68,7 @@ class Classifier:
             top_k: how many classes a Prediction lists, at least 1.
             threshold: a probability in [0, 1] below which the answer is "unknown"; None takes the model's own. With 0
                 no answer is, also not for being unlike anything seen in training.
-            labels: a text file with one label a line, only for models of others that carry none.
+            labels: a text file with one label per line, only for models of others that carry none.
             region: the part of every image that is classified, None for all of it. ``contract.region`` is the one that
                 the model was trained on; it is for a camera's frames, not for images that were cut out before.
             maps: whether `last_map` shall say where the model looked, for models that can (`has_maps`).

@@ -103,7 +103,7 @@ def expect_fast(found: Probe, max_latency_ms: float | None) -> None:
     if limit is not None and found.latency_ms > limit:
         against = "" if found.current_ms is None else f"; the model in use takes {found.current_ms:.2f} ms"
         raise ModelError(
-            f"The model takes {found.latency_ms:.2f} ms a frame, expected at most {limit:.2f}{against}. If that "
+            f"The model takes {found.latency_ms:.2f} ms per frame, expected at most {limit:.2f}{against}. If that "
             "is meant, set `max_latency_ms`."
         )
 
@@ -203,7 +203,7 @@ def _give_up_rights() -> None:
     """Nobody from now on when this is root; and no program that is started here may gain rights.
 
     Raises:
-        ConfigurationError: this machine does not let root become somebody else.
+        ConfigurationError: this machine does not let root become someone else.
     """
     ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if os.geteuid() != 0:

@@ -1,6 +1,6 @@
 """Whether the last minutes still look like what the model was measured on: light, sharpness, scores, similarity.
 
-Pure: told of a frame a second, it opens nothing and reads no clock. Two rules, both on the last `WINDOW_S` seconds:
+Pure: told of one frame per second, it opens nothing and reads no clock. Two rules, both on the last `WINDOW_S` seconds:
 
 - *one scene*: four fifths of the frames lie far outside the reference in the same signal: beyond its 1st (or 99th)
   percentile by half of the way from there to the median. Of scenes like those of the reference hardly one in 200 does,

@@ -155,7 +155,7 @@ class Health:
         rate, usual = self._rate.now, self._rate.usual
         found = {}
         if rate is not None and usual is not None and rate < config.slow_fraction * usual:
-            found["low_fps"] = f"low_fps: {rate:.1f} frames a second, usually {usual:.1f}"
+            found["low_fps"] = f"low_fps: {rate:.1f} frames per second, usually {usual:.1f}"
         if self._drift:
             found["drift"] = self._drift
         return Condition(HealthState.DEGRADED, "; ".join(found.values()), tuple(found)) if found else OK

@@ -92,7 +92,7 @@ def _choose_labels(known: _Known, label_text: str | None) -> tuple[str, ...]:
             )
         raise ModelError(
             f"{known.name} has neither a contract nor TFLite Metadata with labels, so its {num_classes} outputs have "
-            "no names. Give a text file with one label a line as `labels`."
+            "no names. Give a text file with one label per line as `labels`."
         )
     labels = read_labels(label_text, 2 if num_classes == 1 else num_classes, known.name, known.assumptions)
     if num_classes == 1:

@@ -1,4 +1,4 @@
-"""Label lists as people write them: one a line, numbered or not, or as JSON; each reading put into words."""
+"""Label lists as people write them: one per line, numbered or not, or as JSON; each reading put into words."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_labels(text: str, num_classes: int, name: str, assumptions: list[str]) 
             " One row more is often a first row for the background class." if abs(len(rows) - num_classes) == 1 else ""
         )
         raise ModelError(
-            f"{name} has {num_classes} outputs but there are {len(rows)} labels; expected one label a line, "
+            f"{name} has {num_classes} outputs but there are {len(rows)} labels; expected one label per line, "
             f"in output order.{hint}"
         )
     rows = [" ".join(row.split()) for row in rows]

@@ -91,7 +91,7 @@ def open_model(
     """The verified model file that ``model`` names: a path, a shipped model such as "resnet8", or None for the
     installed one, else the package's default.
 
-    ``labels``, a text file with one label a line, and what is ``stated`` of the input are for models without a
+    ``labels``, a text file with one label per line, and what is ``stated`` of the input are for models without a
     contract. ``meet_unproved`` gets the bytes and the name of a file that neither this package nor a trusted key
     vouches for, and what would read it, before anything is read; what it raises is raised here.
 
@@ -111,7 +111,7 @@ def open_model(
             label_text = _read(Path(labels), "label file").decode("utf-8")
         except UnicodeDecodeError as error:
             raise ModelError(
-                f"The label file {labels} is not UTF-8 text ({error}); expected one label a line."
+                f"The label file {labels} is not UTF-8 text ({error}); expected one label per line."
             ) from error
     content = _read(path, "model")
     verified = require_trusted(content, path.name) if not is_shipped(path) else None

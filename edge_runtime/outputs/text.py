@@ -56,7 +56,7 @@ def format_status(status: Status) -> str:
     notes += [f"{counts.bad} damaged images"] if counts.bad else []
     notes += [f"{counts.restarts} camera restarts"] if counts.restarts else []
     lines = [
-        f"{status.camera}: {counts.captured} frames in {status.seconds:.1f} s ({status.fps:.1f} labels a second): "
+        f"{status.camera}: {counts.captured} frames in {status.seconds:.1f} s ({status.fps:.1f} labels per second): "
         f"{', '.join(notes)}.",
         f"Kernels {status.backend}"
         + (f", memory of all processes {status.memory_mb:.0f} MB." if status.memory_mb is not None else "."),

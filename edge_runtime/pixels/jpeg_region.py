@@ -39,7 +39,7 @@ def read_region(content: bytes) -> Region | None:
         if marker == _COMMENT and text.startswith(_MARK):
             try:
                 return parse_region(text[len(_MARK) :].decode("ascii", "replace"))
-            except UsageError:  # somebody else's, or damaged
+            except UsageError:  # someone else's, or damaged
                 return None
     return None
 

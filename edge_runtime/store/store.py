@@ -7,7 +7,7 @@
     STORE/.lock               what a change holds meanwhile; only its owner may open it
 
 Every change happens under a lock, writes whole files (`durable`) and leaves a model in use that works at any moment.
-Files that have other names belong to somebody else and stay.
+Files that have other names belong to someone else and stay.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads what somebody else may have put there: plain files alone, no more than a limit, and in pieces.
+"""Reads what someone else may have put there: plain files alone, no more than a limit, and in pieces.
 
 A pipe in the place of a file would keep its reader waiting for ever, a device never ends, a link leads elsewhere; and
 ``file.read(limit)`` takes all of the limit's memory at once, which a small board without swap refuses.

@@ -62,7 +62,7 @@ def test_a_command_gets_its_flags(command: str, steps: list[list[str]]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["fotos"], 66, "error: There is no folder fotos; did you mean photos, expected photos in one directory a class; see"),
+        (["fotos"], 66, "error: There is no folder fotos; did you mean photos, expected photos in one directory per class; see"),
         (["serch"], 66, "error: There is no folder serch; did you mean search, expected"),
         (["photos", "--sise", "small"], 2, "error: Unrecognized arguments: --sise small; did you mean --size; see edge-train"),
         (["photos", "--size", "huge"], 2, "error: --size is 'huge', but the model transfer comes as tiny, small, full"),

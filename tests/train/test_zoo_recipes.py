@@ -33,7 +33,7 @@ def test_every_zoo_model_is_a_resumable_training_on_the_complete_data_set(name: 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "micro").mkdir()
     assert main(["micro", "--out", str(tmp_path / "micro")]) == 0
-    assert "is complete already; nothing to do." in capsys.readouterr().err
+    assert "is already complete; there is nothing to do." in capsys.readouterr().err
 
 
 def test_a_data_set_that_is_not_there_is_said_before_any_training(

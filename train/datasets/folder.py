@@ -1,4 +1,4 @@
-"""A folder of images as a data set: one directory a class, or splits above those (`layout.py` tells).
+"""A folder of images as a data set: one directory per class, or splits above those (`layout.py` tells).
 
 Every file is read once to hash, to try and to look at it; training decodes it again batch by batch, so the images
 never have to fit in memory.

@@ -98,12 +98,12 @@ def _expect_folders(root: Path, entries: list[Path]) -> None:
     if tables and lone is not None and list_images(lone):
         raise DataError(
             f"{root} has one folder of images, {lone.name}/, and {', '.join(tables[:3])}, which may hold their labels; "
-            "expected one directory a class: move each image into a directory that is called as its label."
+            "expected one directory per class: move each image into a directory that is called as its label."
         )
     if not entries and list_images(root) and tables:
         raise DataError(
             f"{root} has images without class directories and {', '.join(tables[:3])}, which may hold their labels; "
-            "expected one directory a class: move each image into a directory that is called as its label."
+            "expected one directory per class: move each image into a directory that is called as its label."
         )
 
 
@@ -112,7 +112,7 @@ def _expect_classes_in_splits(root: Path, entries: list[Path], named: dict[Path,
     flat = [path for path in named if list_images(path) and not list_folders(path)]
     if flat and len(set(named.values())) > 1 and len(named) == len(entries):
         raise DataError(
-            f"{_names(flat)} in {root} hold images without class directories; expected one directory a class in each "
+            f"{_names(flat)} in {root} hold images without class directories; expected one directory per class in each "
             "split. A table of labels has to be turned into directories."
         )
 

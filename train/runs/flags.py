@@ -20,7 +20,7 @@ from train.runs.places import find_teacher_run
 
 EXAMPLES = """examples:
   python -m train   # resnet8 on the embedded images, into runs/cifar10-mini-resnet8
-  python -m train --data photos/   # own photos, one directory a class, into runs/photos-transfer
+  python -m train --data photos/   # own photos, one directory per class, into runs/photos-transfer
   python -m train --data photos/ --size tiny --minutes 5 --out runs/mine
   python -m train --data photos/ --model resnet8 --size 64   # the same photos from scratch
   python -m train --data cifar10 --model micro --epochs 45 --out runs/micro
@@ -28,8 +28,8 @@ EXAMPLES = """examples:
 """
 # The parts of a recipe that a flag replaces: its type, and what it is.
 TUNABLE: dict[str, tuple[type, str]] = {
-    "batch_size": (int, "images a step"),
-    "learning_rate": (float, "rate of the optimizer, at its highest"),
+    "batch_size": (int, "images per step"),
+    "learning_rate": (float, "highest learning rate"),
     "weight_decay": (float, "from scratch: share that each step takes off the kernels, times the rate"),
     "label_smoothing": (float, "share of each label that is spread over all classes"),
     "crop_padding": (int, "from scratch: pixels that a random crop moves by at most"),
@@ -38,15 +38,15 @@ TUNABLE: dict[str, tuple[type, str]] = {
     "cutmix": (float, "from scratch: as --mixup, with a patch of the other image; 0 for none"),
     "average": (float, "decay a step of the weights' moving average; 0 for none"),
     "precision": (str, "from scratch: what convolutions compute in, float32 or bfloat16"),
-    "light": (float, "from scratch: share of the images that are seen in other light"),
+    "light": (float, "from scratch: share of the images that are shown in other light"),
     "views": (int, "from scratch: crops of each image that the teacher answers to"),
-    "averaged": (float, "from scratch: share that the mean over these crops has in the teacher's answers"),
+    "averaged": (float, "from scratch: weight of the mean over these crops in the teacher's answers"),
     "crop_area": (float, "transfer: smallest share of an image that a random crop keeps"),
     "jitter": (float, "transfer: how far brightness, contrast and saturation move"),
     "patience": (int, "transfer: rounds without progress that end the tuning"),
     "first_block": (int, "transfer: the first block that is tuned; those before stay as they are"),
     "placed": (float, "transfer: share of the images that are shown smaller, before a background"),
-    "out_of_distribution": (float, "transfer: images of none of the classes for each one of a class"),
+    "out_of_distribution": (float, "transfer: out-of-distribution images for each image of a class"),
 }
 
 
@@ -64,7 +64,7 @@ def make_parser(prog: str = "python -m train") -> argparse.ArgumentParser:
     )
     flags.add_argument("--data", default="cifar10-mini", help="cifar10-mini (default), cifar10 or a folder of images")
     for split in SPLITS:
-        flags.add_argument(f"--{split}", type=Path, metavar="DIR", help=f"{split} images, one directory a class")
+        flags.add_argument(f"--{split}", type=Path, metavar="DIR", help=f"{split} images, one directory per class")
     flags.add_argument("--data-path", type=Path, help="where cifar10 lies: an .npz or a folder of extracted batches")
     known = ", ".join((*MODELS, TRANSFER))
     minutes = ", ".join(f"{name} {transfer(name).minutes:g}" for name in SCALES)
@@ -79,30 +79,30 @@ def make_parser(prog: str = "python -m train") -> argparse.ArgumentParser:
     )
     flags.add_argument("--minutes", type=float, help=f"transfer: end in time (default: {minutes})")
     flags.add_argument(
-        "--skip-bad", action="store_true", help="leave out unreadable and contradictory files instead of refusing them"
+        "--skip-bad", action="store_true", help="leave out unreadable and contradictory files instead of stopping"
     )
     flags.add_argument(
         "--background",
         type=Path,
-        help="transfer: folder of what the camera sees when nothing is there (default: background/ in the data)",
+        help="transfer: folder of images of the empty scene (default: background/ in the data)",
     )
     flags.add_argument(
         "--flip",
         choices=FLIPS,
-        help="transfer: whether a mirror image is the same thing (default: auto, decided on validation images)",
+        help="transfer: whether mirror images belong to the same class (default: auto, decided on validation images)",
     )
     flags.add_argument(
         "--resize", default="stretch", choices=RESIZE_MODES, help="how a frame becomes the input (default: stretch)"
     )
     flags.add_argument("--recipe", choices=tuple(RECIPES), help="default: adam for seed_cnn, modern for the others")
-    flags.add_argument("--teacher", type=Path, help="run directory of a larger network to learn from as well")
-    flags.add_argument("--start", type=Path, help="run directory of the same architecture: go on from its weights")
-    flags.add_argument("--csv", type=Path, metavar="FILE", help="a line an epoch (default: OUT.checkpoint/curves.csv)")
+    flags.add_argument("--teacher", type=Path, help="run directory of a larger network to also learn from")
+    flags.add_argument("--start", type=Path, help="run directory of the same architecture whose weights training starts from")
+    flags.add_argument("--csv", type=Path, metavar="FILE", help="one line per epoch (default: OUT.checkpoint/curves.csv)")
     flags.add_argument("--tensorboard", type=Path, metavar="DIR", help="event files for TensorBoard, while it runs")
     flags.add_argument("--epochs", type=int, help="default: the recipe's for the architecture")
-    flags.add_argument("--seed", type=int, default=0, help="what every random choice follows from (default: 0)")
+    flags.add_argument("--seed", type=int, default=0, help="seed of every random choice (default: 0)")
     flags.add_argument("--name", help="the model's name in its files (default: DATA-MODEL)")
-    flags.add_argument("--resume", action="store_true", help="go on after the last finished epoch, if there is one")
+    flags.add_argument("--resume", action="store_true", help="continue after the last finished epoch, if there is one")
     flags.add_argument("--force", action="store_true", help="replace an existing run and its checkpoint")
     flags.add_argument("--checkpoints", type=Path, help="folder of the checkpoint (default: OUT.checkpoint)")
     add_quiet_flag(flags)

@@ -32,7 +32,7 @@ class Suggests(Protocol):
 
 @dataclass(frozen=True)
 class Budget:
-    """Upper limits, None where there is none: bytes of the int8 flatbuffer, MACs, milliseconds an image (LiteRT, one
+    """Upper limits, None where there is none: bytes of the int8 flatbuffer, MACs, milliseconds per image (LiteRT, one
     thread), and ``time_ratio``, the time against the file that the search must not be slower than.
     """
 

@@ -36,7 +36,7 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     flags.add_argument("source", nargs="?", type=Path, metavar="FROM", help="folder with saved frames, left as it is")
-    flags.add_argument("--into", type=Path, required=True, metavar="DIR", help="folder with one folder a class")
+    flags.add_argument("--into", type=Path, required=True, metavar="DIR", help="folder with one folder per class")
     flags.add_argument("--labels", nargs="+", default=[], metavar="CLASS", help="classes in the order of their keys")
     flags.add_argument("--capture", action="store_true", help="take images with the browser's camera as well")
     flags.add_argument("--port", type=int, help=f"default: {PORT}, or any that is free")

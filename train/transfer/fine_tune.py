@@ -34,8 +34,8 @@ class Ending(Enum):
 
     STEPS = "tuning ended: every planned step was taken"
     CLOCK = "tuning ended: the time was up before every planned step was taken; --minutes gives it more"
-    PATIENCE = "tuning ended: the last rounds brought nothing"
-    NOTHING_LEFT = "tuning ended: every validation image is right, nothing is left to gain"
+    PATIENCE = "tuning ended: the last rounds brought no progress"
+    NOTHING_LEFT = "tuning ended: every validation image is right, so nothing is left to gain"
 
 
 @dataclass(frozen=True)

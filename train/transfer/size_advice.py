@@ -21,7 +21,7 @@ from train.transfer.head_choice import Array, HeadChoice, Views, choose_head
 
 LARGEST = "full"
 BATCH_SIZE = 32
-# The whole backbone sees some 50 images a second: more images than these would cost more than the advice is worth.
+# The whole backbone sees some 50 images per second: more images than these would cost more than the advice is worth.
 MOST_IMAGES = 1_500
 # Smaller differences are no reason for a file four times as large.
 LEAST_GAIN = 0.01

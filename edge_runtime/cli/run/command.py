@@ -44,13 +44,13 @@ def run_parser() -> ArgumentParser:
     )
     add_camera_flags(parser)
     add_classifier_flags(parser)
-    add_region_flag(parser, "the one that the model was trained on, else the whole; 0,0,1,1 is the whole")
+    add_region_flag(parser, "the part that the model was trained on, or else the whole; 0,0,1,1 is the whole")
     add_format_flag(parser)
     parser.add_argument(
         "--changes-only",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help="print a label only when it is another one than before",
+        help="print a label only when it changes",
     )
     parser.add_argument(
         "--realtime",
@@ -74,8 +74,8 @@ def run_parser() -> ArgumentParser:
         "--give-up-s",
         type=float,
         metavar="S",
-        help="end with 69 when the camera gives no first frame in S seconds; inf for never, which is the default with "
-        "--web and --mqtt (else 30)",
+        help="end with 69 if the camera gives no first frame within S seconds (default 30; with --web "
+        "or --mqtt inf, which means never)",
     )
     add_output_flags(parser)
     return parser

@@ -39,7 +39,7 @@ def add_output_flags(parser: ArgumentParser) -> None:
     web.add_argument(
         "--web-token-file",
         metavar="FILE",
-        help="the token that viewers need; required unless the page is for this machine alone",
+        help="a file with the token that viewers need; required unless only this machine can open the page",
     )
     web.add_argument(
         "--allow-host",
@@ -51,7 +51,9 @@ def add_output_flags(parser: ArgumentParser) -> None:
     mqtt = parser.add_argument_group("MQTT (extra: mqtt)")
     mqtt.add_argument("--mqtt", metavar="URL", help="publish to mqtts://[USER@]HOST[:PORT][/PREFIX]")
     mqtt.add_argument("--mqtt-password-file", metavar="FILE", help="or the variable EDGE_RUNTIME_MQTT_PASSWORD")
-    mqtt.add_argument("--mqtt-ca", metavar="FILE", help="the authority of the broker's certificate (default: system's)")
+    mqtt.add_argument(
+        "--mqtt-ca", metavar="FILE", help="the authority for the broker's certificate (default: the system's)"
+    )
     files = parser.add_argument_group("files")
     files.add_argument("--save-uncertain", metavar="DIR", help="save frames that the model is unsure of")
     files.add_argument("--save-changes", metavar="DIR", help="save the frame at each change of the label")

@@ -11,8 +11,8 @@ def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
     parser = verb_parser(
         "service",
-        "Prints a hardened systemd unit that labels what the camera sees from boot on, is restarted when it hangs, and "
-        "follows the installed model. What comes after -- goes to edge-runtime run.",
+        "Prints a hardened systemd unit that labels what the camera sees from boot, restarts when it "
+        "hangs, and uses the installed model. What follows -- goes to edge-runtime run.",
         "edge-runtime service -- --camera 0 | sudo tee /etc/systemd/system/edge-runtime.service",
         "edge-runtime service --memory-mb 300 -- --camera csi --hold 3/5",
     )

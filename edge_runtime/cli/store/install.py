@@ -14,9 +14,10 @@ def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
     parser = verb_parser(
         "install",
-        "Checks a model file, tries it in a process of its own (golden frames, speed), and puts it into use for every "
-        "verb without --model. A running service takes it over between two frames; until it has given labels for 60 s "
-        "it is a candidate, and one that fails its health check is rolled back by itself.",
+        "Checks a model file, tries it in a separate process (golden frames, speed), and puts it into "
+        "use for every verb without --model. A running service switches to it between two frames. "
+        "Until it has given labels for 60 s it is a candidate; one that fails its health check is "
+        "rolled back automatically.",
         "edge-runtime install flowers.tflite",
         "edge-runtime install https://models.example/flowers.tflite",
         "edge-runtime install --max-latency-ms 40 large.tflite",
@@ -28,7 +29,7 @@ def main(arguments: list[str]) -> int:
         "--max-latency-ms",
         type=float,
         metavar="N",
-        help="accept up to N ms a frame (default: eight times the installed one)",
+        help="accept up to N ms per frame (default: eight times the time of the installed model)",
     )
     parser.add_argument("--again", action="store_true", help="try a model that was refused before")
     parser.add_argument(
@@ -53,7 +54,7 @@ def main(arguments: list[str]) -> int:
     def text() -> str:
         if not installed.changed:
             return f"{installed.name} ({installed.model[:12]}) is in use already."
-        latency = f", {installed.probe.latency_ms:.2f} ms a frame" if installed.probe else ""
+        latency = f", {installed.probe.latency_ms:.2f} ms per frame" if installed.probe else ""
         return f"{installed.name} ({installed.model[:12]}{latency}) is in use, a candidate until 60 s of labels."
 
     print_result(flags.format, text, lambda: {"v": 1, "type": "installed", **dataclasses.asdict(installed)})

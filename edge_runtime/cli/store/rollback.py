@@ -9,8 +9,9 @@ def main(arguments: list[str]) -> int:
     """Runs the verb; the exit code."""
     parser = verb_parser(
         "rollback",
-        "Goes back to the model that was in use before; a running service follows between two frames. With --refuse, "
-        "the one left is remembered and not installed again unasked.",
+        "Goes back to the previous model; a running service switches between two frames. With "
+        "--refuse, the model that you leave is remembered and not installed again unless you ask for "
+        "it.",
         "edge-runtime rollback",
         "edge-runtime rollback --refuse 'wrong labels at night'",
     )

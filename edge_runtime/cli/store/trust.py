@@ -13,18 +13,21 @@ def main(arguments: list[str]) -> int:
     parser = verb_parser(
         "trust",
         "Trusts a public key: from then on only models signed with a trusted key are used or installed, others are "
-        "refused with exit code 76. Without KEY.pub, lists the trusted keys. While two are trusted, models signed with "
-        "either are taken: trust the new key, sign and install, then remove the old one.",
+        "refused with exit code 76. Without KEY.pub, lists the trusted keys. While two keys are "
+        "trusted, models signed with either are accepted: trust the new key, sign and install, then "
+        "remove the old one.",
         "edge-runtime trust maker.pub",
         "edge-runtime trust --list",
         "edge-runtime trust --remove 1f2e3d4c5b6a7988",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("key", nargs="?", metavar="KEY.pub", help="an Ed25519 public key in PEM, as make keys writes")
-    what.add_argument("--list", action="store_true", help="the trusted keys (as without KEY.pub)")
-    what.add_argument("--remove", metavar="ID", help="trust this key no longer")
+    what.add_argument("--list", action="store_true", help="list the trusted keys (as without KEY.pub)")
+    what.add_argument("--remove", metavar="ID", help="stop trusting this key")
     parser.add_argument(
-        "--last", action="store_true", help="with --remove: also the last key, so that every model is taken again"
+        "--last",
+        action="store_true",
+        help="with --remove: remove even the last key, so that every model is accepted again",
     )
     parser.add_argument(
         "--for", choices=("all", "me"), dest="whom", help="for all users (default for root) or for this one"

@@ -208,7 +208,7 @@ class MqttOutput:
             return
         self._neighbour_heard_s = monotonic_s()
         self._neighbour.failed(
-            f"somebody else publishes to {message.topic} on {self._config.shown} too, so each ends the other's "
+            f"someone else publishes to {message.topic} on {self._config.shown} too, so each ends the other's "
             "availability; give every run a prefix of its own, or none for one that is made of the machine and camera"
         )
 

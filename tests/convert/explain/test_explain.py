@@ -83,7 +83,7 @@ def test_the_table_and_the_page_have_a_row_and_a_bar_for_each_layer() -> None:
     assert page.count(">next</text>") == 2 and ">5.0</text>" in page and "m&lt;1&gt;" in page and "<script" not in page
     assert '<td class="words">coarse output steps' in page
     healthy = to_html(explain_signals("m", [GOOD], 1, 1.0))
-    assert "Nothing: no layer needs anything." in healthy and "1 test image went" in healthy
+    assert "Nothing: every layer is fine." in healthy and "1 test image went" in healthy
 
 
 def test_two_models_of_different_networks_are_refused() -> None:

@@ -39,9 +39,9 @@ def test_the_page_names_the_winner_and_shows_every_trial() -> None:
 
 
 def test_with_a_file_to_be_no_slower_than_times_are_also_told_against_it() -> None:
-    assert "0.030 ms an image.</p>" in " ".join(render(result()).split())
+    assert "0.030 ms per image.</p>" in " ".join(render(result()).split())
     page = " ".join(render({**result(), "like": "seed.tflite"}).split())
-    assert "0.030 ms an image, 0.30 times the time of seed.tflite.</p>" in page and "0.020 (0.20 x)" in page
+    assert "0.030 ms per image, 0.30 times the time of seed.tflite.</p>" in page and "0.020 (0.20 x)" in page
 
 
 def test_the_command_writes_the_page_beside_the_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,11 +43,11 @@ def test_the_page_says_what_the_threshold_does_and_where_it_comes_from() -> None
     text = section("unknown", unknown=describe_unknown(report_unknown()))
     assert "Below a probability of <b>0.600</b> the answer is “unknown”. It was fitted for a precision of 95%" in text
     assert "On the 4 test images 3 answers are accepted (coverage 75.0%); 66.7% of these are right" in text
-    assert "cannot be had on these images" in text and "Calibration error there: 12.3%" in text
+    assert "cannot be reached on these images" in text and "Calibration error there: 12.3%" in text
     given = section("unknown", unknown=describe_unknown(report_unknown(fit=None)))
-    assert "no validation images to fit one on" in given and "wanted precision" not in given
+    assert "no validation images to fit it on" in given and "wanted precision" not in given
     why = section("unknown", unknown=describe_unknown(report_unknown(without="It has <none>.")))
-    assert "does not tell what is unlike anything seen in training. It has &lt;none&gt;." in why
+    assert "cannot tell what is unlike anything seen in training. It has &lt;none&gt;." in why
     apart = report_unknown(class_thresholds={"<pen>": 0.9, "cup": 0.8})
     assert "&lt;pen&gt; <b>0.900</b>, cup <b>0.800</b>." in section("unknown", unknown=describe_unknown(apart))
     assert "<pen> needs 0.900. cup needs 0.800." in describe_acceptance(apart)
@@ -156,7 +156,9 @@ def test_metrics_of_another_form_are_left_out(metrics: dict[str, object]) -> Non
 
 
 def test_no_warning_is_said_too() -> None:
-    assert "No warning about the images" in section("training", training=describe_training({"data_warnings": []}))
+    assert "There are no warnings about the images" in section(
+        "training", training=describe_training({"data_warnings": []})
+    )
 
 
 def test_every_section_of_the_page_is_a_block_that_another_page_may_fill() -> None:

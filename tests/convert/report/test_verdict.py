@@ -120,8 +120,8 @@ def test_without_held_out_images_nobody_knows_how_good_it_is() -> None:
         verdict.conversion.words == "Passed on agreement alone"
         and "99.3% of 300 calibration images" in verdict.conversion.reason
     )
-    assert verdict.model.words == "Nobody knows how good the model is"
-    assert "Hold images with labels out of training and give them: --test DIR" in list_next_steps(report, verdict)[0]
+    assert verdict.model.words == "It is unknown how good the model is"
+    assert "Keep labelled images out of training and pass them with --test DIR" in list_next_steps(report, verdict)[0]
     assert make_tiles(report)[0].figure == "unknown"
 
 
@@ -183,7 +183,7 @@ def test_the_weakest_class_the_size_and_the_next_command_come_last() -> None:
         "Have I enough? It is so.",
     )
     guessing = make_report([[40, 30, 30], [33, 34, 33], [30, 30, 40]])
-    assert "Look at the images and labels first" in list_next_steps(guessing, judge(guessing))[0]
+    assert "Check the images and labels first" in list_next_steps(guessing, judge(guessing))[0]
 
 
 def test_json_and_page_have_the_verdict_and_the_next_steps() -> None:

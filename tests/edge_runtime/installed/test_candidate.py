@@ -57,7 +57,7 @@ def test_a_change_of_the_store_gives_a_loaded_classifier(
 
 
 def run_for(follower: Any, clock: Any, seconds: float, labels: int = 0, late: int = 0) -> list[Classifier]:
-    """Ten frames a second of which each adds ``labels`` and ``late``, from 0; the classifiers that the loop is given."""
+    """Ten frames per second of which each adds ``labels`` and ``late``, from 0; the classifiers that the loop is given."""
     changes = []
     for number in range(1, round(10 * seconds) + 1):
         clock.now_s += 0.1

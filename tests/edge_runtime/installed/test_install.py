@@ -148,7 +148,7 @@ def test_root_who_cannot_become_somebody_else_tries_no_model(
 def test_a_much_slower_model_is_refused_and_the_limit_can_be_set(
     store: Store, make_model: Callable[..., bytes], save: Callable[..., str]
 ) -> None:
-    with pytest.raises(ModelError, match=r"takes .* ms a frame, expected at most 0.00.* set `max_latency_ms`"):
+    with pytest.raises(ModelError, match=r"takes .* ms per frame, expected at most 0.00.* set `max_latency_ms`"):
         install(save(make_model(1)), store, InstallConfig(max_latency_ms=1e-6))
     assert store.state().current == SHIPPED
 
@@ -168,7 +168,7 @@ def test_eight_times_the_model_in_use_is_the_limit(latency_ms: float, is_fine: b
         assert probe.expect_fast(found, None) is None
     else:
         with pytest.raises(
-            ModelError, match=r"takes 8.10 ms a frame, expected at most 8.00; the model in use takes 1.00"
+            ModelError, match=r"takes 8.10 ms per frame, expected at most 8.00; the model in use takes 1.00"
         ):
             probe.expect_fast(found, None)
 

@@ -49,7 +49,7 @@ def predict(score: float, similarity: float | None) -> Prediction:
 
 
 def play(watch: DriftWatch, scenes: Iterator[Scene], seconds: int, start_s: float = 0.0) -> float | None:
-    """Feeds a frame a second; after how many seconds something had drifted, or None."""
+    """Feeds one frame per second; after how many seconds something had drifted, or None."""
     for second in range(seconds):
         image, score, similarity = next(scenes)
         watch.add(image, predict(score, similarity), start_s + second)

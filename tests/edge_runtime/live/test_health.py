@@ -116,7 +116,7 @@ def test_a_frame_rate_that_collapses_to_thirty_percent_is_degraded_within_ten_se
             flagged_s = now_s
     assert flagged_s is not None
     assert 20.0 < flagged_s < 30.0
-    assert re.fullmatch(r"low_fps: 9\.0 frames a second, usually (29|30)\.\d", health.condition(now_s).reason)
+    assert re.fullmatch(r"low_fps: 9\.0 frames per second, usually (29|30)\.\d", health.condition(now_s).reason)
 
 
 def test_a_steady_slow_camera_is_not_degraded() -> None:

@@ -47,7 +47,7 @@ def test_what_is_assumed_is_said(toy, sentence, normalization, toy_bytes):
 def test_without_any_labels_the_error_says_the_way_out(toy_bytes):
     with pytest.raises(
         ModelError,
-        match=r"neither a contract nor TFLite Metadata with labels, so its 3 outputs .* one label a line as `labels`",
+        match=r"neither a contract nor TFLite Metadata with labels, so its 3 outputs .* one label per line as `labels`",
     ):
         read_model(toy_bytes("uint8"), "toy")
 

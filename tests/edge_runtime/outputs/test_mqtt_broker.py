@@ -197,9 +197,9 @@ def test_another_run_on_the_prefix_is_told_once_and_so_is_its_end(
         events: list[Any] = []
         until(lambda each=each, events=events: events.extend(each.take_events()) or events)  # type: ignore[misc]
         assert [(event.kind, event.state) for event in events] == [("mqtt-prefix", "failing")]
-        assert "somebody else publishes to home/door/state on mqtt://127.0.0.1" in events[0].reason
+        assert "someone else publishes to home/door/state on mqtt://127.0.0.1" in events[0].reason
         assert "a prefix of its own" in events[0].reason
-    assert "somebody else publishes" in caplog.text
+    assert "someone else publishes" in caplog.text
     other.close()
     events = []
     until(lambda: events.extend(output.take_events()) or events)

@@ -218,7 +218,7 @@ def test_the_summary_tells_every_count_and_percentile() -> None:
     status = Status(0.0, "cam", "litert-xnnpack 2.3.0", 10.0, 8.5, counts, age, {"wait": age}, 78.4)
     text = format_status(status)
     assert (
-        "cam: 100 frames in 10.0 s (8.5 labels a second): 90 looked at, 5 refused, 8 dropped (3 too old), 2 in flight"
+        "cam: 100 frames in 10.0 s (8.5 labels per second): 90 looked at, 5 refused, 8 dropped (3 too old), 2 in flight"
         in text
     )
     assert "4 damaged images, 1 camera restarts" in text

@@ -129,7 +129,7 @@ def test_ready_comes_at_once_and_pings_at_a_quarter_of_the_period(manager: Manag
 def test_the_number_of_labels_is_told_at_most_once_a_second_and_only_when_it_changed(manager: Manager) -> None:
     now_s = 0.0
     watchdog = Watchdog({"NOTIFY_SOCKET": str(manager.path)}, lambda: now_s)
-    for frame in range(100):  # 30 labels a second, then none
+    for frame in range(100):  # 30 labels per second, then none
         now_s = frame / 30
         watchdog.alive(min(frame, 70))
     watchdog.stopping()

@@ -60,7 +60,7 @@ def network_camera() -> Figure:
     fps = (len(times) - 1) / (times[-1] - times[0])
     return Figure(
         f"`run` on a {FPS} fps 1280x720 MJPEG stream, {NUM_STREAMED} frames",
-        f"{fps:.1f} labels a second, {status['dropped']} dropped, age p95 {status['age_ms']['p95']:.1f} ms",
+        f"{fps:.1f} labels per second, {status['dropped']} dropped, age p95 {status['age_ms']['p95']:.1f} ms",
         "30, none, 40 ms",
         {"fps": fps, "dropped": status["dropped"], "age_p95_ms": status["age_ms"]["p95"]},
     )

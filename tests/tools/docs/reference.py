@@ -81,7 +81,7 @@ def list_parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
 
 
 def render_command(command: str, parser: argparse.ArgumentParser) -> str:
-    """One section: what it does, its examples, and a row a flag."""
+    """One section: what it does, its examples, and a row per flag."""
     lines = [f"## {command}", "", _escape(parser.description or ""), ""]
     examples = [line.strip() for line in (parser.epilog or "").splitlines()]
     commands = [line.removeprefix("example: ") for line in examples if "edge-runtime " in line or "python -m" in line]

@@ -27,7 +27,7 @@ import numpy as np
 ATTACH = Path("/sys/devices/platform/vhci_hcd.0/attach")
 HIGH_SPEED = 3
 WIDTH, HEIGHT = 320, 240
-INTERVAL_100NS = 1_000_000  # ten frames a second
+INTERVAL_100NS = 1_000_000  # ten frames per second
 # The driver asks for pieces of at most this many bytes; each is a payload of its own, with a header.
 PAYLOAD = 16384
 SUBMIT, UNLINK, SUBMITTED, UNLINKED = 1, 2, 3, 4

@@ -90,7 +90,7 @@ def test_a_run_is_neither_overwritten_unasked_nor_repeated_by_resume(
     assert main(flags(images, out)) == 2
     assert "already exists and would be overwritten; choose another --out, or give --force" in capsys.readouterr().err
     assert main(flags(images, out, "--resume")) == 0
-    assert "complete already; nothing to do" in capsys.readouterr().err
+    assert "already complete; there is nothing to do" in capsys.readouterr().err
     (out / "config.json").write_text(json.dumps({"data": str(images / ".." / images.name)}))
     assert main(flags(images, out, "--resume")) == 0
     (out / "config.json").write_text(json.dumps({"data": "/other/photos"}))

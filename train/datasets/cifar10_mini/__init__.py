@@ -1,7 +1,7 @@
 """``cifar10-mini``: the embedded default data set, a class-balanced part of CIFAR-10 that is the same for everybody.
 
 Selection: in the original order, the first 1,000 images of each class of the five training batches and the first 200
-of each class of the test batch. Stored without loss, one WebP sheet of images a class and split, 40 images a row;
+of each class of the test batch. Stored without loss, one WebP sheet of images per class and split, 40 images a row;
 ``selection.json`` has each image's original row and each sheet's checksum. ``make.py`` made it;
 it never changes.
 A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
