@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_runtime.errors import MissingInputError
-from edge_runtime.store.shipped import list_shipped_models
+from edge_runtime.store.shipped import DEFAULT_NAME, find_shipped_model, list_shipped_models
 
 
 def find_model(model: str | Path | None = None) -> Path:
@@ -24,9 +24,8 @@ def find_model(model: str | Path | None = None) -> Path:
     path = Path(model)
     if isinstance(model, Path) or path.suffix or len(path.parts) != 1 or path.exists():
         return path
-    shipped = list_shipped_models()
-    if model not in shipped:
-        raise MissingInputError(
-            f"There is no model {model}, expected the path of a .tflite file or one of {', '.join(shipped)}."
-        )
-    return shipped[model]
+    shipped = find_shipped_model(model)
+    if shipped is None:
+        names = ", ".join((*list_shipped_models(), DEFAULT_NAME))
+        raise MissingInputError(f"There is no model {model}, expected the path of a .tflite file or one of {names}.")
+    return shipped

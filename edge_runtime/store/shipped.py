@@ -8,6 +8,8 @@ from edge_runtime.errors import MissingInputError
 
 _FOLDER = Path(__file__).parents[1] / "models"
 _DEFAULT = "default.tflite"
+# What the default model is called in its own contract, and so by `info` and in every result.
+DEFAULT_NAME = "micro"
 
 
 def default_model() -> Path:
@@ -28,6 +30,11 @@ def list_shipped_models() -> dict[str, Path]:
     """The paths of all models that come with this package by name, the default one first."""
     paths = sorted(_FOLDER.glob("*.tflite"), key=lambda path: (path.name != _DEFAULT, path.name))
     return {path.stem: path for path in paths}
+
+
+def find_shipped_model(name: str) -> Path | None:
+    """The path of the shipped model of that name, None without one; the default one has two names."""
+    return list_shipped_models().get("default" if name == DEFAULT_NAME else name)
 
 
 def is_shipped(path: Path) -> bool:

@@ -11,17 +11,14 @@ from edge_runtime.cli.flags import (
     add_classifier_flags,
     add_format_flag,
     add_region_flag,
-    read_camera_options,
     say,
     verb_parser,
 )
 from edge_runtime.cli.run.outputs import add_output_flags, choose_smallest_input, open_outputs
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import ArgumentParser
 
-    from edge_runtime.cameras.address import CameraAddress
-    from edge_runtime.cameras.options import CameraOptions
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.system.signals import StopRequest
 
@@ -99,32 +96,20 @@ def main(arguments: list[str]) -> int:
 def _run(arguments: list[str], stop: StopRequest) -> int:
     flags = run_parser().parse_args(arguments)
 
-    from edge_runtime.cameras.address import parse_camera
     from edge_runtime.cameras.lock import lock_camera
     from edge_runtime.cameras.opening import open_camera
     from edge_runtime.cameras.password import add_password
     from edge_runtime.cli.run.model import open_run_model
-    from edge_runtime.live.health import HealthConfig
-    from edge_runtime.live.loop import Loop, LoopConfig
-    from edge_runtime.live.smoothing import parse_hold
+    from edge_runtime.cli.run.settings import read_settings
+    from edge_runtime.live.loop import Loop
     from edge_runtime.outputs.formats import open_sink
     from edge_runtime.outputs.stdout import Outlet
 
     # Who asks to wait for a camera without end, as the service does, waits for disks too.
     patient = flags.give_up_s == math.inf
     address = add_password(flags.camera, flags.camera_password_file)
-    camera = parse_camera(address)
-    options = choose_playback(read_camera_options(flags), flags, camera)
-    options.check_for(camera)
-    if flags.give_up_s is None:  # whoever can be told of a missing camera can also be told of its coming
-        flags.give_up_s = options.choose_patience_s(30.0) if flags.web is None and not flags.mqtt else math.inf
-    config = LoopConfig(
-        max_age_ms=flags.max_age_ms,
-        max_frames=flags.frames,
-        hold=parse_hold(flags.hold) if flags.hold else None,
-        give_up_s=flags.give_up_s,
-        health=HealthConfig(expect_fps=options.expect_fps),
-    )
+    settings = read_settings(flags, address)
+    camera, options, config = settings.camera, settings.options, settings.config
     outlet = Outlet(sys.stdout, camera.live or options.realtime, stop)
     sink = open_sink(flags.format, outlet, sys.stderr, changes_only=flags.changes_only, quiet=flags.quiet)
     with (
@@ -134,7 +119,7 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
         open_camera(
             address,
             choose_smallest_input(flags, used.classifier.input_spec),
-            wait=math.isinf(flags.give_up_s),
+            wait=math.isinf(config.give_up_s),
             options=options,
         ) as source,
     ):
@@ -155,13 +140,3 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
         stop.is_starting = False
         loop.run(stop)
     return 0
-
-
-def choose_playback(options: CameraOptions, flags: Namespace, camera: CameraAddress) -> CameraOptions:
-    """With a live page a file is shown as a camera would be, or it would be over before anybody looked."""
-    import dataclasses
-
-    is_shown = flags.web is not None and not camera.live
-    realtime = is_shown if flags.realtime is None else flags.realtime
-    loop = is_shown if flags.loop is None else flags.loop
-    return dataclasses.replace(options, realtime=realtime, loop=loop)

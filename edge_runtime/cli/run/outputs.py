@@ -99,7 +99,7 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
     from edge_runtime.outputs.mqtt.config import parse_mqtt
     from edge_runtime.outputs.web.config import parse_web
 
-    _refuse_lone_flags(flags)
+    refuse_lone_flags(flags)
     page_config = parse_web(flags.web, flags.web_token_file, flags.allow_host) if flags.web is not None else None
     broker = None
     if flags.mqtt:
@@ -178,7 +178,8 @@ def _recorders(flags: Namespace) -> list[Any]:
     return [RecorderConfig(folder, tuple(reasons), flags.save_limit_mb) for folder, reasons in folders.items()]
 
 
-def _refuse_lone_flags(flags: Namespace) -> None:
+def refuse_lone_flags(flags: Namespace) -> None:
+    """UsageError where a flag stands without the one that it belongs to."""
     lone = {
         "--web-token-file needs --web": flags.web_token_file and flags.web is None,
         "--allow-host needs --web": flags.allow_host and flags.web is None,

@@ -26,7 +26,11 @@ def main(arguments: list[str]) -> int:
 
     from edge_runtime.cli.run.command import run_parser
 
-    run_parser().parse_args(flags.run)  # a unit that cannot start is not printed
+    run_flags = run_parser().parse_args(flags.run)
+    if flags.run:  # what is there without any needs no look, nor what a run needs to be installed
+        from edge_runtime.cli.run.unit_checks import check_unit_flags
+
+        check_unit_flags(run_flags)  # a unit that cannot start is not printed
     from edge_runtime.cli.run.systemd_unit import ServiceConfig, write_unit_text
 
     script = find_lasting_program(Path(sys.executable).with_name("edge-runtime"))

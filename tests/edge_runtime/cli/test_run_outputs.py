@@ -22,8 +22,9 @@ from edge_runtime.cameras.address import CameraAddress, parse_camera
 from edge_runtime.cameras.frame import FrameSource
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.sources.opening import open_source
-from edge_runtime.cli.run.command import choose_playback, run_parser
+from edge_runtime.cli.run.command import run_parser
 from edge_runtime.cli.run.outputs import add_output_flags, choose_smallest_input, open_outputs
+from edge_runtime.cli.run.settings import choose_playback
 from edge_runtime.contract import InputSpec
 from edge_runtime.outputs.formats import open_sink
 from edge_runtime.outputs.stdout import Outlet

@@ -10,7 +10,7 @@ from edge_runtime.errors import MissingInputError
 from edge_runtime.model.model_file import open_model
 from edge_runtime.store import shipped
 from edge_runtime.store.naming import find_model
-from edge_runtime.store.shipped import default_model, is_shipped, list_shipped_models
+from edge_runtime.store.shipped import DEFAULT_NAME, default_model, is_shipped, list_shipped_models
 from edge_runtime.store.store import Store
 
 
@@ -57,3 +57,8 @@ def test_no_name_is_the_installed_model_else_the_shipped_one(make_model) -> None
     assert find_model() == default_model() == open_model().path
     installed = Store().add(make_model(1))
     assert find_model() == Store().path_of(installed) == open_model().path
+
+
+def test_the_default_model_is_found_by_the_name_that_results_and_info_call_it() -> None:
+    assert open_model(DEFAULT_NAME).contract.spec.name == DEFAULT_NAME
+    assert find_model(DEFAULT_NAME) == find_model("default") == default_model()

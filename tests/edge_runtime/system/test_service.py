@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import cli
+from edge_runtime.cli.run import unit_checks
 from edge_runtime.cli.run.service import find_lasting_program
 from edge_runtime.cli.run.systemd_unit import ServiceConfig, write_unit_text
 from edge_runtime.errors import ConfigurationError
@@ -208,3 +209,65 @@ def test_flags_that_run_does_not_have_give_no_unit(capsys: pytest.CaptureFixture
     assert cli.main(["service", "--program", "/opt/e", "--", "--camra", "0"]) == 2
     captured = capsys.readouterr()
     assert captured.out == "" and "nrecognized arguments: --camra" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--hold", "9/3"), 2, "--hold"),
+        (("--threshold", "9"), 2, "--threshold is 9, expected a probability in [0, 1]"),
+        (("--region", "2,2,2,2"), 2, "--region"),
+        (("--normalize", "5..1"), 2, "--normalize"),
+        (("--camera", "nothing-like-that"), 66, "There is no camera, video file or folder"),
+        (("--camera", "csi", "--loop"), 78, "--loop is for video files"),
+        (("--web", "0.0.0.0:80"), 78, "without a token"),
+        (("--web", "x:y"), 2, "--web is 'x:y'"),
+        (("--mqtt", "foo"), 2, "--mqtt is 'foo'"),
+        (("--mqtt-ca", "/etc/hostname"), 2, "--mqtt-ca needs --mqtt"),
+        (("--model", "nano"), 66, "There is no model nano, expected the path of a .tflite file or one of default, re"),
+        (("--model", "/nowhere/m.tflite"), 66, "--model names /nowhere/m.tflite, and there is no such file"),
+        (("--labels", "none.txt"), 66, "--labels names none.txt, and there is no such file"),
+        (
+            ("--camera-ca", "none.pem", "--camera", "https://cam/"),
+            66,
+            "--camera-ca names none.pem, and there is no such",
+        ),
+        (("--camera-password-file", "none"), 66, "--camera-password-file names none, and there is no such file"),
+        (
+            ("--log-file", "/var/log/labels"),
+            78,
+            "--log-file names /var/log/labels, but the service may write below /var/lib/edge",
+        ),
+        (
+            ("--save-changes", "../up"),
+            78,
+            "the service may write below /var/lib/edge-runtime only; expected a path there",
+        ),
+    ],
+)
+def test_flags_and_paths_with_which_the_service_would_end_at_once_give_no_unit(
+    arguments: tuple[str, ...], code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["service", "--program", "/opt/e", "--", *arguments]) == code
+    captured = capsys.readouterr()
+    assert captured.out == "" and words in captured.err
+
+
+def test_a_file_that_the_service_cannot_see_or_find_is_named_with_a_place_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.touch()
+    service = ["service", "--program", "/opt/e", "--"]
+    monkeypatch.setattr(unit_checks, "HIDDEN", (str(tmp_path),))
+    assert cli.main([*service, "--labels", str(labels)]) == 78
+    assert f"which the service cannot see: it has no {tmp_path}. Copy it to /var/lib/edge-runtime or /etc" in (
+        capsys.readouterr().err
+    )
+    monkeypatch.setattr(unit_checks, "HIDDEN", ())
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([*service, "--labels", "labels.txt"]) == 78
+    assert f"the service starts in /var/lib/edge-runtime; expected the whole path, {labels}." in capsys.readouterr().err
+    allowed = ["--labels", str(labels), "--model", "micro", "--log-file", "~/labels.jsonl", "--save-changes", "changes"]
+    assert cli.main([*service, *allowed, "--web", "0.0.0.0:80", "--web-token-file", str(labels)]) == 0
+    assert "--model micro" in capsys.readouterr().out
