@@ -7,6 +7,7 @@ imported only when this camera is asked for.
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 
@@ -43,18 +44,23 @@ class Picamera2Camera(FrameSource):
             raise self._cannot_open(error) from error
         try:
             try:
-                self._start({"FrameRate": framerate})
+                self._start(self._configuration(controls={"FrameRate": framerate}))
             except RuntimeError:  # some cameras have no such control, and work all the same
-                self._start({})
+                # Older versions of Picamera2 add controls of their own.
+                self._start({**self._configuration(), "controls": {}})
         except BaseException as error:  # whatever ends the start: an open camera would refuse every later attempt
             self._camera.close()
             if isinstance(error, (IndexError, RuntimeError)):
                 raise self._cannot_open(error) from error
             raise
 
-    def _start(self, controls: dict[str, int]) -> None:
+    def _configuration(self, **options: Any) -> dict[str, Any]:
         main = {"size": SIZE_WH, "format": BGR_IN_MEMORY}
-        self._camera.configure(self._camera.create_video_configuration(main=main, controls=controls))
+        configuration: dict[str, Any] = self._camera.create_video_configuration(main=main, **options)
+        return configuration
+
+    def _start(self, configuration: dict[str, Any]) -> None:
+        self._camera.configure(configuration)
         self._camera.start()
 
     def _cannot_open(self, error: Exception) -> CameraError:

@@ -77,6 +77,10 @@ def test_a_camera_without_the_control_of_the_rate_starts_all_the_same(
     library: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class WithoutControls(FakePicamera2):
+        def create_video_configuration(self, **options: Any) -> dict[str, Any]:
+            """As Picamera2 of Bookworm, which wishes for a rate by itself."""
+            return {**options, "controls": {"FrameDurationLimits": (33333, 33333), **options.get("controls", {})}}
+
         def configure(self, options: dict[str, Any]) -> None:
             self.calls.append(("configure", options["controls"]))
             if options["controls"]:
@@ -85,7 +89,8 @@ def test_a_camera_without_the_control_of_the_rate_starts_all_the_same(
     monkeypatch.setattr(library, "Picamera2", WithoutControls)
     with open_source(parse_camera("picamera2")) as camera:
         assert camera.read() is not None
-    assert FakePicamera2.last.calls[:3] == [("configure", {"FrameRate": 30}), ("configure", {}), ("start",)]
+    wishes = {"FrameDurationLimits": (33333, 33333), "FrameRate": 30}
+    assert FakePicamera2.last.calls[:3] == [("configure", wishes), ("configure", {}), ("start",)]
 
 
 def test_a_failed_start_frees_the_camera_for_the_next_attempt(
