@@ -11,6 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from edge_runtime.errors import DataError
+from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, is_visible, list_files
 from train.datasets.image_files import list_folders, list_images
 
 SPLITS = ("train", "validation", "test")
@@ -24,8 +25,9 @@ SPLIT_NAMES = frozenset(word for words in _WORDS.values() for word in words)
 _IMAGES = {"image", "images", "img", "imgs", "jpegimages", "photos", "pictures"}
 _NOTES = {
     "annotation", "annotations", "bboxes", "boundingboxes", "groundtruth", "labels", "mask", "masks",
-    "segmentation", "segmentations", "trimaps", "xml", "xmls",
+    "segmentation", "segmentationclass", "segmentationobject", "segmentations", "trimaps", "xml", "xmls",
 }  # fmt: skip
+_PARTS = {"batch", "chunk", "part"}
 _TABLES = (".csv", ".tsv", ".json", ".xls", ".xlsx", ".parquet", ".mat")
 _SAY_SO = "Say which folder is what with --train DIR --validation DIR --test DIR: the folders in each DIR are classes"
 
@@ -40,7 +42,7 @@ def find_layout(folder: Path, ignored: Collection[str] = ()) -> dict[str, Path]:
         DataError: what the folders are cannot be told; says what was seen and how to say it.
     """
     root = look_through(folder)
-    entries = [path for path in list_folders(root) if path.name.lower() not in ignored]
+    entries = [path for path in _list_holding(root) if path.name.lower() not in ignored]
     _expect_folders(root, entries)
     named = {path: split for path in entries if (split := split_named(path.name))}
     parts = {path: split for path, split in named.items() if list_folders(path)}
@@ -48,7 +50,10 @@ def find_layout(folder: Path, ignored: Collection[str] = ()) -> dict[str, Path]:
     if "train" in parts.values():
         return _given_splits(root, entries, parts)
     _expect_no_notes(root, entries)
+    _expect_no_wrapper(root, entries)
     _expect_no_repetition(root, entries, parts)
+    _expect_train(root, entries, parts)
+    _expect_no_shelves(root, entries)
     return {"train": root}
 
 
@@ -60,11 +65,31 @@ def split_named(name: str) -> str | None:
 
 
 def look_through(folder: Path) -> Path:
-    """``folder``, or the folder of several that lies in it alone, however deep."""
+    """``folder``, or the folder of several that lies in it alone, however deep; what holds no image beside it, such as
+    lists and annotations, does not count.
+    """
     entries = list_folders(folder)
+    if len(entries) > 1:
+        entries = _list_holding(folder)
     if len(entries) == 1 and not list_images(folder) and _holds_classes(entries[0]):
         return look_through(entries[0])
     return folder
+
+
+def _list_holding(root: Path) -> list[Path]:
+    """The folders of ``root`` that hold an image somewhere; all where none does, or where only empty ones are left out:
+    an empty class is a fault of its own.
+    """
+    entries = list_folders(root)
+    holding = [path for path in entries if _holds_image(path)]
+    others = [path for path in entries if path not in holding]
+    return holding if holding and all(list_files(path) for path in others) else entries
+
+
+def _holds_image(path: Path) -> bool:
+    # The first one is enough: a class may hold a hundred thousand.
+    names = (item.name for item in path.iterdir() if item.suffix.lower() in IMAGE_SUFFIXES)
+    return any(map(is_visible, names)) or any(map(_holds_image, list_folders(path)))
 
 
 def _holds_classes(path: Path) -> bool:
@@ -89,7 +114,18 @@ def _given_splits(root: Path, entries: list[Path], parts: dict[Path, str]) -> di
         if len(same) > 1:
             names = " and ".join(f"{path.name}/" for path in same)
             raise DataError(f"{root} has both {names}; expected one of them for {split}. {_SAY_SO}.")
-    return {split: look_through(path) for path, split in parts.items()}
+    found = {split: look_through(path) for path, split in parts.items()}
+    classes = {path.name.lower() for path in list_folders(found["train"])}
+    lone = {path: inner for path in found.values() if len(inner := _list_holding(path)) == 1}
+    flat = [path for path, inner in lone.items() if list_images(inner[0]) and not _may_be_class(inner[0], classes)]
+    if flat:
+        _refuse_flat(root, flat)
+    return found
+
+
+def _may_be_class(path: Path, classes: Collection[str]) -> bool:
+    """Whether a split's only folder is one of the classes, and no mere wrapper such as images/."""
+    return path.name.lower() in classes and _plain(path) not in _IMAGES
 
 
 def _expect_folders(root: Path, entries: list[Path]) -> None:
@@ -110,11 +146,22 @@ def _expect_folders(root: Path, entries: list[Path]) -> None:
 def _expect_classes_in_splits(root: Path, entries: list[Path], named: dict[Path, str]) -> None:
     """Images right in train/ and test/ have no classes; a class that is called train stands among other classes."""
     flat = [path for path in named if list_images(path) and not list_folders(path)]
-    if flat and len(set(named.values())) > 1 and len(named) == len(entries):
-        raise DataError(
-            f"{_names(flat)} in {root} hold images without class directories; expected one directory per class in each "
-            "split. A table of labels has to be turned into directories."
-        )
+    # bounding_box_train and bounding_box_test are splits whatever stands beside them; train and test_tube are classes.
+    alike = len({_without_split(path.name) for path in flat}) == 1 and len({named[path] for path in flat}) > 1
+    if flat and len(set(named.values())) > 1 and (len(named) == len(entries) or alike):
+        _refuse_flat(root, flat)
+
+
+def _refuse_flat(root: Path, flat: Collection[Path]) -> None:
+    raise DataError(
+        f"{_names(flat)} in {root} hold images without class directories; expected one directory per class in each "
+        "split. A table of labels has to be turned into directories."
+    )
+
+
+def _without_split(name: str) -> str:
+    words = [word for word in re.findall(r"[a-z]+", name.lower()) if word not in SPLIT_NAMES]
+    return " ".join(words)
 
 
 def _expect_no_notes(root: Path, entries: list[Path]) -> None:
@@ -146,6 +193,46 @@ def _expect_no_repetition(root: Path, entries: list[Path], parts: dict[Path, str
             f"{root} has {_names(entries)}{missing}, and the folders in {path.name}/ "
             f"({', '.join(sorted(names)[:5])}) come again elsewhere: that looks like splits or a wrapper, not "
             f"like classes. {_SAY_SO}."
+        )
+
+
+def _expect_no_wrapper(root: Path, entries: list[Path]) -> None:
+    """A folder that holds splits is no class."""
+    for path in entries:
+        inner = list_folders(look_through(path))
+        if {"train"} < {split_named(item.name) for item in inner if list_folders(item)}:
+            raise DataError(
+                f"{root} has {_names(entries)}, and {path.name}/ holds splits of its own ({_names(inner)}): that is no "
+                f"class. Give the folder that holds the splits, {look_through(path)}."
+            )
+
+
+def _expect_train(root: Path, entries: list[Path], parts: dict[Path, str]) -> None:
+    """A folder that is called as a split is no class where all hold only folders."""
+    if parts and len(entries) > 1 and all(_holds_classes(path) for path in entries):
+        raise DataError(
+            f"{root} has {_names(entries)}, but no train/, and all of them hold only folders: that looks like splits, "
+            f"not like classes. {_SAY_SO}."
+        )
+
+
+def _expect_no_shelves(root: Path, entries: list[Path]) -> None:
+    """Folders by first letter, and numbered parts of one heap of images, are where a set is kept and not what it is."""
+    inner = {path: list_folders(path) for path in entries if _holds_classes(path)}
+    begins = [item.name.lower().startswith(path.name.lower()) for path, items in inner.items() for item in items]
+    if len(entries) > 2 and len(inner) == len(entries) and all(len(path.name) == 1 for path in inner) and all(begins):
+        raise DataError(
+            f"{root} has {_names(entries)}, and all that is in each begins with its letter: that is how a set is "
+            "filed, and not its classes. Move the folders of all letters into one folder, and give that."
+        )
+    stems = {re.sub(r"\d+", "", path.name.lower()).strip(" _-.()") for path in entries}
+    words = set(re.findall(r"[a-z]+", " ".join(stems)))
+    tables = sorted(path.name for path in root.iterdir() if path.suffix.lower() in _TABLES)
+    if len(entries) > 1 and len(stems) == 1 and words and (tables or words & (_IMAGES | _PARTS)):
+        beside = f" beside {', '.join(tables[:3])}, which may hold their labels" if tables else ""
+        raise DataError(
+            f"{root} has {_names(entries)}{beside}, which look like numbered parts of one heap of images and not like "
+            "classes; expected one directory per class: move each image into a directory that is called as its label."
         )
 
 
