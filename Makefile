@@ -21,12 +21,12 @@ QUIET := $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),--qui
 .PHONY: $(shell grep -oE '^[a-z-]+:.*\#\# ' $(firstword $(MAKEFILE_LIST)) | cut -d: -f1)
 
 help: ## print this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 	@echo
 	@echo "  DATA=$(DATA)  MODEL=$(MODEL)  SIZE=(the model's own)  RUN=$(RUN)  OUT=$(OUT)"
 	@echo "  make convert DATA=~/photos SIZE=tiny OUT=build/mine.tflite"
 
-setup: $(STAMP) ## create .venv with everything pinned
+setup: $(STAMP) ## create .venv with every package pinned
 
 $(STAMP): requirements/host.txt requirements/pip.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 13) else f"$(PYTHON) is Python {v[0]}.{v[1]}; expected 3.10 to 3.13. Try: make setup PYTHON=python3.11")'
@@ -47,7 +47,7 @@ $(STAMP): requirements/host.txt requirements/pip.txt pyproject.toml
 	.venv-$*/bin/python -m pip install --quiet --require-hashes -r requirements/test.txt
 	@touch $@
 
-check: $(STAMP) ## format, lint, types and the fast tests (under 90 seconds)
+check: $(STAMP) ## check format, lint and types, and run the fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -56,7 +56,7 @@ check: $(STAMP) ## format, lint, types and the fast tests (under 90 seconds)
 # Tests that need nothing of the workstation; the others of tests/edge_runtime run with both interpreters in one process, too.
 DEVICE_ONLY := cameras cli live outputs pixels reports
 # The device tests mostly wait for cameras and processes, so both environments run them side by side.
-test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## everything, and the device tests in both device environments
+test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## run all tests, the device's in both device environments
 	@mkdir -p build
 	@.venv-litert/bin/python -m pytest -q tests/edge_runtime > build/test-litert.log 2>&1 & litert=$$!; \
 	.venv-tflite/bin/python -m pytest -q tests/edge_runtime > build/test-tflite.log 2>&1; tflite=$$?; \
@@ -65,7 +65,7 @@ test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## everything, and the de
 	test "$$litert$$tflite" = 00
 	$(BIN)/python -m pytest -q $(DEVICE_ONLY:%=--ignore=tests/edge_runtime/%)
 
-train: $(STAMP) ## train RUN from DATA
+train: $(STAMP) ## train on DATA into RUN
 	$(BIN)/python -m train --data "$(PHOTOS)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(QUIET) $(TRAIN_FLAGS)
 
 # A run directory appears only when training is complete. One that exists is taken as it is, unless DATA was given and
@@ -82,33 +82,33 @@ convert: $(STAMP)
 	  $(if $(GIVEN),DATA="$(DATA)") || test -e "build/$$(basename "$$run").report.json"; done
 	$(BIN)/python -m convert.compare.sizes $(foreach run,$(EACH),"build/$(notdir $(run)).tflite") --out "build/$(notdir $(RUN:%-all=%))-sizes.md" $(QUIET)
 else
-convert: $(STAMP) ## train RUN unless it exists, then write OUT, verified; SIZE=all: every size side by side
+convert: $(STAMP) ## train RUN unless it exists, then write and verify OUT; SIZE=all: every size side by side
 	@if test ! -e "$(RUN)"; then $(MAKE) --no-print-directory train; \
 	else $(if $(GIVEN),$(BIN)/python -m train --resume --data "$(PHOTOS)" --model $(MODEL) --out "$(RUN)" $(QUIET),$(if $(QUIET),:,echo "$(RUN) is already complete; it is converted again." >&2)); fi
 	$(BIN)/python -m convert "$(RUN)" --out "$(OUT)" --force $(QUIET) $(CONVERT_FLAGS)
 	$(if $(SIGN),$(BIN)/python -m convert.sign "$(OUT)" --key "$(SIGN)")
 endif
 
-teach-backbone: $(STAMP) ## what `edge-runtime teach` puts its models on: build/teach-backbone.tflite
+teach-backbone: $(STAMP) ## write build/teach-backbone.tflite, which `edge-runtime teach` builds on
 	@test -e runs/teach-backbone || $(BIN)/python -m train.transfer.teach_backbone --out runs/teach-backbone
 	$(BIN)/python -m convert runs/teach-backbone --out build/teach-backbone.tflite --threshold 0 --field-test off --force
 
 FROM ?= frames
 INTO ?= photos
-sort: $(STAMP) ## saved frames FROM a folder INTO class folders, on a local page: LABELS="mug pen" CAPTURE=1
+sort: $(STAMP) ## sort saved frames FROM a folder INTO class folders, on a local page: LABELS="mug pen" CAPTURE=1
 	$(BIN)/python -m train.sort $(if $(or $(filter command,$(origin FROM)),$(wildcard $(FROM))),"$(FROM)") --into "$(INTO)" $(if $(LABELS),--labels $(LABELS)) $(if $(CAPTURE),--capture)
 
-compare: $(STAMP) ## what each variant of RUN (float, int8, pruned, ...) costs and gains
+compare: $(STAMP) ## compare the variants of RUN (float, int8, pruned, ...): accuracy, bytes, time
 	@test -e "$(RUN)" || test -z "$(filter command,$(origin RUN))" || { echo "There is no run $(RUN). These are there: $(wildcard runs/*)" >&2; exit 66; }
 	@test -e "$(RUN)" || $(MAKE) --no-print-directory train
 	$(BIN)/python -m convert.compare "$(RUN)" --force $(QUIET) $(COMPARE_FLAGS)
 
-improve: $(STAMP) ## RUN's model (OUT) AGAINST=build/old.tflite on images that neither learnt: AGAINST_RUN=runs/old
+improve: $(STAMP) ## compare OUT with AGAINST=build/old.tflite on images that neither learnt from: AGAINST_RUN=runs/old
 	@test -n "$(AGAINST)" || { echo "Which old model? Give AGAINST=build/old.tflite" >&2; exit 2; }
 	@test -e "$(OUT)" || $(MAKE) --no-print-directory convert
 	$(BIN)/python -m convert.improve "$(RUN)" --model "$(OUT)" --against "$(AGAINST)" $(if $(AGAINST_RUN),--old-run "$(AGAINST_RUN)") $(QUIET)
 
-search: $(STAMP) ## the best network for DATA within a budget: SEARCH_FLAGS="--max-kb 100 --minutes 20"
+search: $(STAMP) ## find the best network for DATA within a budget: SEARCH_FLAGS="--max-kb 100 --minutes 20"
 	$(BIN)/python -m train.search --data "$(PHOTOS)" $(QUIET) $(SEARCH_FLAGS)
 
 # The programs that it is measured against live in an environment of their own.
@@ -120,33 +120,33 @@ search: $(STAMP) ## the best network for DATA within a budget: SEARCH_FLAGS="--m
 	.venv-peers/bin/python -m pip install --quiet --require-hashes -r requirements/peers.txt
 	@touch $@
 
-bench: $(STAMP) .venv-peers/.ready ## frame to label, against bare invoke() and other programs, to build/bench.md and .svg
+bench: $(STAMP) .venv-peers/.ready ## time frame to label against invoke() alone and other programs, into build/bench.md and .svg
 	$(BIN)/python -m tests.tools.bench --peers .venv-peers/bin/python $(BENCH_FLAGS)
 
-demo: $(STAMP) ## the live page on the shipped model and a recorded camera
+demo: $(STAMP) ## show the live page with the shipped model and a recorded camera
 	$(BIN)/edge-runtime run --camera demo --web
 
-device-check: $(STAMP) ## the wheel on emulated ARM devices (needs Debian's qemu-user and mmdebstrap): DEVICE_FLAGS="--rows ..."
+device-check: $(STAMP) ## try the wheel on emulated ARM devices (needs Debian's qemu-user and mmdebstrap): DEVICE_FLAGS="--rows ..."
 	$(BIN)/python -m tests.tools.device.check --json build/device-check.json $(DEVICE_FLAGS)
 
 MINUTES ?= 60
-fuzz: $(STAMP) ## the parsers on random damaged bytes, for MINUTES=60 or until one fails
+fuzz: $(STAMP) ## feed damaged bytes to the parsers for MINUTES=60, or until one fails
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 CUTS ?= 4
-device-vm: $(STAMP) ## the wheel on a booted virtual device: cameras, power cuts, full disks (needs root; CUTS=20 for more)
+device-vm: $(STAMP) ## boot the wheel on a virtual device: cameras, power cuts, full disks (needs root; CUTS=20 for more)
 	DEVICE_VM=1 DEVICE_VM_CUTS=$(CUTS) $(BIN)/python -m pytest -q tests/tools/vm $(VM_FLAGS)
 
-zoo: $(STAMP) ## a shipped model again from the complete CIFAR-10, into build/zoo (goes on where it stopped): MODEL=micro
+zoo: $(STAMP) ## make a shipped model again from the complete CIFAR-10, into build/zoo (continues where it stopped): MODEL=micro
 	$(BIN)/python -m train.zoo $(MODEL) --out "runs/zoo-$(MODEL)"
 	$(BIN)/python -m convert "runs/zoo-$(MODEL)" --out "build/zoo/$(MODEL).tflite" --force
 	$(BIN)/python -m convert.report.card "runs/zoo-$(MODEL)" "build/zoo/$(MODEL).tflite" --robustness 1000 --force
 
-keys: $(STAMP) ## a key pair for signing models: keys/maker.key and keys/maker.pub
+keys: $(STAMP) ## make a key pair for signing models: keys/maker.key and keys/maker.pub
 	$(BIN)/python -m convert.sign --make-keys keys/maker
 
 ROW ?= bookworm-arm64-litert
-bundle: $(STAMP) ## all that a device needs in one archive: ROW=... MODEL_FILE=... KEY=...
+bundle: $(STAMP) ## pack all that a device needs into one archive: ROW=... MODEL_FILE=... KEY=...
 	$(BIN)/python -m tests.tools.device.bundle --row $(ROW) $(if $(MODEL_FILE),--model "$(MODEL_FILE)") $(if $(KEY),--key "$(KEY)")
 
 # What Ansible is told of the devices: DEVICE=pi@host (several: a,b) or INVENTORY=file, and whatever is in ANSIBLE_FLAGS.
@@ -157,17 +157,17 @@ ansible:
 	@command -v ansible-playbook > /dev/null || { echo "This needs ansible-playbook on PATH; it comes with ansible-core, for example by: pipx install ansible-core" >&2; exit 1; }
 	@test -n "$(INVENTORY)$(DEVICE)" || { echo "Which devices? Give DEVICE=pi@host (several: a,b) or INVENTORY=file" >&2; exit 2; }
 
-deploy: ansible bundle ## the bundle to DEVICE=pi@host (several: a,b) or INVENTORY=file; CHECK=1 only looks (needs ansible-core)
+deploy: ansible bundle ## bring the bundle to DEVICE=pi@host (several: a,b) or INVENTORY=file; CHECK=1 only looks (needs ansible-core)
 	ansible-playbook $(DEVICES) docs/deploy/playbook.yml \
 	  -e bundle="$(abspath dist/edge-runtime-$(ROW).tar)" $(if $(MODEL_FILE),-e model="$(abspath $(MODEL_FILE))") \
 	  $(if $(KEY),-e key="$(abspath $(KEY))") $(if $(RUN_FLAGS),-e '{"run_flags": $(RUN_FLAGS)}')
 
 FRAMES ?= /var/lib/edge-runtime/frames
 fetch: INTO = frames
-fetch: ansible ## saved frames from DEVICE or INVENTORY into frames/HOST: FRAMES=(folder there) INTO=... REMOVE=1
+fetch: ansible ## copy saved frames from DEVICE or INVENTORY into frames/HOST: FRAMES=(folder there) INTO=... REMOVE=1
 	ansible-playbook $(DEVICES) docs/deploy/fetch.yml -e frames="$(FRAMES)" -e into="$(abspath $(INTO))" $(if $(REMOVE),-e remove=true)
 
-status: ansible ## what DEVICE or INVENTORY runs and how it is, one line per device
+status: ansible ## show what DEVICE or INVENTORY runs and how it is, one line per device
 	@mkdir -p build
 	@rm -f build/fleet.json
 	@ANSIBLE_TIMEOUT=5 ansible-playbook $(DEVICES) docs/deploy/status.yml -e answers="$(abspath build/fleet.json)" > build/fleet.log 2>&1 || true
@@ -175,7 +175,7 @@ status: ansible ## what DEVICE or INVENTORY runs and how it is, one line per dev
 	@$(PYTHON) docs/deploy/fleet_table.py build/fleet.json
 
 WHAT ?= model
-rollback: ansible ## DEVICE or INVENTORY back to the model before, or WHAT=release
+rollback: ansible ## take DEVICE or INVENTORY back to the previous model, or with WHAT=release to the previous release
 	ansible-playbook $(DEVICES) docs/deploy/rollback.yml -e what=$(WHAT) $(if $(REFUSE),-e '{"refuse": "$(REFUSE)"}')
 
 wheel: $(STAMP) ## build dist/edge_runtime-*.whl, the device package
@@ -190,14 +190,14 @@ host-wheel: $(STAMP) ## build dist/edge_train-*.whl, the workstation's package w
 	.venv-docs/bin/python -m pip install --quiet --require-hashes -r requirements/docs.txt
 	@touch $@
 
-reference: $(STAMP) ## the pages on command lines and Python, made from the code
+reference: $(STAMP) ## write the pages on command lines and the Python API again, from the code
 	$(BIN)/python -m tests.tools.docs.reference
 
-docs: .venv-docs/.ready ## the documentation as a site with search, into build/site
+docs: .venv-docs/.ready ## build the documentation as a site with search, into build/site
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --config-file .mkdocs.yml
 	@echo "build/site written; read it with: python3 -m http.server --directory build/site" >&2
 
-lock: ## write the pinned requirement files again (needs uv)
+lock: ## write the pinned requirements files again (needs uv)
 	requirements/lock.sh
 
 clean: ## remove what was built; run directories stay

@@ -161,7 +161,7 @@ def _as_json(result: ConversionResult) -> str:
 
 def _as_text(result: ConversionResult) -> str:
     written = f"{result.path} written" if result.path else "no file written"
-    return f"{to_markdown(result.report)}\n{written}, report: {result.report_html}"
+    return f"{written}, report: {result.report_html}\n\n{to_markdown(result.report)}"
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ SKIPPED = {
     r"-m convert (runs/|model\.keras)|convert\.(compare|explain|improve)": LONG,
     r"-m pytest": "is what runs this",
     r"adopt yolov8n|--backend tflite": THEIRS,
+    r"edge-runtime teach|--as-backbone|taught\.tflite": "needs the backbone file, which takes minutes to make",
     r"^edge-runtime rollback --refuse": "comes after a rollback: there is one model less than it needs",
 }
 
