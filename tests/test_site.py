@@ -48,6 +48,7 @@ ANSWERS = {
     "see where the model looked": "--explain",
     "notice a dirty lens, a broken lamp or a changed scene": "reason `drift`",
     "classify only a part of the frame": "--region",
+    "save power: look only when something moves": "--on-motion",
     "know how fast it is": "frame in memory to label",
     "find out why something does not work": "edge-runtime doctor",
 }

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
-from edge_runtime.contract import InputSpec
+from edge_runtime.cameras.lookout import LookConfig, Lookout, Skips
+from edge_runtime.contract import InputSpec, Region
 from edge_runtime.pixels.preprocess import Image
 
 
@@ -38,13 +39,16 @@ class Frame:
 
 @dataclass(frozen=True)
 class SourceCounts:
-    """Frames so far: ``captured == handed out + dropped + waiting``; ``bad`` images and ``restarts`` stand beside."""
+    """Frames so far: ``captured == handed out + dropped + skipped + waiting``; those ``skipped`` were not looked at on
+    purpose, ``bad`` images and ``restarts`` stand beside.
+    """
 
     captured: int = 0
     dropped: int = 0
     waiting: int = 0
     bad: int = 0
     restarts: int = 0
+    skipped: int = 0
 
 
 class FrameSource(ABC):
@@ -53,9 +57,14 @@ class FrameSource(ABC):
     ``name`` says for people what it is, without passwords. ``live`` is true when frames arrive by themselves, so that
     old ones are worthless. ``ended`` is true once no frame can follow. ``num_bad`` counts images that could not be
     decoded. ``trouble`` says in words why no frame comes, and is empty while all is well. ``pids`` are processes of
-    its own. ``began_with`` is the camera that a number meant when it was opened, empty for a name that lasts.
+    its own. ``began_with`` is the camera that a number meant when it was opened, empty for a name that lasts. ``look``
+    says which frames are looked at, None for all of them.
     """
 
+    look: LookConfig | None = None
+    # Set in the process that captures; a source that can ask it before it decodes an image has ``asks_lookout``.
+    lookout: Lookout | None = None
+    asks_lookout = False
     name: str = "camera"
     live: bool = False
     ended: bool = False
@@ -73,6 +82,21 @@ class FrameSource(ABC):
     def counts(self) -> SourceCounts:
         """How many frames there were, and what became of those that were not handed out."""
         return SourceCounts(captured=self.num_captured, bad=self.num_bad)
+
+    def skips(self) -> Skips:
+        """What it knows of the frames that were not looked at on purpose."""
+        return Skips() if self.lookout is None else self.lookout.skips
+
+    def look_again(self) -> None:
+        """The next frame is looked at, whatever the camera was told about when to look."""
+        if self.lookout is not None:
+            self.lookout.look_again()
+
+    def watch(self, region: Region | None) -> None:
+        """Movement counts in this part of the frame from now on, None for the whole; the next frame is looked at."""
+        if self.lookout is not None:
+            self.lookout.region = region
+            self.lookout.look_again()
 
     @abstractmethod
     def read(self, timeout_s: float = 1.0) -> Frame | None:

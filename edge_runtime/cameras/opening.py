@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edge_runtime.cameras.address import parse_camera
 from edge_runtime.cameras.frame import FrameSource
+from edge_runtime.cameras.lookout import Lookout
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.contract import InputSpec
@@ -41,7 +42,10 @@ def open_camera(
 
         parse_options(address.value)
     if not address.live:
-        return open_source(address, shrink_for, options)
+        source = open_source(address, shrink_for, options)
+        if options is not None and options.look is not None:
+            source.look, source.lookout = options.look, Lookout(options.look)
+        return source
     if not wait:
         from edge_runtime.cameras.devices import find_refusal
         from edge_runtime.cameras.presence import find_device_path, find_pi_program

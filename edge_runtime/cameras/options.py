@@ -6,13 +6,15 @@ import math
 from dataclasses import dataclass
 
 from edge_runtime.cameras.address import CameraAddress
+from edge_runtime.cameras.lookout import LookConfig
 from edge_runtime.cameras.pace import PATIENCE
 from edge_runtime.errors import ConfigurationError, UsageError
 
 
 @dataclass(frozen=True)
 class CameraOptions:
-    """``expect_fps`` is how many frames per second the camera gives by nature; None: it is learnt.
+    """``expect_fps`` is how many frames per second the camera gives by nature; None: it is learnt. ``look`` says which
+    frames of a live camera are looked at; None: all of them.
 
     ``camera_ca`` is the file of the certificate that an https or rtsps camera is to prove itself by, its own or its
     authority's; None: the system's authorities.
@@ -30,6 +32,7 @@ class CameraOptions:
     camera_ca: str | None = None
     realtime: bool = False
     loop: bool = False
+    look: LookConfig | None = None
 
     def __post_init__(self) -> None:
         if self.expect_fps is not None and not 0 < self.expect_fps < math.inf:
@@ -52,6 +55,12 @@ class CameraOptions:
                     f"`{name}` is for video files and folders of images, but the camera is {address.shown}, which is "
                     "live."
                 )
+
+        if self.look is not None and not (address.live or self.realtime):
+            raise ConfigurationError(
+                f"`max_fps`, `every_s` and `on_motion` are for live cameras, but of {address.shown} every image is "
+                "looked at; leave them out, or play it in `realtime`."
+            )
 
     def choose_patience_s(self, least_s: float) -> float:
         """How long to wait for a first frame: ``least_s``, or longer for a camera that is known to be slow."""

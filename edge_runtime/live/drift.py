@@ -13,6 +13,7 @@ It ends when fewer than half, or four in ten, do.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,9 +63,12 @@ class Signal:
 
 
 class DriftWatch:
-    """``reason`` says in words what has drifted, empty while nothing has."""
+    """``reason`` says in words what has drifted, empty while nothing has. Of a camera that is looked at every
+    ``interval_s`` seconds, more than one, all times are as much longer.
+    """
 
-    def __init__(self, reference: DriftReference) -> None:
+    def __init__(self, reference: DriftReference, interval_s: float = 0.0) -> None:
+        self._scale = max(1.0, interval_s)
         self._signals = {
             "light": _limit("the light", reference.light, both=True),
             "sharpness": _limit("the sharpness", reference.sharpness),
@@ -77,7 +81,7 @@ class DriftWatch:
 
     def is_due(self, now_s: float) -> bool:
         """Whether the next frame is to be added: one a second is enough."""
-        return not self._samples or now_s - self._samples[-1].now_s >= SPACING_S
+        return not self._samples or now_s - self._samples[-1].now_s >= SPACING_S * self._scale
 
     def add(self, image: Image, prediction: Prediction, now_s: float) -> None:
         """Takes in the model's (h, w, 3) uint8 input image, what it answered, and when (monotonic)."""
@@ -85,10 +89,18 @@ class DriftWatch:
         values = {"light": light.mean, "sharpness": light.sharpness, "score": prediction.score}
         if prediction.similarity is not None:
             values["similarity"] = prediction.similarity
-        self._samples.append(Sample(now_s, values, _thumbnail(image)))
-        while now_s - self._samples[0].now_s > WINDOW_S:
+        self._take(Sample(now_s, values, _thumbnail(image)), now_s)
+
+    def repeat(self, now_s: float) -> None:
+        """Takes in that the scene still is what it was; without a sample so far there is none."""
+        if self._samples:
+            self._take(dataclasses.replace(self._samples[-1], now_s=now_s), now_s)
+
+    def _take(self, sample: Sample, now_s: float) -> None:
+        self._samples.append(sample)
+        while now_s - self._samples[0].now_s > WINDOW_S * self._scale:
             self._samples.popleft()
-        if now_s - self._samples[0].now_s >= LEAST_S and len(self._samples) >= LEAST_FRAMES:
+        if now_s - self._samples[0].now_s >= LEAST_S * self._scale and len(self._samples) >= LEAST_FRAMES:
             self.reason = self._explain()
 
     def _explain(self) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_runtime.cameras.lookout import Skips
 from edge_runtime.cameras.pace import UNKNOWN_S, Pace
 from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.results import LABEL_VALID_S
@@ -80,11 +81,7 @@ class Health:
         far.
         """
         self._arrive(captured, now_s)
-        self._same_until_s = now_s
-        if fingerprint is None or fingerprint != self._fingerprint:
-            self._fingerprint, self._same_since_s = fingerprint, now_s
-            self._num_changes += 1
-            self._changes.add(self._num_changes, now_s)
+        self._compare(fingerprint, now_s)
         reason = explain_one_colour(pixels)
         if not reason:
             self._one_colour_since_s = None
@@ -95,6 +92,15 @@ class Health:
         if not allowed:  # the frame was in time; a label would not have come anyway
             self.labelled(now_s)
         return allowed
+
+    def skipped(self, skips: Skips, captured: int) -> None:
+        """Notes frames that arrived and were not looked at on purpose: the camera is not silent, and a frozen one gives
+        equal images here, too.
+        """
+        if skips.arrived_s is not None and skips.arrived_s > (self._arrived_s or self._start_s):
+            self._arrive(captured, skips.arrived_s)
+        if skips.fingerprint is not None and skips.checked_s > self._same_until_s:
+            self._compare(skips.fingerprint, skips.checked_s)
 
     def labelled(self, now_s: float) -> None:
         """Notes that a frame got its label in time."""
@@ -170,6 +176,14 @@ class Health:
         self._arrived_s, self._trouble, self._num_damaged = now_s, "", 0
         self._pace.add(captured, now_s)
         self._rate.add(captured, now_s, self._pace.interval_s)
+
+    def _compare(self, fingerprint: int | None, now_s: float) -> None:
+        """Whether the image is another one than before; one without a fingerprint is."""
+        self._same_until_s = now_s
+        if fingerprint is None or fingerprint != self._fingerprint:
+            self._fingerprint, self._same_since_s = fingerprint, now_s
+            self._num_changes += 1
+            self._changes.add(self._num_changes, now_s)
 
     def _is_frozen(self) -> bool:
         limit_s = self._changes.limit_s(self.config.frozen_s, 0.0)

@@ -22,6 +22,8 @@ from edge_runtime.model.model_file import ModelFile
 from edge_runtime.system.clock import monotonic_s
 
 STALLED_S = 3.0
+# Older than this, the label of a camera that skips frames on purpose is called the last known.
+LAST_KNOWN_S = 1.0
 RATE_WINDOW_S = 5.0
 NUM_LATENCIES = 300
 NUM_CHANGES = 12
@@ -69,12 +71,15 @@ class Rates:
     captured: float = 0.0
     processed: float = 0.0
     dropped: float = 0.0
+    skipped: float = 0.0
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """The run at one moment. ``result`` is None unless its label may be shown as the present one; ``state`` is
-    stalled when the loop does not come back, and degraded by the ``causes``: "low_fps", "drift".
+    stalled when the loop does not come back, and degraded by the ``causes``: "low_fps", "drift". The
+    label ``is_last_known`` when newer frames were not looked at on purpose; nothing moves since ``still_since`` (wall
+    clock), where that is watched.
     """
 
     camera: str
@@ -89,6 +94,8 @@ class Snapshot:
     changes: tuple[LabelChange, ...]
     causes: tuple[str, ...] = ()
     label_valid_s: float = LABEL_VALID_S
+    still_since: float | None = None
+    is_last_known: bool = False
 
     @property
     def healthy(self) -> bool:
@@ -181,6 +188,7 @@ class LiveState:
                 reason = f"the classifier has not answered for {silent_s:.0f} s; the process will have to be restarted"
             valid_s = pulse.label_valid_s if pulse else LABEL_VALID_S
             is_current = state.is_believed and now_s - self._result_s <= valid_s
+            is_last_known = is_current and pulse is not None and pulse.rests and now_s - self._result_s > LAST_KNOWN_S
             p50, p95 = percentiles(list(self._ages_ms), (50, 95)) if self._ages_ms else (None, None)
             return Snapshot(
                 camera=pulse.camera if pulse else "",
@@ -195,6 +203,8 @@ class LiveState:
                 changes=tuple(self._changes),
                 causes=pulse.causes if pulse and state is HealthState.DEGRADED else (),
                 label_valid_s=valid_s,
+                still_since=pulse.still_since if pulse and state.is_believed else None,
+                is_last_known=is_last_known and self._result is not None,
             )
 
     def _rates(self) -> Rates:
@@ -206,4 +216,5 @@ class LiveState:
             (last.counts.captured - first.counts.captured) / seconds,
             (last.counts.processed - first.counts.processed) / seconds,
             (last.counts.dropped - first.counts.dropped) / seconds,
+            (last.counts.skipped - first.counts.skipped) / seconds,
         )

@@ -15,7 +15,8 @@ from edge_runtime.inference.postprocess import Prediction
 from edge_runtime.live.drift import NO_REFERENCE, DriftWatch
 from edge_runtime.live.health import OK, STARTING, Condition, Health, HealthConfig
 from edge_runtime.live.observers import Observer, Sink
-from edge_runtime.live.results import Counts, Event, Pulse, Result, Status
+from edge_runtime.live.rest import Rest
+from edge_runtime.live.results import Counts, Event, LastKnown, Pulse, Result, Status
 from edge_runtime.live.smoothing import Hold, Smoother
 from edge_runtime.live.timings import Timings
 from edge_runtime.pixels.preprocess import preprocess
@@ -77,7 +78,8 @@ class Loop:
         self._start_s = clock()
         self._health = Health(self._start_s, config.health)
         self._condition = STARTING
-        self._drift = _watch_drift(classifier)
+        self._rest = Rest(source, clock)
+        self._drift = _watch_drift(classifier, self._rest.interval_s)
         self._processed = self._refused = self._too_old = self._in_hand = self._labels = self._late = 0
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Status:
@@ -89,6 +91,7 @@ class Loop:
         """
         if self._observer is not None:
             self._observer.model(self._classifier)
+        self._rest.watch(self._classifier.region)
         while not should_stop() and (self.config.max_frames is None or self._labels < self.config.max_frames):
             self._use(self._between_frames(self._labels, self._late))
             frame = self._source.read(POLL_S)
@@ -101,6 +104,7 @@ class Loop:
                 self._in_hand = 1
                 self._take(frame, now_s)
                 self._in_hand = 0
+            self._tell_motion()
             if self._observer is not None and now_s >= self._next_pulse_s:
                 self._pulse(self._observer, now_s)
         status = self.status()
@@ -119,6 +123,7 @@ class Loop:
             too_old=self._too_old,
             bad=source.bad,
             restarts=source.restarts,
+            skipped=source.skipped,
         )
 
     def status(self) -> Status:
@@ -137,13 +142,17 @@ class Loop:
             stages=stages,
             memory_mb=measure_pss_mb(self._source.pids),
             drift=NO_REFERENCE if self._drift is None else self._drift.reason,
+            last_known=self._rest.last_known,
+            still_since=self._rest.still_since,
         )
 
     def _use(self, classifier: Classifier | None) -> None:
         if classifier is None:
             return
-        self._classifier, self._drift = classifier, _watch_drift(classifier)
+        self._classifier, self._drift = classifier, _watch_drift(classifier, self._rest.interval_s)
         self._health.drift("")
+        self._rest.last_known = None
+        self._rest.watch(classifier.region)
         if self._smoother is not None:  # the votes were another model's
             self._smoother.reset()
         if self._observer is not None:
@@ -152,9 +161,18 @@ class Loop:
     def _pulse(self, observer: Observer, now_s: float) -> None:
         self._next_pulse_s = now_s + PULSE_S
         condition = self._health.condition(now_s) if self._source.live else OK
-        valid_s = self._health.label_valid_s
         observer.pulse(
-            Pulse(now_s, self._source.name, condition.state, condition.reason, self.counts(), condition.causes, valid_s)
+            Pulse(
+                now_s,
+                self._source.name,
+                condition.state,
+                condition.reason,
+                self.counts(),
+                condition.causes,
+                self._rest.valid_s(self._health.label_valid_s),
+                self._rest.still_since,
+                self._rest.rests,
+            )
         )
 
     def _wait(self, now_s: float) -> None:
@@ -163,8 +181,15 @@ class Loop:
         if self._source.live and captured == 0 and now_s - self._start_s > self.config.give_up_s:
             trouble = self._source.trouble or f"{self._source.name} is silent; check cable, power and address."
             raise CameraError(f"No frame within {self.config.give_up_s:g} s: {trouble}")
-        self._health.silence(captured, now_s, self._source.trouble, counts.bad)
-        self._tell(self._health.condition(now_s))
+        if self._rest.has_arrived():
+            self._health.skipped(self._source.skips(), captured)
+            self._repeat_drift(now_s)
+        else:
+            self._health.silence(captured, now_s, self._source.trouble, counts.bad)
+        condition = self._health.condition(now_s)
+        self._tell(condition)
+        if not condition.state.is_believed:
+            self._rest.recheck(now_s)
 
     def _take(self, frame: Frame, now_s: float) -> None:
         if self._source.live:
@@ -211,6 +236,8 @@ class Loop:
             held_score,
             classify_ms=(finished_s - started_s) * 1e3,
         )
+        if result.shown:
+            self._rest.last_known = LastKnown(result.shown, result.shown_score, ts)
         self._sink.result(result)
         if self._observer is not None:
             self._observer.frame(frame, result)
@@ -219,6 +246,7 @@ class Loop:
     def _discard(self, age_ms: float, captured: int, now_s: float) -> None:
         self._too_old += 1
         self._health.too_old(age_ms, captured, now_s)
+        self._rest.owe_label()
         self._tell(self._health.condition(now_s))
 
     def _steady(self, prediction: Prediction, ts: float) -> str | None:
@@ -237,15 +265,28 @@ class Loop:
         self._drift.add(preprocess(frame.pixels, self._classifier.input_spec), prediction, now_s)
         self._health.drift(self._drift.reason)
 
+    def _repeat_drift(self, now_s: float) -> None:
+        """A scene in which nothing moves goes on being what it was."""
+        if self._drift is not None and self._rest.still_since is not None and self._drift.is_due(now_s):
+            self._drift.repeat(now_s)
+            self._health.drift(self._drift.reason)
+
+    def _tell_motion(self) -> None:
+        event = self._rest.notice(is_believed=self._condition.state.is_believed)
+        if event is not None:
+            self._sink.event(event)
+
     def _tell(self, condition: Condition) -> None:
         if (condition.state, condition.causes) == (self._condition.state, self._condition.causes):
             return
+        if condition.state.is_believed and not self._condition.state.is_believed:
+            self._rest.owe_label()  # what was seen before the outage may be gone, and nothing moves
         self._condition = condition
         if self._smoother is not None and not condition.state.is_believed:
             self._smoother.reset()
         self._sink.event(Event(read_wall_time_s(), "camera", condition.state, condition.reason))
 
 
-def _watch_drift(classifier: Classifier) -> DriftWatch | None:
+def _watch_drift(classifier: Classifier, interval_s: float) -> DriftWatch | None:
     reference = classifier.contract.drift
-    return None if reference is None else DriftWatch(reference)
+    return None if reference is None else DriftWatch(reference, interval_s)

@@ -51,15 +51,26 @@ class Result:
 
 
 @dataclass(frozen=True)
+class LastKnown:
+    """The label that was shown last, its score, and when its frame was looked at (wall clock)."""
+
+    label: str
+    score: float | None
+    ts: float
+
+
+@dataclass(frozen=True)
 class Event:
-    """Something changed. ``kind`` is "camera" (``state`` is a health state), "label" (``state`` is the new label), or
-    the output that ``state`` is about: "recorder", "mqtt", "mqtt-prefix", "log".
+    """Something changed. ``kind`` is "camera" (``state`` is a health state), "label" (``state`` is the new label),
+    "motion" (``state`` is "still" or "moving"; ``last_known`` is the label that holds meanwhile), or the output that
+    ``state`` is about: "recorder", "mqtt", "mqtt-prefix", "log".
     """
 
     ts: float
     kind: str
     state: str
     reason: str
+    last_known: LastKnown | None = None
 
 
 @dataclass(frozen=True)
@@ -73,10 +84,11 @@ class Percentiles:
 
 @dataclass(frozen=True)
 class Counts:
-    """Where the frames went; ``captured == processed + dropped + in_flight`` always.
+    """Where the frames went; ``captured == processed + dropped + skipped + in_flight`` always.
 
     ``processed`` were looked at by the main loop, ``refused`` of them (black, frozen) got no label. ``dropped`` were
-    replaced by a newer frame or were too old (``too_old`` of them). ``bad`` images could not be decoded and were
+    replaced by a newer frame or were too old (``too_old`` of them). ``skipped`` were not looked at on purpose: nothing
+    moved, or it was not yet time. ``bad`` images could not be decoded and were
     never captured. ``restarts`` counts capture processes that had to be replaced.
     """
 
@@ -88,12 +100,15 @@ class Counts:
     too_old: int = 0
     bad: int = 0
     restarts: int = 0
+    skipped: int = 0
 
 
 @dataclass(frozen=True)
 class Pulse:
     """A sign of life of the loop, a few times a second: the camera's health at ``now_s`` (monotonic), the counts, and
-    what degrades it: "low_fps", "drift". ``label_valid_s`` is how long a label of this camera holds without another.
+    what degrades it: "low_fps", "drift". ``label_valid_s`` is how long a label of this camera holds without another,
+    inf while nothing moves, which is so since ``still_since`` (wall clock). When ``rests``, frames are skipped on
+    purpose.
     """
 
     now_s: float
@@ -103,12 +118,15 @@ class Pulse:
     counts: Counts
     causes: tuple[str, ...] = ()
     label_valid_s: float = LABEL_VALID_S
+    still_since: float | None = None
+    rests: bool = False
 
 
 @dataclass(frozen=True)
 class Status:
     """How a run went so far: counts, rate, percentiles of the frame age and of every stage, memory of all processes.
     ``drift`` says what has left what the model was measured on, or why that is not watched; empty when all is usual.
+    ``last_known`` is the last label; nothing has moved since ``still_since`` (wall clock), where that is watched.
     """
 
     ts: float
@@ -121,3 +139,5 @@ class Status:
     stages: dict[str, Percentiles]
     memory_mb: float | None
     drift: str = ""
+    last_known: LastKnown | None = None
+    still_since: float | None = None

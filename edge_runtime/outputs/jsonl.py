@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from edge_runtime.live.results import Event, Result, Status
+from edge_runtime.live.results import Event, LastKnown, Result, Status
 from edge_runtime.outputs.stdout import Outlet
 from edge_runtime.system.json_line import to_json_line
 
@@ -60,8 +60,8 @@ def make_result_object(result: Result) -> dict[str, Any]:
 
 
 def make_event_object(event: Event) -> dict[str, Any]:
-    """The JSON object of an event."""
-    return {
+    """The JSON object of an event; ``last_known`` only where movement ended."""
+    line = {
         "v": VERSION,
         "type": "event",
         "ts": round(event.ts, 3),
@@ -69,6 +69,15 @@ def make_event_object(event: Event) -> dict[str, Any]:
         "state": event.state,
         "reason": event.reason,
     }
+    return line if event.last_known is None else {**line, "last_known": make_last_known_object(event.last_known)}
+
+
+def make_last_known_object(known: LastKnown | None) -> dict[str, Any] | None:
+    """The label that was shown last, with its time."""
+    if known is None:
+        return None
+    score = None if known.score is None else round(known.score, 6)
+    return {"label": known.label, "score": score, "ts": round(known.ts, 3)}
 
 
 def make_status_object(status: Status) -> dict[str, Any]:
@@ -86,6 +95,8 @@ def make_status_object(status: Status) -> dict[str, Any]:
         "stages_ms": {name: _rounded(dataclasses.asdict(values)) for name, values in status.stages.items()},
         "memory_mb": status.memory_mb,
         "drift": status.drift,
+        "last_known": make_last_known_object(status.last_known),
+        "still_since": None if status.still_since is None else round(status.still_since, 3),
     }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TextIO
 
+from edge_runtime.live.rest import describe_last_known
 from edge_runtime.live.results import Event, Percentiles, Result, Status
 from edge_runtime.outputs.stdout import Outlet
 from edge_runtime.system.printable import printable
@@ -52,6 +54,7 @@ def format_status(status: Status) -> str:
     notes = [f"{counts.processed} classified" if not counts.refused else f"{counts.processed} looked at"]
     notes += [f"{counts.refused} refused"] if counts.refused else []
     notes += [f"{counts.dropped} dropped" + (f" ({counts.too_old} too old)" if counts.too_old else "")]
+    notes += [f"{counts.skipped} skipped on purpose"] if counts.skipped else []
     notes += [f"{counts.in_flight} in flight"] if counts.in_flight else []
     notes += [f"{counts.bad} damaged images"] if counts.bad else []
     notes += [f"{counts.restarts} camera restarts"] if counts.restarts else []
@@ -62,6 +65,9 @@ def format_status(status: Status) -> str:
         + (f", memory of all processes {status.memory_mb:.0f} MB." if status.memory_mb is not None else "."),
     ]
     lines += [f"Drift: {status.drift.removeprefix('drift: ')}."] if status.drift else []
+    if status.still_since is not None:
+        since = f"{datetime.fromtimestamp(status.still_since):%H:%M:%S}"
+        lines += [f"Nothing moves since {since}; {describe_last_known(status.last_known)}."]
     if status.age is not None:
         rows = {"frame age": status.age, **status.stages}
         lines += [f"{'ms':>12} {'p50':>8} {'p95':>8} {'p99':>8}"]

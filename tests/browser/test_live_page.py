@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -293,3 +294,21 @@ def test_a_region_is_framed_on_the_page_and_named(run: Run, page: Any) -> None:
         "[20, 240].map((x) => document.getElementById('frame').getContext('2d').getImageData(x, 120, 1, 1).data[0])"
     )
     assert left < 0.7 * right
+
+
+def test_a_still_scene_says_since_when_and_stays_in_view(run: Run, page: Any, camera: Any, tmp_path: Path) -> None:
+    run("--on-motion")
+    page.wait_for(f"{LABEL} === 'red'")
+    words = page.wait_for("document.getElementById('rest').textContent.includes('last known') && "
+                          "document.getElementById('rest').textContent", 30)  # fmt: skip
+    assert re.fullmatch(r"Nothing moves since \d\d:\d\d:\d\d; last known label, of \d\d:\d\d:\d\d", words)
+    time.sleep(4.0)
+    assert page.value(LABEL) == "red" and page.value(CHIP) == "live"
+    assert page.value("document.getElementById('veil').hidden"), "the frame is as old as nothing has moved"
+    assert "skipped on purpose" in page.value("document.querySelector('[data-name=\"Frames a second\"]').textContent")
+    page.screenshot(tmp_path / "still.png")
+    page.value("location.reload()")
+    page.wait_for(f"{LABEL} === 'red' && document.getElementById('stage').className === ''", 20)
+    camera.colour = (200, 40, 40)
+    page.wait_for(f"{LABEL} === 'blue'")
+    assert page.complaints == []

@@ -1,8 +1,8 @@
 """The process that holds the camera: opens it, reads it, publishes the newest frame, and tries again when it fails.
 
 Everything that may block for ever, crash on a hostile image or leak lives here, where it can be killed. It is told
-what to do by one line of JSON on stdin, and by each later line which input of a model its images are for from then
-on. It says what it is doing in lines of JSON on stdout:
+what to do by one line of JSON on stdin, and by each later line what has changed: which input of a model its images are
+for, where movement counts, or that the next frame is wanted. It says what it is doing in lines of JSON on stdout:
 ``{"state": "opening" | "open" | "camera" | "trouble" | "ended", "text": ...}``, where "camera" tells which one a number
 meant when it was opened first. It never outlives its parent.
 """
@@ -20,43 +20,66 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge_runtime.cameras.capture.orders import Order, read_spec
+from edge_runtime.cameras.capture.orders import Order, read_region, read_spec
 from edge_runtime.cameras.capture.shared_frames import SharedFrames
 from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.cameras.lookout import Lookout
 from edge_runtime.cameras.sources.opening import open_source
-from edge_runtime.contract import InputSpec
 from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.pixels.motion import read_cells
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.system.backoff import Backoff
 from edge_runtime.system.parent_death import die_with
 
 READ_S = 0.5
+# How often the parent hears that frames which nobody looks at still come.
+RESTING_READ_S = 0.2
 FIRST_RETRY_S, RETRY_CAP_S = 0.5, 2.0
 
 
-class _Wanted:
-    """The model's input, now: a thread hears of another one while the camera is waited for.
+class _Orders:
+    """What is wanted now: a thread hears of it while the camera is waited for.
 
     Reads the descriptor itself, because a thread in Python's own stdin would hold a lock that the end needs.
     """
 
-    def __init__(self, spec: InputSpec | None, lines: Iterator[bytes]) -> None:
-        self.spec = spec
+    def __init__(self, order: Order, lines: Iterator[bytes]) -> None:
+        self.spec = order.shrink_for
+        self._look, self._region = order.options.look, order.region
+        self._num_skipped = 0
         self._lines = lines
         self._source: FrameSource | None = None
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
 
     def now_by(self, source: FrameSource) -> None:
         """``source`` is the open camera; a line that came while it was being opened holds for it."""
+        if self._look is not None:
+            source.lookout = Lookout(self._look, self._region, self._num_skipped)
         self._source = source
-        self._pass_on()
+        self._shrink()
+
+    def release(self) -> None:
+        """The camera is no longer open; the next goes on counting where it ended."""
+        if self._source is not None and self._source.lookout is not None:
+            self._num_skipped = self._source.lookout.skips.num
+        self._source = None
 
     def _listen(self) -> None:
         for line in self._lines:
-            self.spec = read_spec(json.loads(line))
-            self._pass_on()
+            order = json.loads(line)
+            if "shrink_for" in order:
+                self.spec = read_spec(order["shrink_for"])
+                self._shrink()
+                continue
+            source = self._source  # a camera that is opened later begins with a look
+            if "watch" in order:
+                self._region = read_region(order["watch"])
+                if source is not None:
+                    source.watch(self._region)
+            elif source is not None:
+                source.look_again()
 
-    def _pass_on(self) -> None:
+    def _shrink(self) -> None:
         if self._source is not None and self.spec is not None:
             self._source.shrink_for(self.spec)
 
@@ -77,7 +100,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     shared = SharedFrames(order.frames_fd)
     backoff = Backoff(FIRST_RETRY_S, RETRY_CAP_S)
-    wanted = _Wanted(order.shrink_for, lines)
+    wanted = _Orders(order, lines)
     captured, bad, address = 0, 0, order.address
     while True:
         _say("opening", address.shown)
@@ -99,21 +122,36 @@ def main() -> None:
             raise
         finally:
             if source is not None:
+                wanted.release()
                 source.close()
                 captured, bad = captured + source.num_captured, bad + source.num_bad
         time.sleep(backoff.next_s())
 
 
 def _serve(source: FrameSource, shared: SharedFrames, event_fd: int, captured: int, bad: int, backoff: Backoff) -> None:
+    lookout = source.lookout
+    num_seen = 0
     while not source.ended:
-        frame = source.read(READ_S)
+        frame = source.read(READ_S if lookout is None else RESTING_READ_S)
+        fingerprint = None
         if frame is not None:
             fingerprint = frame.fingerprint if frame.fingerprint is not None else _fingerprint(frame)
-            shared.publish(Frame(frame.pixels, captured + frame.seq, frame.captured_s, frame.name, fingerprint))
+            if lookout is not None and not source.asks_lookout and not _is_wanted(lookout, frame, fingerprint):
+                frame = None
+        if source.num_captured != num_seen:
+            num_seen = source.num_captured
             backoff.reset()
-        shared.count(captured + source.num_captured, bad + source.num_bad)
+        # Before the frame itself, which counts as captured when it is there.
+        num_before = captured + source.num_captured - int(frame is not None)
+        shared.count(num_before, bad + source.num_bad, lookout.skips if lookout is not None else None)
         if frame is not None:
+            shared.publish(Frame(frame.pixels, captured + frame.seq, frame.captured_s, frame.name, fingerprint))
             os.eventfd_write(event_fd, 1)
+
+
+def _is_wanted(lookout: Lookout, frame: Frame, fingerprint: int) -> bool:
+    """Asks of a frame that its camera gives decoded."""
+    return lookout.wants(frame.captured_s, fingerprint, lambda region: read_cells(frame.pixels, region))
 
 
 def _fingerprint(frame: Frame) -> int:

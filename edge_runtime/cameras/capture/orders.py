@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edge_runtime.cameras.address import CameraAddress
+from edge_runtime.cameras.lookout import LookConfig
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.contract import InputSpec, Region
 from edge_runtime.pixels.region import cut_input
@@ -14,8 +15,8 @@ from edge_runtime.pixels.region import cut_input
 
 @dataclass(frozen=True)
 class Order:
-    """What the parent wants: the camera and what is known of it, the model's input, the inherited descriptors, and the
-    parent's process id."""
+    """What the parent wants: the camera and what is known of it, the model's input, the inherited descriptors, the
+    parent's process id, and the ``region`` of the frame in which movement counts."""
 
     address: CameraAddress
     shrink_for: InputSpec | None
@@ -23,6 +24,7 @@ class Order:
     event_fd: int
     parent: int
     options: CameraOptions = field(default_factory=CameraOptions)
+    region: Region | None = None
 
     def to_json(self) -> str:
         """The order as one line of JSON."""
@@ -33,8 +35,15 @@ class Order:
         """The order that a line of JSON holds."""
         data = json.loads(text)
         shrink_for = read_spec(data.pop("shrink_for"))
-        address, options = CameraAddress(**data.pop("address")), CameraOptions(**data.pop("options"))
-        return cls(address, shrink_for, **data, options=options)
+        address, region, options = CameraAddress(**data.pop("address")), data.pop("region"), data.pop("options")
+        look = options.pop("look")
+        return cls(
+            address,
+            shrink_for,
+            **data,
+            options=CameraOptions(**options, look=LookConfig(**look) if look else None),
+            region=read_region(region),
+        )
 
 
 def read_spec(value: dict[str, Any] | None) -> InputSpec | None:
@@ -42,9 +51,24 @@ def read_spec(value: dict[str, Any] | None) -> InputSpec | None:
     if value is None:
         return None
     region = value.pop("region", None)
-    return cut_input(InputSpec(**value), Region(**region) if region else None)
+    return cut_input(InputSpec(**value), read_region(region))
 
 
-def spec_to_json(spec: InputSpec) -> str:
+def read_region(value: dict[str, float] | None) -> Region | None:
+    """The region that a line of JSON holds."""
+    return Region(**value) if value else None
+
+
+def shrink_line(spec: InputSpec) -> str:
     """A later line: images are for this input from now on."""
-    return json.dumps(asdict(spec)) + "\n"
+    return json.dumps({"shrink_for": asdict(spec)}) + "\n"
+
+
+def watch_line(region: Region | None) -> str:
+    """A later line: movement counts in this region from now on."""
+    return json.dumps({"watch": asdict(region) if region else None}) + "\n"
+
+
+def look_line() -> str:
+    """A later line: the next frame is looked at."""
+    return json.dumps({"look": True}) + "\n"

@@ -6,6 +6,7 @@ and starts another after 1, 2, 4 ... 30 s. Frames, restarts and everything dropp
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import time
@@ -15,9 +16,10 @@ from dataclasses import dataclass, replace
 from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.cameras.capture.process import CaptureProcess
 from edge_runtime.cameras.frame import Frame, FrameSource, SourceCounts
+from edge_runtime.cameras.lookout import Skips
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.pace import UNKNOWN_S, Pace
-from edge_runtime.contract import InputSpec
+from edge_runtime.contract import InputSpec, Region
 from edge_runtime.errors import CameraError
 from edge_runtime.system.backoff import Backoff
 from edge_runtime.system.clock import monotonic_s
@@ -78,7 +80,10 @@ class Capture(FrameSource):
         self._child: CaptureProcess | None = None
         self._next_start_s = clock()
         self._num_starts = self._num_taken = 0
-        self._past_captured = self._past_bad = 0
+        # Of the children before this one: the number of their frames, and what became of those that were not taken.
+        self._past_captured = self._past_bad = self._past_dropped = self._past_skipped = 0
+        self.look = self._options.look
+        self._region: Region | None = None
         self._start_when_due()
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
@@ -101,20 +106,36 @@ class Capture(FrameSource):
         return None
 
     def counts(self) -> SourceCounts:
-        captured, bad, waiting = self._past_captured, self._past_bad, 0
+        bad, dropped, skipped, waiting = self._past_bad, self._past_dropped, self._past_skipped, 0
         if self._child is not None:
-            # The newest number is read last: a frame published between the two reads must not look dropped.
-            child_captured, newest = self._child.shared.captured, self._child.shared.newest_seq
-            captured += max(child_captured, newest + 1)
-            bad += self._child.shared.bad
-            waiting = int(newest > self._child.last_seq)
+            shared = self._child.shared
+            # What was published is read first: a frame that is published between the two reads must not look dropped.
+            published = shared.published
+            waiting = int(shared.newest_seq > self._child.last_seq)
+            dropped += shared.dropped + max(0, published - self._child.num_taken - waiting)
+            skipped += shared.skips.num
+            bad += shared.bad
         return SourceCounts(
-            captured=captured,
-            dropped=captured - self._num_taken - waiting,
+            captured=self._num_taken + dropped + skipped + waiting,
+            dropped=dropped,
             waiting=waiting,
             bad=bad,
             restarts=max(0, self._num_starts - 1),
+            skipped=skipped,
         )
+
+    def skips(self) -> Skips:
+        skips = self._child.shared.skips if self._child is not None else Skips()
+        return dataclasses.replace(skips, num=self._past_skipped + skips.num)
+
+    def look_again(self) -> None:
+        if self._child is not None and self.look is not None:
+            self._child.look_again()
+
+    def watch(self, region: Region | None) -> None:
+        self._region = region
+        if self._child is not None and self.look is not None:
+            self._child.watch(region)
 
     def shrink_for(self, spec: InputSpec) -> None:
         if self._shrink_for is None or self._shrink_for == spec:
@@ -154,7 +175,12 @@ class Capture(FrameSource):
         self._num_starts += 1
         try:
             self._child = CaptureProcess(
-                self._command, self._address, self._shrink_for, self._clock() + self.config.start_s, self._options
+                self._command,
+                self._address,
+                self._shrink_for,
+                self._clock() + self.config.start_s,
+                self._options,
+                self._region,
             )
         except CameraError as error:
             if self._num_starts == 1:
@@ -177,6 +203,7 @@ class Capture(FrameSource):
         self._pace.add(self._past_captured + frame.seq, frame.captured_s)
         child.deadline_s = self._clock() + self._silent_s()
         self._num_taken += 1
+        child.num_taken += 1
         self.trouble = ""
         return Frame(frame.pixels, self._past_captured + frame.seq, frame.captured_s, "", frame.fingerprint)
 
@@ -192,6 +219,12 @@ class Capture(FrameSource):
                 self.trouble, child.has_explained = text, True
             elif state == "ended":
                 self.ended = True
+        arrived_s = child.shared.skips.arrived_s
+        if arrived_s is not None and arrived_s != child.arrived_s:  # a camera at rest is not silent
+            child.arrived_s, self.trouble = arrived_s, ""
+            self._backoff.reset()
+            self._pace.add(self._past_captured + child.shared.captured - 1, arrived_s)
+            child.deadline_s = self._clock() + self._silent_s()
         if child.shared.bad != child.last_bad:  # damaged is not silent
             child.last_bad = child.shared.bad
             child.deadline_s = max(child.deadline_s, self._clock() + self._silent_s())
@@ -213,9 +246,13 @@ class Capture(FrameSource):
 
     def _forget_child(self) -> None:
         if self._child is not None:
-            counts = self._child.shared
-            self._past_captured += max(counts.captured, counts.newest_seq + 1)
-            self._past_bad += counts.bad
+            shared, taken = self._child.shared, self._child.num_taken
+            skipped = shared.skips.num
+            captured = max(shared.captured, shared.newest_seq + 1, taken + skipped)
+            self._past_captured += captured
+            self._past_skipped += skipped
+            self._past_dropped += captured - taken - skipped
+            self._past_bad += shared.bad
             self._pace.interrupt()
             self._child.close()
             self._child = None

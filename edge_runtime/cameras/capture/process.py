@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from typing import IO
 
 from edge_runtime.cameras.address import CameraAddress
-from edge_runtime.cameras.capture.orders import Order, spec_to_json
+from edge_runtime.cameras.capture.orders import Order, look_line, shrink_line, watch_line
 from edge_runtime.cameras.capture.shared_frames import SharedFrames
 from edge_runtime.cameras.options import CameraOptions
-from edge_runtime.contract import InputSpec
+from edge_runtime.contract import InputSpec, Region
 from edge_runtime.errors import CameraError, InternalError
 
 MAX_LINE_BYTES = 16 * 1024
@@ -36,8 +36,11 @@ class CaptureProcess:
         shrink_for: InputSpec | None,
         deadline_s: float,
         options: CameraOptions,
+        region: Region | None = None,
     ) -> None:
         self.deadline_s = deadline_s
+        self.arrived_s: float | None = None
+        self.num_taken = 0
         self.last_seq = -1
         self.last_bad = 0
         self.has_explained = False
@@ -61,7 +64,7 @@ class CaptureProcess:
         except OSError as error:
             self._close_descriptors()
             raise _cannot_start(error) from error
-        order = Order(address, shrink_for, self.shared.fd, self._event_fd, os.getpid(), options)
+        order = Order(address, shrink_for, self.shared.fd, self._event_fd, os.getpid(), options, region)
         self._tell(order.to_json())
         os.set_blocking(_pipe(self.process.stdout).fileno(), False)
         self._poll = select.poll()
@@ -70,7 +73,15 @@ class CaptureProcess:
 
     def shrink_for(self, spec: InputSpec) -> None:
         """Tells it what the images are for from now on; the camera stays open."""
-        self._tell(spec_to_json(spec))
+        self._tell(shrink_line(spec))
+
+    def watch(self, region: Region | None) -> None:
+        """Tells it in which part of the frame movement counts from now on."""
+        self._tell(watch_line(region))
+
+    def look_again(self) -> None:
+        """Tells it that the next frame is wanted, whatever it shows."""
+        self._tell(look_line())
 
     def wait(self, timeout_s: float) -> None:
         """Returns when a frame or a message comes, the process ends, or after ``timeout_s``."""

@@ -15,6 +15,7 @@ import os
 import numpy as np
 
 from edge_runtime.cameras.frame import Frame
+from edge_runtime.cameras.lookout import Skips
 from edge_runtime.errors import CameraError
 from edge_runtime.pixels.preprocess import Image
 
@@ -23,9 +24,11 @@ HEADER_BYTES = 4096
 # Pages that nobody touches cost nothing, so this is a limit, not a size: 64 MiB hold a frame of 22 million pixels.
 SLOT_BYTES = 64 * 1024 * 1024
 TOTAL_BYTES = HEADER_BYTES + NUM_SLOTS * SLOT_BYTES
-# Words of eight bytes: newest slot + 1, claimed slot + 1, captured, bad; then eight words a slot.
-_NEWEST, _CLAIMED, _CAPTURED, _BAD = range(4)
-_SEQ, _CAPTURED_NS, _HEIGHT, _WIDTH, _FINGERPRINT = range(5)
+# Words of eight bytes: newest slot + 1, claimed slot + 1, captured, bad, dropped by the writer; then eight words a
+# slot; then those of `Skips`, -1 for None.
+_NEWEST, _CLAIMED, _CAPTURED, _BAD, _DROPPED = range(5)
+_SEQ, _CAPTURED_NS, _HEIGHT, _WIDTH, _FINGERPRINT, _PUBLISHED = range(6)
+_NUM_SKIPS_WORDS = 5
 
 
 class SharedFrames:
@@ -37,6 +40,8 @@ class SharedFrames:
         words = np.frombuffer(self._memory, np.int64, HEADER_BYTES // 8)
         self._words = words[:8]
         self._slots = [words[8 * (slot + 1) : 8 * (slot + 2)] for slot in range(NUM_SLOTS)]
+        self._skips = words[8 * (NUM_SLOTS + 1) :][:_NUM_SKIPS_WORDS]
+        self._num_published = 0
 
     @classmethod
     def create(cls) -> SharedFrames:
@@ -57,6 +62,29 @@ class SharedFrames:
         return int(self._words[_BAD])
 
     @property
+    def dropped(self) -> int:
+        """Frames that the writer replaced by newer ones before anybody could take them."""
+        return int(self._words[_DROPPED])
+
+    @property
+    def published(self) -> int:
+        """Frames that were the newest at some time."""
+        slot = int(self._words[_NEWEST]) - 1
+        return int(self._slots[slot][_PUBLISHED]) if 0 <= slot < NUM_SLOTS else 0
+
+    @property
+    def skips(self) -> Skips:
+        """What the writer knows of frames that were not looked at on purpose."""
+        skipped, arrived_ns, fingerprint, checked_ns, still_ns = (int(word) for word in self._skips)
+        return Skips(
+            skipped,
+            None if arrived_ns <= 0 else arrived_ns / 1e9,
+            None if fingerprint < 0 else fingerprint,
+            checked_ns / 1e9,
+            None if still_ns <= 0 else still_ns / 1e9,
+        )
+
+    @property
     def newest_seq(self) -> int:
         """The number of the newest frame, or -1."""
         slot = int(self._words[_NEWEST]) - 1
@@ -73,12 +101,25 @@ class SharedFrames:
         slot = next(number for number in range(NUM_SLOTS) if number not in taken)
         np.copyto(self._pixels(slot, height, width), frame.pixels)
         fingerprint = -1 if frame.fingerprint is None else frame.fingerprint
-        self._slots[slot][:5] = frame.seq, round(frame.captured_s * 1e9), height, width, fingerprint
+        self._num_published += 1
+        captured_ns = round(frame.captured_s * 1e9)
+        self._slots[slot][:6] = frame.seq, captured_ns, height, width, fingerprint, self._num_published
         self._words[_NEWEST] = slot + 1
 
-    def count(self, captured: int, bad: int) -> None:
-        """Tells the reader how many frames were captured and how many images were bad."""
+    def count(self, captured: int, bad: int, skips: Skips | None = None) -> None:
+        """Tells the reader how many frames were captured before the one that is published next, how many images were
+        bad, and what ``skips`` says of those that were captured.
+        """
+        skips = skips or Skips()
         self._words[_CAPTURED], self._words[_BAD] = captured, bad
+        self._words[_DROPPED] = max(int(self._words[_DROPPED]), captured - self._num_published - skips.num)
+        self._skips[:] = (
+            skips.num,
+            _to_ns(skips.arrived_s),
+            -1 if skips.fingerprint is None else skips.fingerprint,
+            _to_ns(skips.checked_s),
+            _to_ns(skips.still_since_s),
+        )
 
     def take(self, after_seq: int) -> Frame | None:
         """The newest frame if its number is above ``after_seq``; its pixels stay untouched until the next `take`."""
@@ -105,3 +146,7 @@ class SharedFrames:
     def _pixels(self, slot: int, height: int, width: int) -> Image:
         start = HEADER_BYTES + slot * SLOT_BYTES
         return np.frombuffer(self._memory, np.uint8, height * width * 3, start).reshape(height, width, 3)
+
+
+def _to_ns(time_s: float | None) -> int:
+    return -1 if time_s is None else round(time_s * 1e9)

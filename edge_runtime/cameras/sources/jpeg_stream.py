@@ -10,12 +10,14 @@ import zlib
 from abc import abstractmethod
 
 from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.cameras.lookout import Lookout
 from edge_runtime.cameras.pace import Pace
 from edge_runtime.cameras.sources.backlog import Backlog
 from edge_runtime.cameras.sources.splitter import JpegSplitter
-from edge_runtime.contract import InputSpec
+from edge_runtime.contract import InputSpec, Region
 from edge_runtime.errors import CameraError, DataError
 from edge_runtime.pixels.jpeg import cut_out, is_whole
+from edge_runtime.pixels.motion import Cells, read_jpeg_cells
 from edge_runtime.pixels.shrink import decode_camera_image
 from edge_runtime.system.clock import monotonic_s
 
@@ -31,6 +33,7 @@ class JpegStream(FrameSource):
     """
 
     live = True
+    asks_lookout = True
 
     def __init__(
         self, name: str, splitter: JpegSplitter, shrink_for: InputSpec | None, expect_fps: float | None = None
@@ -54,8 +57,9 @@ class JpegStream(FrameSource):
         while True:
             newest = self._newest_jpeg()
             frame = self._decode(*newest) if newest is not None else None
+            if newest is not None:
+                self._pace.add(self.num_captured, newest[1])
             if frame is not None:
-                self._pace.add(self.num_captured, frame.captured_s)
                 return frame
             now_s = monotonic_s()
             if now_s >= deadline_s:
@@ -110,13 +114,26 @@ class JpegStream(FrameSource):
             return False
 
     def _decode(self, content: bytes, received_s: float) -> Frame | None:
+        is_looked_at = self.lookout is None
         try:
+            is_looked_at = self.lookout is None or self._is_wanted(self.lookout, content, received_s)
+            if not is_looked_at:
+                self.num_captured += 1
+                return None
             pixels = decode_camera_image(content, f"an image of {self.name}", self._shrink_for)
         except DataError:
             self.num_bad += 1
+            if is_looked_at:  # its label is still owed
+                self.look_again()
             return None
         self.num_captured += 1
         return Frame(pixels, self.num_captured - 1, received_s, fingerprint=self._fingerprint(content))
+
+    def _is_wanted(self, lookout: Lookout, content: bytes, received_s: float) -> bool:
+        def read_cells(region: Region | None) -> Cells:
+            return read_jpeg_cells(content, f"an image of {self.name}", region)
+
+        return lookout.wants(received_s, self._fingerprint(content), read_cells)
 
     def _fingerprint(self, content: bytes) -> int:
         return zlib.crc32(content)

@@ -21,9 +21,10 @@ from edge_runtime.cameras.presence import find_device_path
 from edge_runtime.cameras.sources.playback import Recording
 from edge_runtime.cameras.sources.playlist import SNIFFED_BYTES, name_playlist, only_host_of
 from edge_runtime.cameras.sources.rtsp_answer import explain_rtsp
-from edge_runtime.contract import InputSpec
+from edge_runtime.contract import InputSpec, Region
 from edge_runtime.errors import CameraError, DataError
 from edge_runtime.pixels.jpeg import cut_out
+from edge_runtime.pixels.motion import Cells, read_cells, read_jpeg_cells, read_yuyv_cells
 from edge_runtime.pixels.preprocess import Image, check_frame
 from edge_runtime.pixels.shrink import decode_camera_image
 from edge_runtime.pixels.yuyv import yuyv_to_bgr
@@ -73,12 +74,15 @@ class OpenCVCamera(FrameSource):
             captured_s = self._captured_s()
             if not has_frame:
                 raise CameraError(f"{self.name} stopped giving frames; check the cable, the power or the network.")
-            pixels = self._pixels()
-            if pixels is not None:
+            try:
+                pixels = self._look(captured_s)
+            except DataError:
+                self.num_bad += 1
+            else:
                 self.num_captured += 1
-                return Frame(pixels, self.num_captured - 1, captured_s, fingerprint=self._fingerprint)
-            self.num_bad += 1
-            if monotonic_s() >= deadline_s:  # damaged images are news, too
+                if pixels is not None:
+                    return Frame(pixels, self.num_captured - 1, captured_s, fingerprint=self._fingerprint)
+            if monotonic_s() >= deadline_s:  # damaged images are news, too, and so are those that nobody looks at
                 break
         return None
 
@@ -90,13 +94,20 @@ class OpenCVCamera(FrameSource):
         """When the frame that was just grabbed was taken, as far as can be told."""
         return monotonic_s()
 
-    def _pixels(self) -> Image | None:
+    def _look(self, captured_s: float) -> Image | None:
+        """The frame that was just grabbed, None when it is not to be looked at; DataError when it is damaged."""
+        if self.lookout is not None and self.lookout.rests(captured_s):
+            return None
         is_good, pixels = self._capture.retrieve()
-        return _three_channels(np.asarray(pixels)) if is_good and pixels is not None else None
+        if not is_good or pixels is None:
+            raise DataError(f"A frame of {self.name} cannot be decoded.")
+        return _three_channels(np.asarray(pixels))
 
 
 class DeviceCamera(OpenCVCamera):
     """A V4L2 camera by index or path, preferring MJPG, the only format that USB carries at full rate."""
+
+    asks_lookout = True
 
     def __init__(self, address: CameraAddress, shrink_for: InputSpec | None = None) -> None:
         path = find_device_path(address.value) if not address.began_with else _find_again(address)
@@ -128,13 +139,23 @@ class DeviceCamera(OpenCVCamera):
         now_s, stamp_s = monotonic_s(), self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
         return stamp_s if now_s - OLDEST_STAMP_S <= stamp_s <= now_s else now_s
 
-    def _pixels(self) -> Image | None:
+    def _look(self, captured_s: float) -> Image | None:
         is_good, raw = self._capture.retrieve()
         if not is_good or raw is None:
-            return None
+            raise DataError(f"A frame of {self.name} cannot be read.")
         buffer = np.ascontiguousarray(raw, np.uint8)
         self._fingerprint = zlib.crc32(buffer.data)
-        return raw_to_bgr(buffer, self._fourcc, self._shrink_for)
+        if self.lookout is not None:
+            fourcc = self._fourcc
+            if not self.lookout.wants(
+                captured_s, self._fingerprint, lambda region: read_raw_cells(buffer, fourcc, region)
+            ):
+                return None
+        pixels = raw_to_bgr(buffer, self._fourcc, self._shrink_for)
+        if pixels is None:
+            self.look_again()  # its label is still owed
+            raise DataError(f"A frame of {self.name} is damaged.")
+        return pixels
 
 
 class VideoFileCamera(Recording):
@@ -243,6 +264,15 @@ def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None) -> Image |
         return _three_channels(raw)
     except DataError:
         return None
+
+
+def read_raw_cells(raw: Image, fourcc: str, region: Region | None) -> Cells:
+    """Where movement is looked for in one raw V4L2 buffer; raises DataError when it is damaged or cut short."""
+    if fourcc in ("MJPG", "JPEG"):
+        return read_jpeg_cells(cut_out(raw.tobytes()), "a camera frame", region)
+    if fourcc == "YUYV" and raw.ndim == 3 and raw.shape[2] == 2:
+        return read_yuyv_cells(raw, region)
+    return read_cells(_three_channels(raw), region)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,9 @@ import time
 from abc import abstractmethod
 
 from edge_runtime.cameras.frame import Frame, FrameSource, SourceCounts
+from edge_runtime.cameras.lookout import Lookout
 from edge_runtime.contract import InputSpec
+from edge_runtime.pixels.motion import read_cells
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.system.clock import monotonic_s
 
@@ -84,18 +86,26 @@ class Playback(FrameSource):
             if now_s - due_s > self._recording.interval_s:  # the next one is due, too
                 self.num_captured += 1
                 continue
+            if self.lookout is not None and self.lookout.rests(due_s):
+                self.num_captured += 1
+                self._num_good += 1
+                continue
             pixels = self._recording.decode()
             if pixels is None:
                 self.num_bad += 1
                 continue
             self.num_captured += 1
-            self._num_taken += 1
             self._num_good += 1
+            if self.lookout is not None and not self._is_wanted(self.lookout, pixels, due_s):
+                continue
+            self._num_taken += 1
             return Frame(pixels, self.num_captured - 1, due_s, self._recording.file, position_s=self._place_s)
         return None
 
     def counts(self) -> SourceCounts:
-        return SourceCounts(self.num_captured, dropped=self.num_captured - self._num_taken, bad=self.num_bad)
+        skipped = self.skips().num
+        dropped = self.num_captured - self._num_taken - skipped
+        return SourceCounts(self.num_captured, dropped=dropped, bad=self.num_bad, skipped=skipped)
 
     def shrink_for(self, spec: InputSpec) -> None:
         self._recording.shrink_for(spec)
@@ -103,6 +113,9 @@ class Playback(FrameSource):
     def close(self) -> None:
         super().close()
         self._recording.close()
+
+    def _is_wanted(self, lookout: Lookout, pixels: Image, due_s: float) -> bool:
+        return lookout.wants(due_s, None, lambda region: read_cells(pixels, region))
 
     def _go_on(self) -> bool:
         """Goes to the next frame, into the next round at the end; False when there is none."""

@@ -34,6 +34,7 @@ def run_parser() -> ArgumentParser:
         "edge-runtime run --camera rtsp://user@192.168.1.9/stream --camera-password-file password --hold 3/5",
         "edge-runtime run --model flowers.tflite --camera clip.mp4 --format jsonl",
         "edge-runtime run --camera synthetic --frames 100",
+        "edge-runtime run --camera 0 --on-motion --every 60",
         "edge-runtime run --camera 0 --web",
         "edge-runtime run --camera clip.mp4 --realtime --loop",
         "edge-runtime run --camera 0 --web 0.0.0.0:8080 --web-token-file token --mqtt mqtts://pi@broker.lan/home/door",
@@ -43,6 +44,7 @@ def run_parser() -> ArgumentParser:
     add_classifier_flags(parser)
     add_region_flag(parser, "the part that the model was trained on, or else the whole; 0,0,1,1 is the whole")
     add_format_flag(parser)
+    add_look_flags(parser)
     parser.add_argument(
         "--changes-only",
         action=argparse.BooleanOptionalAction,
@@ -76,6 +78,23 @@ def run_parser() -> ArgumentParser:
     )
     add_output_flags(parser)
     return parser
+
+
+def add_look_flags(parser: ArgumentParser) -> None:
+    """Adds when frames of a live camera are looked at."""
+    group = parser.add_argument_group("when to look (live cameras)")
+    group.add_argument("--max-fps", type=float, metavar="N", help="look at N frames a second at most (default all)")
+    group.add_argument(
+        "--on-motion",
+        action="store_true",
+        help="look only while something moves in the frame, or in its region; the last label stays, with its time",
+    )
+    group.add_argument(
+        "--every",
+        type=float,
+        metavar="S",
+        help="look at one frame every S seconds; with --on-motion, at one in any case",
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -128,6 +147,8 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
         say(flags, f"{source.name} -> {contract.spec.name}{mark}; Ctrl-C ends.")
 
         def between_frames(num_labels: int, num_late: int) -> Classifier | None:
+            if outputs.wants_look():
+                source.look_again()
             changed = used.between_frames(num_labels, num_late)
             smallest = choose_smallest_input(flags, changed.input_spec) if changed is not None else None
             if smallest is not None:

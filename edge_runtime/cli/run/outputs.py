@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,10 +26,13 @@ PAGE_HEIGHT, PAGE_WIDTH = 360, 480
 
 @dataclass(frozen=True)
 class Outputs:
-    """``observer`` is None when nobody needs more than results, so that the loop does no more than it must."""
+    """``observer`` is None when nobody needs more than results, so that the loop does no more than it must;
+    ``wants_look`` says whether a viewer waits for a frame of a camera that skips them on purpose.
+    """
 
     sink: Sink
     observer: Observer | None = None
+    wants_look: Callable[[], bool] = lambda: False
 
 
 def add_output_flags(parser: ArgumentParser) -> None:
@@ -122,6 +125,7 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
             stack.enter_context(contextlib.closing(log_file))
             sinks.append(log_file)
             talkers.append(log_file)
+        wants_look = Outputs.wants_look
         if page_config is not None or broker is not None:
             from edge_runtime.live.live_state import LiveState
             from edge_runtime.system.thermal import SystemWatch
@@ -138,6 +142,7 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
 
                 page = stack.enter_context(open_live_page(page_config, live, lambda: watch.state))
                 observers.extend(page.observers)
+                wants_look = page.wants_look
                 say(flags, f"live page: {page.url}")
         if len(sinks) == 1 and not observers and len(talkers) == 1:
             yield Outputs(printed)
@@ -145,7 +150,7 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
         from edge_runtime.outputs.fan_out import FanOut
 
         every = FanOut(sinks, observers, talkers)
-        yield Outputs(every, every)
+        yield Outputs(every, every, wants_look)
 
 
 def _camera_shown(flags: Namespace) -> str:

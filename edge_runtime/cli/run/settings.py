@@ -8,11 +8,12 @@ from argparse import Namespace
 from dataclasses import dataclass
 
 from edge_runtime.cameras.address import CameraAddress, parse_camera
+from edge_runtime.cameras.lookout import LookConfig
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cli.flags import read_camera_options
 from edge_runtime.live.health import HealthConfig
 from edge_runtime.live.loop import LoopConfig
-from edge_runtime.live.smoothing import parse_hold
+from edge_runtime.live.smoothing import Hold, parse_hold
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,9 @@ def read_settings(flags: Namespace, address: str) -> RunSettings:
     raise.
     """
     camera = parse_camera(address)
+    hold = parse_hold(flags.hold) if flags.hold else None
     options = choose_playback(read_camera_options(flags), flags, camera)
+    options = dataclasses.replace(options, look=read_look_flags(flags, hold))
     options.check_for(camera)
     give_up_s = flags.give_up_s
     if give_up_s is None:  # whoever can be told of a missing camera can also be told of its coming
@@ -37,11 +40,18 @@ def read_settings(flags: Namespace, address: str) -> RunSettings:
     config = LoopConfig(
         max_age_ms=flags.max_age_ms,
         max_frames=flags.frames,
-        hold=parse_hold(flags.hold) if flags.hold else None,
+        hold=hold,
         give_up_s=give_up_s,
         health=HealthConfig(expect_fps=options.expect_fps),
     )
     return RunSettings(camera, options, config)
+
+
+def read_look_flags(flags: Namespace, hold: Hold | None) -> LookConfig | None:
+    """What the flags say of when to look, None when of every frame; raises what `LookConfig` raises."""
+    if flags.max_fps is None and flags.every is None and not flags.on_motion:
+        return None
+    return LookConfig(flags.max_fps, flags.every, flags.on_motion, hold.window if hold is not None else 1)
 
 
 def choose_playback(options: CameraOptions, flags: Namespace, camera: CameraAddress) -> CameraOptions:

@@ -17,11 +17,15 @@ DISCOVERY_PREFIX = "homeassistant"
 
 
 def make_state_message(snapshot: Snapshot, system: SystemState) -> dict[str, Any]:
-    """The state; ``label`` and ``score`` are null while no label holds."""
+    """The state; ``label``, ``score`` and ``label_ts``, when its frame was looked at, are null while no label holds.
+    Nothing moves since ``still_since``, null while something does or nobody watches for it.
+    """
     result = snapshot.result
     return {
         "label": (result.shown or None) if result else None,
         "score": round(result.shown_score, 4) if result and result.shown_score is not None else None,
+        "label_ts": round(result.ts, 3) if result else None,
+        "still_since": None if snapshot.still_since is None else round(snapshot.still_since, 1),
         "state": snapshot.state,
         "problem": "OFF" if snapshot.state in (HealthState.OK, HealthState.STARTING) else "ON",
         "reason": "" if snapshot.state is HealthState.OK else snapshot.reason,
@@ -36,7 +40,8 @@ def make_state_message(snapshot: Snapshot, system: SystemState) -> dict[str, Any
 
 def make_state_key(message: dict[str, Any]) -> tuple[Any, ...]:
     """What makes a state worth sending at once; numbers that always move wait for the next regular one."""
-    return tuple(message[name] for name in ("label", "state", "throttled", "model", "version"))
+    told = tuple(message[name] for name in ("label", "state", "throttled", "model", "version"))
+    return (*told, message["still_since"] is not None)
 
 
 def make_label_event(change: LabelChange) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def build_app(
 
     async def snapshot_jpg(request: Request) -> Response:
         image = images.newest()
-        if image is None or image.captured_s < monotonic_s() - 0.2:
+        if image is None or (image.captured_s < monotonic_s() - 0.2 and not images.rests):
             images.ask(True)
             try:
                 deadline_s = monotonic_s() + SNAPSHOT_S

@@ -76,7 +76,7 @@ class FrameEncoder:
         self._classifier: Classifier | None = None
         self._input: InputSpec | None = None
         self._region: Region | None = None
-        self._is_shown = True
+        self._is_shown, self._valid_s, self._last_seq = True, VALID_S, -1
         self.closed = False
         self._thread = threading.Thread(target=self._run, name="images", daemon=True)
         self._thread.start()
@@ -87,6 +87,7 @@ class FrameEncoder:
         self._classifier, self._input, self._region = classifier, classifier.input_spec, classifier.region
 
     def frame(self, frame: Frame, result: Result | None) -> None:
+        self._last_seq = frame.seq
         changed = self._live.num_changes != self._last_change
         wanted = self._is_shown and (self._num_viewers or self._num_waiting)
         if not changed and not wanted:
@@ -109,6 +110,12 @@ class FrameEncoder:
 
     def pulse(self, pulse: Pulse) -> None:
         self._is_shown = pulse.state.is_live
+        # Of a camera that skips frames on purpose the newest one that was looked at is the present one for longer.
+        self._valid_s = max(VALID_S, pulse.label_valid_s) if pulse.rests else VALID_S
+
+    def wants_look(self) -> bool:
+        """Whether somebody looks and has no image yet that may be called live, though the camera is."""
+        return self._is_shown and bool(self._num_viewers or self._num_waiting) and self.newest() is None
 
     def _crop(self, height: int, width: int) -> tuple[float, float, float, float]:
         if self._input is None:
@@ -153,9 +160,16 @@ class FrameEncoder:
     def newest(self) -> EncodedFrame | None:
         """The newest image, or None when there is none that may be called live."""
         image = self._newest
-        if image is None or not self._is_shown or self._clock() - image.captured_s > VALID_S:
+        if image is None or not self._is_shown:
             return None
-        return image
+        age_s, is_last = self._clock() - image.captured_s, image.seq == self._last_seq
+        return image if age_s <= (self._valid_s if is_last else VALID_S) else None
+
+    @property
+    def rests(self) -> bool:
+        """Whether the newest image is the present one although no newer frame was looked at."""
+        image = self.newest()
+        return image is not None and self._clock() - image.captured_s > VALID_S
 
     def thumb(self, number: int) -> bytes | None:
         """The small image of a label change, as the bytes of a JPEG."""

@@ -89,6 +89,7 @@ class _Run(Collector):
             "frames_captured": ("Frames that the camera gave.", counts.captured),
             "frames_processed": ("Frames that were looked at.", counts.processed),
             "frames_refused": ("Frames looked at that got no label: black or frozen.", counts.refused),
+            "frames_skipped": ("Frames not looked at on purpose: nothing moved, or it was not time.", counts.skipped),
             "frames_bad": ("Images that could not be decoded.", counts.bad),
             "camera_reconnects": ("Times the camera had to be opened again.", counts.restarts),
         }
@@ -106,6 +107,11 @@ class _Run(Collector):
         if snapshot.model is not None and snapshot.model.watches_drift:
             text = "1 while the last minutes are unlike what the model was measured on."
             yield GaugeMetricFamily("edge_runtime_drift", text, value=int("drift" in snapshot.causes))
+        text = "1 while nothing moves, where that is watched."
+        yield GaugeMetricFamily("edge_runtime_still", text, value=int(snapshot.still_since is not None))
+        if snapshot.result is not None:
+            text = "When the frame of the present label was looked at, in seconds since 1970."
+            yield GaugeMetricFamily("edge_runtime_label_timestamp_seconds", text, value=snapshot.result.ts)
         yield GaugeMetricFamily("edge_runtime_viewers", "Image streams being read.", value=self._viewers())
         if snapshot.model is not None:
             facts = {"name": snapshot.model.name, "version": snapshot.model.version, "backend": snapshot.model.backend}

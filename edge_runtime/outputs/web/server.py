@@ -40,10 +40,11 @@ SEND_BUFFER_BYTES = 128 * 1024
 
 @dataclass(frozen=True)
 class LivePage:
-    """The page's address, and the observers that feed it."""
+    """The page's address, the observers that feed it, and whether a viewer waits for a frame to be looked at."""
 
     url: str
     observers: tuple[Observer, ...]
+    wants_look: Callable[[], bool]
 
 
 @contextlib.contextmanager
@@ -69,7 +70,7 @@ def open_live_page(config: WebConfig, live: LiveState, system: Callable[[], Syst
     try:
         with _serving(app, listener):
             try:
-                yield LivePage(bound.url, observers)
+                yield LivePage(bound.url, observers, images.wants_look)
             finally:
                 images.close()
     finally:

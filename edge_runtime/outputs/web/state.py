@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from edge_runtime.live.health_state import HealthState
@@ -43,7 +44,9 @@ def make_health_object(snapshot: Snapshot, system: SystemState) -> dict[str, Any
 def make_state_object(
     snapshot: Snapshot, system: SystemState, size_wh: tuple[int, int] | None, num_viewers: int
 ) -> dict[str, Any]:
-    """All that the page shows; times in milliseconds, rates a second, ``label`` null when no label holds now."""
+    """All that the page shows; times in milliseconds, rates a second, ``label`` null when no label holds now; ``rest``
+    is of cameras that skip frames on purpose: since when nothing moves, and whether the label is of an older frame.
+    """
     word, level = CHIPS[snapshot.state]
     if "drift" in snapshot.causes and "low_fps" not in snapshot.causes:
         word = "drift"
@@ -59,7 +62,11 @@ def make_state_object(
             "reasons": list_reasons(snapshot, system),
             "causes": list(snapshot.causes),
         },
-        "camera": {"name": snapshot.camera, "size": size_wh, "fresh_ms": round(1e3 * snapshot.label_valid_s)},
+        "camera": {"name": snapshot.camera, "size": size_wh, "fresh_ms": _fresh_ms(snapshot)},
+        "rest": {
+            "still_since": None if snapshot.still_since is None else round(snapshot.still_since, 3),
+            "last_known": snapshot.is_last_known,
+        },
         "label": _label(snapshot),
         "rates": {name: round(value, 1) for name, value in dataclasses.asdict(snapshot.rates).items()},
         "counts": dataclasses.asdict(snapshot.counts),
@@ -100,6 +107,11 @@ def _label(snapshot: Snapshot) -> dict[str, Any] | None:
         "ts": round(result.ts, 3),
         "age_ms": round(result.age_ms, 1),
     }
+
+
+def _fresh_ms(snapshot: Snapshot) -> int | None:
+    """How old a frame may be that is shown as the present one; None while nothing moves."""
+    return None if math.isinf(snapshot.label_valid_s) else round(1e3 * snapshot.label_valid_s)
 
 
 def _rounded(value: float | None) -> float | None:

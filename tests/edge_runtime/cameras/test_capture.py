@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -22,11 +23,12 @@ from edge_runtime.cameras.capture.orders import Order
 from edge_runtime.cameras.capture.parent import Capture, CaptureConfig
 from edge_runtime.cameras.capture.shared_frames import HEADER_BYTES, SLOT_BYTES, SharedFrames
 from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.cameras.lookout import LookConfig
 from edge_runtime.cameras.opening import open_camera
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.sources.synthetic import read_image_number
-from edge_runtime.contract import InputSpec
-from edge_runtime.errors import CameraError
+from edge_runtime.contract import InputSpec, Region
+from edge_runtime.errors import CameraError, ConfigurationError
 from edge_runtime.system.backoff import Backoff
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="capture processes need Linux")
@@ -513,6 +515,9 @@ def test_an_order_survives_its_pipe() -> None:
         assert Order.from_json(order.to_json()) == order
     slow = Order(CameraAddress("csi", ""), None, 5, 6, 7, CameraOptions(expect_fps=0.1))
     assert Order.from_json(slow.to_json()) == slow
+    resting = CameraOptions(look=LookConfig(max_fps=5.0, every_s=60.0, on_motion=True, num_votes=3))
+    picky = Order(CameraAddress("csi", ""), None, 5, 6, 7, resting, Region(0.5, 0.0, 0.5, 1.0))
+    assert Order.from_json(picky.to_json()) == picky
 
 
 def test_shared_frames_keep_the_newest_and_never_touch_the_one_being_read() -> None:
@@ -581,3 +586,103 @@ def test_an_expected_rate_gives_the_first_frame_and_every_other_its_time(clock: 
         assert capture._silent_s() == 30.0
     with Capture(ANY, command=fake_child("time.sleep(60)\n"), clock=clock) as capture:
         assert (capture._silent_s(), capture.config.silent_s) == (20.0, 3.0)
+
+
+@pytest.fixture
+def still_camera(network_camera: Any) -> Any:
+    """A network camera of a noisy still scene; ``brightness`` may be changed."""
+    chance, pool = np.random.default_rng(2), {}
+    network_camera.brightness, network_camera.fps = 60, 30
+
+    def image(number: int) -> bytes:
+        key = (network_camera.brightness, number % 40)
+        if key not in pool:
+            noise = chance.integers(0, 30, (240, 320, 3))
+            pool[key] = encode((noise + network_camera.brightness).astype(np.uint8))
+        return bytes(pool[key])
+
+    network_camera.image = image
+    return network_camera
+
+
+def encode(image: np.ndarray) -> bytes:
+    return cv2.imencode(".jpg", image)[1].tobytes()
+
+
+def adds_up(capture: Capture, num_taken: int) -> bool:
+    counts = capture.counts()
+    return counts.captured == num_taken + counts.dropped + counts.skipped + counts.waiting and counts.dropped >= 0
+
+
+def test_a_camera_at_rest_is_neither_silent_nor_replaced_and_wakes_when_something_moves(
+    still_camera: Any, read_until: ReadUntil
+) -> None:
+    options = CameraOptions(look=LookConfig(on_motion=True))
+    taken = 0
+
+    def count(frame: Frame | None) -> None:
+        nonlocal taken
+        taken += frame is not None
+        assert adds_up(capture, taken)
+
+    config = CaptureConfig(silent_s=1.5)
+    with Capture(parse_camera(still_camera.address), InputSpec(24, 32), config, options=options) as capture:
+
+        def is_still(frame: Frame | None) -> bool:
+            count(frame)
+            return frame is None and capture.skips().still_since_s is not None and capture.counts().skipped > 90
+
+        read_until(capture, is_still, 60)
+        skips = capture.skips()
+        assert skips.num == capture.counts().skipped and skips.fingerprint is not None
+        assert skips.arrived_s is not None and time.monotonic() - skips.arrived_s < 5
+        assert (capture.counts().restarts, capture.trouble) == (0, "")
+        still_camera.brightness = 160
+
+        def is_bright(frame: Frame | None) -> bool:
+            count(frame)
+            return frame is not None and frame.pixels.mean() > 150
+
+        read_until(capture, is_bright, 30)
+        assert capture.skips().still_since_s is None
+        read_until(capture, is_still, 60)
+        before = taken
+        capture.look_again()
+        read_until(capture, lambda frame: count(frame) or taken > before, 30)
+
+
+def test_the_region_in_which_movement_counts_reaches_this_process_and_the_next(
+    still_camera: Any, read_until: ReadUntil
+) -> None:
+    options = CameraOptions(look=LookConfig(every_s=1000.0))
+    region = Region(0.5, 0.0, 0.5, 1.0)
+    config = CaptureConfig(first_restart_s=0.02, restart_cap_s=0.1)
+    with Capture(parse_camera(still_camera.address), None, config, options=options) as capture:
+        read_until(capture, is_frame, 60)
+        capture.watch(region)
+        second = read_until(capture, is_frame, 60)
+        skipped = capture.counts().skipped
+        os.kill(capture.pids[0], signal.SIGKILL)
+        third = read_until(capture, is_frame, 60)
+        assert second is not None and third is not None and third.seq > second.seq
+        assert capture.counts().restarts == 1 and capture.counts().skipped >= skipped and adds_up(capture, 3)
+        assert capture._region == region
+
+
+@pytest.mark.parametrize("camera", ["synthetic:320x240@60", "demo"])
+def test_cameras_that_give_decoded_frames_skip_them_too(camera: str, read_until: ReadUntil) -> None:
+    options = CameraOptions(look=LookConfig(max_fps=5.0))
+    with Capture(parse_camera(camera), options=options) as capture:
+        times = []
+        while len(times) < 5:
+            frame = read_until(capture, is_frame, 60)
+            assert frame is not None
+            times.append(frame.captured_s)
+        assert np.diff(times).mean() > 0.15
+        assert capture.counts().skipped >= 10
+
+
+@pytest.mark.parametrize("look", [LookConfig(on_motion=True), LookConfig(max_fps=5.0), LookConfig(every_s=2.0)])
+def test_a_file_has_no_frames_to_skip(look: LookConfig, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"`max_fps`, `every_s` and `on_motion` are for live cameras, but of"):
+        open_camera(tmp_path, options=CameraOptions(look=look))

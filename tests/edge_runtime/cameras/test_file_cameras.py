@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from edge_runtime.cameras.address import CameraAddress, parse_camera
+from edge_runtime.cameras.lookout import LookConfig, Lookout
 from edge_runtime.cameras.opening import open_camera
+from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.presence import find_device_path
-from edge_runtime.cameras.sources.opencv import DeviceCamera, raw_to_bgr
+from edge_runtime.cameras.sources.opencv import DeviceCamera, StreamCamera, raw_to_bgr
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.cameras.sources.synthetic import (
     SyntheticCamera,
@@ -258,3 +261,90 @@ def test_grey_of_ten_and_twelve_bits_is_refused_by_name_before_a_frame_ends_the_
     ):
         DeviceCamera(CameraAddress("device", str(tmp_path / "video0")))
     assert device.is_released and not device.has_been_read
+
+
+class FakeScene(FakeDevice):
+    """A device that sends the raw buffers of ``frames``, and then nothing."""
+
+    def __init__(self, fourcc: str, frames: list[np.ndarray]) -> None:
+        super().__init__(fourcc)
+        self.frames, self.num_retrieved = frames, 0
+
+    def set(self, which: int, value: float) -> bool:
+        return True
+
+    def grab(self) -> bool:
+        return bool(self.frames)
+
+    def retrieve(self) -> tuple[bool, np.ndarray]:
+        self.num_retrieved += 1
+        return True, self.frames.pop(0)
+
+
+def send(value: int, fourcc: str, chance: np.random.Generator) -> np.ndarray:
+    """The raw buffer of a noisy grey frame."""
+    grey = chance.integers(value, value + 20, (240, 320), dtype=np.uint8)
+    if fourcc == "YUYV":
+        return np.stack([grey, np.full_like(grey, 128)], axis=-1)
+    if fourcc == "GREY":
+        return grey
+    return np.frombuffer(cv2.imencode(".jpg", cv2.merge([grey] * 3))[1].tobytes(), np.uint8).reshape(1, -1)
+
+
+@pytest.mark.parametrize("fourcc", ["MJPG", "YUYV", "GREY"])
+def test_a_v4l2_camera_gives_the_frames_in_which_something_moves_and_one_that_is_damaged_is_made_good(
+    fourcc: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> None:
+    chance = np.random.default_rng(4)
+    values = [60] * 40 + [150] * 40
+    frames = [send(value, fourcc, chance) for value in values]
+    if fourcc == "MJPG":  # the first of the second scene that would be looked at
+        frames[42] = frames[42][:, : frames[42].size // 2]
+    device = FakeScene(fourcc, frames)
+    (tmp_path / "video0").touch()
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.cv2.VideoCapture", lambda *arguments: device)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.monotonic_s", clock)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.find_refusal", lambda path: None)
+    with DeviceCamera(CameraAddress("device", str(tmp_path / "video0")), InputSpec(24, 32)) as camera:
+        camera.lookout = Lookout(LookConfig(on_motion=True))
+        assert camera.asks_lookout
+        seen = []
+        while device.frames:
+            clock.now_s += 0.1
+            frame = camera.read(0.0)
+            if frame is not None:
+                seen.append((camera.num_captured + camera.num_bad - 1, round(float(frame.pixels.mean()), -1)))
+    looked = [number for number, _ in seen]
+    assert looked[0] == 0 and max(number for number in looked if number < 40) <= 14
+    assert 40 <= min(number for number in looked if number >= 40) <= 43 and max(looked) <= 56
+    assert all(value > 140 for number, value in seen if number >= 42)
+    assert camera.num_captured == len(looked) + camera.skips().num
+    assert camera.num_bad == (fourcc == "MJPG")
+
+
+def test_a_stream_is_not_converted_when_no_frame_is_wanted(monkeypatch: pytest.MonkeyPatch, clock: Any) -> None:
+    device = FakeScene("H264", [np.zeros((48, 64, 3), np.uint8)] * 100)
+    monkeypatch.setattr(device, "grab", lambda: True)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.cv2.VideoCapture", lambda *arguments: device)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.monotonic_s", clock)
+    with StreamCamera(parse_camera("rtsp://127.0.0.1/x")) as camera:
+        camera.lookout = Lookout(LookConfig(every_s=1.0))
+        for _ in range(50):
+            clock.now_s += 0.1
+            frame = camera.read(0.0)
+            if frame is not None:  # as the capture process asks of what comes decoded
+                assert camera.lookout.wants(frame.captured_s, 1, lambda region: np.zeros((1, 1), np.uint8))
+    assert 5 <= device.num_retrieved <= 6 and camera.num_captured == 50
+    assert camera.skips().num == 50 - device.num_retrieved
+
+
+def test_a_recording_in_real_time_is_looked_at_as_a_live_camera_is(tmp_path: Path) -> None:
+    for number in range(12):
+        cv2.imwrite(str(tmp_path / f"{number:02d}.png"), solid((9, 9, 20 if number < 6 else 220)))
+    look = CameraOptions(expect_fps=20.0, realtime=True, look=LookConfig(every_s=0.2))
+    with open_camera(tmp_path, options=look) as camera:
+        assert camera.look is not None
+        num_taken = sum(camera.read(0.5) is not None for _ in range(12) if not camera.ended)
+        counts = camera.counts()
+    assert 2 <= num_taken <= 5 and counts.skipped >= 5
+    assert counts.captured == num_taken + counts.dropped + counts.skipped == 12

@@ -20,6 +20,7 @@ import pytest
 from edge_runtime import cli
 from edge_runtime.cameras.address import CameraAddress, parse_camera
 from edge_runtime.cameras.frame import FrameSource
+from edge_runtime.cameras.lookout import LookConfig
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.cli.run.command import run_parser
@@ -60,6 +61,13 @@ def flags(*arguments: str) -> Namespace:
         (("--mqtt", "broker"), 2, "--mqtt is 'broker', expected mqtts://"),
         (("--save-changes", "/dev/null/x"), 73, "Images cannot be saved in /dev/null/x"),
         (("--save-changes", "x", "--save-limit-mb", "0"), 2, "--save-limit-mb is 0"),
+        (("--max-fps", "0"), 2, "--max-fps is 0, expected looks a second above 0, such as 5"),
+        (("--on-motion", "--every", "-3"), 2, "--every is -3, expected seconds above 0, such as 60"),
+        (
+            ("--camera", ".", "--on-motion"),
+            78,
+            "--max-fps, --every and --on-motion are for live cameras, but of . every",
+        ),
         (("--log-file", "/dev/null/x"), 73, "The log file /dev/null/x cannot be written"),
     ],
 )
@@ -269,3 +277,30 @@ def test_a_new_model_keeps_the_size_that_the_outputs_want(
     arguments = ("--model", str(toy_path), "--camera", "synthetic", "--frames", "6", *arguments)
     assert cli.main(["run", *arguments]) == 0
     assert wanted == expected and other == []
+
+
+def test_the_flags_that_say_when_to_look_reach_the_camera_with_the_votes_of_hold() -> None:
+    from edge_runtime.cli.run.command import run_parser
+    from edge_runtime.cli.run.settings import read_look_flags
+    from edge_runtime.live.smoothing import Hold
+
+    def read(*arguments: str, hold: Hold | None = None) -> object:
+        return read_look_flags(run_parser().parse_args(arguments), hold)
+
+    assert read() is None
+    assert read("--max-fps", "5") == LookConfig(max_fps=5.0)
+    assert read("--every", "60") == LookConfig(every_s=60.0)
+    assert read("--on-motion", "--every", "60", hold=Hold(3, 5)) == LookConfig(None, 60.0, True, 5)
+
+
+def test_a_run_that_looks_now_and_then_accounts_for_what_it_skipped(
+    capsys: pytest.CaptureFixture[str], toy_path: Path
+) -> None:
+    arguments = ["--camera", "synthetic:320x240@60", "--max-fps", "6", "--frames", "8", "--format", "jsonl"]
+    assert cli.main(["run", "--model", str(toy_path), *arguments]) == 0
+    *lines, status = map(json.loads, capsys.readouterr().out.splitlines())
+    labels = [line for line in lines if line["type"] == "prediction"]
+    assert len(labels) == 8 and labels[-1]["ts"] - labels[0]["ts"] > 0.9
+    assert status["skipped"] >= 40 and status["still_since"] is None
+    assert status["last_known"]["label"] == labels[-1]["label"]
+    assert status["captured"] == status["processed"] + status["dropped"] + status["skipped"] + status["in_flight"]

@@ -111,6 +111,7 @@ def test_the_state_is_flat_json_without_a_label_that_does_not_hold() -> None:
     assert message == {
         "label": "cat", "score": 0.9123, "state": "ok", "problem": "OFF", "reason": "", "fps": 30.0, "latency_ms": 7.3,
         "temperature_c": 48.0, "throttled": ["throttled"], "model": "pets", "version": "0123456789ab",
+        "label_ts": 1700000000.0, "still_since": None,
     }  # fmt: skip
     message = make_state_message(snapshot("frozen"), SystemState())
     assert (message["label"], message["score"], message["problem"], message["reason"]) == (

@@ -66,6 +66,9 @@ tests:
       - {series: 'edge_runtime_predictions_total{instance="mute",job="j",label="mug"}', values: '7x60'}
       - {series: 'edge_runtime_frames_captured_total{instance="good",job="j"}', values: '0+60x60'}
       - {series: 'edge_runtime_predictions_total{instance="good",job="j",label="mug"}', values: '0+60x60'}
+      - {series: 'edge_runtime_frames_captured_total{instance="still",job="j"}', values: '0+60x60'}
+      - {series: 'edge_runtime_frames_skipped_total{instance="still",job="j"}', values: '0+60x60'}
+      - {series: 'edge_runtime_predictions_total{instance="still",job="j",label="mug"}', values: '7x60'}
     alert_rule_test:
       - {eval_time: 8m, alertname: DeviceSilent, exp_alerts: []}
       - eval_time: 15m

@@ -51,7 +51,7 @@ function veil(lost, age) {
   if (paused) return "Paused";
   if (frameTrouble) return frameTrouble;
   if (painter.capturedAt === null) return "Waiting for the first frame";
-  return age > state.camera.fresh_ms ? `No fresh frame for ${(age / 1000).toFixed(0)} s` : "";
+  return state.camera.fresh_ms !== null && age > state.camera.fresh_ms ? `No fresh frame for ${(age / 1000).toFixed(0)} s` : "";
 }
 
 const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
@@ -76,6 +76,7 @@ function tick() {
   if (lost) {
     chip("bad", "connection lost", "nothing heard from the device; trying again");
     renderLabel(null);
+    show("rest", "");
   }
   $("frame").setAttribute("aria-label", words ? `not live: ${words.replace("\n", ": ")}` : `live frame of ${state.camera.name}`);
   speak(now);
@@ -100,6 +101,7 @@ function render() {
   document.title = `${state.label?.shown || health.chip} · ${camera.name || "edge-runtime"}`;
   chip(health.level, health.chip, health.reasons.join("; "));
   renderLabel(state.label);
+  renderRest();
   renderHeat();
   renderFacts();
   renderChanges();
@@ -108,6 +110,14 @@ function render() {
 function unknownBecause({ reason }, best, threshold) {
   const why = best.score < threshold ? `below ${percent(threshold)}` : "";
   return `${reason || "unknown"}; best guess ${best.label}${why ? `, ${why}` : ""}`;
+}
+
+// Of a camera that skips frames on purpose: how old the label is, and that this is as it should be.
+function renderRest() {
+  const at = (ts) => new Date(1000 * ts).toLocaleTimeString([], { hour12: false });
+  const words = state.rest.still_since === null ? [] : [`Nothing moves since ${at(state.rest.still_since)}`];
+  if (state.label && state.rest.last_known) words.push(`last known label, of ${at(state.label.ts)}`);
+  show("rest", capital(words.join("; ")));
 }
 
 function renderHeat() {
@@ -152,7 +162,8 @@ function renderFacts() {
     : system.throttled_now.length ? `now: ${flags(system.throttled_now)}`
     : system.throttled_since_boot.length ? `earlier: ${flags(system.throttled_since_boot)}` : "none";
   const rows = {
-    "Frames a second": `${rates.captured.toFixed(1)} in, ${rates.processed.toFixed(1)} looked at, ${rates.dropped.toFixed(1)} dropped`,
+    "Frames a second": `${rates.captured.toFixed(1)} in, ${rates.processed.toFixed(1)} looked at, ${rates.dropped.toFixed(1)} dropped`
+      + (counts.skipped ? `, ${rates.skipped.toFixed(1)} skipped on purpose` : ""),
     "Frame to label": latency.p50 === null ? "not measured yet" : `p50 ${latency.p50.toFixed(0)} ms, p95 ${latency.p95.toFixed(0)} ms`,
     "Model": model ? `${model.name}, version ${model.version || "unnamed"}` : "none",
     "Accuracy": model?.provisional ? model.provisional : !model || model.accuracy === null ? "not measured" : `${percent(model.accuracy, 2)} of ${model.num_images.toLocaleString("en")} test images`,
