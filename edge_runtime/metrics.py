@@ -82,7 +82,7 @@ def classification_report(confusion: NDArray[Any], class_names: Sequence[str]) -
     """Accuracy with its Wilson interval, and precision, recall and F1 per class and macro, of a `confusion_matrix`.
 
     Raises:
-        DataError: the matrix is not square with one row a class name, or is all zero.
+        DataError: the matrix is not square with one row per class name, or is all zero.
     """
     counts = np.asarray(confusion, np.int64)
     if counts.shape != (len(class_names), len(class_names)):
@@ -132,12 +132,12 @@ def calibration_error(probabilities: NDArray[Any], labels: Sequence[int] | NDArr
     ``probabilities`` is (n, classes). Bins hold equally many images (Nguyen and O'Connor, 2015): none is almost empty.
 
     Raises:
-        DataError: there are no images, or not one label an image.
+        DataError: there are no images, or not one label per image.
     """
     scores = np.asarray(probabilities, np.float64)
     truth = np.asarray(labels, np.int64)
     if scores.ndim != 2 or len(scores) != len(truth) or not len(truth):
-        raise DataError(f"The probabilities are {scores.shape} for {len(truth)} labels; expected one row a label.")
+        raise DataError(f"The probabilities are {scores.shape} for {len(truth)} labels; expected one row per label.")
     best = scores.max(axis=1)
     right = scores.argmax(axis=1) == truth
     bins = np.array_split(np.argsort(best, kind="stable"), min(num_bins, len(truth)))

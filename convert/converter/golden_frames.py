@@ -26,7 +26,7 @@ from edge_runtime.model.goldens import Goldens, hash_input, repeat_pixels
 from edge_runtime.pixels.preprocess import SAMPLED_REDUCTION, Image
 
 NUM_FRAMES = 16
-# Reference kernels take seconds a frame with a network of so many products, and a device tries a model for a minute.
+# Reference kernels take seconds per frame with a network of so many products, and a device tries a model for a minute.
 MANY_MACS, NUM_FRAMES_OF_MANY = 300_000_000, 6
 # The best class's lead over the second, in probability: 51 of the 256 output steps.
 CLEAR_MARGIN = 0.2

@@ -109,7 +109,7 @@ def fit_threshold(
         DataError: there are no images, or not one label each.
     """
     if len(probabilities) == 0 or len(probabilities) != len(labels):
-        raise DataError(f"There are {len(probabilities)} scores for {len(labels)} labels; expected one row a label.")
+        raise DataError(f"There are {len(probabilities)} scores for {len(labels)} labels; expected one row per label.")
     candidates = [apply_threshold(probabilities, labels, LOWEST)]
     best = np.sort(probabilities.max(axis=1))
     steps = np.unique(best[best >= LOWEST])

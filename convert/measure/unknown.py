@@ -116,7 +116,7 @@ def _explain_no_validation(config: ConvertConfig) -> str:
     if config.foreign is not None:
         return (
             "There are no validation images, which both limits are fitted on: give some with --validation DIR, one "
-            "directory a class."
+            "directory per class."
         )
     return (
         "The run directory lists no validation images, which both limits are fitted on: it is that of an embedded data "

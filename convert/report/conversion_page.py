@@ -151,7 +151,7 @@ def _tabulate_accuracies(report: ConversionReport) -> Table:
 
 
 def _tabulate_classes(report: ConversionReport) -> Table:
-    """A row a class; one without test images has no figures, and every recall of the first backend its interval."""
+    """A row per class; one without test images has no figures, and every recall of the first backend its interval."""
     backends = report.verification.backends
     head = ["class", "images", "float recall"]
     for index, backend in enumerate(backends):

@@ -15,7 +15,7 @@ from edge_runtime.contract import Region
 from edge_runtime.errors import UsageError
 from edge_runtime.pixels.motion import Cells, has_moved
 
-# How often movement is looked for: of a camera of 30 frames a second one in five is decoded for it.
+# How often movement is looked for: of a camera of 30 frames per second one in five is decoded for it.
 WATCH_S = 0.15
 # After the last movement frames are looked at for this long: what was moved is in its place, and sharp, by then.
 SETTLE_S = 1.0

@@ -21,7 +21,7 @@ VERBS = {
     "run": "label what a camera sees, until it ends or Ctrl-C",
     "classify": "label image files",
     "collect": "save training images of one class from a camera",
-    "teach": "make a provisional model here from a few photos a class",
+    "teach": "make a provisional model here from a few photos per class",
     "info": "what a model file expects and how accurate it is",
     "selftest": "replay the golden frames that travel in the model file",
     "bench": "time every stage between a frame and its label",

@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
     add_camera_flags(parser)
     parser.add_argument("--out", default="photos", metavar="DIR", help="the folder of classes (default photos)")
     parser.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between images (default 1)")
-    parser.add_argument("--on-enter", action="store_true", help="take an image each time Enter is pressed instead")
+    parser.add_argument("--on-enter", action="store_true", help="take take an image each time Enter is pressed instead")
     parser.add_argument("--count", type=int, metavar="N", help="stop after N images")
     parser.add_argument(
         "--max-mb", type=float, default=500.0, metavar="MB", help="size limit of DIR/NAME (default 500)"

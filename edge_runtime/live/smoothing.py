@@ -32,7 +32,7 @@ def parse_hold(text: str) -> Hold:
 
 
 class Smoother:
-    """Feeds on one label a frame and its score; ``label`` is the one to show, None until the first has enough votes.
+    """Feeds on one label per frame and its score; ``label`` is the one to show, None until the first has enough votes.
 
     ``score`` is the one that the shown label had in the newest frame that voted for it.
     """

@@ -44,5 +44,5 @@ def _explain_custom(operator: str) -> str:
             "Convert it again with TFLITE_BUILTINS alone."
         )
     if operator == "TFLite_Detection_PostProcess":
-        return f"it detects objects (its operator {operator!r} lists boxes), expected one score a class."
+        return f"it detects objects (its operator {operator!r} lists boxes), expected one score per class."
     return f"its custom operator {operator!r} is not in this interpreter. Convert it again with builtin operators."

@@ -1,6 +1,6 @@
 """Whether a graph normalises its pixels itself: then its first operators say which pixels it expects.
 
-A chain of MUL, DIV, ADD and SUB by constants is one straight line a channel; where it puts 0 and 255 tells raw bytes
+A chain of MUL, DIV, ADD and SUB by constants is one straight line per channel; where it puts 0 and 255 tells raw bytes
 from pixels in 0 to 1.
 """
 

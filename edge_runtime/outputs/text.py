@@ -1,4 +1,4 @@
-"""Plain text: one line a label on stdout; events and the summary go to stderr, where people look."""
+"""Plain text: one line per label on stdout; events and the summary go to stderr, where people look."""
 
 from __future__ import annotations
 

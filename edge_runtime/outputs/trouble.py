@@ -1,4 +1,4 @@
-"""Tells of a failing output without flooding: one event when it starts, one when it ends, one log line a minute."""
+"""Tells of a failing output without flooding: one event when it starts, one when it ends, one log line per minute."""
 
 from __future__ import annotations
 

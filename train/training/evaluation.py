@@ -16,7 +16,7 @@ def evaluate(model: keras.Model, dataset: Dataset) -> ClassificationReport:
 
 
 def render_table(report: ClassificationReport) -> str:
-    """The report for people: a row a class, the macro averages, the confusion matrix, accuracy with its interval."""
+    """The report for people: a row per class, the macro averages, the confusion matrix, accuracy with its interval."""
     width = max(len("class"), len("macro"), *(len(row.label) for row in report.per_class))
     lines = [f"{'class':{width}}  precision  recall      F1  images"]
     for row in report.per_class:

@@ -10,7 +10,7 @@ import keras
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The stock model with its best weights, and one history row an epoch (loss, accuracies in [0, 1], seconds).
+    """The stock model with its best weights, and one history row per epoch (loss, accuracies in [0, 1], seconds).
 
     ``train_accuracy`` counts agreement with the targets: with a mixture's larger part, with what a teacher said.
 

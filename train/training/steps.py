@@ -1,4 +1,4 @@
-"""One epoch's steps, whichever way of training takes them: a step a batch, and an end in words when the loss breaks."""
+"""One epoch's steps, for every way of training: a step per batch, and an end in words when the loss breaks."""
 
 from __future__ import annotations
 

@@ -54,13 +54,13 @@ def run_parser() -> ArgumentParser:
     parser.add_argument(
         "--realtime",
         action=argparse.BooleanOptionalAction,
-        help="show a video file as fast as it was taken, and of a folder an image a second, or as --expect-fps says "
+        help="play a video file at its own speed, and a folder at one image per second or at --expect-fps "
         "(default: with --web)",
     )
     parser.add_argument(
         "--loop",
         action=argparse.BooleanOptionalAction,
-        help="begin a video file or a folder again at its end (default: with --web)",
+        help="start a video file or a folder again at its end (default: with --web)",
     )
     parser.add_argument(
         "--max-age-ms", type=float, default=500.0, metavar="MS", help="discard older frames (default 500)"
@@ -83,7 +83,7 @@ def run_parser() -> ArgumentParser:
 def add_look_flags(parser: ArgumentParser) -> None:
     """Adds when frames of a live camera are looked at."""
     group = parser.add_argument_group("when to look (live cameras)")
-    group.add_argument("--max-fps", type=float, metavar="N", help="look at N frames a second at most (default all)")
+    group.add_argument("--max-fps", type=float, metavar="N", help="look at N frames per second at most (default all)")
     group.add_argument(
         "--on-motion",
         action="store_true",

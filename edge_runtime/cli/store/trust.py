@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("key", nargs="?", metavar="KEY.pub", help="an Ed25519 public key in PEM, as make keys writes")
-    what.add_argument("--list", action="store_true", help="list the trusted keys (as without KEY.pub)")
+    what.add_argument("--list", action="store_true", help="list list the trusted keys (as without KEY.pub)")
     what.add_argument("--remove", metavar="ID", help="stop trusting this key")
     parser.add_argument(
         "--last",

@@ -1,4 +1,4 @@
-"""``edge-runtime teach``: a provisional model from a few photos a class, made on this device within a minute."""
+"""``edge-runtime teach``: a provisional model from a few photos per class, made on this device within a minute."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
 def _parser() -> ArgumentParser:
     parser = verb_parser(
         "teach",
-        "Makes a provisional model on this device, within a minute, from 5 to 20 photos a class: takes them with the "
+        "Makes a provisional model on this device, within a minute, from 5 to 20 photos per class: takes them with the "
         "camera, or finds them in a folder of class folders. The photos stay, and are the start of a training folder.",
         "edge-runtime teach --camera 0",
         "edge-runtime teach --camera csi --labels mug,pen,nothing --photos 15 --out desk.tflite",
@@ -85,7 +85,7 @@ def _parser() -> ArgumentParser:
         "--labels", metavar="A,B,C", help="the classes to take photos of (default: their names are asked for)"
     )
     parser.add_argument(
-        "--photos", type=int, default=10, metavar="N", help=f"photos a class, {LEAST} to {MOST} (default 10)"
+        "--photos", type=int, default=10, metavar="N", help=f"photos per class, {LEAST} to {MOST} (default 10)"
     )
     parser.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between photos (default 1)")
     parser.add_argument(

@@ -20,8 +20,8 @@ from edge_runtime.system.clock import monotonic_s
 
 
 class Prompter:
-    """Takes up to ``num_photos`` photos a class from ``source`` as ``config`` says, whose label is replaced. Each class
-    begins ``pause_s`` seconds after it was asked for, None: when Enter is pressed. ``tell`` gets what
+    """Takes up to ``num_photos`` photos per class from ``source`` as ``config`` says, whose label is replaced. Each
+    class begins ``pause_s`` seconds after it was asked for, None: when Enter is pressed. ``tell`` gets what
     the person shall read.
     """
 

@@ -1,4 +1,4 @@
-"""From a backbone and a few photos a class to one model file like any other, marked as provisional."""
+"""From a backbone and a few photos per class to one model file like any other, marked as provisional."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from edge_runtime.pixels.image_file import read_image
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.store.shipped import default_model
 
-# Reference kernels take seconds a frame with a backbone of 400 million products.
+# Reference kernels take seconds per frame with a backbone of 400 million products.
 NUM_GOLDENS = 2
 # The integer head may be so far from the fitted one; the largest seen was 0.03.
 MAX_ERROR = 0.15

@@ -54,7 +54,7 @@ def test_a_handful_of_sure_answers_is_no_ground_for_a_threshold() -> None:
 
 
 def test_scores_without_labels_are_refused() -> None:
-    with pytest.raises(DataError, match=r"There are 1 scores for 2 labels; expected one row a label"):
+    with pytest.raises(DataError, match=r"There are 1 scores for 2 labels; expected one row per label"):
         fit_threshold(np.ones((1, 3), np.float32), [0, 1], 0.95)
 
 

@@ -29,5 +29,5 @@ def test_bins_hold_equally_many_images_and_errors_of_both_signs_do_not_cancel() 
 
 
 def test_scores_without_labels_are_refused() -> None:
-    with pytest.raises(DataError, match=r"The probabilities are \(2, 2\) for 1 labels; expected one row a label"):
+    with pytest.raises(DataError, match=r"The probabilities are \(2, 2\) for 1 labels; expected one row per label"):
         calibration_error(np.ones((2, 2)), [0])

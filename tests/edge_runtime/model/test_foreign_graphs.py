@@ -82,7 +82,7 @@ def rename_first_operator(name):
     [
         ("edgetpu-custom-op", "compiled for the Edge TPU. Give the file from before edgetpu_compiler"),
         ("FlexErf", r"needs TensorFlow itself for 'FlexErf' .* with TFLITE_BUILTINS alone"),
-        ("TFLite_Detection_PostProcess", r"detects objects .* expected one score a class"),
+        ("TFLite_Detection_PostProcess", r"detects objects .* expected one score per class"),
         ("Own", "its custom operator 'Own' is not in this interpreter"),
     ],
 )

@@ -15,7 +15,10 @@ def measure_ratio(timings: Sequence[Timing], timing: Timing) -> float:
 
 def to_markdown(races: Mapping[str, Sequence[Timing]], machine: str) -> str:
     """A table a race, times in microseconds; ``machine`` says what they were taken on."""
-    lines = [f"Microseconds a frame, one thread, {machine}; ratios of medians against the first row of each part.", ""]
+    lines = [
+        f"Microseconds per frame, one thread, {machine}; ratios of medians against the first row of each part.",
+        "",
+    ]
     for title, timings in races.items():
         lines += [f"### {title}", "", "| contender | p50 | p95 | ratio |", "|---|---|---|---|"]
         for timing in timings:

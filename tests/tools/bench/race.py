@@ -28,7 +28,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Timing:
-    """Microseconds a frame; ``failure`` instead when the contender cannot do it, in its own last words."""
+    """Microseconds per frame; ``failure`` instead when the contender cannot do it, in its own last words."""
 
     name: str
     p50_us: float
