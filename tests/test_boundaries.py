@@ -69,7 +69,7 @@ ARROWS = {
     "train/__init__": "arrays curves",
     "train/curves": "",
     "train/progress": "curves",
-    "train/arrays": "curves progress recipes datasets runs training scratch",
+    "train/arrays": "curves progress recipes datasets runs training scratch transfer",
     "train/recipes": "",
     "train/models": "recipes",
     "train/datasets": "progress datasets/cifar10_mini",

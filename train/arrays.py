@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.contract import InputSpec
-from edge_runtime.errors import DataError
+from edge_runtime.errors import DataError, UsageError
 from edge_runtime.system.quiet_start import quiet_start
 from train.curves import Curves
 from train.datasets.dataset import ArraySplit, Dataset
 from train.progress import Progress
-from train.recipes.config import TrainConfig, preset
+from train.recipes.config import Recipe, TrainConfig, preset
+from train.recipes.defaults import TRANSFER
+from train.recipes.transfer_config import SCALES, TransferRecipe, transfer
 from train.runs.places import expect_free, expect_room
 
 HELD_OUT_SHARE = 0.1
@@ -35,29 +37,33 @@ def fit_arrays(
     test: Pairs | Iterable[Any] | None = None,
     model: str = "small",
     epochs: int | None = None,
-    size: tuple[int, int] | None = None,
+    size: tuple[int, int] | str | None = None,
+    minutes: float | None = None,
     seed: int = 0,
     curves: Curves | None = None,
     stream: TextIO = sys.stderr,
 ) -> Path:
-    """Trains ``model`` from scratch and writes the run directory ``out``, which `python -m convert` takes; its path.
+    """Trains ``model`` and writes the run directory ``out``, which `python -m convert` takes; its path.
+
+    ``model`` is a network that is trained from scratch, or "transfer": learning on top of ImageNet's features, as own
+    photos do, for at most ``minutes``.
 
     ``data``, ``validation`` and ``test`` are each a pair of images, (n, h, w, 3) uint8 RGB or (n, h, w) uint8 grey, and
     (n,) class indices into ``labels``; or a `tf.data.Dataset` of such pairs, batched or not. What is not given is held
     out of ``data``, a tenth of each class, equal images together. ``size`` is the network's (height, width), unless
-    given that of the images.
+    given that of the images; for "transfer" one of "tiny", "small" (unless given) and "full".
 
     Raises:
         DataError: images or class indices are of another kind, or a class has too few images.
-        UsageError: ``out`` exists or cannot be written, or there is no such model.
+        UsageError: ``out`` exists or cannot be written, there is no such model, or ``size`` is not one of its sizes.
+        MissingInputError: "transfer" has no network to fetch the weights with.
     """
     out = Path(out)
     checkpoints = out.with_name(f"{out.name}.checkpoint")
     expect_room(out)
     expect_free(out, checkpoints)
     images, indices = read_pairs(data, len(labels))
-    height, width = size or images.shape[1:3]
-    spec = InputSpec(height, width, "stretch")
+    recipe, spec = choose_recipe(model, size, minutes, epochs, images.shape[1:3])
     parts = {"train": (images, indices)}
     for name, given in (("validation", validation), ("test", test)):
         if given is None:
@@ -66,21 +72,52 @@ def fit_arrays(
             parts[name] = read_pairs(given, len(labels))
     splits = {name: make_split(name, *pair, spec) for name, pair in parts.items()}
     dataset = Dataset("arrays", tuple(labels), splits["train"], splits["validation"], splits["test"])
-    config = TrainConfig(f"arrays-{model}", "arrays", model, spec, preset(model, None, epochs), seed)
+    name = recipe.scale.name if isinstance(recipe, TransferRecipe) else model
+    config = TrainConfig(f"arrays-{name}", "arrays", model, spec, recipe, seed)
     return _fit(config, dataset, out, checkpoints, curves, stream)
+
+
+def choose_recipe(
+    model: str, size: tuple[int, int] | str | None, minutes: float | None, epochs: int | None, shape: tuple[int, ...]
+) -> tuple[Recipe | TransferRecipe, InputSpec]:
+    """How ``model`` is trained and what it takes; ``shape`` is the (height, width) of the images.
+
+    Raises:
+        UsageError: there is no such model, or ``size`` or ``minutes`` is for the other way of training.
+    """
+    if model == TRANSFER:
+        if not (size is None or isinstance(size, str)):
+            raise UsageError(
+                f'size is {size}, but the model "transfer" comes as {", ".join(SCALES)}; choose one of them.'
+            )
+        recipe = transfer(size or "small", minutes, epochs)
+        return recipe, InputSpec(recipe.scale.side, recipe.scale.side, "stretch")
+    if isinstance(size, str) or minutes is not None:
+        given = f"size={size!r}" if isinstance(size, str) else f"minutes={minutes:g}"
+        raise UsageError(f'{given} goes with model="transfer"; {model} takes (height, width) and a number of epochs.')
+    height, width = size or shape
+    return preset(model, None, epochs), InputSpec(height, width, "stretch")
 
 
 def _fit(
     config: TrainConfig, dataset: Dataset, out: Path, checkpoints: Path, curves: Curves | None, stream: TextIO
 ) -> Path:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    recipe = config.recipe
     with quiet_start():
-        from train.scratch.fit import fit
-    from train.runs.run_directory import keep_run
-    from train.training.evaluation import evaluate
+        from train.runs.run_directory import keep_run
+        from train.training.evaluation import evaluate
 
-    progress = Progress(stream, config.recipe.epochs, curves=curves)
-    result = fit(config, dataset, checkpoints, resume=False, progress=progress)
+        if isinstance(recipe, TransferRecipe):
+            from train.transfer.photos import train_transfer
+        else:
+            from train.scratch.fit import fit
+    num_epochs = recipe.rounds if isinstance(recipe, TransferRecipe) else recipe.epochs
+    progress = Progress(stream, num_epochs, curves=curves)
+    if isinstance(recipe, TransferRecipe):
+        result = train_transfer(config, recipe, dataset, checkpoints, resume=False, progress=progress)
+    else:
+        result = fit(config, dataset, checkpoints, resume=False, progress=progress)
     keep_run(out, config, dataset, result, evaluate(result.model, dataset))
     shutil.rmtree(checkpoints, ignore_errors=True)
     return out

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_runtime.errors import DataError, UsageError
+from edge_runtime.errors import DataError, MissingInputError, UsageError
 from train import Curves, fit_arrays
 from train.arrays import hold_out_arrays, read_pairs
 
@@ -93,3 +93,36 @@ def test_a_tenth_of_each_class_is_held_out_and_equal_images_stay_together() -> N
     assert not {image.tobytes() for image in rest} & {image.tobytes() for image in held}
     with pytest.raises(DataError, match="The class green has 1 different images, expected at least 2"):
         hold_out_arrays(images[[0, 1, 2]], indices[[0, 1, 2]], LABELS)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.slow
+def test_arrays_learn_on_top_of_imagenets_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorflow")
+    from train.transfer.backbone import efficientnet_lite0
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    try:
+        efficientnet_lite0.find_weights_file()
+    except MissingInputError as error:
+        pytest.skip(str(error))
+    run = fit_arrays(
+        pairs(40), tmp_path / "run", LABELS, model="transfer", size="tiny", minutes=3, epochs=0, stream=io.StringIO()
+    )
+    config = json.loads((run / "config.json").read_text())
+    assert config["name"] == "arrays-tiny" and config["input"]["height"] == 128
+    assert json.loads((run / "metrics.json").read_text())["test"]["accuracy"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"model": "transfer", "size": (64, 64)}, r'size is \(64, 64\), but the model "transfer" comes as tiny'),
+        ({"model": "transfer", "size": "huge"}, r"'huge', but the model transfer comes as tiny"),
+        ({"model": "small", "size": "tiny"}, r"size='tiny' goes with model=\"transfer\"; small takes"),
+        ({"model": "small", "minutes": 3}, r"minutes=3 goes with model=\"transfer\""),
+    ],
+)
+def test_settings_of_the_other_way_of_training_are_refused(tmp_path: Path, settings: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        fit_arrays(pairs(40), tmp_path / "run", LABELS, **settings)

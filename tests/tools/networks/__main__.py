@@ -22,7 +22,7 @@ import numpy as np
 
 from convert.converter.contract import derive_spec
 from convert.converter.opened import open_integer
-from convert.inputs.answers import run_model, to_probabilities
+from convert.inputs.answers import to_probabilities
 from convert.inputs.calibration import choose_calibration
 from convert.inputs.source import normalize
 from edge_runtime.errors import EdgeRuntimeError
@@ -30,6 +30,7 @@ from edge_runtime.inference.interpreter import list_available_backends
 from tests.tools.networks.conditioning import measure_both_ends, measure_pixels
 from tests.tools.networks.layers import NUM_CLASSES, SIDE, list_toys
 from tests.tools.networks.sane import (
+    answer,
     fill_biases,
     make_source,
     raise_offsets,
@@ -95,8 +96,8 @@ def measure(name: str, build: Callable[[], tuple[Any, int, tuple[float, float]]]
     settle_head(network, inputs)
     row: dict[str, Any] = {"name": name, "side": side, "parameters": network.count_params()}
     with tempfile.TemporaryDirectory() as folder:
-        source = make_source(network, Path(folder), calibration, test, mean=mean, std=std)
-        expected = to_probabilities(run_model(source.model.network, normalize(test, mean, std)), "logits")
+        source = make_source(network, Path(folder), calibration, test, mean=mean, std=std)  # loads nothing yet
+        expected = to_probabilities(answer(network, normalize(test, mean, std)), "logits")
         row["pixels_moved"] = measure_pixels(network, test, mean, std, expected)
         row["both_ends"] = measure_both_ends(network, calibration, test, mean, std, expected)
         try:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.inputs.answers import run_model
 from convert.inputs.source import normalize
+from tests.tools.networks.sane import answer
 
 HALF_A_LEVEL = 0.5
 
@@ -20,7 +20,7 @@ def measure_pixels(
     pixel moves by at most half a level, as rounding to whole levels did before.
     """
     moved = images + np.random.default_rng(0).uniform(-HALF_A_LEVEL, HALF_A_LEVEL, images.shape)
-    found = run_model(network, ((moved - mean) / std).astype(np.float32))
+    found = answer(network, ((moved - mean) / std).astype(np.float32))
     return _agree(found, expected)
 
 
@@ -39,11 +39,11 @@ def measure_both_ends(
 
     head = network.layers[-1]
     body = keras.Model(network.input, head.input)
-    known = run_model(body, normalize(calibration, mean, std))
+    known = answer(body, normalize(calibration, mean, std))
     lowest, highest = min(float(known.min()), 0.0), max(float(known.max()), 0.0)
     step = (highest - lowest) / 255
     moved = images + np.random.default_rng(0).uniform(-HALF_A_LEVEL, HALF_A_LEVEL, images.shape)
-    features = run_model(body, ((moved - mean) / std).astype(np.float32))
+    features = answer(body, ((moved - mean) / std).astype(np.float32))
     rounded = np.clip(np.rint((features - lowest) / step), 0, 255) * step + lowest
     kernel, bias = head.get_weights()
     return _agree(rounded @ kernel + bias, expected)

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.inputs.answers import run_model
 from convert.inputs.keras_model import KerasFile
 from convert.inputs.source import ImageEntry, Source
 from edge_runtime.contract import InputSpec, ModelSpec
@@ -19,6 +18,12 @@ from train.datasets.cifar10_mini import read_mini
 
 OFFSET = 1.0  # in standard deviations of a normalised channel
 SPREAD = 2.0  # standard deviation of each logit over the images
+
+
+def answer(network: Any, inputs: NDArray[np.float32], at_once: int = 100) -> NDArray[np.float32]:
+    """(n, ...) float32 outputs of a Keras ``network`` for (n, H, W, 3) float32 ``inputs``, in inference mode."""
+    parts = [np.asarray(network(inputs[i : i + at_once], training=False)) for i in range(0, len(inputs), at_once)]
+    return np.concatenate(parts)
 
 
 def read_images(side: int, num: int, *, held_out: bool) -> NDArray[np.uint8]:
@@ -74,15 +79,22 @@ def settle_head(network: Any, inputs: NDArray[np.float32]) -> None:
     import keras
 
     head = network.layers[-1]
-    features = run_model(keras.Model(network.input, head.input), inputs).astype(np.float64)
+    features = answer(keras.Model(network.input, head.input), inputs).astype(np.float64)
     mean = features.mean(axis=0)
     _, _, directions = np.linalg.svd(features - mean, full_matrices=False)
     # Each of the strongest directions and its opposite: what a trained head sees most of, and noise least.
-    strongest = directions[: -(-head.units // 2)].T
+    wanted = -(-head.units // 2)
+    strongest = directions[:wanted].T
+    if strongest.shape[1] < wanted:  # a single feature: its parts, with limits of their own below
+        strongest = np.resize(strongest.T, (wanted, len(features[0]))).T
     kernel = np.concatenate([strongest, -strongest], axis=1)[:, : head.units]
     spread = ((features - mean) @ kernel).std(axis=0)
     kernel *= SPREAD / np.maximum(spread, 1e-6)
-    head.set_weights([kernel.astype(np.float32), (-mean @ kernel).astype(np.float32)])
+    bias = -mean @ kernel
+    if len(directions) < wanted:
+        kernel[:, 1::2] *= 0.5
+        bias = -mean @ kernel + SPREAD * 0.5 * (np.arange(head.units) % 2)
+    head.set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
 
 
 def make_source(
