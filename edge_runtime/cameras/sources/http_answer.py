@@ -113,7 +113,7 @@ def send_request(connection: socket.socket, address: str, name: str, timeout_s: 
     head, rest = received[: end.start()].decode("latin-1"), received[end.end() :]
     status, *fields = head.splitlines() or [""]
     version, number, *words = [*status.split(), "", ""]
-    if not version.startswith("HTTP/") or not number.isdigit():
+    if not version.startswith("HTTP/") or not re.fullmatch("[0-9]{3}", number):
         said = redact_answer(status, address)[:40]
         raise CameraError(f"{name} does not speak HTTP, it answered {said!r}; check address and port.")
     pairs = (field.partition(":") for field in fields)

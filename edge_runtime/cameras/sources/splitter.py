@@ -33,6 +33,8 @@ class JpegSplitter:
         self._delimiter = re.compile(re.escape(delimiter) + rb"(?=\s|--)") if bare else _NEVER
         self._tail = len(delimiter) + 2
         self._buffer = bytearray()
+        # So many of its first bytes hold no image's start: a flood of empty parts is looked through once.
+        self._num_clear = 0
         self._sends_ends = False
 
     def feed(self, content: bytes) -> None:
@@ -57,24 +59,25 @@ class JpegSplitter:
                 return None
             start, end, after = place
             part = bytes(self._buffer[start:end])
-            del self._buffer[:after]
+            self._drop(after)
             if part.strip(b"\r\n"):
                 return part
 
     def _next_place(self) -> tuple[int, int, int] | None:
         """(first index of the next part, the index behind it, where to go on), or None when it is not there yet."""
-        image = self._buffer.find(_IMAGE)
+        image = self._buffer.find(_IMAGE, self._num_clear)
+        self._num_clear = image if image >= 0 else max(0, len(self._buffer) - len(_IMAGE) + 1)
         boundary = self._delimiter.search(self._buffer, 0, image if image >= 0 else len(self._buffer))
         if boundary is None:
             if image < 0:  # nothing but garbage so far
-                del self._buffer[: max(0, len(self._buffer) - self._tail)]
+                self._drop(max(0, len(self._buffer) - self._tail))
                 return None
             place = self._image_place(image, None)
             at_boundary = place is not None and self._delimiter.match(self._buffer, place[2])
             if place is not None and at_boundary and not is_whole(self._buffer[image : place[1]]):
                 return image, image, image + len(START)  # garbage before a part that looks like a start
             return place
-        del self._buffer[: boundary.start()]
+        self._drop(boundary.start())
         begin, image = boundary.end() - boundary.start(), image - boundary.start() if image >= 0 else -1
         headers = _HEADERS_END.search(self._buffer, begin, begin + MAX_HEADER_BYTES)
         if headers is None and image < 0:
@@ -87,6 +90,10 @@ class JpegSplitter:
         announced = _LENGTH.search(self._buffer, begin, body)
         length = int(announced[1]) if announced is not None else 0
         return self._body_place(body, image, length if 0 < length <= MAX_PART_BYTES else None)
+
+    def _drop(self, count: int) -> None:
+        del self._buffer[:count]
+        self._num_clear = max(0, self._num_clear - count)
 
     def _body_place(self, body: int, image: int, length: int | None) -> tuple[int, int, int] | None:
         if length is not None and len(self._buffer) >= body + length:
