@@ -122,6 +122,11 @@ def decode_image(content: bytes, name: str) -> Image:
         from edge_runtime.pixels.heif import decode_heif
 
         return decode_heif(content, name)
+    return turn_upright(decode_stored(content, name), read_orientation(content))
+
+
+def decode_stored(content: bytes, name: str) -> Image:
+    """As `decode_image`, of all but HEIC, and not turned where EXIF asks for it."""
     if content.startswith(_GIFS):
         raise DataError(
             f"{name} is a GIF, which only some versions of OpenCV decode, and with few colours; expected a photo. Save "
@@ -143,4 +148,4 @@ def decode_image(content: bytes, name: str) -> Image:
             f"{name} ({len(content)} bytes) is not an image that OpenCV can decode; "
             "expected JPEG, PNG, WebP, BMP or TIFF."
         )
-    return turn_upright(cast(Image, frame), read_orientation(content))
+    return cast(Image, frame)

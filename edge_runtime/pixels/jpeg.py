@@ -87,6 +87,45 @@ def _before_scan(content: bytes, frame: int, has_exif: bool) -> tuple[bool, int]
     return has_exif, 2 * 64 * blocks
 
 
+@dataclass(frozen=True)
+class ScanLayout:
+    """The groups of blocks that the one scan of a JPEG stores one after another, row by row.
+
+    ``width`` and ``height`` are those of one group in pixels of the image; ``restart`` is the number of groups between
+    two restart markers, 0 when there are none.
+    """
+
+    width: int
+    height: int
+    restart: int = 0
+
+    def reduce(self, divisor: int) -> ScanLayout:
+        """The same where the image was decoded at a half, a quarter or an eighth."""
+        return ScanLayout(max(1, self.width // divisor), max(1, self.height // divisor), self.restart)
+
+
+def read_scan_layout(content: bytes) -> ScanLayout | None:
+    """The layout of a JPEG whose image comes in one scan; None of others, and of what is no JPEG."""
+    place, restart, factors = 2, 0, b""
+    while content[:2] == START and place + 4 <= len(content) and content[place] == 0xFF:
+        marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4], "big")
+        if marker == 0xDA:
+            if not factors or content[place + 4 : place + 5] < bytes([len(factors)]):
+                return None
+            across, down = (max(each >> 4 for each in factors), max(each & 15 for each in factors))
+            is_grey = len(factors) == 1  # then a group is one block, whatever the factors are
+            return ScanLayout(8, 8, restart) if is_grey else ScanLayout(8 * across, 8 * down, restart)
+        if marker in _FRAME_MARKERS:
+            if marker not in _SEQUENTIAL_FRAMES:
+                return None
+            factors = content[place + 11 : place + 10 + 3 * content[place + 9] : 3] if place + 9 < len(content) else b""
+        elif marker == 0xDD:
+            restart = int.from_bytes(content[place + 4 : place + 6], "big")
+        is_alone = marker == 0xFF or marker in _LENGTHLESS
+        place += (1 if marker == 0xFF else 2) if is_alone else 2 + max(2, length)
+    return None
+
+
 def find_jpeg_end(content: bytes | bytearray, start: int = 0) -> int:
     """The index after the last byte of the JPEG that starts at ``start``; -1 when its end is not there yet, 0 when
     broken.

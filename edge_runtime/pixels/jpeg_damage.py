@@ -1,7 +1,8 @@
-"""Hears what the JPEG decoder only mutters: OpenCV hands out a grey or shifted image and one line on stderr.
+"""Whether a JPEG was damaged on its way: the one rule, for cameras, folders and files.
 
-libjpeg warns by writing to the process's stderr, and OpenCV has no other way to ask. So for the length of one decoding
-stderr is a pipe of our own; what in it is not libjpeg's goes on to the real one.
+The decoder only mutters: OpenCV hands out a grey or shifted image, and libjpeg writes one line to the process's stderr.
+OpenCV has no other way to ask. So for the length of one decoding stderr is a pipe of our own; what in it is not
+libjpeg's goes on to the real one. What the decoder does not notice is looked for in the pixels.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ import os
 import re
 from collections.abc import Iterator
 
+from edge_runtime.pixels.jpeg import END, read_jpeg_header, read_scan_layout
+from edge_runtime.pixels.jpeg_stair import has_stair
+from edge_runtime.pixels.preprocess import Image
 from edge_runtime.system.quiet_start import stderr_lock
 
 # These are compiled once a decoder has said something, to keep start-up short.
-# A camera chip may pad its data in front of the end marker: all pixels were decoded by then.
-_PADDING = rb"Corrupt JPEG data: (\d|1[0-6]) extraneous bytes before marker 0xd9"
+# A camera chip may pad its data in front of the end marker: all pixels were decoded by then. That many bytes at most,
+# and nothing but zeros or ones: anything else are blocks that found no place in the image.
+_EXTRANEOUS = rb"Corrupt JPEG data: (\d{1,9}) extraneous bytes before marker 0xd9"
+_MOST_PADDING = 64
 _WARNING = rb"Corrupt JPEG data: .*|Premature end of JPEG file|Invalid JPEG file structure.*|Inconsistent .*"
 # Of these libjpeg itself says that they do not matter.
 _HARMLESS = rb"Warning: unknown JFIF revision number .*|Unknown Adobe color transform code .*"
@@ -32,6 +38,32 @@ class _Ear:
 
 
 _ear: _Ear | None = None
+
+
+def find_damage(content: bytes, stored: Image, said: str) -> str:
+    """What is wrong with the JPEG ``content``, in words; empty when nothing is.
+
+    ``stored`` is what was decoded of it, (h, w, 3) uint8, not turned, of its full size, a half, a quarter or an eighth;
+    ``said`` is what the decoder said meanwhile. Not everything can be found: an image that is off from its first block
+    on looks like another image, and a few wrong blocks like a pattern.
+    """
+    extraneous = re.fullmatch(_EXTRANEOUS, said.encode())
+    if said and not (extraneous and int(extraneous[1]) <= _count_padding(content)):
+        return said
+    header, layout = read_jpeg_header(content), read_scan_layout(content)
+    if header is None or layout is None:
+        return ""
+    divisor = min((1, 2, 4, 8), key=lambda each: abs(header.width - each * stored.shape[1]))
+    if has_stair(stored, layout.reduce(divisor)):
+        return "its colours shift in the middle of a row of blocks, so a part of its data is lost"
+    return ""
+
+
+def _count_padding(content: bytes) -> int:
+    """How many bytes of padding stand before the end marker."""
+    end = content.rfind(END)
+    data = content[max(0, end - _MOST_PADDING) : max(0, end)]
+    return len(data) - min(len(data.rstrip(b"\0")), len(data.rstrip(b"\xff")))
 
 
 class DecoderWarning:
@@ -63,9 +95,7 @@ def hear_decoder() -> Iterator[DecoderWarning]:
             foreign = []
             for line in said.splitlines():
                 if re.fullmatch(_WARNING, line):
-                    warning.text = warning.text or (
-                        "" if re.fullmatch(_PADDING, line) else line.decode("ascii", "replace")
-                    )
+                    warning.text = warning.text or line.decode("ascii", "replace")
                 elif not re.fullmatch(_HARMLESS, line):
                     foreign.append(line + b"\n")
             if foreign:

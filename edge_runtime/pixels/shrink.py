@@ -14,9 +14,9 @@ import numpy as np
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
-from edge_runtime.pixels.image_file import check_header, decode_image, read_image_bytes
+from edge_runtime.pixels.image_file import check_header, decode_image, decode_stored, read_image_bytes
 from edge_runtime.pixels.jpeg import START, JpegHeader, read_jpeg_header
-from edge_runtime.pixels.jpeg_damage import hear_decoder
+from edge_runtime.pixels.jpeg_damage import find_damage, hear_decoder
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.orientation import AS_STORED, read_orientation, turn_upright
 from edge_runtime.pixels.preprocess import Image, find_crop_box
@@ -50,17 +50,32 @@ def decode_shrunk(content: bytes, name: str, spec: InputSpec | None) -> Image:
 
     With ``spec`` None, and for formats other than JPEG, the full image. Raises DataError as `decode_image` does.
     """
+    if content[:2] != START:
+        return decode_image(content, name)
+    return turn_upright(_decode_stored(content, name, spec), read_orientation(content))
+
+
+def _decode_stored(content: bytes, name: str, spec: InputSpec | None) -> Image:
+    """The JPEG ``content`` as `decode_shrunk` gives it, before it is turned."""
     header = read_jpeg_header(content) if spec is not None else None
     if header is None or spec is None:
-        return decode_image(content, name)
+        return decode_stored(content, name)
     check_header(header, name)
     divisor = _divisor(header, spec)
     if divisor == 1:
-        return decode_image(content, name)
+        return decode_stored(content, name)
     frame = cv2.imdecode(np.frombuffer(content, np.uint8), REDUCTIONS[divisor] | AS_STORED)
     if frame is None:
         raise DataError(f"{name} ({len(content)} bytes) starts as a JPEG but OpenCV cannot decode it; it is damaged.")
-    return turn_upright(np.asarray(frame, np.uint8), read_orientation(content))
+    return np.asarray(frame, np.uint8)
+
+
+def _decode_and_judge(content: bytes, name: str, spec: InputSpec | None) -> tuple[Image, str]:
+    """The JPEG as `decode_shrunk` gives it, and what is damaged in it, empty when nothing is."""
+    with hear_decoder() as warning:
+        stored = _decode_stored(content, name, spec)
+    damage = find_damage(content, stored, warning.text)
+    return turn_upright(stored, read_orientation(content)), damage
 
 
 def decode_camera_image(content: bytes, name: str, spec: InputSpec | None) -> Image:
@@ -68,7 +83,7 @@ def decode_camera_image(content: bytes, name: str, spec: InputSpec | None) -> Im
     image has to is refused by its header, and half an image is no image.
 
     Raises:
-        DataError: the image is damaged, as far as the decoder notices, no JPEG, or too costly.
+        DataError: the image is damaged, as far as that can be seen, no JPEG, or too costly.
     """
     header = read_jpeg_header(content)
     if header is None:
@@ -83,14 +98,13 @@ def decode_camera_image(content: bytes, name: str, spec: InputSpec | None) -> Im
 
 
 def decode_undamaged(content: bytes, name: str, spec: InputSpec | None) -> Image:
-    """As `decode_shrunk`; DataError as well for a JPEG in which the decoder notices damage."""
+    """As `decode_shrunk`; DataError as well for a JPEG that was damaged on its way."""
     if content[:2] != START:
         return decode_shrunk(content, name, spec)
-    with hear_decoder() as warning:
-        frame = decode_shrunk(content, name, spec)
-    if warning.text:
-        raise DataError(f"{name} ({len(content)} bytes) is damaged: {warning.text}.")
-    return frame
+    image, damage = _decode_and_judge(content, name, spec)
+    if damage:
+        raise DataError(f"{name} ({len(content)} bytes) is damaged: {damage}.")
+    return image
 
 
 def count_decoding_bytes(header: JpegHeader, spec: InputSpec | None) -> int:
@@ -111,13 +125,12 @@ def _divisor(header: JpegHeader, spec: InputSpec) -> int:
 
 def read_shrunk(path: str | Path, spec: InputSpec | None) -> Image:
     """The image file at ``path`` as `decode_shrunk` gives it; raises MissingInputError or DataError as
-    `read_image` does. A JPEG of which a part is missing is read as far as it goes, with a warning.
+    `read_image` does. A damaged JPEG is read as far as it goes, with a warning.
     """
     content = read_image_bytes(path)
     if content[:2] != START:
         return decode_shrunk(content, str(path), spec)
-    with hear_decoder() as warning:
-        frame = decode_shrunk(content, str(path), spec)
-    if warning.text:
-        log.warning("%s is damaged (%s); its label may be wrong.", path, warning.text)
-    return frame
+    image, damage = _decode_and_judge(content, str(path), spec)
+    if damage:
+        log.warning("%s is damaged (%s); its label may be wrong.", path, damage)
+    return image
