@@ -48,6 +48,8 @@ FLAGS = {
     "realtime": "--realtime",
     "runs": "--runs",
     "save_limit_mb": "--save-limit-mb",
+    "save_differences": "--save-differences",
+    "shadow": "--shadow",
     "threads": "--threads",
     "threshold": "--threshold",
     "top_k": "--top-k",

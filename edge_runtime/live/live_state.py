@@ -16,7 +16,7 @@ from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import UNKNOWN
 from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.label_changes import LabelChanges
-from edge_runtime.live.results import LABEL_VALID_S, Counts, Pulse, Result
+from edge_runtime.live.results import LABEL_VALID_S, Counts, Pulse, Result, ShadowSummary
 from edge_runtime.metrics import percentiles
 from edge_runtime.model.model_file import ModelFile
 from edge_runtime.system.clock import monotonic_s
@@ -96,6 +96,7 @@ class Snapshot:
     label_valid_s: float = LABEL_VALID_S
     still_since: float | None = None
     is_last_known: bool = False
+    shadow: ShadowSummary | None = None
 
     @property
     def healthy(self) -> bool:
@@ -127,15 +128,17 @@ def describe_model(classifier: Classifier, signature: str) -> ModelFacts:
 class LiveState:
     """An `Observer` whose `snapshot` may be called from any thread; ``clock`` is monotonic seconds.
 
-    ``signature`` says in words what is known of a model file's signature.
+    ``signature`` says in words what is known of a model file's signature, ``shadow`` how a candidate does that is
+    scored beside the model in use.
     """
 
     def __init__(
         self,
         signature: Callable[[ModelFile], str] = lambda model: "not checked",
         clock: Callable[[], float] = monotonic_s,
+        shadow: Callable[[], ShadowSummary | None] = lambda: None,
     ) -> None:
-        self._clock, self._signature = clock, signature
+        self._clock, self._signature, self._shadow = clock, signature, shadow
         self._lock = threading.Lock()
         self._start_s = clock()
         self._model: ModelFacts | None = None
@@ -176,6 +179,7 @@ class LiveState:
 
     def snapshot(self) -> Snapshot:
         """The run now."""
+        shadow = self._shadow()
         with self._lock:
             now_s = self._clock()
             pulse = self._pulse
@@ -205,6 +209,7 @@ class LiveState:
                 label_valid_s=valid_s,
                 still_since=pulse.still_since if pulse and state.is_believed else None,
                 is_last_known=is_last_known and self._result is not None,
+                shadow=shadow,
             )
 
     def _rates(self) -> Rates:

@@ -16,7 +16,7 @@ from edge_runtime.live.drift import NO_REFERENCE, DriftWatch
 from edge_runtime.live.health import OK, STARTING, Condition, Health, HealthConfig
 from edge_runtime.live.observers import Observer, Sink
 from edge_runtime.live.rest import Rest
-from edge_runtime.live.results import Counts, Event, LastKnown, Pulse, Result, Status
+from edge_runtime.live.results import Counts, Event, LastKnown, Pulse, Result, ShadowSummary, Status
 from edge_runtime.live.smoothing import Hold, Smoother
 from edge_runtime.live.timings import Timings
 from edge_runtime.pixels.preprocess import preprocess
@@ -57,7 +57,8 @@ class Loop:
     ``between_frames`` is called before every frame and every 0.25 s without one, with the numbers of labels given so
     far and of frames whose label came too late. A classifier that it returns is used from the next frame on; while the
     loop hangs, it is not called.
-    ``observer`` sees every judged frame and a `Pulse` at least every 0.25 s.
+    ``observer`` sees every judged frame and a `Pulse` at least every 0.25 s; ``shadow`` says how a candidate does that
+    is scored beside.
     """
 
     def __init__(
@@ -69,7 +70,9 @@ class Loop:
         clock: Callable[[], float] = monotonic_s,
         between_frames: Callable[[int, int], Classifier | None] = lambda num_labels, num_late: None,
         observer: Observer | None = None,
+        shadow: Callable[[], ShadowSummary | None] = lambda: None,
     ) -> None:
+        self._shadow = shadow
         self._observer, self._next_pulse_s = observer, -1.0
         self._between_frames = between_frames
         self._classifier, self._source, self._sink, self.config, self._clock = classifier, source, sink, config, clock
@@ -144,6 +147,7 @@ class Loop:
             drift=NO_REFERENCE if self._drift is None else self._drift.reason,
             last_known=self._rest.last_known,
             still_since=self._rest.still_since,
+            shadow=self._shadow(),
         )
 
     def _use(self, classifier: Classifier | None) -> None:

@@ -123,10 +123,53 @@ class Pulse:
 
 
 @dataclass(frozen=True)
+class ShadowSummary:
+    """How the candidate ``name`` did so far: of ``num_labels`` frames that the model in use labelled it was shown
+    ``num_seen`` and gave ``num_agreed`` the same label. ``p50_ms`` and ``p95_ms`` are what it takes a frame, those
+    of the model in use beside. ``failure`` says why it is shown no more.
+    """
+
+    name: str
+    version: str
+    num_labels: int
+    num_seen: int
+    num_agreed: int
+    p50_ms: float | None
+    p95_ms: float | None
+    used_p50_ms: float | None
+    failure: str = ""
+
+    @property
+    def share(self) -> float | None:
+        """The share of the frames in which both agree, None without any."""
+        return self.num_agreed / self.num_seen if self.num_seen else None
+
+    @property
+    def num_differing(self) -> int:
+        """Frames to which the two gave different labels."""
+        return self.num_seen - self.num_agreed
+
+    def describe(self) -> str:
+        """In words."""
+        if self.share is None:
+            words = f"{self.name} has been shown none of {self.num_labels} frames"
+        else:
+            words = (
+                f"{self.name} gives the same label in {self.num_agreed} of {self.num_seen} frames "
+                f"({100 * self.share:.1f} %), {self.num_differing} differ; it was shown {self.num_seen} of "
+                f"{self.num_labels}"
+            )
+        if self.p50_ms is not None and self.used_p50_ms is not None:
+            words += f" and takes {self.p50_ms:.1f} ms a frame, the model in use {self.used_p50_ms:.1f} ms"
+        return words + (f"; it failed: {self.failure}" if self.failure else "")
+
+
+@dataclass(frozen=True)
 class Status:
     """How a run went so far: counts, rate, percentiles of the frame age and of every stage, memory of all processes.
     ``drift`` says what has left what the model was measured on, or why that is not watched; empty when all is usual.
     ``last_known`` is the last label; nothing has moved since ``still_since`` (wall clock), where that is watched.
+    ``shadow`` is of a candidate that was scored beside the model in use.
     """
 
     ts: float
@@ -141,3 +184,4 @@ class Status:
     drift: str = ""
     last_known: LastKnown | None = None
     still_since: float | None = None
+    shadow: ShadowSummary | None = None

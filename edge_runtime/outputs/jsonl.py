@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from edge_runtime.live.results import Event, LastKnown, Result, Status
+from edge_runtime.live.results import Event, LastKnown, Result, ShadowSummary, Status
 from edge_runtime.outputs.stdout import Outlet
 from edge_runtime.system.json_line import to_json_line
 
 VERSION = 1
+_SHADOW_TIMES = ("p50_ms", "p95_ms", "used_p50_ms")
 
 
 class JsonLinesSink:
@@ -97,7 +98,18 @@ def make_status_object(status: Status) -> dict[str, Any]:
         "drift": status.drift,
         "last_known": make_last_known_object(status.last_known),
         "still_since": None if status.still_since is None else round(status.still_since, 3),
+        "shadow": make_shadow_object(status.shadow),
     }
+
+
+def make_shadow_object(shadow: ShadowSummary | None) -> dict[str, Any] | None:
+    """How the candidate of a run did; times in milliseconds."""
+    if shadow is None:
+        return None
+    value = dataclasses.asdict(shadow)
+    times = {name: None if value[name] is None else round(value[name], 3) for name in _SHADOW_TIMES}
+    share = None if shadow.share is None else round(shadow.share, 4)
+    return {**value, **times, "share": share, "num_differing": shadow.num_differing}
 
 
 def _rounded(values: dict[str, float]) -> dict[str, float]:

@@ -6,6 +6,7 @@ images, never labels.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import queue
@@ -14,11 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.contract import Region
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.inference.classifier import Classifier
+from edge_runtime.inference.postprocess import Prediction
 from edge_runtime.live.label_changes import LabelChanges
 from edge_runtime.live.results import Event, Pulse, Result
 from edge_runtime.outputs.heat_svg import Looked, make_heat_svg
@@ -41,7 +44,9 @@ RETRY_S = 10.0
 
 @dataclass(frozen=True)
 class RecorderConfig:
-    """``reasons`` are "uncertain" (unknown, or the best class below 0.6, at most one a second) and "change"."""
+    """``reasons`` are "uncertain" (unknown, or the best class below 0.6, at most one a second), "change", and
+    "difference" (a candidate gives another label, at most one a second).
+    """
 
     folder: Path
     reasons: tuple[str, ...]
@@ -60,6 +65,7 @@ class _Record:
     reason: str
     region: Region | None
     looked: Looked | None
+    other: dict[str, Any] | None = None
 
 
 class Recorder:
@@ -85,6 +91,7 @@ class Recorder:
         self._queue: queue.Queue[_Record | None] = queue.Queue(QUEUE_LENGTH)
         self._is_change = LabelChanges()
         self._uncertain_s: float | None = None
+        self._difference_s: float | None = None
         self._model = self._version = ""
         self._region: Region | None = None
         self._classifier: Classifier | None = None
@@ -105,7 +112,24 @@ class Recorder:
             self.num_lost += 1
             return
         pixels = cut_region(frame.pixels, self._region).copy()
-        self._queue.put_nowait(_Record(pixels, result, reason, self._region, self._look(result)))
+        with contextlib.suppress(queue.Full):  # of a difference that came between
+            self._queue.put_nowait(_Record(pixels, result, reason, self._region, self._look(result)))
+
+    def keep_difference(self, pixels: Image, result: Result, name: str, other: Prediction) -> None:
+        """Saves the frame with both answers; may be called from another thread than the others."""
+        now_s = self._clock()
+        if self._difference_s is not None and now_s - self._difference_s < UNCERTAIN_EVERY_S:
+            return
+        self._difference_s = now_s
+        top = [{"label": entry.label, "score": round(entry.score, 6)} for entry in other.top]
+        answer = {"model": name, "label": other.label, "score": round(other.score, 6), "top": top}
+        if other.unknown:
+            answer["reason"] = other.reason
+        cut = cut_region(pixels, self._region).copy()
+        try:
+            self._queue.put_nowait(_Record(cut, result, "difference", self._region, None, answer))
+        except queue.Full:
+            self.num_lost += 1
 
     def _look(self, result: Result) -> Looked | None:
         if self._classifier is None or not self._classifier.has_maps:
@@ -179,6 +203,7 @@ class Recorder:
             "model_sha256": self._version,
             "size": [record.pixels.shape[1], record.pixels.shape[0]],
             **({"region": str(record.region)} if record.region is not None else {}),
+            **({"candidate": record.other} if record.other is not None else {}),
         }
         coded, jpeg = cv2.imencode(".jpg", record.pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         if not coded:

@@ -65,6 +65,7 @@ def format_status(status: Status) -> str:
         + (f", memory of all processes {status.memory_mb:.0f} MB." if status.memory_mb is not None else "."),
     ]
     lines += [f"Drift: {status.drift.removeprefix('drift: ')}."] if status.drift else []
+    lines += [f"Candidate: {status.shadow.describe()}."] if status.shadow is not None else []
     if status.still_since is not None:
         since = f"{datetime.fromtimestamp(status.still_since):%H:%M:%S}"
         lines += [f"Nothing moves since {since}; {describe_last_known(status.last_known)}."]

@@ -15,6 +15,7 @@ from edge_runtime.cli.flags import (
     verb_parser,
 )
 from edge_runtime.cli.run.outputs import add_output_flags, choose_smallest_input, open_outputs
+from edge_runtime.cli.run.shadow import add_shadow_flags, open_shadow
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -35,6 +36,7 @@ def run_parser() -> ArgumentParser:
         "edge-runtime run --model flowers.tflite --camera clip.mp4 --format jsonl",
         "edge-runtime run --camera synthetic --frames 100",
         "edge-runtime run --camera 0 --on-motion --every 60",
+        "edge-runtime run --camera 0 --shadow new.tflite --save-differences differ",
         "edge-runtime run --camera 0 --web",
         "edge-runtime run --camera clip.mp4 --realtime --loop",
         "edge-runtime run --camera 0 --web 0.0.0.0:8080 --web-token-file token --mqtt mqtts://pi@broker.lan/home/door",
@@ -77,6 +79,7 @@ def run_parser() -> ArgumentParser:
         "or --mqtt inf, which means never)",
     )
     add_output_flags(parser)
+    add_shadow_flags(parser)
     return parser
 
 
@@ -133,11 +136,14 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
     sink = open_sink(flags.format, outlet, sys.stderr, changes_only=flags.changes_only, quiet=flags.quiet)
     with (
         lock_camera(camera),
+        open_shadow(
+            flags, live=camera.live or options.realtime
+        ) as shadow,  # first, so that its faults are not those of the model in use
         open_run_model(flags) as used,
-        open_outputs(flags, sink, outlet, patient=patient) as outputs,
+        open_outputs(flags, sink, outlet, patient=patient, shadow=shadow) as outputs,
         open_camera(
             address,
-            choose_smallest_input(flags, used.classifier.input_spec),
+            choose_smallest_input(flags, used.classifier.input_spec, shadow.candidate.input_spec if shadow else None),
             wait=math.isinf(config.give_up_s),
             options=options,
         ) as source,
@@ -150,13 +156,20 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
             if outputs.wants_look():
                 source.look_again()
             changed = used.between_frames(num_labels, num_late)
-            smallest = choose_smallest_input(flags, changed.input_spec) if changed is not None else None
+            candidate = shadow.candidate.input_spec if shadow else None
+            smallest = choose_smallest_input(flags, changed.input_spec, candidate) if changed is not None else None
             if smallest is not None:
                 source.shrink_for(smallest)
             return changed
 
         loop = Loop(
-            used.classifier, source, outputs.sink, config, between_frames=between_frames, observer=outputs.observer
+            used.classifier,
+            source,
+            outputs.sink,
+            config,
+            between_frames=between_frames,
+            observer=outputs.observer,
+            shadow=shadow.summary if shadow else lambda: None,
         )
         stop.is_starting = False
         loop.run(stop)

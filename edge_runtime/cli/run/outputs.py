@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from edge_runtime.contract import InputSpec
     from edge_runtime.live.observers import Observer, Sink
+    from edge_runtime.live.shadow import Shadow
     from edge_runtime.model.model_file import ModelFile
     from edge_runtime.outputs.stdout import Outlet
 
@@ -69,30 +70,38 @@ def add_output_flags(parser: ArgumentParser) -> None:
     )
 
 
-def choose_smallest_input(flags: Namespace, spec: InputSpec) -> InputSpec | None:
-    """Down to which size a camera may shrink its images while decoding; None when whole frames are wanted."""
-    if flags.save_uncertain or flags.save_changes:
+def choose_smallest_input(flags: Namespace, spec: InputSpec, candidate: InputSpec | None = None) -> InputSpec | None:
+    """Down to which size a camera may shrink its images while decoding, for the model in use and for a candidate; None
+    when whole frames are wanted.
+    """
+    if _list_folders(flags):
         return None
     from edge_runtime.contract import MAX_INPUT_SIDE, InputSpec
     from edge_runtime.pixels.region import WHOLE, region_of
 
-    if flags.web is not None:
-        region = region_of(spec) or WHOLE
-        height, width = math.ceil(spec.height / region.height), math.ceil(spec.width / region.width)
-        if max(height, width) > MAX_INPUT_SIDE:
-            return None
-        return InputSpec(max(height, PAGE_HEIGHT), max(width, PAGE_WIDTH), spec.resize)
-    return spec
+    if flags.web is None and candidate in (None, spec):
+        return spec
+    height, width = (PAGE_HEIGHT, PAGE_WIDTH) if flags.web is not None else (1, 1)
+    for each in (spec, candidate or spec):
+        region = region_of(each) or WHOLE
+        height = max(height, math.ceil(each.height / region.height))
+        width = max(width, math.ceil(each.width / region.width))
+    if max(height, width) > MAX_INPUT_SIDE:
+        return None
+    return InputSpec(height, width, spec.resize if candidate is None else "stretch")
 
 
 def needs_maps(flags: Namespace) -> bool:
     """Whether something shows where the model looked."""
-    return bool(flags.web is not None or flags.save_uncertain or flags.save_changes)
+    return bool(flags.web is not None or _list_folders(flags))
 
 
 @contextlib.contextmanager
-def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: bool = False) -> Iterator[Outputs]:
+def open_outputs(
+    flags: Namespace, printed: Sink, printer: Outlet, *, patient: bool = False, shadow: Shadow | None = None
+) -> Iterator[Outputs]:
     """Everything that the flags ask for beside ``printed``, which ``printer`` prints; closed when the block ends.
+    ``shadow`` is told of every frame.
 
     Files of a ``patient`` run may be impossible to write at first.
 
@@ -118,6 +127,10 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
             recorder = stack.enter_context(contextlib.closing(Recorder(config, patient=patient)))
             observers.append(recorder)
             talkers.append(recorder)
+            if shadow is not None and "difference" in config.reasons:
+                shadow.keepers.append(recorder)
+        if shadow is not None:
+            observers.append(shadow)
         if flags.log_file:
             from edge_runtime.outputs.log_file import LogFileSink
 
@@ -130,7 +143,7 @@ def open_outputs(flags: Namespace, printed: Sink, printer: Outlet, *, patient: b
             from edge_runtime.live.live_state import LiveState
             from edge_runtime.system.thermal import SystemWatch
 
-            live = LiveState(describe_signature)
+            live = LiveState(describe_signature, shadow=shadow.summary if shadow is not None else lambda: None)
             observers.insert(0, live)
             watch = stack.enter_context(contextlib.closing(SystemWatch()))
             if broker is not None:
@@ -170,12 +183,21 @@ def describe_signature(model: ModelFile) -> str:
     return f"signed with key {model.signature.key_id}, which is not trusted here"
 
 
-def _recorders(flags: Namespace) -> list[Any]:
-    """One recorder a folder, with all the reasons that it was named for."""
+def _list_folders(flags: Namespace) -> dict[Path, list[str]]:
+    """Each folder for frames, with all the reasons that it was named for."""
+    named = {"uncertain": flags.save_uncertain, "change": flags.save_changes}
+    if getattr(flags, "shadow", None):
+        named["difference"] = flags.save_differences or flags.save_uncertain or flags.save_changes
     folders: dict[Path, list[str]] = {}
-    for reason, folder in (("uncertain", flags.save_uncertain), ("change", flags.save_changes)):
+    for reason, folder in named.items():
         if folder:
             folders.setdefault(Path(folder).expanduser().absolute(), []).append(reason)
+    return folders
+
+
+def _recorders(flags: Namespace) -> list[Any]:
+    """One recorder a folder."""
+    folders = _list_folders(flags)
     if not folders:
         return []
     from edge_runtime.outputs.recorder import RecorderConfig
@@ -189,6 +211,7 @@ def refuse_lone_flags(flags: Namespace) -> None:
         "--web-token-file needs --web": flags.web_token_file and flags.web is None,
         "--allow-host needs --web": flags.allow_host and flags.web is None,
         "--mqtt-password-file needs --mqtt": flags.mqtt_password_file and not flags.mqtt,
+        "--save-differences needs --shadow": getattr(flags, "save_differences", None) and not flags.shadow,
         "--mqtt-ca needs --mqtt": flags.mqtt_ca and not flags.mqtt,
     }
     for words, is_so in lone.items():

@@ -21,7 +21,7 @@ from edge_runtime.store.naming import find_model
 STATE_FOLDER = "/var/lib/edge-runtime"
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 READ = ("labels", "camera_password_file", "camera_ca", "web_token_file", "mqtt_password_file", "mqtt_ca")
-WRITTEN = ("log_file", "save_uncertain", "save_changes")
+WRITTEN = ("log_file", "save_uncertain", "save_changes", "save_differences")
 
 
 def check_unit_flags(flags: Namespace) -> None:
@@ -32,8 +32,7 @@ def check_unit_flags(flags: Namespace) -> None:
     """
     refuse_lone_flags(flags)
     paths = [(name, Path(getattr(flags, name))) for name in READ if getattr(flags, name)]
-    if flags.model:
-        paths.append(("model", find_model(flags.model)))
+    paths += [(name, find_model(getattr(flags, name))) for name in ("model", "shadow") if getattr(flags, name)]
     for name, path in paths:
         _check_read(name, path)
     settings = read_settings(flags, flags.camera)

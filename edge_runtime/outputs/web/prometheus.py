@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.live.live_state import LiveState
-from edge_runtime.live.results import Pulse, Result
+from edge_runtime.live.results import Pulse, Result, ShadowSummary
 from edge_runtime.outputs.web.state import CHIPS
 from edge_runtime.system.thermal import FLAGS, SystemState
 
@@ -112,6 +112,8 @@ class _Run(Collector):
         if snapshot.result is not None:
             text = "When the frame of the present label was looked at, in seconds since 1970."
             yield GaugeMetricFamily("edge_runtime_label_timestamp_seconds", text, value=snapshot.result.ts)
+        if snapshot.shadow is not None:
+            yield from _shadow_metrics(snapshot.shadow)
         yield GaugeMetricFamily("edge_runtime_viewers", "Image streams being read.", value=self._viewers())
         if snapshot.model is not None:
             facts = {"name": snapshot.model.name, "version": snapshot.model.version, "backend": snapshot.model.backend}
@@ -124,3 +126,19 @@ class _Run(Collector):
             for flag in FLAGS.values():
                 flags.add_metric([flag], int(flag in system.throttle.now))
             yield flags
+
+
+def _shadow_metrics(shadow: ShadowSummary) -> Iterator[Metric]:
+    """Of the candidate that is scored beside the model in use."""
+    text = "Frames that the candidate was shown, by whether it gave the label of the model in use."
+    frames = CounterMetricFamily("edge_runtime_shadow_frames", text, labels=["agrees"])
+    frames.add_metric(["yes"], shadow.num_agreed)
+    frames.add_metric(["no"], shadow.num_differing)
+    yield frames
+    text = "Labelled frames for which the candidate had no time."
+    yield CounterMetricFamily("edge_runtime_shadow_missed", text, value=shadow.num_labels - shadow.num_seen)
+    if shadow.p50_ms is not None:
+        text = "What the candidate takes a frame, the median of the last thousand."
+        yield GaugeMetricFamily("edge_runtime_shadow_seconds", text, value=shadow.p50_ms / 1e3)
+    text = "1 when the candidate cannot be used."
+    yield GaugeMetricFamily("edge_runtime_shadow_failed", text, value=int(bool(shadow.failure)))

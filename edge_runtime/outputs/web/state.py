@@ -8,6 +8,8 @@ from typing import Any
 
 from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.live_state import Snapshot
+from edge_runtime.live.results import ShadowSummary
+from edge_runtime.outputs.jsonl import make_shadow_object
 from edge_runtime.system.thermal import WORDS, SystemState
 
 VERSION = 1
@@ -88,6 +90,7 @@ def make_state_object(
             }
             for change in reversed(snapshot.changes)
         ],
+        "shadow": _shadow(snapshot.shadow),
         "viewers": num_viewers,
     }
 
@@ -107,6 +110,10 @@ def _label(snapshot: Snapshot) -> dict[str, Any] | None:
         "ts": round(result.ts, 3),
         "age_ms": round(result.age_ms, 1),
     }
+
+
+def _shadow(shadow: ShadowSummary | None) -> dict[str, Any] | None:
+    return None if shadow is None else {**(make_shadow_object(shadow) or {}), "words": shadow.describe()}
 
 
 def _fresh_ms(snapshot: Snapshot) -> int | None:

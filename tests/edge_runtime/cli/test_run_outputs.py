@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -26,9 +26,10 @@ from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.cli.run.command import run_parser
 from edge_runtime.cli.run.outputs import add_output_flags, choose_smallest_input, open_outputs
 from edge_runtime.cli.run.settings import choose_playback
-from edge_runtime.contract import InputSpec
+from edge_runtime.contract import InputSpec, Region
 from edge_runtime.outputs.formats import open_sink
 from edge_runtime.outputs.stdout import Outlet
+from edge_runtime.pixels.region import cut_input
 
 ROOT = Path(__file__).parents[3]
 
@@ -61,6 +62,9 @@ def flags(*arguments: str) -> Namespace:
         (("--mqtt", "broker"), 2, "--mqtt is 'broker', expected mqtts://"),
         (("--save-changes", "/dev/null/x"), 73, "Images cannot be saved in /dev/null/x"),
         (("--save-changes", "x", "--save-limit-mb", "0"), 2, "--save-limit-mb is 0"),
+        (("--save-differences", "x"), 2, "--save-differences needs --shadow, which is not there"),
+        (("--shadow", "/nowhere/new.tflite"), 66, "/nowhere/new.tflite"),
+        (("--shadow", __file__), 65, "test_run_outputs.py"),
         (("--max-fps", "0"), 2, "--max-fps is 0, expected looks a second above 0, such as 5"),
         (("--on-motion", "--every", "-3"), 2, "--every is -3, expected seconds above 0, such as 60"),
         (
@@ -304,3 +308,53 @@ def test_a_run_that_looks_now_and_then_accounts_for_what_it_skipped(
     assert status["skipped"] >= 40 and status["still_since"] is None
     assert status["last_known"]["label"] == labels[-1]["label"]
     assert status["captured"] == status["processed"] + status["dropped"] + status["skipped"] + status["in_flight"]
+
+
+def test_a_camera_shrinks_its_images_no_further_than_model_and_candidate_need() -> None:
+    small, large = InputSpec(32, 48), InputSpec(96, 64, "crop")
+    assert choose_smallest_input(flags(), small, small) == small
+    assert choose_smallest_input(flags(), small, large) == InputSpec(96, 64)
+    right = cut_input(large, Region(0.5, 0.0, 0.5, 0.5))
+    assert choose_smallest_input(flags(), small, right) == InputSpec(192, 128)
+    assert choose_smallest_input(flags("--web"), small, large) == InputSpec(360, 480)
+    assert choose_smallest_input(flags("--save-changes", "x"), small, large) is None
+
+
+@pytest.mark.usefixtures("lonely")
+def test_a_candidate_is_scored_beside_and_the_frames_that_differ_are_kept_with_both_answers(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, make_model: Callable[..., bytes], save: Callable[..., str]
+) -> None:
+    (tmp_path / "frames").mkdir()
+    for number in range(6):
+        frame = np.random.default_rng(number).integers(0, 60, (48, 64, 3), dtype=np.uint8)
+        frame[..., 2 if number < 4 else 0] += 180
+        cv2.imwrite(str(tmp_path / "frames" / f"{number}.png"), frame)
+    used = save(make_model(1), "used.tflite")
+    # It gives blue another name.
+    candidate = save(make_model(2, labels=("red", "green", "sky")), "candidate.tflite")
+    arguments = ["run", "--model", used, "--camera", str(tmp_path / "frames"), "--format", "jsonl"]
+    assert cli.main([*arguments, "--shadow", candidate, "--save-differences", str(tmp_path / "differ")]) == 0
+    *lines, status = map(json.loads, capsys.readouterr().out.splitlines())
+    assert {line["label"] for line in lines if line["type"] == "prediction"} == {"red", "blue"}
+    shadow = status["shadow"]
+    assert (shadow["num_labels"], shadow["num_seen"], shadow["num_agreed"], shadow["num_differing"]) == (6, 6, 4, 2)
+    assert shadow["share"] == pytest.approx(4 / 6, abs=1e-4) and shadow["failure"] == ""
+    assert shadow["p50_ms"] > 0 and shadow["used_p50_ms"] > 0
+    (kept,) = (tmp_path / "differ").glob("*.json")  # at most one a second
+    record = json.loads(kept.read_text())
+    assert (record["reason"], record["label"], record["candidate"]["label"]) == ("difference", "blue", "sky")
+    assert record["candidate"]["top"][0]["label"] == "sky" and kept.with_suffix(".jpg").exists()
+    assert cli.main([*arguments[:-2], "--shadow", candidate]) == 0
+    assert "gives the same label in 4 of 6 frames (66.7 %), 2 differ; it was shown 6 of 6" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("lonely")
+def test_a_candidate_from_outside_is_tried_in_a_process_of_its_own_first(
+    monkeypatch: pytest.MonkeyPatch, make_model: Callable[..., bytes], save: Callable[..., str], tmp_path: Path
+) -> None:
+    tried = []
+    monkeypatch.setattr("edge_runtime.installed.first_run.first_run", lambda content, name, *rest: tried.append(name))
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((9, 9, 3), np.uint8))
+    candidate = save(make_model(2), "candidate.tflite")
+    assert cli.main(["run", "--model", "micro", "--camera", str(tmp_path), "--shadow", candidate]) == 0
+    assert [Path(name).name for name in tried] == ["candidate.tflite"]

@@ -174,6 +174,7 @@ function renderFacts() {
       : health.causes.includes("drift") ? "yes, see above" : "none",
     "Temperature": system.temperature_c === null ? "not told by this machine" : `${system.temperature_c.toFixed(1)} °C`,
     "Throttling": throttling,
+    ...(state.shadow ? { "Candidate": state.shadow.words } : {}),
     "Camera": `${counts.bad} damaged frames, ${counts.restarts} restarts`,
   };
   const facts = $("facts");
