@@ -47,6 +47,8 @@ OLDEST_STAMP_S = 10.0
 UNREADABLE = ("Y10", "Y12", "Y10B", "Y10P", "Y12P")
 # Live streams must not be buffered. Files must: the same options make FFmpeg lose some of their frames.
 STREAM_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+# FFmpeg is not told to analyse less: a stream that is joined between two key frames gives its first frame with the next
+# one, or without parameter sets beforehand the next but one, whether it is analysed for 1 s or 5 s.
 STREAM_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
 # Behind a relay everything goes through its one port, and nothing encrypted past it. The wheels' OpenCV 4.11 hears no
 # options, and has RTSP over TCP by default.
@@ -216,7 +218,7 @@ class StreamCamera(OpenCVCamera):
             cv2.CAP_PROP_READ_TIMEOUT_MSEC,
             NETWORK_TIMEOUT_MS,
         )
-        options = os.environ.get(STREAM_VARIABLE, f"{STREAM_OPTIONS}|format_whitelist;{FORMATS}")
+        options = merge_options(os.environ.get(STREAM_VARIABLE, ""), f"{STREAM_OPTIONS}|format_whitelist;{FORMATS}")
         self._relay, target = None, address.value
         if address.is_encrypted:
             from edge_runtime.cameras.sources.tls_relay import TlsRelay
@@ -273,6 +275,15 @@ def read_raw_cells(raw: Image, fourcc: str, region: Region | None) -> Cells:
     if fourcc == "YUYV" and raw.ndim == 3 and raw.shape[2] == 2:
         return read_yuyv_cells(raw, region)
     return read_cells(_three_channels(raw), region)
+
+
+def merge_options(stated: str, ours: str) -> str:
+    """``stated``, what a user set, as it is, and behind it those of ``ours`` whose names it has not; both are
+    ``name;value|name;value``.
+    """
+    names = {each.partition(";")[0].strip() for each in stated.split("|")}
+    added = [each for each in ours.split("|") if each.partition(";")[0] not in names]
+    return "|".join([stated] * bool(stated.strip()) + added)
 
 
 @contextlib.contextmanager

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 
 import pytest
 
+from edge_runtime.cameras.address import parse_camera
+from edge_runtime.cameras.sources.opencv import STREAM_VARIABLE, StreamCamera
 from edge_runtime.cameras.sources.rtsp_answer import explain_rtsp
 
 
@@ -52,3 +55,35 @@ def test_nobody_there_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert explain_rtsp(f"rtsp://127.0.0.1:{port}/", 15).startswith("cannot be reached: Connection refused; check")
+
+
+@pytest.mark.parametrize(
+    ("stated", "first"),
+    [
+        (None, "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay|format_whitelist;"),
+        ("", "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay|format_whitelist;"),
+        ("rtsp_transport;udp", "rtsp_transport;udp|fflags;nobuffer|flags;low_delay|format_whitelist;"),
+        ("stimeout;5|fflags;genpts", "stimeout;5|fflags;genpts|rtsp_transport;tcp|flags;low_delay|format_whitelist;"),
+    ],
+)
+def test_the_users_options_for_ffmpeg_hold_and_ours_where_they_say_nothing(
+    stated: str | None, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(STREAM_VARIABLE, raising=False)
+    if stated is not None:
+        monkeypatch.setenv(STREAM_VARIABLE, stated)
+    seen = []
+
+    class FakeCapture:
+        def __init__(self, *arguments: object) -> None:
+            seen.append(os.environ[STREAM_VARIABLE])
+
+        def isOpened(self) -> bool:
+            return True
+
+        def release(self) -> None: ...
+
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.cv2.VideoCapture", FakeCapture)
+    StreamCamera(parse_camera("rtsp://127.0.0.1/cam")).close()
+    assert [each.startswith(first) for each in seen] == [True]
+    assert os.environ.get(STREAM_VARIABLE) == stated
