@@ -147,7 +147,7 @@ def test_a_worse_model_is_refused_with_the_images_side_by_side(
     out = capsys.readouterr().out
     assert out.startswith("The new model is worse on 30 images (-66.7 points") and "| red | 10 |" in out
     page = (tmp_path / "bad.improve.html").read_text()
-    assert page.count("<img") == 20 and "The new model is worse" in page
+    assert page.count("<img") == 20 and '<p class="answer bad">The new model is worse' in page
     assert main([str(run), "--model", str(good), "--against", str(bad)]) == 0
     assert capsys.readouterr().out.startswith("The new model is better on 30 images (+66.7 points")
     assert main([str(run), "--model", str(good), "--against", str(good)]) == 0
