@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from convert.config import ForeignModel
-from edge_runtime.contract import RESIZE_MODES
+from edge_runtime.contract import RESIZE_MODES, Normalization
 from edge_runtime.errors import UsageError
+from edge_runtime.model.stated_input import parse_normalization
 
 _DEFAULTS = {"test": None, "validation": None, "resize": "stretch", "mean": (0.0,), "std": (1.0,), "channels": "rgb"}
 
@@ -28,6 +29,13 @@ def add_foreign_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--resize", choices=RESIZE_MODES, default="stretch", help="how images get the input's size")
     group.add_argument(
+        "--normalize",
+        type=_normalization,
+        metavar="FORM",
+        help="what pixels become, spelled as on the device: 0..1, -1..1, 0..255, imagenet, or MEAN,STD; the same as "
+        "--mean and --std",
+    )
+    group.add_argument(
         "--mean",
         type=_numbers,
         default=(0.0,),
@@ -44,15 +52,20 @@ def read_foreign_flags(options: argparse.Namespace) -> ForeignModel | None:
     """What the flags say of a `.keras` file; None for a run directory, which needs none of them.
 
     Raises:
-        UsageError: one of two that are needed together is missing, or the others are given without them.
+        UsageError: one of two that are needed together is missing, the others are given without them, or two say the
+            same.
     """
     given = {name: getattr(options, name) for name in _DEFAULTS}
+    if options.normalize is not None:
+        if (given["mean"], given["std"]) != (_DEFAULTS["mean"], _DEFAULTS["std"]):
+            raise UsageError("--normalize says what --mean and --std say; give it, or these two.")
+        given |= {"mean": options.normalize.mean, "std": options.normalize.std}
     if options.labels or options.calibration:
         if not (options.labels and options.calibration):
             raise UsageError("A .keras file needs both --labels FILE and --calibration DIR; one of them is missing.")
         return ForeignModel(options.labels, options.calibration, **given)
-    if given != _DEFAULTS:
-        names = ", ".join(f"--{name}" for name in _DEFAULTS)
+    if given != _DEFAULTS or options.normalize is not None:
+        names = ", ".join(f"--{name}" for name in ("normalize", *_DEFAULTS))
         raise UsageError(f"{names} describe a .keras file, with --labels and --calibration.")
     return None
 
@@ -65,6 +78,14 @@ def to_flags(foreign: ForeignModel) -> list[str]:
         if value != default:
             flags += [f"--{name}", ",".join(f"{part:g}" for part in value) if isinstance(value, tuple) else str(value)]
     return flags
+
+
+def _normalization(text: str) -> Normalization:
+    """\"-1..1\" and the like. Raises ArgumentTypeError."""
+    try:
+        return parse_normalization(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error).replace("`normalize`", "it")) from error
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ import pytest
 from convert.config import ForeignModel
 from convert.foreign_flags import add_foreign_flags, read_foreign_flags, to_flags
 from convert.inputs.adapting import GREY, Pixels, make_weights
+from edge_runtime.cli.verb_parser import VerbParser
 from edge_runtime.errors import UsageError
 
 CAFFE = Pixels((123.68, 116.779, 103.939), (1.0,), "bgr")
@@ -37,6 +38,41 @@ def test_the_flags_describe_a_keras_file() -> None:
         parse("--channels", "bgr")
     with pytest.raises(SystemExit):
         parse("--mean", "many")
+
+
+@pytest.mark.parametrize(
+    ("form", "mean", "std"),
+    [
+        ("0..255", (0.0,), (1.0,)),
+        ("0..1", (0.0,), (255.0,)),
+        ("-1..1", (127.5,), (127.5,)),
+        ("128,64", (128.0,), (64.0,)),
+        ("imagenet", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+        ("1,2,3,4,5,6", (1.0, 2.0, 3.0), (4.0, 5.0, 6.0)),
+    ],
+)
+def test_a_normalization_is_spelled_as_on_the_device(
+    form: str, mean: tuple[float, ...], std: tuple[float, ...]
+) -> None:
+    parser = VerbParser()
+    add_foreign_flags(parser)
+    found = read_foreign_flags(parser.parse_args(["--labels", "l", "--calibration", "c", "--normalize", form]))
+    assert found == ForeignModel(Path("l"), Path("c"), mean=mean, std=std)
+    assert parse(*to_flags(found)) == found
+    with pytest.raises(UsageError, match=r"^--normalize, .* describe a \.keras file"):
+        read_foreign_flags(parser.parse_args(["--normalize", form]))
+
+
+def test_a_normalization_is_said_once_and_in_a_known_form() -> None:
+    parser = VerbParser()
+    add_foreign_flags(parser)
+    both = ["--labels", "l", "--calibration", "c", "--normalize", "0..1", "--std", "255"]
+    with pytest.raises(UsageError, match=r"--normalize says what --mean and --std say; give it, or these two"):
+        read_foreign_flags(parser.parse_args(both))
+    with pytest.raises(
+        UsageError, match=r"--normalize: it is '1..0', expected 0..1, -1..1, 0..255, imagenet, MEAN,STD"
+    ):
+        parser.parse_args(["--normalize", "1..0"])
 
 
 def test_the_weights_reorder_scale_and_grey_the_pixels() -> None:
