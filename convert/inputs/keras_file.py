@@ -18,6 +18,7 @@ from convert.inputs.source import NUM_REFERENCES, ImageEntry, Source, make_entry
 from convert.output.progress import stage
 from edge_runtime.contract import InputSpec, ModelSpec
 from edge_runtime.errors import DataError, MissingInputError
+from edge_runtime.model.label_text import decode_labels, read_labels
 from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, is_visible, list_files, list_images
 from edge_runtime.pixels.preprocess import preprocess
 from edge_runtime.system.printable import compose_name
@@ -33,12 +34,7 @@ def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) 
     """
     file = KerasFile(path, Pixels(foreign.mean, foreign.std, foreign.channels))
     inspection = inspect_file(file)
-    labels = _read_labels(foreign.labels)
-    if len(labels) != inspection.num_classes:
-        raise DataError(
-            f"{path} has {inspection.num_classes} outputs but {foreign.labels} has {len(labels)} labels; "
-            "expected one label per line, in output order."
-        )
+    labels = _read_labels(foreign.labels, inspection.num_classes, path)
     size = InputSpec(inspection.height, inspection.width, foreign.resize)
     calibration = _read_folder(foreign.calibration, labels, may_be_flat=True)
     test = _read_folder(foreign.test, labels, may_be_flat=False) if foreign.test else ()
@@ -57,9 +53,10 @@ def _measure_meaning(
     return find_meaning(file.network, normalize(images, *outside), file)
 
 
-def _read_labels(path: Path) -> tuple[str, ...]:
+def _read_labels(path: Path, num_classes: int, model: Path) -> tuple[str, ...]:
+    """The labels in any form that the device reads, too; what had to be assumed of them is told."""
     try:
-        text = path.read_text("utf-8")
+        text = decode_labels(path.read_bytes())
     except FileNotFoundError as error:
         raise MissingInputError(
             f"There is no label file {path}; expected a text file with one label per line."
@@ -68,7 +65,12 @@ def _read_labels(path: Path) -> tuple[str, ...]:
         raise DataError(
             f"The label file {path} cannot be read ({error}); expected UTF-8 text, one label per line."
         ) from error
-    return tuple(compose_name(line.strip()) for line in text.lstrip("\ufeff").splitlines() if line.strip())
+    assumptions: list[str] = []
+    whole = "\n".join(line for line in text.splitlines() if line.strip())
+    labels = read_labels(compose_name(whole), num_classes, str(model), assumptions)
+    for assumption in assumptions:
+        stage(f"assumed: {assumption}")
+    return labels
 
 
 def _read_folder(root: Path, labels: Sequence[str], *, may_be_flat: bool) -> tuple[ImageEntry, ...]:

@@ -19,6 +19,7 @@ from edge_runtime.contract import Contract, contract_from_json, to_json
 from edge_runtime.errors import MissingInputError, ModelError, UsageError
 from edge_runtime.model.appended_zip import split_zip, write_zip
 from edge_runtime.model.goldens import Goldens, goldens_from_npz, goldens_to_npz
+from edge_runtime.model.label_text import decode_labels
 from edge_runtime.model.npy import array_from_npy, array_to_npy
 from edge_runtime.model.signatures import Signature, require_trusted, split_signature
 from edge_runtime.store.naming import find_model
@@ -108,7 +109,7 @@ def open_model(
     label_text = None
     if labels is not None:
         try:
-            label_text = _read(Path(labels), "label file").decode("utf-8")
+            label_text = decode_labels(_read(Path(labels), "label file"))
         except UnicodeDecodeError as error:
             raise ModelError(
                 f"The label file {labels} is not UTF-8 text ({error}); expected one label per line."
