@@ -27,7 +27,7 @@ _NUMBERED = {
 
 def decode_labels(content: bytes) -> str:
     """The text of a label file: UTF-8, or UTF-16 where it begins with that mark. Raises UnicodeDecodeError."""
-    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    is_wide = len(content) > 2 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if is_wide else "utf-8-sig")
 
 
