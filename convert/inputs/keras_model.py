@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -114,24 +115,28 @@ def load_network(path: Path) -> Any:
     return model
 
 
+# What runs in integers and is wrong there, by measurement, and what to use instead. The exponential of celu is taken of
+# positive values too, the square of sparse_plus of all: their range leaves no steps for what counts.
+_LOSING = {"celu": "selu or relu6", "sparse_plus": "relu or relu6"}
+
+
 def _expect_convertible_layers(path: Path, model: Any) -> None:
     """Raises ModelError unless all layers of ``model``, at any depth, are stock ones in floating point that a
     full-integer file can hold; the first that is not is named.
     """
     import keras
 
-    for layer in model._flatten_layers(include_self=False, recursive=True):
+    layers = list(model._flatten_layers(include_self=False, recursive=True))
+    for network in (model, *layers):
+        for operation in getattr(network, "operations", ()):
+            _expect_no_losing(path, _name_operation(operation), operation.name)
+    for layer in layers:
         kind = type(layer)
         if kind.__name__ in _FOREIGN_LAYERS or not kind.__module__.startswith("keras."):
             raise ModelError(
                 f"{path} has the layer {layer.name} of type {kind.__name__}, expected stock Keras layers only."
             )
-        # Its exponential is taken of positive values too, and their range leaves no steps for the negative ones.
-        if getattr(getattr(layer, "activation", None), "__name__", None) == "celu":
-            raise ModelError(
-                f"{path} has the activation celu (layer {layer.name}), which loses its values in integers; expected "
-                "one that keeps them. Use selu or relu6 instead."
-            )
+        _expect_no_losing(path, getattr(getattr(layer, "activation", None), "__name__", ""), layer.name)
         mode = getattr(layer.dtype_policy, "quantization_mode", None)
         if mode is not None:
             raise ModelError(
@@ -143,3 +148,16 @@ def _expect_convertible_layers(path: Path, model: Any) -> None:
                 f"{path} has the layer {layer.name} of type {kind.__name__}, which no full-integer file can hold; "
                 "expected no recurrent layers. Use Conv2D and pooling instead."
             )
+
+
+def _expect_no_losing(path: Path, activation: str, name: str) -> None:
+    if activation in _LOSING:
+        raise ModelError(
+            f"{path} has the activation {activation} (layer {name}), which loses its values in integers; expected one "
+            f"that keeps them. Use {_LOSING[activation]} instead."
+        )
+
+
+def _name_operation(operation: Any) -> str:
+    """SparsePlus, an operation of the graph, is sparse_plus; the same of a layer is of no use."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(operation).__name__).lower()

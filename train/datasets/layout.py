@@ -89,7 +89,10 @@ def _list_holding(root: Path) -> list[Path]:
 def _holds_image(path: Path) -> bool:
     # The first one is enough: a class may hold a hundred thousand.
     names = (item.name for item in path.iterdir() if item.suffix.lower() in IMAGE_SUFFIXES)
-    return any(map(is_visible, names)) or any(map(_holds_image, list_folders(path)))
+    # A link may lead back to where it lies.
+    return any(map(is_visible, names)) or any(
+        _holds_image(item) for item in list_folders(path) if not item.is_symlink()
+    )
 
 
 def _holds_classes(path: Path) -> bool:

@@ -131,6 +131,8 @@ def make_configuration(args: argparse.Namespace) -> TrainConfig:
     args = fill_defaults(args)
     if args.train is None and (args.validation is not None or args.test is not None):
         raise UsageError("--validation and --test go with --train DIR; without it --data is split by itself.")
+    if not args.data:
+        raise UsageError(f"--data is empty, expected {', '.join(NAMED_DATA)} or a folder of images.")
     if args.resume and args.force:
         raise UsageError("--resume goes on with a run and --force throws it away; give one of them.")
     given = {name: getattr(args, name) for name in TUNABLE if getattr(args, name) is not None}

@@ -130,21 +130,21 @@ def list_networks() -> dict[str, Callable[[], tuple[Any, int, tuple[float, float
 
 
 def write_table(rows: list[dict[str, Any]]) -> str:
-    """The rows as a Markdown table, agreement in %, LiteRT / tflite-runtime; the last row of a name counts."""
+    """The rows that were not refused as a Markdown table, those that lose most first; agreement in %, LiteRT /
+    tflite-runtime. The last row of a name counts.
+    """
     lines = [
-        "| network | same label | score within 0.1 | Keras, pixels moved | Keras, 8 bits at both ends |",
+        "| network | same label | scores within 0.1 | Keras, pixels moved | Keras, 8 bits at both ends |",
         "|---|---|---|---|---|",
     ]
-    for name, row in {row["name"]: row for row in rows}.items():
-        if "refused" in row:
-            lines.append(f"| {name} | refused | | {100 * row['pixels_moved']:.1f} | {100 * row['both_ends']:.1f} |")
-            continue
+    ran = [row for row in {row["name"]: row for row in rows}.values() if "refused" not in row]
+    for row in sorted(ran, key=lambda row: (row["litert"]["same_label"], row["name"])):
         figures = [
             " / ".join(f"{100 * row[backend][key]:.1f}" for backend in ("litert", "tflite"))
             for key in ("same_label", "near")
         ]
         ends = [f"{100 * row[key]:.1f}" for key in ("pixels_moved", "both_ends")]
-        lines.append(f"| {' | '.join([name, *figures, *ends])} |")
+        lines.append(f"| {' | '.join([row['name'].removeprefix('layer '), *figures, *ends])} |")
     return "\n".join(lines)
 
 

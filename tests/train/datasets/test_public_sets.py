@@ -136,3 +136,10 @@ def _lay_out(root: Path, text: str) -> Path:
     """As `lay_out`; numbers with a dot, as in 001.ak47, are no suffixes."""
     known = (".csv", ".h5", ".json", ".m", ".mat", ".py", ".txt", ".xml", ".yaml", ".DS_Store")
     return lay_out(root, *(place if place.endswith(known) else f"{place}/a.jpg" for place in unfold(text)))
+
+
+def test_a_link_that_leads_back_is_not_followed_for_ever(tmp_path: Path) -> None:
+    root = _lay_out(tmp_path, "{mug,pen} notes/a.txt")
+    for name in ("one", "other"):
+        (root / "notes" / name).symlink_to(root / "notes", target_is_directory=True)
+    assert find_layout(root) == {"train": root}

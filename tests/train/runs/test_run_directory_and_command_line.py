@@ -141,6 +141,11 @@ def test_resume_and_force_contradict_each_other() -> None:
         make_configuration(make_parser().parse_args(["--out", "x", "--resume", "--force"]))
 
 
+def test_an_empty_folder_name_is_no_folder() -> None:
+    with pytest.raises(UsageError, match=r"--data is empty, expected cifar10-mini, cifar10 or a folder of images"):
+        make_configuration(make_parser().parse_args(["--out", "x", "--data", ""]))
+
+
 def test_a_size_is_one_number_or_two() -> None:
     assert choose_input_spec("48x64", "crop") == InputSpec(48, 64, "crop")
     with pytest.raises(UsageError, match=r"--size is '3by4', expected a number of pixels like 64, or HEIGHTxWIDTH"):
