@@ -133,6 +133,10 @@ MINUTES ?= 60
 fuzz: $(STAMP) ## feed damaged bytes to the parsers for MINUTES=60, or until one fails
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
+COUNT ?= 20
+mutate: $(STAMP) ## small faults in signatures, store, contract, quantization: do the tests notice? COUNT=20 of each module
+	$(BIN)/python -m tests.tools.mutate --count $(COUNT)
+
 CUTS ?= 4
 device-vm: $(STAMP) ## boot the wheel on a virtual device: cameras, power cuts, full disks (needs root; CUTS=20 for more)
 	DEVICE_VM=1 DEVICE_VM_CUTS=$(CUTS) $(BIN)/python -m pytest -q tests/tools/vm $(VM_FLAGS)

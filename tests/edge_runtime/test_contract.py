@@ -16,6 +16,7 @@ from edge_runtime.contract import (
     Score,
     TensorSpec,
     contract_from_json,
+    region_from_json,
     spec_from_json,
     to_json,
 )
@@ -127,3 +128,10 @@ def test_text_that_is_no_json_is_refused(text: str) -> None:
 def test_numbers_that_json_cannot_hold_are_never_written() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_json(dataclasses.replace(CONTRACT, provenance={"loss": float("nan")}))
+
+
+def test_a_region_is_read_back() -> None:
+    text = '{"left": 0.25, "top": 0.0, "width": 0.5, "height": 1.0}'
+    assert dataclasses.astuple(region_from_json(text)) == (0.25, 0.0, 0.5, 1.0)
+    with pytest.raises(ModelError, match=r"The contract holds '0\.25' where a number belongs"):
+        region_from_json(text.replace("0.25", '"0.25"'))

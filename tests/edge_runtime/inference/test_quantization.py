@@ -55,6 +55,7 @@ def test_the_real_table_is_indexed_by_the_byte_seen_as_uint8():
     table = make_real_table(INT8)
     stored = np.array([-128, -1, 0, 127], np.int8)
     assert table.take(stored.view(np.uint8)).tolist() == dequantize(stored, INT8).tolist() == [0.0, 127.0, 128.0, 255.0]
+    assert table.shape == (256,)
     assert make_real_table(FLOAT) is None
 
 
@@ -70,6 +71,7 @@ def test_no_table_is_needed_when_raw_bytes_are_as_close_as_rounding_gets():
 
 def test_int8_takes_pixel_minus_128():
     table = make_pixel_table(Normalization((0.0,), (1.0,)), INT8)
+    assert table is not None and table.shape == (256, 1)
     assert table.dtype == np.int8
     assert table[[0, 1, 128, 255], 0].tolist() == [-128, -127, 0, 127]
 

@@ -267,3 +267,19 @@ def test_trusting_a_key_says_so_when_it_refuses_the_model_in_use(
     Store().add(sign(make_model(1), pair[0], 1))
     assert cli.main(trust) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_version_is_a_number_that_fits_the_block(pair: tuple[bytes, bytes], make_model: Callable[..., bytes]) -> None:
+    for version in (1, 2**63 - 1):
+        assert split_signature(sign(make_model(), pair[0], version), "m")[1].version == version  # type: ignore[union-attr]
+    for version in (0, -1, 2**63):
+        with pytest.raises(DataError, match=rf"version is {version}, expected a whole number from 1 to {2**63 - 1}"):
+            sign(make_model(), pair[0], version)
+
+
+@pytest.mark.parametrize("spoil", [lambda content: content[:-2] + b"\1\0", lambda content: content[:-22] + bytes(22)])
+def test_what_does_not_end_with_a_bare_zip_is_not_signed(
+    spoil: Callable[[bytes], bytes], pair: tuple[bytes, bytes], make_model: Callable[..., bytes]
+) -> None:
+    with pytest.raises(ModelError, match=r"does not end with the zip that convert appends, so it cannot be signed"):
+        sign(spoil(make_model()), pair[0], 1)

@@ -158,6 +158,14 @@ def test_an_accepted_version_is_the_floor_for_later_ones(store: Store, make_mode
     assert store.add(make_model(2), version=8) == store.state().current
 
 
+def test_only_the_model_in_use_is_accepted(store: Store, make_model: Callable[..., bytes]) -> None:
+    before, now = store.add(make_model(1)), store.add(make_model(2))
+    store.accept(before)
+    assert store.state().probation
+    store.accept(now)
+    assert not store.state().probation
+
+
 def test_an_older_version_is_refused_before_the_newer_one_gave_a_label(
     store: Store, make_model: Callable[..., bytes]
 ) -> None:
