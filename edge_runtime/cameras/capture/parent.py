@@ -32,6 +32,9 @@ CHILD_COMMAND = (
     "from edge_runtime.cameras.capture.child import main; main()",
 )
 
+# A camera that is not there or not allowed says so at once.
+LONG_OPENING_S = 2.0
+
 
 @dataclass(frozen=True)
 class CaptureConfig:
@@ -211,6 +214,7 @@ class Capture(FrameSource):
         """Hears what the child says; replaces it when it ended or is late."""
         for state, text in child.messages():
             child.deadline_s = self._clock() + self._pace.limit_s(self.config.opening_s, 0.0)
+            child.opening_since_s = self._clock() if state == "opening" else None
             if state == "open":
                 self.name, self.trouble = text, ""
             elif state == "camera":  # for the next child, too
@@ -219,6 +223,10 @@ class Capture(FrameSource):
                 self.trouble, child.has_explained = text, True
             elif state == "ended":
                 self.ended = True
+        opening_s = 0.0 if child.opening_since_s is None else self._clock() - child.opening_since_s
+        if self.trouble and opening_s > LONG_OPENING_S:
+            # Why it could not be opened before no longer holds: a missing camera is there again.
+            self.trouble = f"{self.name} is being opened, for more than {LONG_OPENING_S:g} s now"
         arrived_s = child.shared.skips.arrived_s
         if arrived_s is not None and arrived_s != child.arrived_s:  # a camera at rest is not silent
             child.arrived_s, self.trouble = arrived_s, ""

@@ -44,6 +44,7 @@ class CaptureProcess:
         self.last_seq = -1
         self.last_bad = 0
         self.has_explained = False
+        self.opening_since_s: float | None = None
         self._unread = b""
         self._is_mute = False
         try:

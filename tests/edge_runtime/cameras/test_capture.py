@@ -477,6 +477,20 @@ def test_iterating_gives_up_when_no_first_frame_comes(fake_child: Fake) -> None:
         next(iter(capture))
 
 
+def test_a_camera_that_is_there_again_is_no_longer_called_missing(
+    fake_child: Fake, read_until: ReadUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_runtime.cameras.capture.parent.LONG_OPENING_S", 0.05)
+    statements = (
+        "say('opening')\nsay('trouble', '/dev/video0 does not exist')\ntime.sleep(0.5)\n"
+        "say('opening')\ntime.sleep(60)\n"
+    )
+    with Capture(ANY, command=fake_child(statements)) as capture:
+        read_until(capture, lambda frame: capture.trouble == "/dev/video0 does not exist", 20)
+        read_until(capture, lambda frame: capture.trouble != "/dev/video0 does not exist", 20)
+        assert capture.trouble.endswith("is being opened, for more than 0.05 s now")
+
+
 def test_a_program_that_cannot_be_started_is_an_error() -> None:
     with pytest.raises(CameraError, match=r"The capture process cannot start \(.*/no/such/program"):
         Capture(ANY, command=("/no/such/program",))
