@@ -40,12 +40,28 @@ class _Ear:
 _ear: _Ear | None = None
 
 
-def find_damage(content: bytes, stored: Image, said: str) -> str:
+class Shifts:
+    """How many images of one camera in a row looked shifted. Chance does not damage them all alike: what goes on like
+    that is the scene, a screen or bars, and is believed.
+    """
+
+    MOST = 3
+
+    def __init__(self) -> None:
+        self._num = 0
+
+    def is_scene(self, *, is_shifted: bool) -> bool:
+        """Whether another image that looks shifted or not, as ``is_shifted`` says, is one too many for damage."""
+        self._num = self._num + 1 if is_shifted else 0
+        return self._num > self.MOST
+
+
+def find_damage(content: bytes, stored: Image, said: str, shifts: Shifts | None = None) -> str:
     """What is wrong with the JPEG ``content``, in words; empty when nothing is.
 
     ``stored`` is what was decoded of it, (h, w, 3) uint8, not turned, of its full size, a half, a quarter or an eighth;
     ``said`` is what the decoder said meanwhile. Not everything can be found: an image that is off from its first block
-    on looks like another image, and a few wrong blocks like a pattern.
+    on looks like another image, and a few wrong blocks like a pattern. ``shifts`` are the camera's own, if it is one.
     """
     extraneous = re.fullmatch(_EXTRANEOUS, said.encode())
     if said and not (extraneous and int(extraneous[1]) <= _count_padding(content)):
@@ -54,7 +70,9 @@ def find_damage(content: bytes, stored: Image, said: str) -> str:
     if header is None or layout is None:
         return ""
     divisor = min((1, 2, 4, 8), key=lambda each: abs(header.width - each * stored.shape[1]))
-    if has_stair(stored, layout.reduce(divisor)):
+    is_shifted = has_stair(stored, layout.reduce(divisor))
+    is_scene = shifts is not None and shifts.is_scene(is_shifted=is_shifted)
+    if is_shifted and not is_scene:
         return "its colours shift in the middle of a row of blocks, so a part of its data is lost"
     return ""
 

@@ -16,7 +16,7 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
 from edge_runtime.pixels.image_file import check_header, decode_image, decode_stored, read_image_bytes
 from edge_runtime.pixels.jpeg import START, JpegHeader, read_jpeg_header
-from edge_runtime.pixels.jpeg_damage import find_damage, hear_decoder
+from edge_runtime.pixels.jpeg_damage import Shifts, find_damage, hear_decoder
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.orientation import AS_STORED, read_orientation, turn_upright
 from edge_runtime.pixels.preprocess import Image, find_crop_box
@@ -70,17 +70,19 @@ def _decode_stored(content: bytes, name: str, spec: InputSpec | None) -> Image:
     return np.asarray(frame, np.uint8)
 
 
-def _decode_and_judge(content: bytes, name: str, spec: InputSpec | None) -> tuple[Image, str]:
+def _decode_and_judge(
+    content: bytes, name: str, spec: InputSpec | None, shifts: Shifts | None = None
+) -> tuple[Image, str]:
     """The JPEG as `decode_shrunk` gives it, and what is damaged in it, empty when nothing is."""
     with hear_decoder() as warning:
         stored = _decode_stored(content, name, spec)
-    damage = find_damage(content, stored, warning.text)
+    damage = find_damage(content, stored, warning.text, shifts)
     return turn_upright(stored, read_orientation(content)), damage
 
 
-def decode_camera_image(content: bytes, name: str, spec: InputSpec | None) -> Image:
+def decode_camera_image(content: bytes, name: str, spec: InputSpec | None, shifts: Shifts | None = None) -> Image:
     """As `decode_shrunk`, for what a camera sent: a JPEG whose decoding would take more memory than a camera's
-    image has to is refused by its header, and half an image is no image.
+    image has to is refused by its header, and half an image is no image. ``shifts`` are kept from image to image.
 
     Raises:
         DataError: the image is damaged, as far as that can be seen, no JPEG, or too costly.
@@ -94,14 +96,14 @@ def decode_camera_image(content: bytes, name: str, spec: InputSpec | None) -> Im
             f"{name} has {header.width}x{header.height} pixels{' in several scans' if header.coefficient_bytes else ''}"
             f", decoding it takes {needed / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB, choose a smaller size."
         )
-    return decode_undamaged(content, name, spec)
+    return decode_undamaged(content, name, spec, shifts)
 
 
-def decode_undamaged(content: bytes, name: str, spec: InputSpec | None) -> Image:
+def decode_undamaged(content: bytes, name: str, spec: InputSpec | None, shifts: Shifts | None = None) -> Image:
     """As `decode_shrunk`; DataError as well for a JPEG that was damaged on its way."""
     if content[:2] != START:
         return decode_shrunk(content, name, spec)
-    image, damage = _decode_and_judge(content, name, spec)
+    image, damage = _decode_and_judge(content, name, spec, shifts)
     if damage:
         raise DataError(f"{name} ({len(content)} bytes) is damaged: {damage}.")
     return image

@@ -17,6 +17,7 @@ from edge_runtime.cameras.sources.splitter import JpegSplitter
 from edge_runtime.contract import InputSpec, Region
 from edge_runtime.errors import CameraError, DataError
 from edge_runtime.pixels.jpeg import cut_out, is_whole
+from edge_runtime.pixels.jpeg_damage import Shifts
 from edge_runtime.pixels.motion import Cells, read_jpeg_cells
 from edge_runtime.pixels.shrink import decode_camera_image
 from edge_runtime.system.clock import monotonic_s
@@ -40,7 +41,7 @@ class JpegStream(FrameSource):
     ) -> None:
         self.name, self._splitter, self._shrink_for = name, splitter, shrink_for
         self._received_s = monotonic_s()
-        self._sends_ends = False
+        self._sends_ends, self._shifts = False, Shifts()
         self._pace, self._backlog = Pace(expect_fps), Backlog(self._received_s)
         self._num_parts = self._num_bytes = 0
 
@@ -120,7 +121,7 @@ class JpegStream(FrameSource):
             if not is_looked_at:
                 self.num_captured += 1
                 return None
-            pixels = decode_camera_image(content, f"an image of {self.name}", self._shrink_for)
+            pixels = decode_camera_image(content, f"an image of {self.name}", self._shrink_for, self._shifts)
         except DataError:
             self.num_bad += 1
             if is_looked_at:  # its label is still owed

@@ -24,6 +24,7 @@ from edge_runtime.cameras.sources.rtsp_answer import explain_rtsp
 from edge_runtime.contract import InputSpec, Region
 from edge_runtime.errors import CameraError, DataError
 from edge_runtime.pixels.jpeg import cut_out
+from edge_runtime.pixels.jpeg_damage import Shifts
 from edge_runtime.pixels.motion import Cells, read_cells, read_jpeg_cells, read_yuyv_cells
 from edge_runtime.pixels.preprocess import Image, check_frame
 from edge_runtime.pixels.shrink import decode_camera_image
@@ -126,6 +127,7 @@ class DeviceCamera(OpenCVCamera):
             with contextlib.suppress(OSError):  # gone already, which the next frame tells
                 self.began_with = address.began_with or identify(path).to_text()
         self._shrink_for = shrink_for
+        self._shifts = Shifts()
         self._fourcc = _fourcc_name(int(self._capture.get(cv2.CAP_PROP_FOURCC)))
         if self._fourcc.strip() in UNREADABLE:
             self.close()
@@ -153,7 +155,7 @@ class DeviceCamera(OpenCVCamera):
                 captured_s, self._fingerprint, lambda region: read_raw_cells(buffer, fourcc, region)
             ):
                 return None
-        pixels = raw_to_bgr(buffer, self._fourcc, self._shrink_for)
+        pixels = raw_to_bgr(buffer, self._fourcc, self._shrink_for, self._shifts)
         if pixels is None:
             self.look_again()  # its label is still owed
             raise DataError(f"A frame of {self.name} is damaged.")
@@ -256,11 +258,11 @@ def _expect_no_playlist(path: str) -> None:
         raise DataError(f"{path} is {found}, expected a video itself; name one that it lists.")
 
 
-def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None) -> Image | None:
+def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None, shifts: Shifts | None = None) -> Image | None:
     """The (h, w, 3) uint8 BGR image of one raw V4L2 buffer, or None when it is damaged or cut short."""
     try:
         if fourcc in ("MJPG", "JPEG"):
-            return decode_camera_image(cut_out(raw.tobytes()), "a camera frame", shrink_for)
+            return decode_camera_image(cut_out(raw.tobytes()), "a camera frame", shrink_for, shifts)
         if fourcc == "YUYV" and raw.ndim == 3 and raw.shape[2] == 2:
             return yuyv_to_bgr(raw, shrink_for)
         return _three_channels(raw)

@@ -14,6 +14,7 @@ import pytest
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
 from edge_runtime.pixels.jpeg import ScanLayout, read_scan_layout
+from edge_runtime.pixels.jpeg_damage import Shifts
 from edge_runtime.pixels.jpeg_stair import has_stair
 from edge_runtime.pixels.shrink import decode_camera_image, read_shrunk
 
@@ -128,6 +129,21 @@ def test_bytes_that_found_no_place_in_the_image_are_damage(extra: bytes) -> None
     content = encode(draw_scene(240, 320))
     with pytest.raises(DataError, match=r"is damaged: Corrupt JPEG data: \d+ extraneous bytes before marker 0xd9\."):
         decode_camera_image(content[:-2] + extra + content[-2:], "it", None)
+
+
+def test_a_scene_that_goes_on_looking_shifted_is_believed() -> None:
+    whole = encode(draw_scene())
+    shifted = encode(shift_from(draw_scene(), 7 * 40 + 13, (60, 60, 60)))
+    shifts = Shifts()
+    for content in (shifted, shifted, shifted, whole, shifted, shifted, shifted):
+        if content is shifted:
+            with pytest.raises(DataError, match=SHIFT):
+                decode_camera_image(content, "it", None, shifts)
+        else:
+            decode_camera_image(content, "it", None, shifts)
+    assert decode_camera_image(shifted, "it", None, shifts) is not None
+    with pytest.raises(DataError, match=SHIFT):  # another camera's images, and single ones, stand for themselves
+        decode_camera_image(shifted, "it", None)
 
 
 def test_a_file_with_a_stair_is_read_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
