@@ -6,3 +6,5 @@ const reach = () => document.querySelectorAll(".md-typeset__scrollwrap").forEach
 });
 new MutationObserver(reach).observe(document.body, { childList: true, subtree: true });
 reach();
+// The theme gives its search a role without a name.
+for (const part of document.querySelectorAll(".md-search, #__search, #__drawer")) part.setAttribute("aria-label", part.id === "__drawer" ? "Navigation" : "Search");
