@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.errors import CameraError, ConfigurationError, MissingInputError
-from edge_runtime.system.clock import read_wall_time_s
+from edge_runtime.system.clock import format_today
 
 if TYPE_CHECKING:
     import ssl
@@ -105,12 +105,10 @@ def _explain(
             "name in its certificate as the address, or let the camera make a certificate for this one"
         )
     if error.verify_code in (_EXPIRED, _NOT_YET_VALID):
-        import time
-
-        today = time.strftime("%Y-%m-%d", time.gmtime(read_wall_time_s()))
         what = "has expired" if error.verify_code == _EXPIRED else "is not valid yet"
         return (
-            f"has a certificate that {what}; this machine says it is {today}: set its clock, or renew the certificate"
+            f"has a certificate that {what}; this machine says it is {format_today()}: set its clock, or renew the "
+            "certificate"
         )
     if error.verify_code not in _UNKNOWN_AUTHORITY:
         return f"has a certificate that is not believed ({error.verify_message}); let the camera make another"

@@ -34,11 +34,12 @@ def main(arguments: list[str]) -> int:
 
     from edge_runtime.reports.doctor import check_camera, check_device, format_finding
 
-    options = read_camera_options(flags)
     findings = check_device(flags.model, flags.labels, read_stated_flags(flags))
     if flags.camera is not None:
         from edge_runtime.cameras.password import add_password
 
+        # Read here alone: what a camera's options need is OpenCV, and that may be what is missing.
+        options = read_camera_options(flags)
         findings += (check_camera(add_password(flags.camera, flags.camera_password_file), options),)
     for finding in findings:
         finding = dataclasses.replace(finding, found=name_flags(finding.found))

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import datetime
 
 from edge_runtime.cameras.frame import FrameSource
 from edge_runtime.contract import Region
 from edge_runtime.live.results import LABEL_VALID_S, Event, LastKnown
-from edge_runtime.system.clock import read_wall_time_s
+from edge_runtime.system.clock import format_time_of_day, read_wall_time_s
 
 # How often a camera at rest that cannot be believed (black, frozen) is looked at, to see whether it has recovered.
 ASK_S = 1.0
@@ -81,7 +80,7 @@ class Rest:
         if self._still_s is None:
             return Event(read_wall_time_s(), "motion", "moving", "something moves again")
         since = self.still_since or 0.0
-        reason = f"nothing moves since {_clock_time(since)}; {describe_last_known(self.last_known)}"
+        reason = f"nothing moves since {format_time_of_day(since)}; {describe_last_known(self.last_known)}"
         return Event(read_wall_time_s(), "motion", "still", reason, self.last_known)
 
 
@@ -90,8 +89,4 @@ def describe_last_known(known: LastKnown | None) -> str:
     if known is None:
         return "no label is known yet"
     score = f" {known.score:.2f}" if known.score is not None else ""
-    return f"last known: {known.label}{score}, at {_clock_time(known.ts)}"
-
-
-def _clock_time(ts: float) -> str:
-    return f"{datetime.fromtimestamp(ts):%H:%M:%S}"
+    return f"last known: {known.label}{score}, at {format_time_of_day(known.ts)}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TextIO
 
 from edge_runtime.live.rest import describe_last_known
 from edge_runtime.live.results import Event, Percentiles, Result, Status
 from edge_runtime.outputs.stdout import Outlet
+from edge_runtime.system.clock import format_time_of_day
 from edge_runtime.system.printable import printable
 
 # Of a camera, or of an output that worked again.
@@ -67,7 +67,7 @@ def format_status(status: Status) -> str:
     lines += [f"Drift: {status.drift.removeprefix('drift: ')}."] if status.drift else []
     lines += [f"Candidate: {status.shadow.describe()}."] if status.shadow is not None else []
     if status.still_since is not None:
-        since = f"{datetime.fromtimestamp(status.still_since):%H:%M:%S}"
+        since = format_time_of_day(status.still_since)
         lines += [f"Nothing moves since {since}; {describe_last_known(status.last_known)}."]
     if status.age is not None:
         rows = {"frame age": status.age, **status.stages}

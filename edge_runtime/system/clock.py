@@ -15,3 +15,13 @@ monotonic_s = time.monotonic
 def read_wall_time_s() -> float:
     """Seconds since 1970 UTC, for the time stamps that people and other programs read; never for measuring."""
     return time.time()
+
+
+def format_time_of_day(wall_s: float) -> str:
+    """``wall_s``, seconds since 1970 UTC, as HH:MM:SS of this machine's time zone."""
+    return time.strftime("%H:%M:%S", time.localtime(wall_s))
+
+
+def format_today() -> str:
+    """Today's date in UTC, as YYYY-MM-DD."""
+    return time.strftime("%Y-%m-%d", time.gmtime(read_wall_time_s()))

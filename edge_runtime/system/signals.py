@@ -6,17 +6,23 @@ import os
 import signal
 from types import FrameType
 
+from edge_runtime.system.clock import monotonic_s
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Who signals a process and its group too, as timeout(1) and some supervisors do, means one request by both.
+ONE_REQUEST_S = 0.5
 
 
 class StopRequest:
-    """Install it before anything slow is imported; the second signal ends the process at once.
+    """Install it before anything slow is imported; a second signal, at least ONE_REQUEST_S later, ends the process at
+    once.
 
     As long as ``is_starting`` nobody asks, so the signal itself unwinds what was begun, by SystemExit with 0.
     """
 
     def __init__(self, *, is_starting: bool = False) -> None:
         self.requested, self.is_starting = False, is_starting
+        self._requested_s = 0.0
 
     def install(self) -> None:
         """Takes over SIGINT and SIGTERM of this process; must be called in its main thread."""
@@ -27,8 +33,10 @@ class StopRequest:
         return self.requested
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        if self.requested and monotonic_s() - self._requested_s >= ONE_REQUEST_S:
             os._exit(128 + number)
-        self.requested = True
+        if self.requested:
+            return
+        self.requested, self._requested_s = True, monotonic_s()
         if self.is_starting:
             raise SystemExit(0)

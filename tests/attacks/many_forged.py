@@ -154,7 +154,7 @@ def _count(results: Iterator[dict[str, Any]], until: str) -> int:
         times_s.append(result["s"])
         peak_kb = max(peak_kb, result["kb"])
         num_crashed += "crashed the process" in result["said"]
-        if result["code"] not in (0, 65) or "bug of ours" in result["said"] or "Traceback" in result["said"]:
+        if result["code"] not in (0, 65) or "bug in edge-runtime" in result["said"] or "Traceback" in result["said"]:
             strange.append(result)
             print(f"STRANGE {result}", flush=True)
         if result["s"] > 2:

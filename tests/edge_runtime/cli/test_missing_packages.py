@@ -62,7 +62,7 @@ def test_every_verb_that_needs_it_says_so_in_one_line_and_ends_with_78(
         assert said.count("\n") == 1 and said.startswith(f"edge-runtime: {'No ' * (missing == 'backend')}{missing} "), (
             verb
         )
-        assert "pip install" in said and "bug of ours" not in said
+        assert "pip install" in said and "bug in edge-runtime" not in said
 
 
 def test_verbs_that_can_do_without_it_do(missing: str, toy_path: Path) -> None:

@@ -328,7 +328,7 @@ def test_an_address_that_cannot_work_is_refused_without_showing_a_password(
     said = capsys.readouterr().err
     assert message in said
     assert "secret" not in said
-    assert "bug of ours" not in said
+    assert "bug in edge-runtime" not in said
 
 
 def test_a_server_that_breaks_off_is_an_error_of_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
