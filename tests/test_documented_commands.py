@@ -176,12 +176,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prepare(command: str, home: Path) -> None:
-    """What a page says in words before the command: a second model before a rollback, keys before a signature."""
+    """What a page says in words before the command: a second model before a rollback, keys before a signature; and what
+    another page's example left.
+    """
     if "rollback" in command:
         model = ROOT / "edge_runtime" / "models" / "resnet8.tflite"
         run(f"edge-runtime install {shlex.quote(str(model))}", home)
     if "--key keys/maker.key" in command and not (home / "keys/maker.key").exists():
         assert run("python -m convert.sign --make-keys keys/maker", home).returncode == 0
+    if adopted := re.search(r"\badopt\b.* --out (\S+)", command):  # two pages show the same example
+        (home / adopted[1]).unlink(missing_ok=True)
     if "--make-keys" in command:
         for path in (home / "keys").iterdir():
             path.unlink()
