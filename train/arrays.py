@@ -45,8 +45,8 @@ def fit_arrays(
 ) -> Path:
     """Trains ``model`` and writes the run directory ``out``, which `python -m convert` takes; its path.
 
-    ``model`` is a network that is trained from scratch, or "transfer": learning on top of ImageNet's features, as own
-    photos do, for at most ``minutes``.
+    ``model`` is a network that is trained from scratch, or "transfer": transfer learning
+    from ImageNet's features, as for own photos, for at most ``minutes``.
 
     ``data``, ``validation`` and ``test`` are each a pair of images, (n, h, w, 3) uint8 RGB or (n, h, w) uint8 grey, and
     (n,) class indices into ``labels``; or a `tf.data.Dataset` of such pairs, batched or not. What is not given is held

@@ -74,7 +74,7 @@ def faults(camera: Any, run: Watched) -> dict[str, tuple[Callable[[], object], C
         return whole[: len(whole) // 2] if number % 3 else rng.bytes(3000)
 
     def sends(image: Callable[[int], bytes]) -> Callable[[], None]:
-        return lambda: setattr(camera, "picture", image)
+        return lambda: setattr(camera, "image", image)
 
     mend = sends(good)
     return {
