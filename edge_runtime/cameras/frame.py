@@ -10,10 +10,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from edge_runtime.cameras.lookout import LookConfig, Lookout, Skips
 from edge_runtime.contract import InputSpec, Region
 from edge_runtime.pixels.preprocess import Image
+
+if TYPE_CHECKING:
+    from edge_runtime.cameras.lookout import LookConfig, Lookout, Skips
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +88,8 @@ class FrameSource(ABC):
 
     def skips(self) -> Skips:
         """What it knows of the frames that were not looked at on purpose."""
+        from edge_runtime.cameras.lookout import Skips  # not for those who only classify files
+
         return Skips() if self.lookout is None else self.lookout.skips
 
     def look_again(self) -> None:
