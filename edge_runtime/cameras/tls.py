@@ -85,7 +85,7 @@ def _shake_hands(context: ssl.SSLContext, host: str, port: int, timeout_s: float
     connection = socket.create_connection((host, port), timeout_s)
     try:
         return context.wrap_socket(connection, server_hostname=host)
-    except BaseException:
+    except BaseException:  # whatever ends the handshake, nobody else has this socket to close
         connection.close()
         raise
 

@@ -65,6 +65,8 @@ def find_damage(content: bytes, stored: Image, said: str, shifts: Shifts | None 
     """
     extraneous = re.fullmatch(_EXTRANEOUS, said.encode())
     if said and not (extraneous and int(extraneous[1]) <= _count_padding(content)):
+        if shifts is not None:  # the line loses data: what looks shifted around it is damage as well
+            shifts.is_scene(is_shifted=False)
         return said
     header, layout = read_jpeg_header(content), read_scan_layout(content)
     if header is None or layout is None:

@@ -70,9 +70,7 @@ class MjpegCamera(JpegStream):
                     return
                 address = _follow(address, answer, self.name)
                 self._hang_up()
-            except (
-                BaseException
-            ) as error:  # whatever it was, nobody else can close the socket of an object that never was
+            except BaseException as error:  # nobody else can close the socket of an object that never was
                 self._hang_up()
                 if isinstance(error, NotJpegStreamError):
                     error.address = address

@@ -108,8 +108,7 @@ def main(arguments: list[str]) -> int:
     stop.install()
     try:
         return _run(arguments, stop)
-    except Exception:
-        # Native modules make an error of their own of the end that is asked for while they are imported.
+    except Exception:  # native modules make an error of their own of the end that is asked for while they are imported
         if stop.requested and stop.is_starting:
             return 0
         raise

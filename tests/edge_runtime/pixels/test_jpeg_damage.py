@@ -146,6 +146,14 @@ def test_a_scene_that_goes_on_looking_shifted_is_believed() -> None:
         decode_camera_image(shifted, "it", None)
 
 
+def test_on_a_line_that_loses_data_what_looks_shifted_stays_damage() -> None:
+    whole, shifts = encode(draw_scene()), Shifts()
+    shifted = encode(shift_from(draw_scene(), 7 * 40 + 13, (60, 60, 60)))
+    for content in (shifted, shifted, whole[: len(whole) // 2] + whole[-2:]) * 3:
+        with pytest.raises(DataError, match="is damaged"):
+            decode_camera_image(content, "it", None, shifts)
+
+
 def test_a_file_with_a_stair_is_read_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "off.jpg").write_bytes(encode(shift_from(draw_scene(), 300, (40, 40, 40))))
     with caplog.at_level(logging.WARNING):
