@@ -7,9 +7,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import fcntl
 import os
 import socket
 import struct
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -196,6 +198,18 @@ def fake_cameras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCameras
     cameras = FakeCameras(tmp_path / "machine")
     monkeypatch.setattr("fcntl.ioctl", cameras.ioctl)
     return cameras
+
+
+@pytest.fixture
+def machine_cameras() -> Iterator[None]:
+    """The cameras that one process of the machine can hold, for this test alone.
+
+    `make test` runs these tests in two environments side by side, and the lock of a camera counts on the whole machine.
+    """
+    path = Path(tempfile.gettempdir()) / f"edge-runtime-tests-{os.geteuid()}.lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture

@@ -188,6 +188,7 @@ def test_a_scheme_may_be_written_in_capitals() -> None:
     assert parse_camera("Rtsp://cam/a").kind == "rtsp"
 
 
+@pytest.mark.usefixtures("machine_cameras")
 def test_the_pi_camera_is_one_camera_by_either_program() -> None:
     with (
         lock_camera(CameraAddress("csi", "")),

@@ -160,6 +160,7 @@ def test_nothing_survives_closing_the_camera(install: Install) -> None:
     assert not {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()} & set(pids)
 
 
+@pytest.mark.usefixtures("machine_cameras")
 def test_a_second_run_on_the_same_camera_ends_with_75_and_the_first_goes_on(install: Install, toy_path: Path) -> None:
     install(SENDS)
     run = [sys.executable, "-m", "edge_runtime", "run", "--model", str(toy_path), "--camera", "csi"]

@@ -403,6 +403,7 @@ def test_a_second_signal_ends_the_process_at_once_unless_it_is_the_first_deliver
     assert not StopRequest()()
 
 
+@pytest.mark.usefixtures("machine_cameras")
 def test_a_second_instance_on_the_same_camera_is_refused_with_75() -> None:
     address = CameraAddress("csi", "")
     with (

@@ -87,6 +87,7 @@ def test_cameras_are_told_as_a_run_would_find_them_with_the_path_that_stays(fake
     )
 
 
+@pytest.mark.usefixtures("machine_cameras")
 def test_doctor_opens_the_camera_that_it_is_asked_about(
     tmp_path: Path, toy_path: Path, network_camera: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
