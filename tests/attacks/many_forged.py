@@ -83,10 +83,10 @@ def _classify_here(number: int, path: Path, backend: str) -> dict[str, Any]:
     path.write_bytes(make_forged(number))
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins again
     errors = io.StringIO()
-    began_s = _cpu_s()
+    began_s, began_wall_s = _cpu_s(), time.monotonic()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors):
         code = cli.main(["classify", "--backend", backend, "--model", str(path), str(SAMPLE)])
-    took_s = _cpu_s() - began_s
+    took_s, wall_s = _cpu_s() - began_s, time.monotonic() - began_wall_s
     status = Path("/proc/self/status").read_text().splitlines()
     peak_kb = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
     children_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
@@ -94,6 +94,7 @@ def _classify_here(number: int, path: Path, backend: str) -> dict[str, Any]:
         "number": number,
         "code": code,
         "s": took_s,
+        "wall_s": wall_s,
         "kb": max(peak_kb, children_kb),
         "said": errors.getvalue()[:300],
     }
@@ -117,7 +118,7 @@ def _in_workers(flags: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
                 number += 1
         if worker.returncode:
-            yield {"number": number, "code": worker.returncode, "s": 0.0, "kb": 0, "said": ""}
+            yield {"number": number, "code": worker.returncode, "s": 0.0, "wall_s": 0.0, "kb": 0, "said": ""}
             number += 1
         else:
             assert number == after
@@ -137,22 +138,30 @@ def _whole(flags: argparse.Namespace, path: Path) -> Iterator[dict[str, Any]]:
     ]
     for number in range(flags.first, flags.first + flags.count):
         path.write_bytes(make_forged(number))
+        began_s = time.monotonic()
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         assert process.stderr is not None
         said = process.stderr.read().decode(errors="replace")
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         took_s = usage.ru_utime + usage.ru_stime
-        yield {"number": number, "code": process.returncode, "s": took_s, "kb": usage.ru_maxrss, "said": said[:300]}
+        yield {
+            "number": number,
+            "code": process.returncode,
+            "s": took_s,
+            "wall_s": time.monotonic() - began_s,
+            "kb": usage.ru_maxrss,
+            "said": said[:300],
+        }
 
 
 def _count(results: Iterator[dict[str, Any]], until: str) -> int:
     codes: collections.Counter[int] = collections.Counter()
-    times_s, peak_kb, num_crashed, strange = [0.0], 0, 0, []
+    times_s, wall_s, peak_kb, num_crashed, strange = [0.0], 0.0, 0, 0, []
     for result in results:
         codes[result["code"]] += 1
         times_s.append(result["s"])
-        peak_kb = max(peak_kb, result["kb"])
+        wall_s, peak_kb = max(wall_s, result["wall_s"]), max(peak_kb, result["kb"])
         num_crashed += "crashed the process" in result["said"]
         if result["code"] not in (0, 65) or "bug in edge-runtime" in result["said"] or "Traceback" in result["said"]:
             strange.append(result)
@@ -160,20 +169,22 @@ def _count(results: Iterator[dict[str, Any]], until: str) -> int:
         if result["s"] > 2:
             print(f"SLOW {result}", flush=True)
         if sum(codes.values()) % 500 == 0:
-            print(_summary(codes, times_s, peak_kb, num_crashed), flush=True)
+            print(_summary(codes, times_s, wall_s, peak_kb, num_crashed), flush=True)
         if until and time.strftime("%H:%M", time.gmtime()) >= until:
             break
-    print(_summary(codes, times_s, peak_kb, num_crashed), flush=True)
+    print(_summary(codes, times_s, wall_s, peak_kb, num_crashed), flush=True)
     return 1 if strange else 0
 
 
-def _summary(codes: collections.Counter[int], times_s: list[float], peak_kb: int, num_crashed: int) -> str:
+def _summary(
+    codes: collections.Counter[int], times_s: list[float], wall_s: float, peak_kb: int, num_crashed: int
+) -> str:
     ordered = sorted(times_s)
     named = {signal.Signals(-code).name if code < 0 else str(code): count for code, count in sorted(codes.items())}
     return (
         f"{sum(codes.values())} files; exit codes {named}; {num_crashed} crashed the guarded child; processor seconds: median "
         f"{ordered[len(ordered) // 2]:.3f}, 99 % {ordered[len(ordered) * 99 // 100]:.3f}, most {ordered[-1]:.3f}; "
-        f"most memory {peak_kb / 1024:.0f} MB"
+        f"most by the clock {wall_s:.3f}; most memory {peak_kb / 1024:.0f} MB"
     )
 
 
