@@ -1,5 +1,6 @@
 """Attack 10: a camera, or the maker of a video file, has the device ask addresses in its own network. Stopped by
-refusing lists of addresses before FFmpeg sees them, and by a proxy that is not there for every other host.
+refusing lists of addresses before FFmpeg sees them, by a proxy that is not there for every other host, and by a relay
+that RTSP passes through.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from edge_runtime.cameras.sources.opencv import StreamCamera
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.cameras.sources.playlist import name_playlist, only_host_of
 from edge_runtime.errors import CameraError, DataError
+from tests.edge_runtime.cameras.rtsp_camera import RtspCamera
 
 LISTS = {
     "an HLS playlist": b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nhttp://OTHER/x.ts\n#EXT-X-ENDLIST\n",
@@ -132,6 +134,17 @@ def test_what_comes_only_when_ffmpeg_asks_leads_nowhere_either(
         StreamCamera(parse_camera(camera(answer)))
     assert other.num_asked == 0
     assert "http_proxy" not in os.environ
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "DESCRIBE"])
+@pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Moved", "305 Use Proxy"])
+def test_a_camera_by_rtsp_leads_nowhere_either(method: str, status: str, other: Other) -> None:
+    answer = f"RTSP/1.0 {status}\r\nLocation: rtsp://{other.address}/live\r\n\r\n".encode()
+    camera = RtspCamera(lambda asked, address: answer if asked == method else None)
+    with pytest.raises(CameraError, match=rf"{camera.place} sends us to rtsp://{other.address}, expected rtsp and the"):
+        open_source(parse_camera(f"rtsp://{camera.place}/live"))
+    camera.close()
+    assert other.num_asked == 0
 
 
 def test_a_video_from_the_camera_itself_is_played(camera: Callable[..., str], tmp_path: Path) -> None:

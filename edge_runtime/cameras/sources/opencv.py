@@ -51,9 +51,9 @@ STREAM_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 # FFmpeg is not told to analyse less: a stream that is joined between two key frames gives its first frame with the next
 # one, or without parameter sets beforehand the next but one, whether it is analysed for 1 s or 5 s.
 STREAM_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
-# Behind a relay everything goes through its one port, and nothing encrypted past it. The wheels' OpenCV 4.11 hears no
+# Everything goes through the one port of a relay, and nothing encrypted past it. The wheels' OpenCV 4.11 hears no
 # options, and has RTSP over TCP by default.
-RELAY_OPTIONS = "rtsp_transport;tcp|protocol_whitelist;http,rtsp,rtp,tcp,crypto,data"
+TLS_OPTIONS = "rtsp_transport;tcp|protocol_whitelist;http,rtsp,rtp,tcp,crypto,data"
 # What holds a video and leads nowhere else, for those that hear options.
 FORMATS = "rtsp,mov,matroska,flv,mpegts,mpeg,avi,asf,ogg,nut,mjpeg,mpjpeg,jpeg_pipe,h264,hevc,m4v"
 
@@ -210,7 +210,7 @@ class VideoFileCamera(Recording):
 
 
 class StreamCamera(OpenCVCamera):
-    """A network stream that FFmpeg understands; what is encrypted passes through `TlsRelay`, for FFmpeg checks less."""
+    """A network stream that FFmpeg understands, encrypted or by RTSP through `Relay`, for FFmpeg checks less."""
 
     def __init__(self, address: CameraAddress, camera_ca: str | None = None, refusal: str = "") -> None:
         """``refusal`` is why another reader left this address to FFmpeg."""
@@ -223,16 +223,20 @@ class StreamCamera(OpenCVCamera):
         options = merge_options(os.environ.get(STREAM_VARIABLE, ""), f"{STREAM_OPTIONS}|format_whitelist;{FORMATS}")
         self._relay, target = None, address.value
         if address.is_encrypted:
-            from edge_runtime.cameras.sources.tls_relay import TlsRelay
+            options = f"{options}|{TLS_OPTIONS}"  # the last of equal options counts
+        # UDP finds no way through, so whoever states it goes without.
+        if address.is_encrypted or (address.kind == "rtsp" and "rtsp_transport;tcp" in options.split("|")):
+            from edge_runtime.cameras.sources.relay import Relay
 
-            self._relay = TlsRelay(address.value, address.shown, camera_ca)
-            target, options = self._relay.address, f"{options}|{RELAY_OPTIONS}"  # the last of equal options counts
+            self._relay = Relay(address.value, address.shown, camera_ca)
+            target = self._relay.address
         self._fence = contextlib.ExitStack()
         self._fence.enter_context(only_host_of(target))
         with _environment(STREAM_VARIABLE, options):
             super().__init__(address.shown, target, cv2.CAP_FFMPEG, timeouts)
         if not self._opened:
-            why = explain_rtsp(target, NETWORK_TIMEOUT_MS / 1000)
+            why = self._relay.refusal if self._relay is not None else ""
+            why = why or explain_rtsp(target if address.is_encrypted else address.value, NETWORK_TIMEOUT_MS / 1000)
             self.close()
             raise CameraError(f"{refusal} {self.name} {why}." if refusal else f"{self.name} {why}.")
 

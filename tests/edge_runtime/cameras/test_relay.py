@@ -1,0 +1,145 @@
+"""What FFmpeg reads through the relay is what the camera sent, and a camera leads it nowhere but to itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from edge_runtime.cameras.address import parse_camera
+from edge_runtime.cameras.leads import MAX_BYTES, Leads, LedAstrayError
+from edge_runtime.cameras.sources.opencv import STREAM_VARIABLE, StreamCamera
+from edge_runtime.cameras.sources.relay import MAX_LEADS
+from edge_runtime.errors import CameraError
+from tests.edge_runtime.cameras.rtsp_camera import HEIGHT, WIDTH, Answer, RtspCamera
+
+
+def moved(where: str, method: str = "DESCRIBE", status: str = "302 Moved") -> Answer:
+    answer = f"RTSP/1.0 {status}\r\nLocation: {where}\r\n\r\n".encode()
+    return lambda asked, address: answer if asked == method and address.endswith("/live") else None
+
+
+@pytest.fixture
+def cameras() -> Iterator[list[RtspCamera]]:
+    """Closed after the test."""
+    found: list[RtspCamera] = []
+    yield found
+    for each in found:
+        each.close()
+
+
+def test_the_stream_arrives_and_the_camera_hears_user_and_path(cameras: list[RtspCamera]) -> None:
+    cameras.append(RtspCamera())
+    with StreamCamera(parse_camera(f"rtsp://me:secret@{cameras[0].place}/live?x=1")) as camera:
+        frames = [camera.read(10.0) for _ in range(3)]
+    assert [frame.pixels.shape for frame in frames if frame is not None] == [(HEIGHT, WIDTH, 3)] * 3
+    assert [line.split()[0] for line in cameras[0].asked[:4]] == ["OPTIONS", "DESCRIBE", "SETUP", "PLAY"]
+    assert re.fullmatch(r"DESCRIBE rtsp://127.0.0.1:\d+/live\?x=1 RTSP/1.0", cameras[0].asked[1])
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "DESCRIBE"])
+@pytest.mark.parametrize("other_port", [False, True])
+def test_a_camera_may_lead_to_another_path_or_port_of_its_own(
+    method: str, other_port: bool, cameras: list[RtspCamera]
+) -> None:
+    cameras.append(RtspCamera())
+    cameras.append(RtspCamera(moved(f"rtsp://{cameras[0].place}/moved", method)))
+    if not other_port:
+        own = moved(f"rtsp://{cameras[1].place}/moved", method)
+        cameras[1]._answer = own
+    with StreamCamera(parse_camera(f"rtsp://{cameras[1].place}/live")) as camera:
+        assert camera.read(10.0) is not None
+    asked = cameras[0 if other_port else 1].asked
+    assert re.fullmatch(r"PLAY rtsp://127.0.0.1:\d+/moved/? RTSP/1.0", next(each for each in asked if "PLAY" in each))
+
+
+@pytest.mark.parametrize(
+    ("where", "shown"),
+    [
+        ("rtsp://127.0.0.2:OTHER/live", r"rtsp://127.0.0.2:\d+"),
+        ("rtsps://127.0.0.1:OTHER/live", r"rtsps://127.0.0.1:\d+"),
+        ("rtsp://[::1/", "no address"),
+        ("secret:secret", "no address"),
+        ("rtsp://me:secret@localhost:OTHER/live", r"rtsp://localhost:\d+"),
+    ],
+)
+def test_no_other_host_is_asked_and_it_is_said(where: str, shown: str, cameras: list[RtspCamera]) -> None:
+    cameras.append(RtspCamera(host="127.0.0.2"))
+    where = where.replace("OTHER", cameras[0].place.partition(":")[2])
+    cameras.append(RtspCamera(moved(where)))
+    with pytest.raises(
+        CameraError,
+        match=rf"^rtsp://{cameras[1].place} sends us to {shown}, expected rtsp and the same host; give that address",
+    ):
+        StreamCamera(parse_camera(f"rtsp://{cameras[1].place}/live"))
+    assert cameras[0].num_connections == 0
+
+
+def test_a_camera_that_leads_in_circles_is_left(cameras: list[RtspCamera]) -> None:
+    cameras.append(RtspCamera())
+    cameras[0]._answer = moved(f"rtsp://{cameras[0].place}/live")
+    with pytest.raises(CameraError, match=rf"sends us on and on, {MAX_LEADS} times, expected a stream; check its"):
+        StreamCamera(parse_camera(f"rtsp://{cameras[0].place}/live"))
+    assert cameras[0].num_connections == MAX_LEADS + 1
+
+
+def test_who_states_another_transport_goes_without_a_relay(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class FakeCapture:
+        def __init__(self, target: str, *arguments: object) -> None:
+            seen.append(target)
+
+        def isOpened(self) -> bool:
+            return True
+
+        def release(self) -> None: ...
+
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.cv2.VideoCapture", FakeCapture)
+    for stated in ("rtsp_transport;udp", "timeout;5"):
+        monkeypatch.setenv(STREAM_VARIABLE, stated)
+        StreamCamera(parse_camera("rtsp://cam.local/live")).close()
+    assert seen[0] == "rtsp://cam.local/live" and seen[1].startswith("rtsp://127.0.0.1:")
+
+
+ANSWER = b"RTSP/1.0 302 x\r\nloc\rATION:  rtsp://far/a \r\nCSeq: 2\r\n\r\nbody Location: here\r\nLo"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 200])
+def test_the_line_is_turned_wherever_the_network_cuts_it(size: int) -> None:
+    found: list[bytes] = []
+
+    def turn(where: bytes) -> bytes:
+        found.append(where)
+        return b"rtsp://near/a"
+
+    leads = Leads(turn, is_rtsp=True)
+    passed = b"".join(leads.pass_on(ANSWER[place : place + size]) for place in range(0, len(ANSWER), size))
+    assert found == [b"rtsp://far/a"]
+    assert (
+        passed
+        == b"RTSP/1.0 302 x\r\nLocation: rtsp://near/a\r\nCSeq: 2\r\n\r\nbody Location: here\r\n"  # what may become one stays
+    )
+    assert passed + leads.pass_on(b"ng") == passed + b"Long"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"RTSP/1.0 302 x\r\n$\0\0\4abcdLocation: rtsp://far/\r\n",
+        b"$\0\0\4abcd",
+        b"a\nLocation:" + b"x" * MAX_BYTES,
+        b"a\nL" + b"\r" * MAX_BYTES,
+    ],
+)
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_what_hides_a_line_or_never_ends_is_not_passed_on(content: bytes, size: int) -> None:
+    leads = Leads(lambda where: where, is_rtsp=True)
+    with pytest.raises(LedAstrayError):
+        for place in range(0, len(content), size):
+            leads.pass_on(content[place : place + size])
+
+
+def test_a_dollar_in_a_body_by_http_is_nothing_special() -> None:
+    assert Leads(lambda where: where, is_rtsp=False).pass_on(b"HTTP/1.0 200 OK\n\n\n$x") == b"HTTP/1.0 200 OK\n\n\n$x"
