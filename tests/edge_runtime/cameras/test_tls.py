@@ -6,10 +6,8 @@ The servers are real, and so is the FFmpeg inside OpenCV.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +23,7 @@ from edge_runtime.cameras.sources.opencv import StreamCamera
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.cameras.sources.synthetic import draw_wave_image
 from edge_runtime.errors import CameraError, ConfigurationError, MissingInputError
+from tests.edge_runtime.make_certificates import make_authority, make_own, make_signed, openssl
 
 JPEG = cv2.imencode(".jpg", draw_wave_image(48, 64))[1].tobytes()
 PART = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(JPEG), JPEG)
@@ -35,27 +34,14 @@ DIGEST = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="cam", nonce="1", q
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two authorities (ca, other) and what the first signed: good, elsewhere, expired; own signed itself."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
     folder = tmp_path_factory.mktemp("certificates")
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    new = ("-newkey", "rsa:2048", "-nodes")
-    for name in ("ca", "other", "own"):
-        names = ("-addext", "subjectAltName=IP:127.0.0.1") if name == "own" else ()
-        openssl("req", "-x509", *new, "-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", f"/CN={name}", *names)
-    for name, names, days in (
-        ("good", "IP:127.0.0.1", "30"),
-        ("elsewhere", "DNS:door.example,IP:10.0.0.9", "30"),
-        ("expired", "IP:127.0.0.1", "-1"),
-    ):
-        openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        (folder / f"{name}.ext").write_text(f"subjectAltName={names}\n")
-        signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", f"{name}.ext", "-days", days)
-        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *signing)
-    openssl("x509", "-in", "ca.pem", "-outform", "DER", "-out", "ca.der")
+    make_authority(folder)
+    make_authority(folder, "other")
+    make_own(folder, "own", "IP:127.0.0.1")
+    make_signed(folder, "good", "IP:127.0.0.1")
+    make_signed(folder, "elsewhere", "DNS:door.example,IP:10.0.0.9")
+    make_signed(folder, "expired", "IP:127.0.0.1", days=-1)
+    openssl(folder, "x509", "-in", "ca.pem", "-outform", "DER", "-out", "ca.der")
     return folder
 
 

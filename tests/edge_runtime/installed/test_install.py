@@ -8,7 +8,6 @@ import http.client
 import http.server
 import json
 import os
-import shutil
 import ssl
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from edge_runtime.installed import probe
 from edge_runtime.installed.install import InstallConfig, fetch, install
 from edge_runtime.installed.probe import Probe
 from edge_runtime.store.store import SHIPPED, Store
+from tests.edge_runtime.make_certificates import make_own
 
 FREE = InstallConfig(max_latency_ms=1e6)  # a shared machine is no place to compare speeds
 
@@ -247,16 +247,10 @@ def test_plain_http_is_refused_where_no_signature_is_asked_for(
 @pytest.fixture
 def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     """For a server on 127.0.0.1 that this process believes."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem",
-         "-days", "30", "-subj", "/CN=models", "-addext", "subjectAltName=IP:127.0.0.1"],
-        cwd=tmp_path, check=True, capture_output=True,
-    )  # fmt: skip
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    make_own(tmp_path, "models", "IP:127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "models.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    context.load_cert_chain(tmp_path / "models.pem", tmp_path / "models.key")
     return context
 
 

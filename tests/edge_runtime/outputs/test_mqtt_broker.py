@@ -28,6 +28,7 @@ from edge_runtime.live.results import Counts, Pulse, Result
 from edge_runtime.outputs.mqtt.config import MqttConfig
 from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.thermal import SystemState
+from tests.edge_runtime.make_certificates import make_authority, make_signed
 
 mqtt = pytest.importorskip("paho.mqtt.client")
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
@@ -358,31 +359,10 @@ def test_a_refused_login_is_told_in_words(tmp_path: Path, publish: Callable[...,
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An authority, a certificate for localhost and one for another host."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
     folder = tmp_path_factory.mktemp("certificates")
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "30",
-            "-subj", "/CN=Test authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
-    for name, host in (("right", "localhost"), ("other", "elsewhere.example")):
-        openssl(
-            "req",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-keyout",
-            f"{name}.key",
-            "-out",
-            f"{name}.csr",
-            "-subj",
-            f"/CN={host}",
-        )
-        (folder / f"{name}.ext").write_text(f"subjectAltName=DNS:{host}\n")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30",
-                "-out", f"{name}.pem", "-extfile", f"{name}.ext")  # fmt: skip
+    make_authority(folder)
+    make_signed(folder, "right", "DNS:localhost")
+    make_signed(folder, "other", "DNS:elsewhere.example")
     for path in folder.iterdir():
         path.chmod(0o644)
     folder.chmod(0o755)
