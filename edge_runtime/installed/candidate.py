@@ -19,7 +19,8 @@ from edge_runtime.errors import MissingInputError, ModelError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.installed.health_check import HealthCheck
 from edge_runtime.installed.rollback import BRIEF_WAIT_S, Candidate, ModelSwitch
-from edge_runtime.store.store import SHIPPED, Store
+from edge_runtime.store.state import SHIPPED
+from edge_runtime.store.store import Store
 from edge_runtime.system.clock import monotonic_s
 
 CHECK_EVERY_S = 0.1

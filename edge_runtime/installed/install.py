@@ -16,7 +16,8 @@ from edge_runtime.errors import DataError, EdgeRuntimeError, MissingInputError, 
 from edge_runtime.installed.probe import Probe, probe
 from edge_runtime.model.model_file import MAX_MODEL_BYTES, read_model
 from edge_runtime.model.signatures import list_trusted_keys, require_trusted, split_signature
-from edge_runtime.store.store import SHIPPED, Store
+from edge_runtime.store.state import SHIPPED
+from edge_runtime.store.store import Store
 from edge_runtime.system.guarded_read import read_at_most
 from edge_runtime.system.redact import redact, redact_answer
 

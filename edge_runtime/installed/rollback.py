@@ -19,7 +19,8 @@ from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.installed.health_check import HEALTH_CHECK_S
 from edge_runtime.store.runs import OpenRun, count_runs
-from edge_runtime.store.store import LOCK_WAIT_S, Store, StoreState
+from edge_runtime.store.state import StoreState
+from edge_runtime.store.store import LOCK_WAIT_S, Store
 
 MAX_FAILED_STARTS = 3
 # A weak power supply may end the machine whenever the camera starts; so may a model where nothing limits its memory.

@@ -15,58 +15,30 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
 from edge_runtime.store.lock import lock_store
 from edge_runtime.store.ownership import expect_own_folder
 from edge_runtime.store.shipped import default_model
+from edge_runtime.store.state import SHIPPED, StoreState, read_floor, read_state
 from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
-from edge_runtime.system.guarded_read import read_plain
 
 if TYPE_CHECKING:
     from edge_runtime.store.runs import OpenRun
 
-VERSION = 1
 NUM_KEPT = 3
-SHIPPED = "shipped"
 SYSTEM_STORE = Path("/var/lib/edge-runtime")
 # How long a change waits for one that is under way.
 LOCK_WAIT_S = 10.0
-# Far above what a few dozen refused models need.
-MAX_STATE_BYTES = 1024 * 1024
 # What this file writes, by folder: all that `Store` ever removes.
 _UNFINISHED_STATE = re.escape(UNFINISHED) + r"(state\.json|floor)-[0-9]+"
 _MODEL = r"[0-9a-f]{64}\.tflite"
 _UNFINISHED_MODEL = re.escape(UNFINISHED) + _MODEL + "-[0-9]+"
-
-
-@dataclass(frozen=True)
-class StoreState:
-    """``history`` names models by SHA-256, oldest first, the last one is in use; "shipped" is the package's own.
-
-    ``probation`` says that the one in use is a candidate that has yet to pass its health check, ``failed_starts`` how
-    many runs of it ended badly, as far as a later run saw it. ``refused`` has the reason why a model must not come
-    back. ``floor`` is the lowest version of a signed model that may be installed: that of the newest one that ever was.
-    """
-
-    version: int = VERSION
-    history: tuple[str, ...] = (SHIPPED,)
-    probation: bool = False
-    failed_starts: int = 0
-    refused: dict[str, str] = field(default_factory=dict)
-    floor: int = 0
-
-    @property
-    def current(self) -> str:
-        """The SHA-256 of the model in use, or "shipped"."""
-        return self.history[-1]
 
 
 def default_store() -> Path:
@@ -107,9 +79,8 @@ class Store:
         Raises:
             ModelError: ``state.json`` or ``floor`` is damaged.
         """
-        content = _read(self.state_path)
-        state = StoreState() if content is None else _parse(content, self.state_path)
-        return dataclasses.replace(state, floor=max(state.floor, self._read_floor()))
+        state = read_state(self.state_path)
+        return dataclasses.replace(state, floor=max(state.floor, read_floor(self._floor_path)))
 
     def path_of(self, model: str) -> Path:
         """The file of a model in `StoreState.history`."""
@@ -237,35 +208,11 @@ class Store:
                 if is_old or re.fullmatch(_UNFINISHED_MODEL, path.name):
                     path.unlink()
 
-    def _read_floor(self) -> int:
-        content = _read(self._floor_path)
-        if content is None:
-            return 0
-        if not re.fullmatch(rb"[0-9]{1,19}\n?", content):
-            raise ModelError(
-                f"{self._floor_path} is damaged, expected a number, the lowest version that may be installed. Write "
-                "the version of your newest model into it."
-            )
-        return int(content)
-
     def _write(self, state: StoreState) -> None:
-        if state.floor > self._read_floor():
+        if state.floor > read_floor(self._floor_path):
             write_durably(self._floor_path, f"{state.floor}\n".encode())
-        text = json.dumps(dataclasses.asdict(state), indent=2, sort_keys=True)
-        write_durably(self.state_path, f"{text}\n".encode())
+        write_durably(self.state_path, state.to_json())
         self._sweep(state)
-
-
-def _read(path: Path) -> bytes | None:
-    """The bytes of a file of the store, None when it is not there. Raises ModelError when it cannot be read."""
-    try:
-        return read_plain(path, MAX_STATE_BYTES)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise ModelError(
-            f"{path} cannot be read ({error.strerror}); check who put it there, and its rights."
-        ) from error
 
 
 def _make_folder(folder: Path) -> None:
@@ -278,25 +225,3 @@ def _make_folder(folder: Path) -> None:
         raise EdgeRuntimeError(
             f"The folder {folder} cannot be made ({error.strerror}); try sudo, or set EDGE_RUNTIME_STORE."
         ) from error
-
-
-def _parse(content: bytes, path: Path) -> StoreState:
-    try:
-        value: Any = json.loads(content)
-        state = StoreState(**{**value, "history": tuple(value["history"])})
-        sound = (
-            state.version == VERSION
-            and len(state.history) > 0
-            and all(name == SHIPPED or (len(name) == 64 and int(name, 16) >= 0) for name in state.history)
-            and isinstance(state.refused, dict)
-            and all(isinstance(reason, str) for reason in state.refused.values())
-            and all(isinstance(number, int) for number in (state.probation, state.failed_starts, state.floor))
-        )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        sound = False
-    if not sound:
-        raise ModelError(
-            f"{path} is damaged or from another version of edge-runtime; expected what install writes (version "
-            f"{VERSION}). Remove it and install the model again."
-        )
-    return state

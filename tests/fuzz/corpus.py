@@ -18,7 +18,7 @@ from edge_runtime.model.goldens import Goldens, goldens_to_npz
 from edge_runtime.model.model_file import read_model, write_model
 from edge_runtime.model.signatures import make_keys, sign
 from edge_runtime.pixels.jpeg_region import mark_region
-from edge_runtime.store.store import StoreState
+from edge_runtime.store.state import StoreState
 
 TOYS = Path(__file__).parents[1] / "edge_runtime" / "toys"
 LABELS = "red\ngreen\nblue\n"

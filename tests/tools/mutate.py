@@ -35,6 +35,7 @@ TESTS = {
     "edge_runtime.contract.values": ["tests/edge_runtime/test_contract.py"],
     "edge_runtime.contract.json_form": ["tests/edge_runtime/test_contract.py"],
     "edge_runtime.model.signatures": ["tests/edge_runtime/model/test_signatures.py"],
+    "edge_runtime.store.state": ["tests/edge_runtime/store/test_store.py"],
     "edge_runtime.store.store": ["tests/edge_runtime/store/test_store.py", "tests/attacks/test_09_foreign_stores.py"],
 }
 # Tests of these that run programs under strace take minutes for one fault.

@@ -109,7 +109,8 @@ def _warn_of_refused_model() -> None:
     """Says so when the model in use has no signature that is trusted now: nothing would label until another comes."""
     from edge_runtime.errors import EdgeRuntimeError, SignatureError
     from edge_runtime.model.signatures import require_trusted
-    from edge_runtime.store.store import SHIPPED, Store
+    from edge_runtime.store.state import SHIPPED
+    from edge_runtime.store.store import Store
 
     # A store that is damaged, or not for this user's eyes, is for `status` to explain.
     with contextlib.suppress(EdgeRuntimeError, OSError):

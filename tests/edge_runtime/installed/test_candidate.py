@@ -25,7 +25,8 @@ from edge_runtime.installed.health_check import HEALTH_CHECK_S, PATIENCE_S
 from edge_runtime.installed.rollback import BRIEF_WAIT_S, MAX_UNCLEAR_ENDS
 from edge_runtime.model.model_file import open_model
 from edge_runtime.store.runs import RunCount, count_runs
-from edge_runtime.store.store import SHIPPED, Store
+from edge_runtime.store.state import SHIPPED
+from edge_runtime.store.store import Store
 
 
 def until_changed(follower: Any, clock: Any) -> Classifier | None:

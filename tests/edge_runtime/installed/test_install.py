@@ -25,7 +25,8 @@ from edge_runtime.installed import install as installation
 from edge_runtime.installed import probe
 from edge_runtime.installed.install import InstallConfig, fetch, install
 from edge_runtime.installed.probe import Probe
-from edge_runtime.store.store import SHIPPED, Store
+from edge_runtime.store.state import SHIPPED
+from edge_runtime.store.store import Store
 from tests.edge_runtime.make_certificates import make_own
 
 FREE = InstallConfig(max_latency_ms=1e6)  # a shared machine is no place to compare speeds

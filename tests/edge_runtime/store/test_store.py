@@ -23,7 +23,8 @@ from edge_runtime import cli
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
 from edge_runtime.store.lock import LOCK
 from edge_runtime.store.shipped import default_model
-from edge_runtime.store.store import SHIPPED, Store, StoreState, default_store
+from edge_runtime.store.state import SHIPPED, StoreState
+from edge_runtime.store.store import Store, default_store
 
 ROOT = Path(__file__).parents[3]
 
