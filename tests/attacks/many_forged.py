@@ -49,7 +49,9 @@ def main() -> int:
     parser.add_argument("--be-worker", action="store_true", help=argparse.SUPPRESS)
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        os.environ.update({f"EDGE_RUNTIME_{name}": f"{folder}/{name}" for name in ("STORE", "KEYS")})
+        # No keys but those of this run, which has none.
+        names = ("EDGE_RUNTIME_STORE", "EDGE_RUNTIME_KEYS", "XDG_CONFIG_HOME")
+        os.environ.update({name: f"{folder}/{name}" for name in names})
         path = Path(folder) / "forged.tflite"
         if flags.be_worker:
             for number in range(flags.first, flags.first + flags.count):

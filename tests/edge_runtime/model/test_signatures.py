@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import random
 import sys
@@ -283,3 +284,40 @@ def test_what_does_not_end_with_a_bare_zip_is_not_signed(
 ) -> None:
     with pytest.raises(ModelError, match=r"does not end with the zip that convert appends, so it cannot be signed"):
         sign(spoil(make_model()), pair[0], 1)
+
+
+def test_a_key_may_be_a_link_and_only_its_first_4096_bytes_are_read(pair: tuple[bytes, bytes], tmp_path: Path) -> None:
+    pem = pair[1].strip()
+    for size, is_read in ((4096, True), (4097, False)):
+        path = tmp_path / f"{size}.pub"
+        path.write_bytes(pem.rjust(size, b"\n"))
+        link = tmp_path / f"link-{size}.pub"
+        link.symlink_to(path)
+        if is_read:
+            assert read_public_key(link).path == link
+            continue
+        with pytest.raises(DataError, match=r"link-4097.pub is no public key"):
+            read_public_key(link)
+
+
+def test_keys_lie_in_etc_with_the_user_s_configuration_and_where_a_variable_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "own"))
+    monkeypatch.setenv("EDGE_RUNTIME_KEYS", str(tmp_path / "more"))
+    everyone = Path("/etc/edge-runtime/keys")
+    own = tmp_path / "own" / "edge-runtime" / "keys"
+    assert signatures.list_key_folders() == (everyone, own, tmp_path / "more")
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.delenv("EDGE_RUNTIME_KEYS")
+    assert signatures.list_key_folders() == (everyone, tmp_path / ".config" / "edge-runtime" / "keys")
+
+
+def test_a_signature_and_a_key_cannot_be_changed(
+    make_model: Callable[..., bytes], pair: tuple[bytes, bytes], trusted: tuple[signatures.TrustedKey, ...]
+) -> None:
+    signature = verify(sign(make_model(), pair[0], 7), trusted, "m")
+    for value in (signature, trusted[0]):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            value.key_id = "0"  # type: ignore[misc]
