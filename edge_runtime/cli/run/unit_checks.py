@@ -7,9 +7,12 @@ It starts in STATE_FOLDER, may write nowhere else, and sees neither home folders
 from __future__ import annotations
 
 import os
+import sys
 from argparse import Namespace
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from edge_runtime.cameras.address import parse_camera
 from edge_runtime.cli.flags import read_region_flag, read_stated_flags, read_threshold_flags
 from edge_runtime.cli.run.outputs import refuse_lone_flags
 from edge_runtime.cli.run.settings import read_settings
@@ -35,6 +38,7 @@ def check_unit_flags(flags: Namespace) -> None:
     paths += [(name, find_model(getattr(flags, name))) for name in ("model", "shadow") if getattr(flags, name)]
     for name, path in paths:
         _check_read(name, path)
+    _expect_no_password(flags.camera)
     settings = read_settings(flags, flags.camera)
     if not settings.camera.live:
         _check_read("camera", Path(settings.camera.value))
@@ -52,6 +56,25 @@ def check_unit_flags(flags: Namespace) -> None:
     for name in WRITTEN:
         if getattr(flags, name):
             _check_written(name, getattr(flags, name))
+
+
+def _expect_no_password(camera: str) -> None:
+    """Raises ConfigurationError where one would stand in the unit, which every user of the device may read."""
+    address = parse_camera(camera)
+    if address.kind not in ("http", "rtsp"):
+        return
+    parts = urlsplit(address.value)
+    if parts.password:
+        raise ConfigurationError(
+            f"`camera` has a password in it ({address.shown}), and every user of the device may read a unit; expected "
+            "only the user there, and the password in the file that `camera_password_file` names."
+        )
+    if parts.query or "=" in parts.path:
+        print(
+            "edge-runtime: note: every user of the device may read this unit. If there is a password in the camera's "
+            "address, see whether the camera takes it as that of a user: rtsp://user@host with --camera-password-file.",
+            file=sys.stderr,
+        )
 
 
 def _check_read(name: str, path: Path) -> None:

@@ -232,6 +232,11 @@ def test_flags_that_run_does_not_have_give_no_unit(capsys: pytest.CaptureFixture
             66,
             "--camera-ca names none.pem, and there is no such",
         ),
+        (
+            ("--camera", "rtsp://me:hunter2@cam/live"),
+            78,
+            "--camera has a password in it (rtsp://cam), and every user of the device may read a unit; expected only the",
+        ),
         (("--camera-password-file", "none"), 66, "--camera-password-file names none, and there is no such file"),
         (
             ("--log-file", "/var/log/labels"),
@@ -250,7 +255,19 @@ def test_flags_and_paths_with_which_the_service_would_end_at_once_give_no_unit(
 ) -> None:
     assert cli.main(["service", "--program", "/opt/e", "--", *arguments]) == code
     captured = capsys.readouterr()
-    assert captured.out == "" and words in captured.err
+    assert captured.out == "" and words in captured.err and "hunter2" not in captured.err
+
+
+@pytest.mark.parametrize("rest", ["user=me_password=hunter2", "live?pw=hunter2"])
+def test_an_address_that_may_hold_a_password_is_written_with_a_note(
+    rest: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["service", "--program", "/opt/e", "--", "--camera", f"rtsp://cam/{rest}"]) == 0
+    captured = capsys.readouterr()
+    assert f"rtsp://cam/{rest}" in captured.out and "hunter2" not in captured.err
+    assert "note: every user of the device may read this unit. If there is a password in the camera's" in captured.err
+    assert cli.main(["service", "--program", "/opt/e", "--", "--camera", "rtsp://me@cam/live"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_file_that_the_service_cannot_see_or_find_is_named_with_a_place_for_it(
