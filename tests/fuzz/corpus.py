@@ -102,6 +102,11 @@ HTTP_ANSWERS = [
     b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n--frame\r\n",
     b"HTTP/1.0 401 Unauthorized\nContent-Length: 12\nTransfer-Encoding: chunked\n\nno",
 ]
+RTSP_ANSWERS = [
+    b"RTSP/1.0 302 Moved\r\nCSeq: 1\r\nLocation: rtsp://far/a\r\n\r\n",
+    b"RTSP/1.0 200 OK\nCSeq: 2\nContent-Length: 4\n\nv=0\nRTSP/1.0 301 x\nl\rocation:rtsp://far\n\n",
+    b"RTSP/1.0 200 OK\r\n$\0\0\4abcdLocation: rtsp://far/\r\n\r\n",
+]
 CHUNKS = [b"5;x=1\r\nhello\r\n10\r\n" + bytes(16) + b"\r\n0\r\n\r\n"]
 CAMERAS = [
     "0", "9" * 5000, "/dev/video2", "csi", "synthetic:640x480@15", "synthetic:%sx480" % ("9" * 5000), "demo", "rtsp://user:pw@cam:554/live?x=1#y", "http://[::1]:80/a",

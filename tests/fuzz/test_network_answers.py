@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_runtime.cameras.leads import Leads, LedAstrayError
 from edge_runtime.cameras.sources.http_answer import Dechunker, send_request
 from tests.fuzz import corpus
 from tests.fuzz.claim import fuzzed, parsed
@@ -46,3 +49,18 @@ def test_chunks(content: bytes, num_pieces: int) -> None:
         return sum(len(chunks.feed(content[place : place + step])) for place in range(0, len(content), step))
 
     assert (parsed(feed) or 0) <= len(content)
+
+
+@fuzzed(120)
+@given(spoiled(corpus.RTSP_ANSWERS), st.integers(1, 40))
+def test_where_an_rtsp_answer_leads(content: bytes, size: int) -> None:
+    leads, passed = Leads(lambda where: b"rtsp://here/", is_rtsp=True), b""
+    try:
+        for place in range(0, len(content), size):
+            passed += leads.pass_on(content[place : place + size])
+    except LedAstrayError:
+        pass
+    lines = passed.replace(b"\r", b"").split(b"\n")  # as FFmpeg reads them
+    led = [line for line in lines if line[:9].lower() == b"location:"]
+    assert all(re.fullmatch(rb"Location: (rtsp://here/)?", line) for line in led)
+    assert not [line for line in lines if line.startswith(b"$")]
