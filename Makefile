@@ -47,11 +47,18 @@ $(STAMP): requirements/host.txt requirements/pip.txt pyproject.toml
 	.venv-$*/bin/python -m pip install --quiet --require-hashes -r requirements/test.txt
 	@touch $@
 
-check: $(STAMP) ## check format, lint and types, and run the fast tests
+# One more than there are processors, since many tests wait.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
+# Where compiled tests are not kept, every worker spends ten seconds on compiling them.
+unexport PYTHONDONTWRITEBYTECODE
+
+lint: $(STAMP) ## check format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -m "not slow and not tensorflow"
+
+check: lint ## check format, lint and types, and run the fast tests
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not tensorflow"
 
 # Tests that need nothing of the workstation; the others of tests/edge_runtime run with both interpreters in one process, too.
 DEVICE_ONLY := cameras cli live outputs pixels reports

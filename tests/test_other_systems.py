@@ -61,6 +61,7 @@ PURE = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_pure_parts_import_with_all_that_only_posix_has_hidden() -> None:
     said = run_hidden(
         LIGHT,

@@ -92,11 +92,18 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _hear_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
     """A Ctrl-C in a destructor or a callback is lost there: it comes again a little later."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
-        again = threading.Timer(0.05, _thread.interrupt_main)
+        again = threading.Timer(0.05, _interrupt_main_thread)
         again.daemon = True
         again.start()
     elif not _Process.was_interrupted:
         sys.__unraisablehook__(unraisable)
+
+
+def _interrupt_main_thread() -> None:
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # also wakes it where it waits
+    else:
+        _thread.interrupt_main()
 
 
 @contextlib.contextmanager

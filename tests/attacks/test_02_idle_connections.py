@@ -93,6 +93,7 @@ def test_a_viewer_gets_in_while_others_reconnect_without_end(port: int, source: 
     assert answers.count(200) >= (20 if source == VIEWER else 15)
 
 
+@pytest.mark.slow
 def test_a_stream_is_never_dropped_for_idle_connections(port: int) -> None:
     with socket.create_connection((VIEWER, port), 10, (ATTACKER, 0)) as viewer:
         viewer.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")

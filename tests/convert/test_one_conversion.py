@@ -32,6 +32,7 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> Count
     return calls
 
 
+@pytest.mark.slow
 def test_a_conversion_loads_parses_and_opens_everything_once(
     make_run: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from convert.inputs.source import Source
 from edge_runtime.contract import InputSpec, ModelSpec
 
 keras: Any = pytest.importorskip("keras")
+pytestmark = pytest.mark.tensorflow
 layers = keras.layers
 RAW = Affine(0.0, 1.0)
 

@@ -16,6 +16,7 @@ from edge_runtime.model.model_file import open_model
 REGION = Region(0.25, 0.1, 0.5, 0.3)
 
 
+@pytest.mark.slow
 def test_the_file_says_which_region_its_images_were_cut_from(make_run: Callable[..., Path], tmp_path: Path) -> None:
     run = make_run()
     (run / "region.json").write_text(to_json(REGION), encoding="utf-8")

@@ -16,6 +16,7 @@ from edge_runtime.contract import InputSpec, ModelSpec
 from edge_runtime.errors import ModelError
 
 keras: Any = pytest.importorskip("keras")
+pytestmark = pytest.mark.tensorflow
 LABELS = ("a", "b")
 
 

@@ -628,6 +628,7 @@ def adds_up(capture: Capture, num_taken: int) -> bool:
     return counts.captured == num_taken + counts.dropped + counts.skipped + counts.waiting and counts.dropped >= 0
 
 
+@pytest.mark.slow
 def test_a_camera_at_rest_is_neither_silent_nor_replaced_and_wakes_when_something_moves(
     still_camera: Any, read_until: ReadUntil
 ) -> None:

@@ -101,12 +101,14 @@ def test_of_one_scene_too(reference: DriftReference, change: str) -> None:
     assert play(DriftWatch(reference), iter([scene] * 120), 120) is not None
 
 
+@pytest.mark.slow
 def test_hours_of_normal_scenes_raises_nothing(reference: DriftReference) -> None:
     watch = DriftWatch(reference)
     assert play(watch, many(), 3600) is None
     assert play(watch, many(each_s=30, seed=5), 2 * 3600, 3600.0) is None
 
 
+@pytest.mark.slow
 def test_hardly_any_normal_scene_raises_something_when_it_is_shown_for_ever(reference: DriftReference) -> None:
     random = np.random.default_rng(6)
     scenes = [draw_scene(random) for _ in range(400)]

@@ -307,6 +307,7 @@ def test_json_lines_have_the_documented_keys(toy: Classifier, clock: Any) -> Non
     assert lines[3]["drift"] == "not watched: the file carries no drift reference; convert the model again"
 
 
+@pytest.mark.slow
 def test_a_camera_in_the_dark_is_degraded_by_drift_within_two_minutes_and_recovers(toy: Classifier, clock: Any) -> None:
     """Through the whole loop: the event, the status, and labels all the while."""
     quantiles = (40.0, 45.0, 50.0, 60.0, 70.0, 80.0, 90.0, 95.0, 100.0)

@@ -158,6 +158,7 @@ def colour(chance: np.random.Generator, channel: int) -> np.ndarray:
     return frame
 
 
+@pytest.mark.slow
 def test_a_still_scene_keeps_its_label_with_its_time_and_costs_no_looks(
     toy: Classifier, clock: Any, chance: np.random.Generator
 ) -> None:
@@ -311,6 +312,7 @@ def test_a_label_holds_until_the_next_look_is_due(
     assert len(story.results) in (5, 6)
 
 
+@pytest.mark.slow
 def test_drift_is_noticed_in_a_still_scene_and_at_rare_looks(
     toy: Classifier, clock: Any, chance: np.random.Generator
 ) -> None:

@@ -281,6 +281,7 @@ def test_the_front_holds_what_no_other_trial_beats_within_the_budget() -> None:
     assert choose_front(found) == (0, 1)
 
 
+@pytest.mark.slow
 def test_the_winner_is_the_best_on_validation_and_becomes_an_ordinary_run_directory(
     tmp_path: Path, pretended: list[str]
 ) -> None:
@@ -334,6 +335,7 @@ def test_without_anything_within_the_budget_there_is_no_winner(tmp_path: Path, p
         finish(slow)
 
 
+@pytest.mark.slow
 def test_a_worker_that_died_does_not_take_the_trials_of_the_others_with_it(
     tmp_path: Path, pretended: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

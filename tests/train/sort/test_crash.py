@@ -51,6 +51,7 @@ def killed_before(number: int, into: Path, originals: list[Original]) -> bool:
     return code == KILLED
 
 
+@pytest.mark.slow
 def test_no_image_is_lost_and_none_is_there_twice(tmp_path: Path) -> None:
     frames = tmp_path / "frames"
     frames.mkdir()
