@@ -54,6 +54,15 @@ class Pace:
             return self._expected_s or None
         return max(self._expected_s, sorted(self._gaps)[-2])
 
+    @property
+    def shortest_s(self) -> float | None:
+        """The shortest of the last intervals, or the expected one if that is longer; None while unknown. Outages do not
+        lengthen it.
+        """
+        if len(self._gaps) < _NUM_NEEDED:
+            return self._expected_s or None
+        return max(self._expected_s, min(self._gaps))
+
     def limit_s(self, least_s: float, unknown_s: float = UNKNOWN_S) -> float:
         """How long to wait for the next frame before it is missed: ``PATIENCE`` intervals, and ``least_s`` or more.
 

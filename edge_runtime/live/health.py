@@ -128,6 +128,11 @@ class Health:
             self._rate.add(captured, now_s, self._pace.interval_s)
 
     @property
+    def interval_s(self) -> float | None:
+        """The shortest of the last times between two frames of this camera, in seconds; None while unknown."""
+        return self._pace.shortest_s
+
+    @property
     def label_valid_s(self) -> float:
         """How long a label holds without another: two seconds, or as long as frames of this camera are awaited."""
         return self._pace.limit_s(LABEL_VALID_S, LABEL_VALID_S)

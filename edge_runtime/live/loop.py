@@ -26,24 +26,27 @@ from edge_runtime.system.memory import measure_pss_mb
 
 POLL_S = 0.25
 PULSE_S = 0.2
+USUAL_MAX_AGE_MS = 500.0
+MAX_AGE_INTERVALS = 1.5
 
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """``max_age_ms`` and the health checks hold for live cameras only; ``max_frames`` None means no end.
+    """``max_age_ms`` and the health checks hold for live cameras only; None is 500, or one and a half of the camera's
+    own intervals where that is longer. ``max_frames`` None means no end.
 
     ``give_up_s`` is how long the first frame of a live camera may take before CameraError; later outages are waited
     out.
     """
 
-    max_age_ms: float = 500.0
+    max_age_ms: float | None = None
     max_frames: int | None = None
     hold: Hold | None = None
     give_up_s: float = 30.0
     health: HealthConfig = field(default_factory=HealthConfig)
 
     def __post_init__(self) -> None:
-        if not self.max_age_ms > 0:
+        if self.max_age_ms is not None and not self.max_age_ms > 0:
             raise UsageError(f"`max_age_ms` is {self.max_age_ms:g}, expected a number of milliseconds above 0.")
         if self.max_frames is not None and self.max_frames < 1:
             raise UsageError(f"`max_frames` is {self.max_frames}, expected at least 1.")
@@ -198,7 +201,7 @@ class Loop:
     def _take(self, frame: Frame, now_s: float) -> None:
         if self._source.live:
             captured, age_ms = self._source.counts().captured, (now_s - frame.captured_s) * 1e3
-            if age_ms > self.config.max_age_ms:
+            if age_ms > self._max_age_ms:
                 self._discard(age_ms, captured, now_s)
                 return
             seen = cut_region(frame.pixels, self._classifier.region)
@@ -216,7 +219,7 @@ class Loop:
         age_ms = (finished_s - frame.captured_s) * 1e3
         self._timings.add("wait", (started_s - frame.captured_s) * 1e3)
         self._timings.add("classify", (finished_s - started_s) * 1e3)
-        if self._source.live and age_ms > self.config.max_age_ms:
+        if self._source.live and age_ms > self._max_age_ms:
             self._late += 1
             self._discard(age_ms, self._source.counts().captured, finished_s)
             return
@@ -246,6 +249,13 @@ class Loop:
         if self._observer is not None:
             self._observer.frame(frame, result)
         self._timings.add("write", (self._clock() - finished_s) * 1e3)
+
+    @property
+    def _max_age_ms(self) -> float:
+        """Of a slow stream no frame is newer than one interval: where it ends is seen when the next begins."""
+        if self.config.max_age_ms is not None:
+            return self.config.max_age_ms
+        return max(USUAL_MAX_AGE_MS, MAX_AGE_INTERVALS * 1e3 * (self._health.interval_s or 0.0))
 
     def _discard(self, age_ms: float, captured: int, now_s: float) -> None:
         self._too_old += 1

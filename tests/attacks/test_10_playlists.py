@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from edge_runtime.cameras.address import parse_camera
-from edge_runtime.cameras.sources.opencv import StreamCamera
+from edge_runtime.cameras.sources.opencv.playlist import name_playlist, only_host_of
+from edge_runtime.cameras.sources.opencv.stream import StreamCamera
 from edge_runtime.cameras.sources.opening import open_source
-from edge_runtime.cameras.sources.playlist import name_playlist, only_host_of
 from edge_runtime.errors import CameraError, DataError
 from tests.edge_runtime.cameras.rtsp_camera import RtspCamera
 

@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.sources.http_answer import CHUNK_BYTES, REMEDIES, Dechunker, HttpAnswer, connect, send_request
 from edge_runtime.cameras.sources.jpeg_stream import JpegStream
-from edge_runtime.cameras.sources.playlist import SNIFFED_BYTES, name_playlist
+from edge_runtime.cameras.sources.opencv.playlist import SNIFFED_BYTES, name_playlist
 from edge_runtime.cameras.sources.splitter import JpegSplitter
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError

@@ -41,10 +41,12 @@ def open_source(
             return MjpegCamera(address.value, shrink_for, options)
         except NotJpegStreamError as error:
             refusal, address = str(error), replace(address, value=error.address)
-    from edge_runtime.cameras.sources.opencv import DeviceCamera, StreamCamera
-
     if address.kind == "device":
+        from edge_runtime.cameras.sources.opencv.device import DeviceCamera
+
         return DeviceCamera(address, shrink_for)
+    from edge_runtime.cameras.sources.opencv.stream import StreamCamera
+
     return StreamCamera(address, options.camera_ca, refusal)
 
 
@@ -55,7 +57,7 @@ def _open_file(address: CameraAddress, shrink_for: InputSpec | None, options: Ca
 
         recording = FolderCamera(address.value, shrink_for, options.expect_fps)
     else:
-        from edge_runtime.cameras.sources.opencv import VideoFileCamera
+        from edge_runtime.cameras.sources.opencv.video_file import VideoFileCamera
 
         recording = VideoFileCamera(address.value)
     if options.realtime or options.loop:

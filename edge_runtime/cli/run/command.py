@@ -65,7 +65,10 @@ def run_parser() -> ArgumentParser:
         help="start a video file or a folder again at its end (default: with --web)",
     )
     parser.add_argument(
-        "--max-age-ms", type=float, default=500.0, metavar="MS", help="discard older frames (default 500)"
+        "--max-age-ms",
+        type=float,
+        metavar="MS",
+        help="discard older frames (default 500, or one and a half of a slow camera's own intervals)",
     )
     parser.add_argument(
         "--hold", metavar="K/N", help="show a new label only after K of the last N frames agree, such as 3/5"

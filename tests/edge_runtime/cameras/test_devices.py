@@ -15,7 +15,7 @@ from edge_runtime.cameras.capture.parent import Capture, CaptureConfig
 from edge_runtime.cameras.devices import VideoDevice, find_devices, find_refusal, list_devices
 from edge_runtime.cameras.identity import Identity, find_again, identify, is_numbered
 from edge_runtime.cameras.opening import open_camera
-from edge_runtime.cameras.sources import opencv
+from edge_runtime.cameras.sources.opencv import device as device_camera
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.errors import CameraError, UsageError
 
@@ -92,7 +92,7 @@ def test_why_a_camera_gives_no_image_is_what_the_kernel_says_at_once_to_a_run_an
     with pytest.raises(CameraError) as raised:
         open_camera(0)
     assert str(raised.value) == f"/dev/video0 {refusal.words}."
-    monkeypatch.setattr(opencv, "find_device_path", lambda device: path)
+    monkeypatch.setattr(device_camera, "find_device_path", lambda device: path)
     with pytest.raises(CameraError) as raised:
         open_source(CameraAddress("device", "0"))
     assert str(raised.value) == f"{path} did not open: it {refusal.words}."
@@ -198,10 +198,12 @@ def test_a_camera_opened_again_by_its_number_is_looked_for_where_it_is_now(
 
     root = fake_cameras.root
     fake_cameras.plug_in(0, bus="usb-1")
-    monkeypatch.setattr(opencv.cv2, "VideoCapture", Open)
-    monkeypatch.setattr(opencv, "find_device_path", lambda device: root / "dev" / f"video{device[-1]}")
-    monkeypatch.setattr(opencv, "identify", lambda path: identify(path, root))
-    monkeypatch.setattr(opencv, "find_again", lambda began, path: find_again(began, root / "dev" / path.name, root))
+    monkeypatch.setattr(device_camera.cv2, "VideoCapture", Open)
+    monkeypatch.setattr(device_camera, "find_device_path", lambda device: root / "dev" / f"video{device[-1]}")
+    monkeypatch.setattr(device_camera, "identify", lambda path: identify(path, root))
+    monkeypatch.setattr(
+        device_camera, "find_again", lambda began, path: find_again(began, root / "dev" / path.name, root)
+    )
     with open_source(CameraAddress("device", "0")) as camera:
         began_with = camera.began_with
     assert Identity.from_text(began_with) == Identity("C270", "usb-1", "", "0")

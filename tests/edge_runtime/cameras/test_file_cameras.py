@@ -16,7 +16,9 @@ from edge_runtime.cameras.lookout import LookConfig, Lookout
 from edge_runtime.cameras.opening import open_camera
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.presence import find_device_path
-from edge_runtime.cameras.sources.opencv import DeviceCamera, StreamCamera, raw_to_bgr
+from edge_runtime.cameras.sources.opencv.device import DeviceCamera
+from edge_runtime.cameras.sources.opencv.raw_buffer import raw_to_bgr
+from edge_runtime.cameras.sources.opencv.stream import StreamCamera
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.cameras.sources.synthetic import (
     SyntheticCamera,
@@ -120,7 +122,7 @@ def test_a_device_without_permission_names_the_group(tmp_path: Path, monkeypatch
 def test_a_file_that_is_no_capture_device_does_not_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     device = tmp_path / "video0"
     device.touch()
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.find_device_path", lambda name: device)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.device.find_device_path", lambda name: device)
     with pytest.raises(
         CameraError, match=r"did not open: it is no camera \(it does not speak V4L2\); use a /dev/video\* that is one"
     ):
@@ -219,9 +221,10 @@ def test_a_v4l2_frame_is_as_old_as_its_driver_says_if_that_can_be(
     now_s = clock()
     stamps_s = [now_s - 0.25, now_s - 9.5, now_s - 10.5, now_s + 0.01, 0.0, 1_764_000_000.0]
     capture = FakeCapture([1e3 * stamp_s for stamp_s in stamps_s])
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.cv2.VideoCapture", lambda *arguments: capture)
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.find_refusal", lambda path: None)
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.monotonic_s", clock)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.capture.cv2.VideoCapture", lambda *arguments: capture)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.device.find_refusal", lambda path: None)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.capture.monotonic_s", clock)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.device.monotonic_s", clock)
     with DeviceCamera(CameraAddress("device", str(device))) as camera:
         frames = [camera.read() for _ in stamps_s]
     ages_s = [now_s - frame.captured_s for frame in frames if frame is not None]
@@ -254,8 +257,8 @@ def test_grey_of_ten_and_twelve_bits_is_refused_by_name_before_a_frame_ends_the_
 ) -> None:
     (tmp_path / "video0").touch()
     device = FakeDevice(fourcc)
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.cv2.VideoCapture", lambda *arguments: device)
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.find_refusal", lambda path: None)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.capture.cv2.VideoCapture", lambda *arguments: device)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.device.find_refusal", lambda path: None)
     with pytest.raises(
         CameraError, match=rf"video0 sends {fourcc.strip()}, grey of 10 or 12 bits.*expected MJPG, YUYV"
     ):
@@ -302,9 +305,10 @@ def test_a_v4l2_camera_gives_the_frames_in_which_something_moves_and_one_that_is
         frames[42] = frames[42][:, : frames[42].size // 2]
     device = FakeScene(fourcc, frames)
     (tmp_path / "video0").touch()
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.cv2.VideoCapture", lambda *arguments: device)
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.monotonic_s", clock)
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.find_refusal", lambda path: None)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.capture.cv2.VideoCapture", lambda *arguments: device)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.capture.monotonic_s", clock)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.device.monotonic_s", clock)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.device.find_refusal", lambda path: None)
     with DeviceCamera(CameraAddress("device", str(tmp_path / "video0")), InputSpec(24, 32)) as camera:
         camera.lookout = Lookout(LookConfig(on_motion=True))
         assert camera.asks_lookout
@@ -325,8 +329,9 @@ def test_a_v4l2_camera_gives_the_frames_in_which_something_moves_and_one_that_is
 def test_a_stream_is_not_converted_when_no_frame_is_wanted(monkeypatch: pytest.MonkeyPatch, clock: Any) -> None:
     device = FakeScene("H264", [np.zeros((48, 64, 3), np.uint8)] * 100)
     monkeypatch.setattr(device, "grab", lambda: True)
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.cv2.VideoCapture", lambda *arguments: device)
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.monotonic_s", clock)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.capture.cv2.VideoCapture", lambda *arguments: device)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.capture.monotonic_s", clock)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.stream.monotonic_s", clock)
     with StreamCamera(parse_camera("rtsp://127.0.0.1/x")) as camera:
         camera.lookout = Lookout(LookConfig(every_s=1.0))
         for _ in range(50):

@@ -42,3 +42,14 @@ def test_a_camera_slower_than_what_is_waited_at_first_is_given_longer_and_then_k
 @pytest.mark.parametrize("expect_fps, limit_s", [(0.1, 30.0), (30.0, 3.0)])
 def test_an_expected_rate_is_known_from_the_start(expect_fps: float, limit_s: float) -> None:
     assert Pace(expect_fps).limit_s(3.0) == limit_s
+
+
+def test_the_shortest_interval_follows_a_slow_camera_and_no_outage() -> None:
+    pace, expected = Pace(), Pace(expect_fps=0.5)
+    assert pace.shortest_s is None and expected.shortest_s == 2.0
+    for number, now_s in enumerate([0.0, 5.0, 10.0, 15.2]):
+        pace.add(number, now_s)
+    assert pace.shortest_s == pytest.approx(5.0)
+    for number, now_s in enumerate([15.3, 20.0, 30.0], 4):  # one quick frame between two outages
+        pace.add(number, now_s)
+    assert pace.shortest_s == pytest.approx(0.1)

@@ -14,7 +14,7 @@ from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cameras.opening import open_camera
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.sources import playback
-from edge_runtime.cameras.sources.opencv import VideoFileCamera
+from edge_runtime.cameras.sources.opencv.video_file import VideoFileCamera
 from edge_runtime.cameras.sources.playback import Playback, Recording
 from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image, read_image_number
 from edge_runtime.contract import InputSpec

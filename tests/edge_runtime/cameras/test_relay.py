@@ -9,8 +9,9 @@ import pytest
 
 from edge_runtime.cameras.address import parse_camera
 from edge_runtime.cameras.leads import MAX_BYTES, Leads, LedAstrayError
-from edge_runtime.cameras.sources.opencv import STREAM_VARIABLE, StreamCamera
-from edge_runtime.cameras.sources.relay import MAX_LEADS
+from edge_runtime.cameras.sources.opencv.ffmpeg_options import STREAM_VARIABLE
+from edge_runtime.cameras.sources.opencv.relay import MAX_LEADS
+from edge_runtime.cameras.sources.opencv.stream import StreamCamera
 from edge_runtime.errors import CameraError
 from tests.edge_runtime.cameras.rtsp_camera import HEIGHT, WIDTH, Answer, RtspCamera
 
@@ -94,9 +95,12 @@ def test_who_states_another_transport_goes_without_a_relay(monkeypatch: pytest.M
         def isOpened(self) -> bool:
             return True
 
+        def get(self, which: int) -> float:
+            return 0.0
+
         def release(self) -> None: ...
 
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.cv2.VideoCapture", FakeCapture)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.capture.cv2.VideoCapture", FakeCapture)
     for stated in ("rtsp_transport;udp", "timeout;5"):
         monkeypatch.setenv(STREAM_VARIABLE, stated)
         StreamCamera(parse_camera("rtsp://cam.local/live")).close()

@@ -9,8 +9,9 @@ import threading
 import pytest
 
 from edge_runtime.cameras.address import parse_camera
-from edge_runtime.cameras.sources.opencv import STREAM_VARIABLE, StreamCamera
-from edge_runtime.cameras.sources.rtsp_answer import explain_rtsp
+from edge_runtime.cameras.sources.opencv.ffmpeg_options import STREAM_VARIABLE
+from edge_runtime.cameras.sources.opencv.rtsp_answer import explain_rtsp
+from edge_runtime.cameras.sources.opencv.stream import StreamCamera
 
 
 @pytest.mark.parametrize(
@@ -81,9 +82,12 @@ def test_the_users_options_for_ffmpeg_hold_and_ours_where_they_say_nothing(
         def isOpened(self) -> bool:
             return True
 
+        def get(self, which: int) -> float:
+            return 0.0
+
         def release(self) -> None: ...
 
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.cv2.VideoCapture", FakeCapture)
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.capture.cv2.VideoCapture", FakeCapture)
     StreamCamera(parse_camera("rtsp://127.0.0.1/cam")).close()
     assert [each.startswith(first) for each in seen] == [True]
     assert os.environ.get(STREAM_VARIABLE) == stated

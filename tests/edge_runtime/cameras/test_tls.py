@@ -19,7 +19,7 @@ from edge_runtime import cli
 from edge_runtime.cameras.address import CameraAddress, parse_camera
 from edge_runtime.cameras.opening import open_camera
 from edge_runtime.cameras.options import CameraOptions
-from edge_runtime.cameras.sources.opencv import StreamCamera
+from edge_runtime.cameras.sources.opencv.stream import StreamCamera
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.cameras.sources.synthetic import draw_wave_image
 from edge_runtime.errors import CameraError, ConfigurationError, MissingInputError

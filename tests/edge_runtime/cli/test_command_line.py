@@ -430,7 +430,7 @@ def test_classifying_does_not_import_what_only_a_live_camera_needs(toy_path: Pat
     script = (
         "import sys\nfrom edge_runtime.cli import main\n"
         f"assert main(['classify', '--model', {str(toy_path)!r}, {str(images / 'red.jpg')!r}]) == 0\n"
-        "print(sorted(set(sys.modules) & {'edge_runtime.cameras.capture.parent', 'edge_runtime.live.loop', 'edge_runtime.cameras.sources.opencv', "
+        "print(sorted(set(sys.modules) & {'edge_runtime.cameras.capture.parent', 'edge_runtime.live.loop', 'edge_runtime.cameras.sources.opencv.capture', "
         "'subprocess', 'socket', 'edge_runtime.reports.doctor', 'tensorflow', 'train', 'convert'}))\n"
     )
     done = subprocess.run(

@@ -176,6 +176,31 @@ def test_frames_older_than_the_limit_are_dropped_before_and_after_inference(toy:
     assert "stale" in sink.states
 
 
+class SlowStream(FrameSource):
+    """A live camera of one frame in ``interval_s``, each of which is as old as that when it comes."""
+
+    live, name = True, "slow"
+
+    def __init__(self, clock: Any, interval_s: float) -> None:
+        self.clock, self.interval_s = clock, interval_s
+
+    def read(self, timeout_s: float = 1.0) -> Frame | None:
+        self.clock.now_s += self.interval_s
+        self.num_captured += 1
+        image = draw_numbered_image(BACKGROUND, self.num_captured)
+        return Frame(image, self.num_captured - 1, self.clock.now_s - self.interval_s)
+
+
+@pytest.mark.parametrize(("stated_ms", "num_labels"), [(None, 6), (500.0, 0)])
+def test_a_stream_that_is_slow_by_nature_gets_labels_unless_a_limit_is_stated(
+    toy: Classifier, clock: Any, stated_ms: float | None, num_labels: int
+) -> None:
+    sink, loop, _ = simulate(toy, clock, SlowStream(clock, 1.0), 10.0, LoopConfig(max_age_ms=stated_ms))
+    assert len(sink.results) == num_labels
+    assert all(result.age_ms == pytest.approx(1000, abs=5) for result in sink.results)
+    assert loop.counts().too_old == 10 - num_labels, "the limit is the usual one until the interval is known"
+
+
 def test_between_frames_the_loop_tells_labels_and_those_that_came_too_late(toy: Classifier, clock: Any) -> None:
     def told(delay_s: float, cost_s: float, image: Callable[[int], np.ndarray] | None = None) -> tuple[int, int]:
         camera, seen = SimulatedCamera(clock, image), [(0, 0)]

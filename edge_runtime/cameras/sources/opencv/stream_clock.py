@@ -1,0 +1,81 @@
+"""When each frame of a network stream was sent, by the stream's own times: a frame that has waited looks new when it is
+read.
+
+Pure: it is told of times. The clock of a camera starts anywhere, so only differences count: the frame that came the
+quickest says how the two clocks lie, and every other has waited for as long as it came later than that. Times that do
+not rise, and a clock that is slower than ours, say nothing; then a frame counts as sent when it was read. What tells
+such a clock from a reader that is too slow is that the reader has to wait.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+# Clocks may differ by this part; those of two machines differ by a hundredth of it.
+DRIFT = 0.01
+# The network alone makes a frame late by less than this.
+NEAR_S = 0.1
+# How long even the quickest was on its way and in the decoder is not seen; one that has waited is called older by this.
+UNSEEN_S = 0.05
+# A reader that keeps up has worked off a backlog sooner. Times that are late for longer are those of a camera that
+# sends fewer frames than it counts, as some do in the dark.
+STANDING_S = 5.0
+DOUBT_S = 60.0
+# Between two frames no more than this counts as lasting, for the reader may have been stopped.
+MOST_GAP_S = 0.25
+# What came while the stream was being opened has been read when frames go on for so long without coming any quicker,
+# but for this part of the time.
+SETTLED_S, SETTLED_SHARE = 0.25, 0.1
+
+
+class StreamClock:
+    """``begun_s`` is when the stream began to be opened, in seconds of the monotonic clock as every ``now_s``.
+
+    Of ``num_held`` frames the decoder holds back: one comes out when as many after it have arrived.
+    """
+
+    def __init__(self, begun_s: float, num_held: int = 0) -> None:
+        self._begun_s, self._first_s = begun_s, 0.0
+        self._is_behind, self._settled = True, (0.0, 0.0)
+        self._dates: deque[float] = deque(maxlen=num_held + 1)
+        self._offset_s = self._stream_s = self._read_s = 0.0
+        self._late_s, self._trusted_from_s = 0.0, begun_s
+
+    def date(self, stream_s: float, now_s: float, *, has_waited: bool = True) -> float:
+        """When the frame was sent that is read at ``now_s`` and has ``stream_s`` as its time in the stream; not before
+        the frame before it. ``has_waited`` is whether the reader had to wait for it.
+        """
+        if not self._dates:
+            self._first_s, self._settled, sent_s = now_s, (now_s, now_s - stream_s), self._begun_s
+        elif stream_s <= self._stream_s:  # no times at all, or the camera has started anew
+            self._offset_s, self._late_s = now_s - stream_s, 0.0
+            self._is_behind = self._is_behind and now_s - self._first_s < SETTLED_S
+            sent_s = self._begun_s if self._is_behind else now_s
+        else:
+            sent_s = self._compare(stream_s, now_s, has_waited)
+        self._stream_s, self._read_s = stream_s, now_s
+        self._dates.append(max([sent_s, *self._dates]))
+        return self._dates[0]
+
+    def _compare(self, stream_s: float, now_s: float, has_waited: bool) -> float:
+        offset_s, lasted_s = now_s - stream_s, min(now_s - self._read_s, MOST_GAP_S) if has_waited else 0.0
+        if self._is_behind:
+            has_settled = self._has_settled(offset_s, now_s) or now_s - self._first_s >= STANDING_S
+            self._is_behind = not (has_waited and has_settled)
+            self._offset_s = offset_s
+            return self._begun_s if self._is_behind else now_s
+        self._offset_s = min(offset_s, self._offset_s + DRIFT * lasted_s)
+        delay_s = offset_s - self._offset_s
+        self._late_s = self._late_s + lasted_s if delay_s > NEAR_S else 0.0
+        if self._late_s > STANDING_S:
+            self._offset_s, self._late_s, self._trusted_from_s = offset_s, 0.0, now_s + DOUBT_S
+        if now_s < self._trusted_from_s:
+            return now_s
+        return now_s - delay_s - (UNSEEN_S if delay_s > NEAR_S else 0.0)
+
+    def _has_settled(self, offset_s: float, now_s: float) -> bool:
+        since_s, before_s = self._settled
+        if now_s - since_s < SETTLED_S:
+            return False
+        self._settled = now_s, offset_s
+        return before_s - offset_s <= SETTLED_SHARE * (now_s - since_s)
