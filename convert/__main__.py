@@ -66,21 +66,22 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, argpar
         type=float,
         default=95.0,
         metavar="PERCENT",
-        help="wanted share of right answers among those that are not unknown, on the validation images (default: 95)",
+        help="wanted share of right answers among those that are not unknown (default: 95)",
     )
     parser.add_argument(
         "--acceptance",
         type=float,
         default=92.0,
         metavar="PERCENT",
-        help="wanted share of known images that are not called unknown, as far as the precision allows (default: 92)",
+        help="wanted share of known images that are not called unknown; fewer where the validation images show that "
+        "too many answers would be wrong (default: 92)",
     )
     parser.add_argument(
         "--out-of-distribution",
         type=Path,
         metavar="DIR",
         help="images that belong to none of the classes: the report says how many are called unknown; "
-        "of 20 or more, half are used for fitting",
+        "of 20 or more, half help to decide whether neighbours are used",
     )
     parser.add_argument(
         "--field-test",

@@ -35,8 +35,8 @@ class ConvertConfig:
     """``source`` is a run directory, or a `.keras` file described by ``foreign``; ``max_drop`` in points (1.0 = one
     percent).
 
-    Without ``threshold`` the one is fitted that gives ``precision`` (both in [0, 1]) on the validation images, or
-    none where there are no such, while ``acceptance`` of them (in [0, 1]) are accepted where that precision allows it.
+    Without ``threshold`` the one is fitted with which ``acceptance`` of the validation images are accepted, fewer where
+    their answers would surely be right less often than ``precision`` (all in [0, 1]); none where there are no such.
     ``out_of_distribution`` is a folder of images of none of the classes, to measure "unknown" with; ``field_test``
     shows the test images as a camera would as well. Without ``out`` the file is ``build/<name>.tflite``; without
     ``name`` it is called as its training run was.

@@ -20,9 +20,8 @@ LEAST_ACCEPTED = 10
 
 
 def fit_class_thresholds(own: Scores, fit: ThresholdFit, labels: Sequence[str]) -> dict[str, float]:
-    """By label the lowest threshold above the common one with which this class's answers reach the wanted precision on
-    the ``own`` images, with one more wrong answer than there was; only for classes that are surely below it (the 95 %
-    interval) and can reach it.
+    """By label the lowest threshold above the common one with which this class's answers are not surely right less
+    often than wanted (95 % interval) on the ``own`` images; only for classes that surely are, and can do better.
     """
     best, answers = own.probabilities.max(axis=1), own.probabilities.argmax(axis=1)
     passes = (own.similarities >= fit.cut) & (best >= fit.threshold)
@@ -49,6 +48,6 @@ def _find_lowest(scores: NDArray[np.float32], right: NDArray[np.bool_], wanted: 
         kept = right[scores >= threshold]
         if len(kept) < LEAST_ACCEPTED:
             return None
-        if kept.sum() / (len(kept) + 1) >= wanted:
+        if wilson_interval(int(kept.sum()), len(kept))[1] >= wanted:
             return float(threshold)
     return None

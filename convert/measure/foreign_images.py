@@ -1,6 +1,8 @@
-"""Images of none of the classes that need no download: what a camera shows when nothing is there, and scrambled images.
+"""Images of none of the classes that need no download: what a camera shows when nothing is there, and scrambled images,
+to say what passes; close-ups and warped images, to judge whether the neighbours are worth their bytes.
 
-To fit when to say "unknown", and to say what passes; other seeds and other images for the one than for the other.
+Training shows its models kinds like the former, so that on them the score alone looks better than it is on what a
+camera will see. The latter it never shows: a model meets them as it meets anything else that is new.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from edge_runtime.pixels.preprocess import Image
 from edge_runtime.store.shipped import list_shipped_models
 
 HEIGHT, WIDTH = 240, 320
-NUM_EMPTY, NUM_SCRAMBLED, NUM_PHOTOS = 80, 100, 200
+NUM_EMPTY, NUM_SCRAMBLED, NUM_PHOTOS, NUM_NEVER_SHOWN = 80, 100, 200, 100
 _TILES = 3
+# How far a place of a warped image moves, in sides: objects are beyond recognition, colours and textures stay.
+_WARP = 0.18
 
 
 def make_foreign(entries: Sequence[ImageEntry], labels: Sequence[str], seed: int) -> Mapping[str, list[Image]]:
@@ -32,6 +36,56 @@ def make_foreign(entries: Sequence[ImageEntry], labels: Sequence[str], seed: int
     if photos:
         found["enlarged small photos (CIFAR-10)"] = [_cut(photos, random) for _ in range(NUM_PHOTOS)]
     return found
+
+
+def make_never_shown(entries: Sequence[ImageEntry], seed: int) -> Mapping[str, list[Image]]:
+    """Named lists of images (h, w, 3) uint8 BGR of kinds that training does not use, made of ``entries``, images of the
+    classes. The same seed gives the same images.
+    """
+    random = np.random.default_rng([seed, 11])
+    chosen = random.permutation(len(entries))[:NUM_NEVER_SHOWN].tolist()
+    close_ups, warped = [], []
+    for index in chosen:
+        image = entries[index].read()
+        close_ups.append(cut_close_up(image, random))
+        warped.append(warp(_shrink(image), random))
+    return {"close-ups of the classes": close_ups, "warped images of the classes": warped}
+
+
+def cut_close_up(image: Image, random: np.random.Generator) -> Image:
+    """(240, 240, 3) uint8: a square of 12 to 30 % of the shorter side, enlarged: a texture without its object."""
+    height, width = image.shape[:2]
+    side = min(height, width, max(8, round(min(height, width) * random.uniform(0.12, 0.3))))
+    top, left = int(random.integers(height - side + 1)), int(random.integers(width - side + 1))
+    part = np.ascontiguousarray(image[top : top + side, left : left + side])
+    enlarged: Image = cv2.resize(part, (HEIGHT, HEIGHT), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    return enlarged
+
+
+def warp(image: Image, random: np.random.Generator) -> Image:
+    """The (h, w, 3) ``image`` as if on cloth that was pulled about: its colours and textures, but no shape."""
+    height, width = image.shape[:2]
+    reach = _WARP * min(height, width)
+    moved = [
+        cv2.resize(
+            random.normal(0, reach, (5, 5)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+        ).astype(np.float32)
+        for _ in range(2)
+    ]
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    warped: Image = cv2.remap(
+        np.ascontiguousarray(image), columns + moved[0], rows + moved[1], cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT_101,
+    ).astype(np.uint8)  # fmt: skip
+    return warped
+
+
+def _shrink(image: Image) -> Image:
+    factor = HEIGHT / min(image.shape[:2])
+    if factor >= 1:
+        return image
+    shrunk: Image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return shrunk
 
 
 def make_empty_scene(random: np.random.Generator, turn: int) -> Image:

@@ -1,7 +1,7 @@
 """Fits both cuts of "unknown" together, the top score's and the neighbours', and leaves the neighbours out where they
 bring nothing.
 
-Both spend one budget, the own images that may be refused; how it is shared is what refuses most foreign images.
+Both spend one budget, the own images that may be refused, and each gets half of it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from convert.measure.threshold import (
     apply_threshold,
     fit_threshold,
     fit_threshold_on_few,
+    relax_threshold,
 )
 from edge_runtime.inference.classifier import Classifier
 
 # A table that refuses less than this more of the foreign images than the score alone is not worth its bytes.
 LEAST_GAIN = 0.01
-_MAX_SHARES = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,17 +60,18 @@ def fit_cuts(
     acceptance: float,
     given: float | None = None,
 ) -> ThresholdFit:
-    """The cuts that refuse most ``foreign`` images (the mean of their sets' shares) while ``acceptance`` of the ``own``
-    ones pass, as far as ``precision`` allows it; both in [0, 1]. A ``given`` threshold stays as it is.
+    """The cuts with which ``acceptance`` of the ``own`` images pass, half of the others refused by each signal, and the
+    score's raised until they are not surely right less often than ``precision``; both in [0, 1]. A ``given`` threshold
+    stays as it is.
 
-    The fit's cut is -1 when the neighbours bring less than `LEAST_GAIN`.
+    The fit's cut is -1 when the neighbours refuse less than `LEAST_GAIN` more of the ``foreign`` images (the mean of
+    their sets' shares) than the score alone would with the whole budget. How the budget is shared isn't fitted to them:
+    no made-up image stands for what a camera will see, and a model is surest of the kinds that it was trained with.
     """
     budget = count_refusable(len(own.labels), acceptance)
-    shares = sorted(set(np.linspace(0, budget, min(budget, _MAX_SHARES) + 1).round().astype(int).tolist()))
-    fits = [_fit(own, share, budget, precision, given) for share in shares]
-    gains = [_refused(foreign, fit) for fit in fits]
-    best = max(range(len(fits)), key=lambda index: (round(gains[index], 4), fits[index].validation.num_accepted))
-    chosen = fits[best] if gains[best] >= gains[0] + LEAST_GAIN else fits[0]
+    alone = _fit(own, None, budget, precision, given)
+    both = _fit(own, budget // 2, budget, precision, given)
+    chosen = both if _refused(foreign, both) >= _refused(foreign, alone) + LEAST_GAIN else alone
     return replace(chosen, wanted_acceptance=acceptance)
 
 
@@ -82,17 +83,27 @@ def count_refusable(num_images: int, acceptance: float) -> int:
     return int((math.sqrt(1 + 4 * most) - 1) ** 2 / 4)
 
 
-def _fit(own: Scores, share: int, budget: int, precision: float, given: float | None) -> ThresholdFit:
-    """The fit in which the neighbours refuse ``share`` images and the score the rest of the ``budget``."""
-    cut = _place_cut(own.similarities, share) if share else -1.0
+def _fit(own: Scores, share: int | None, budget: int, precision: float, given: float | None) -> ThresholdFit:
+    """The fit in which the neighbours refuse ``share`` images, None without them, and the score the rest of the
+    ``budget``.
+    """
+    cut = -1.0 if share is None else _place_cut(own.similarities, share)
     inside = own.similarities >= cut
     if given is not None:
         return ThresholdFit(precision, given, own.accept(given, cut), reached=True, cut=cut)
-    fit_one = fit_threshold if len(own.labels) >= FEW_IMAGES else fit_threshold_on_few
-    fit = fit_one(own.probabilities[inside], own.labels[inside], precision)
-    allowed = _place_cut(own.probabilities[inside].max(axis=1), budget - share)
-    threshold = max(fit.threshold, allowed)
-    return ThresholdFit(precision, threshold, own.accept(threshold, cut), fit.reached, cut)
+    probabilities, labels = own.probabilities[inside], own.labels[inside]
+    allowed = _place_cut(probabilities.max(axis=1), budget - (share or 0))
+    if len(own.labels) < FEW_IMAGES:
+        fit = fit_threshold_on_few(probabilities, labels, precision)
+        return _measure(own, replace(fit, threshold=max(fit.threshold, allowed)), cut)
+    fit = relax_threshold(fit_threshold(probabilities, labels, precision), probabilities, labels, allowed)
+    return _measure(own, fit, cut)
+
+
+def _measure(own: Scores, fit: ThresholdFit, cut: float) -> ThresholdFit:
+    """``fit`` with what its thresholds do to all ``own`` images, together with ``cut``."""
+    stricter = None if fit.stricter is None else own.accept(fit.stricter.threshold, cut)
+    return replace(fit, validation=own.accept(fit.threshold, cut), cut=cut, stricter=stricter)
 
 
 def _place_cut(values: NDArray[np.float32], num_below: int) -> float:

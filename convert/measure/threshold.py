@@ -6,13 +6,14 @@ Fitted on validation images, never on test images, which then show what it reall
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import DataError
+from edge_runtime.metrics import wilson_interval
 
 # An answer that is more likely wrong than right is none, however good the model is on images of its classes.
 LOWEST = 0.5
@@ -57,7 +58,8 @@ class Acceptance:
 class ThresholdFit:
     """``wanted`` precision in [0, 1]; ``reached`` says if the validation images allow it at all. ``cut`` is what the
     cosine to the neighbours must reach, -1 without neighbours; ``wanted_acceptance`` the share of own images that both
-    shall accept, 0 where nobody asked.
+    shall accept, 0 where nobody asked. ``stricter`` is what the threshold that reaches the precision would do, None
+    where this one does or none can.
     """
 
     wanted: float
@@ -66,6 +68,7 @@ class ThresholdFit:
     reached: bool
     cut: float = -1.0
     wanted_acceptance: float = 0.0
+    stricter: Acceptance | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,27 @@ def fit_threshold_on_few(
         if sure >= wanted and found.precision is not None and found.precision >= wanted:
             return ThresholdFit(wanted, found.threshold, found, reached=True)
     return counted
+
+
+def relax_threshold(
+    fit: ThresholdFit, probabilities: Probabilities, labels: Sequence[int] | NDArray[np.int64], allowed: float
+) -> ThresholdFit:
+    """``fit`` with the lowest threshold from ``allowed`` up whose accepted answers are not surely less often right than
+    wanted (95 % interval), of (n, classes) probabilities: images of the classes are not refused for a precision that so
+    few mistakes cannot tell from the wanted one.
+    """
+    best = np.unique(probabilities.max(axis=1)).tolist()
+    start = max(allowed, LOWEST)
+    higher = [(low + high) / 2 for low, high in pairwise(best) if (low + high) / 2 > start]
+    for threshold in [start, *higher]:
+        found = apply_threshold(probabilities, labels, threshold)
+        if found.coverage < LEAST_COVERAGE:
+            break
+        if wilson_interval(found.num_correct, found.num_accepted)[1] >= fit.wanted:
+            reached = _cautious(found) >= fit.wanted
+            stricter = fit.validation if fit.reached and not reached else None
+            return replace(fit, threshold=threshold, validation=found, reached=reached, stricter=stricter)
+    return fit
 
 
 def apply_threshold(

@@ -16,7 +16,7 @@ from convert.config import ConvertConfig
 from convert.inputs.calibration import Calibration
 from convert.inputs.source import ImageEntry, Source, make_entry
 from convert.measure.class_thresholds import fit_class_thresholds, list_lowest
-from convert.measure.foreign_images import make_foreign
+from convert.measure.foreign_images import make_foreign, make_never_shown
 from convert.measure.gate import FLOAT, Scored, score_frames
 from convert.measure.neighbours import Scores, fit_cuts, measure_features
 from convert.measure.threshold import (
@@ -101,7 +101,8 @@ def decide_unknown(
     own = _score(classifier, frames, labels, decision.table)
     foreign = []
     if neighbours is not None:
-        foreign = [scores for _, scores in _score_foreign(config, source, source.validation, classifier, decision, 0)]
+        sets = dict(make_never_shown(source.validation, 0)) | _read_given(config, source, 0)
+        foreign = [scores for _, scores in _score_foreign(sets, classifier, decision)]
     fit = fit_cuts(own, foreign, config.precision, config.acceptance, config.threshold)
     _warn(config, source, fit)
     by_label = {} if config.threshold is not None else fit_class_thresholds(own, fit, classifier.labels)
@@ -125,8 +126,17 @@ def _explain_no_validation(config: ConvertConfig) -> str:
 
 
 def explain_unreached(fit: ThresholdFit, wanted: float) -> str:
-    """Why ``fit`` does not have the ``wanted`` precision in [0, 1]: too few images, or too many mistakes."""
+    """Why ``fit`` does not have the ``wanted`` precision in [0, 1]: it would refuse too many images of the classes, or
+    there are too few images, or too many mistakes.
+    """
     found = fit.validation
+    if fit.stricter is not None:
+        higher, fewer = f"{fit.stricter.threshold:.3f}", f"{fit.stricter.coverage:.1%}"
+        return (
+            f"{found.num_correct} of the {found.num_accepted} answers that pass on the validation images are right, "
+            f"expected {wanted:.0%}. That would take a threshold of {higher}, with which {fewer} of the images pass "
+            f"instead of {found.coverage:.1%}: give --threshold {higher} where being right matters more."
+        )
     if found.precision is not None and found.precision >= wanted:
         needed = math.ceil(wanted / (1 - wanted) - 1e-9)
         return (
@@ -156,18 +166,11 @@ def _score(
     return Scores(found.probabilities[""], found.similarities.get("", np.ones(len(labels), np.float32)), labels)
 
 
-def _score_foreign(
-    config: ConvertConfig,
-    source: Source,
-    entries: Sequence[ImageEntry],
-    classifier: Classifier,
-    decision: Decision,
-    part: int,
-) -> list[tuple[str, Scores]]:
-    """The named sets of images of none of the classes: those that ship, the run's background, and the folder of
-    out-of-distribution images; ``part`` 0 is what cuts are fitted on, 1 what shows what they do.
+def _read_given(config: ConvertConfig, source: Source, part: int) -> dict[str, list[Image]]:
+    """The run's background and the folder of out-of-distribution images, by name; ``part`` 0 is what decides about the
+    neighbours, 1 what shows what passes.
     """
-    sets: dict[str, list[Image]] = dict(make_foreign(entries, classifier.labels, part))
+    sets: dict[str, list[Image]] = {}
     given: dict[str, Sequence[ImageEntry]] = {"the empty scene (background)": source.background}
     if config.out_of_distribution:
         given[f"the folder {config.out_of_distribution.name}"] = _list_folder(config.out_of_distribution)
@@ -176,6 +179,13 @@ def _score_foreign(
             sets[name] = [entry.read() for entry in images[part::2]]
         elif images and part == 1:
             sets[name] = [entry.read() for entry in images]
+    return sets
+
+
+def _score_foreign(
+    sets: Mapping[str, list[Image]], classifier: Classifier, decision: Decision
+) -> list[tuple[str, Scores]]:
+    """The named sets of images of none of the classes, scored."""
     nowhere = {name: np.full(len(images), -1) for name, images in sets.items()}
     return [(name, _score(classifier, images, nowhere[name], decision.table)) for name, images in sets.items()]
 
@@ -212,7 +222,8 @@ def report_unknown(
     lowest = decision.list_lowest(classifiers[name].labels)
     if decision.threshold or decision.neighbours or config.out_of_distribution:
         stage("Looking at images of none of the classes")
-        for title, found in _score_foreign(config, source, entries, classifiers[name], decision, 1):
+        sets = dict(make_foreign(entries, classifiers[name].labels, 1)) | _read_given(config, source, 1)
+        for title, found in _score_foreign(sets, classifiers[name], decision):
             foreign.append(ForeignSet(title, found.accept(decision.threshold, decision.cut, lowest)))
             outside = foreign[-1].acceptance if title.startswith("the folder ") else None
     return UnknownReport(

@@ -37,6 +37,11 @@ def test_a_class_that_is_wrong_at_low_scores_gets_its_own_threshold() -> None:
     assert before.num_accepted - after.num_accepted == 12 and after.precision == 1.0
 
 
+def test_no_more_of_a_class_is_refused_than_its_mistakes_surely_ask_for() -> None:
+    own = make_scores([(0.7, False)] * 9 + [(0.75, False)] * 2 + [(0.9, True)] * 30)
+    assert fit_class_thresholds(own, make_fit(own), LABELS) == {"cup": pytest.approx(0.725)}, "30 of 32 may be 95 %"
+
+
 @pytest.mark.parametrize(
     "cups",
     [

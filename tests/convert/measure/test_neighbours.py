@@ -1,12 +1,24 @@
-"""Both cuts of "unknown" are fitted together, and neighbours that bring nothing are left out."""
+"""Both cuts of "unknown" are fitted together, half of the budget each, and neighbours that bring nothing are left out."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
-from convert.measure.foreign_images import make_empty_scene, make_foreign, scramble
+from convert.inputs.source import make_entry
+from convert.measure.foreign_images import (
+    cut_close_up,
+    make_empty_scene,
+    make_foreign,
+    make_never_shown,
+    scramble,
+    warp,
+)
 from convert.measure.neighbours import Scores, count_refusable, fit_cuts
+from edge_runtime.metrics import wilson_interval
 
 
 def scores(best: np.ndarray, similarities: np.ndarray, label: int = 0) -> Scores:
@@ -31,13 +43,48 @@ def test_neighbours_that_bring_nothing_are_left_out() -> None:
     assert fit.cut == -1.0 and unsure_but_near.accept(fit.threshold, fit.cut).num_accepted == 0
 
 
-def test_precision_comes_before_acceptance() -> None:
-    labels = np.array([0] * 300 + [1] * 100)
-    best = np.concatenate([np.linspace(0.8, 1.0, 300), np.linspace(0.5, 0.8, 100)]).astype(np.float32)
-    own = Scores(np.stack([best, 1 - best], axis=1), np.ones(400, np.float32), labels)
-    fit = fit_cuts(own, [], 0.95, 0.92)
-    assert fit.reached and fit.validation.coverage < 0.92
-    assert fit.validation.precision is not None and fit.validation.precision >= 0.95
+def test_each_signal_refuses_half_whatever_the_foreign_images_are() -> None:
+    sure_but_strange = scores(np.full(50, 0.99), np.full(50, 0.5), label=-1)
+    unsure_but_near = scores(np.full(50, 0.6), np.full(50, 0.99), label=-1)
+    fits = [fit_cuts(OWN, foreign, 0.9, 0.92) for foreign in ([sure_but_strange], [sure_but_strange, unsure_but_near])]
+    assert fits[0] == fits[1]
+    assert (fits[0].validation.num_unlike, fits[0].validation.num_not_sure) == (13, 13)
+
+
+def test_a_few_images_have_neighbours_too_and_lose_none_to_them() -> None:
+    few = scores(np.linspace(0.9, 1.0, 18), np.linspace(0.8, 1.0, 18))
+    strange = scores(np.full(50, 0.99), np.full(50, 0.79), label=-1)
+    fit = fit_cuts(few, [strange], 0.9, 0.92)
+    assert fit.cut == pytest.approx(0.8) and fit.validation.num_unlike == 0
+    assert strange.accept(fit.threshold, fit.cut).num_unlike == 50
+
+
+def mistaken(num_right: int, num_wrong: int) -> Scores:
+    """Right answers of a probability from 0.8 to 1, wrong ones from 0.5 to 0.8."""
+    best = np.concatenate([np.linspace(0.8, 1.0, num_right), np.linspace(0.5, 0.8, num_wrong)])
+    found = scores(best, np.ones(len(best)))
+    return Scores(found.probabilities, found.similarities, np.array([0] * num_right + [1] * num_wrong))
+
+
+def test_images_are_not_refused_for_a_precision_that_may_be_there() -> None:
+    own = mistaken(375, 25)
+    fit = fit_cuts(own, [], 0.95, 0.98)
+    assert fit.validation.coverage >= 0.98 and not fit.reached
+    assert fit.stricter is not None and fit.stricter.threshold > fit.threshold
+    assert fit.stricter.num_correct / (fit.stricter.num_accepted + 1) >= 0.95
+    assert fit.stricter.coverage < fit.validation.coverage
+
+
+def test_answers_that_are_surely_wrong_too_often_are_refused_beyond_the_wanted_acceptance() -> None:
+    fit = fit_cuts(mistaken(300, 100), [], 0.95, 0.92)
+    passing = fit.validation
+    assert passing.coverage < 0.85 and passing.num_correct == 300
+    assert wilson_interval(300, passing.num_accepted)[1] >= 0.95 > wilson_interval(300, passing.num_accepted + 1)[1]
+
+
+def test_a_precision_that_costs_nothing_is_reached() -> None:
+    fit = fit_cuts(mistaken(396, 4), [], 0.95, 0.92)
+    assert fit.reached and fit.stricter is None and fit.validation.coverage >= 0.92
 
 
 def test_a_given_threshold_stays() -> None:
@@ -74,6 +121,35 @@ def test_scrambled_tiles_are_those_of_the_image() -> None:
     np.testing.assert_array_equal(np.sort(found, axis=None), np.sort(image, axis=None))
     tiny = image[:2, :2]
     np.testing.assert_array_equal(scramble(tiny, np.random.default_rng(1)), tiny)
+
+
+def test_a_close_up_is_a_part_and_a_warped_image_has_its_colours_elsewhere() -> None:
+    random = np.random.default_rng(2)
+    image = np.zeros((100, 150, 3), np.uint8)
+    image[:, :75, 2], image[:, 75:, 0] = 200, 100
+    part, warped = cut_close_up(image, random), warp(image, random)
+    assert part.shape == (240, 240, 3) and warped.shape == image.shape
+    assert set(np.unique(warped[..., 2])) <= set(range(201)) and not np.array_equal(warped, image)
+    assert abs(float(warped.mean()) - float(image.mean())) < 20, "the colours stay"
+    tiny = np.full((1, 2, 3), 7, np.uint8)
+    assert (cut_close_up(tiny, random) == 7).all() and (warp(tiny, random) == 7).all()
+
+
+def test_what_judges_the_neighbours_is_made_of_the_classes_images(tmp_path: Path) -> None:
+    entries = []
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (500, 400, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / f"{number}.png"), pixels)
+        entries.append(make_entry(tmp_path / f"{number}.png", tmp_path, 0))
+    one, again, other = (make_never_shown(entries, seed) for seed in (0, 0, 1))
+    assert {name: len(images) for name, images in one.items()} == {
+        "close-ups of the classes": 3,
+        "warped images of the classes": 3,
+    }
+    for name, images in one.items():
+        assert all(min(image.shape[:2]) == 240 for image in images)
+        assert all(np.array_equal(a, b) for a, b in zip(images, again[name], strict=True))
+        assert not any(np.array_equal(a, b) for a, b in zip(images, other[name], strict=True))
 
 
 def test_the_same_seed_gives_the_same_foreign_images_and_another_others() -> None:

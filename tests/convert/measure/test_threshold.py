@@ -9,7 +9,7 @@ import pytest
 
 from convert.inputs.source import ImageEntry
 from convert.measure.gallery import choose_gallery
-from convert.measure.threshold import LOWEST, apply_threshold, fit_threshold, trace_coverage
+from convert.measure.threshold import LOWEST, apply_threshold, fit_threshold, relax_threshold, trace_coverage
 from convert.measure.unknown import explain_unreached
 from edge_runtime.errors import DataError
 
@@ -94,3 +94,21 @@ def test_why_the_precision_is_not_reached_is_said_too_few_images_or_too_many_mis
     )
     wrong = fit_threshold(np.tile(np.array([[0.9, 0.1]], np.float32), (40, 1)), [0, 1] * 20, 0.95)
     assert explain_unreached(wrong, 0.95).startswith("no threshold gives a precision of 95% on the validation images")
+
+
+def test_a_precision_that_would_refuse_too_many_says_what_it_would_take() -> None:
+    best, right = [0.6] * 5 + [0.7] * 15 + [0.9] * 180, [True] * 5 + [False] * 12 + [True] * 183
+    probabilities, labels = scored(best, right)
+    fit = relax_threshold(fit_threshold(probabilities, labels, 0.95), probabilities, labels, 0.4)
+    assert (fit.threshold, fit.validation.num_accepted, fit.reached) == (LOWEST, 200, False)
+    assert explain_unreached(fit, 0.95) == (
+        "188 of the 200 answers that pass on the validation images are right, expected 95%. That would take a threshold "
+        "of 0.800, with which 90.0% of the images pass instead of 100.0%: give --threshold 0.800 where being right "
+        "matters more."
+    )
+
+
+def test_a_hopeless_model_is_not_saved_by_a_handful_of_answers() -> None:
+    probabilities, labels = scored(np.linspace(0.5, 1, 200).tolist(), [False] * 195 + [True] * 5)
+    counted = fit_threshold(probabilities, labels, 0.95)
+    assert relax_threshold(counted, probabilities, labels, 0.4) == counted
