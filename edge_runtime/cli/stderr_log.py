@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 
+from edge_runtime.cli.flag_names import name_flags
 from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.printable import printable
 
@@ -26,7 +27,7 @@ class Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line, safe for a terminal."""
         if _is_ours(record):
-            return printable(super().format(record))
+            return printable(name_flags(super().format(record)))
         text = " ".join(record.getMessage().split())
         error = record.exc_info[1] if record.exc_info else None
         why = "" if error is None else f" ({type(error).__name__}: {error})"

@@ -124,6 +124,7 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
     from edge_runtime.cameras.opening import open_camera
     from edge_runtime.cameras.password import add_password
     from edge_runtime.cli.run.model import open_run_model
+    from edge_runtime.cli.run.named_flags import NamingSink
     from edge_runtime.cli.run.settings import read_settings
     from edge_runtime.live.loop import Loop
     from edge_runtime.outputs.formats import open_sink
@@ -135,14 +136,14 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
     settings = read_settings(flags, address)
     camera, options, config = settings.camera, settings.options, settings.config
     outlet = Outlet(sys.stdout, camera.live or options.realtime, stop)
-    sink = open_sink(flags.format, outlet, sys.stderr, changes_only=flags.changes_only, quiet=flags.quiet)
+    printed = open_sink(flags.format, outlet, sys.stderr, changes_only=flags.changes_only, quiet=flags.quiet)
     with (
         lock_camera(camera),
         open_shadow(
             flags, live=camera.live or options.realtime
         ) as shadow,  # first, so that its faults are not those of the model in use
         open_run_model(flags) as used,
-        open_outputs(flags, sink, outlet, patient=patient, shadow=shadow) as outputs,
+        open_outputs(flags, NamingSink(printed), outlet, patient=patient, shadow=shadow) as outputs,
         open_camera(
             address,
             choose_smallest_input(flags, used.classifier.input_spec, shadow.candidate.input_spec if shadow else None),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.cli.flags import say
+from edge_runtime.cli.run.named_flags import NamingObserver, NamingSink
 from edge_runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def open_outputs(
 
             log_file = LogFileSink(Path(flags.log_file), flags.log_limit_mb, patient=patient)
             stack.enter_context(contextlib.closing(log_file))
-            sinks.append(log_file)
+            sinks.append(NamingSink(log_file))
             talkers.append(log_file)
         wants_look = Outputs.wants_look
         if page_config is not None or broker is not None:
@@ -144,7 +145,7 @@ def open_outputs(
             from edge_runtime.system.thermal import SystemWatch
 
             live = LiveState(describe_signature, shadow=shadow.summary if shadow is not None else lambda: None)
-            observers.insert(0, live)
+            observers.insert(0, NamingObserver(live))
             watch = stack.enter_context(contextlib.closing(SystemWatch()))
             if broker is not None:
                 from edge_runtime.outputs.mqtt.client import MqttOutput

@@ -55,7 +55,9 @@ class Guard:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._config.allows_host(hosts[0]):
-            return PlainTextResponse("This server does not answer to that host name; see `allow_host`.\n", 421)
+            return PlainTextResponse(
+                "This server does not answer to that host name; whoever runs it can allow the name.\n", 421
+            )
         if scope["method"] not in ("GET", "HEAD"):
             return PlainTextResponse("Only GET and HEAD are answered.\n", 405, {"Allow": "GET, HEAD"})
         # Browsers say who asks; another site's page may link here but not embed anything of us.

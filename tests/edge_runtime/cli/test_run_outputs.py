@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import importlib.util
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -19,13 +21,14 @@ import pytest
 
 from edge_runtime import cli
 from edge_runtime.cameras.address import CameraAddress, parse_camera
-from edge_runtime.cameras.frame import FrameSource
+from edge_runtime.cameras.frame import FrameSource, SourceCounts
 from edge_runtime.cameras.lookout import LookConfig
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.cli.run.command import run_parser
 from edge_runtime.cli.run.outputs import add_output_flags, choose_smallest_input, open_outputs
 from edge_runtime.cli.run.settings import choose_playback
+from edge_runtime.cli.stderr_log import Lines
 from edge_runtime.contract import InputSpec, Region
 from edge_runtime.outputs.formats import open_sink
 from edge_runtime.outputs.stdout import Outlet
@@ -110,6 +113,39 @@ def test_without_flags_the_loop_has_no_observer_and_the_sink_is_the_printed_one(
     printed = open_sink("text", outlet, sys.stderr)
     with open_outputs(flags(), printed, outlet) as outputs:
         assert outputs.sink is printed and outputs.observer is None
+
+
+class Untrusted(FrameSource):
+    """A camera whose certificate nobody vouches for, until it ends after a few reads."""
+
+    live, name, trouble = True, "https://camera", "https://camera has a certificate of its own, give it as `camera_ca`."
+
+    def read(self, timeout_s: float = 1.0) -> None:
+        self.num_captured -= 1
+        self.ended = self.num_captured <= -3
+
+
+def test_what_a_run_tells_of_a_camera_names_flags_on_stdout_in_the_log_and_to_observers(
+    tmp_path: Path, toy_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    camera, seen = Untrusted(), []
+    monkeypatch.setattr(Untrusted, "counts", lambda self: SourceCounts())
+    monkeypatch.setattr("edge_runtime.cameras.opening.open_camera", lambda *arguments, **more: camera)
+    monkeypatch.setattr("edge_runtime.live.live_state.LiveState.pulse", lambda self, pulse: seen.append(pulse.reason))
+    log = tmp_path / "run.jsonl"
+    arguments = ["--model", str(toy_path), "--camera", "synthetic", "--format", "jsonl", "--log-file", str(log)]
+    has_mqtt = importlib.util.find_spec("paho") is not None
+    arguments += ["--mqtt", "mqtt://127.0.0.1:9"] if has_mqtt else []
+    assert cli.main(["run", *arguments]) == 0
+    for told in (capsys.readouterr().out, log.read_text()):
+        (reason,) = [json.loads(line)["reason"] for line in told.splitlines() if '"no_camera"' in line]
+        assert reason == "https://camera has a certificate of its own, give it as --camera-ca."
+    assert any("--camera-ca" in each for each in seen) == has_mqtt and "`" not in "".join(seen)
+
+
+def test_what_is_logged_names_flags() -> None:
+    record = logging.LogRecord("edge_runtime.x", logging.WARNING, "", 0, "`mqtt_ca` is not read", (), None)
+    assert Lines().format(record) == "edge-runtime: --mqtt-ca is not read"
 
 
 @pytest.mark.parametrize(
