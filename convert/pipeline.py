@@ -191,6 +191,7 @@ def _report(measured: Measured, out: Path, content: bytes | None) -> ConversionR
         image_time=time_images(classifiers[choose_backend(classifiers)]),
         label_order=order,
         normalization=normalization,
+        ranges=integer.ranges,
     )
 
 
@@ -213,7 +214,7 @@ def _file_content(measured: Measured) -> bytes:
     figures = [Score(FLOAT, verified.float_num_correct, verified.num_images)]
     figures += [Score(backend.backend, backend.num_correct, verified.num_images) for backend in verified.backends]
     sizes = {"before_packing": integer.bytes_before_packing, "after_packing": len(integer.model.flatbuffer)}
-    made_by = collect_provenance(conversion.config, conversion.source, calibration, sizes)
+    made_by = collect_provenance(conversion.config, conversion.source, calibration, sizes, integer.ranges)
     model = set_decision(integer.model, measured.unknown)
     contract = complete_contract(model, tuple(figures) if verified.tested else (), made_by, conversion.source.region)
     held_out, background = conversion.source.validation or conversion.source.test, conversion.source.background

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from convert.config import ConvertConfig
+from convert.converter.range_choice import RangeChoice
 from convert.inputs.calibration import Calibration
 from convert.inputs.source import Source, escape_name, hash_entries
 from edge_runtime.contract import CONTRACT_VERSION, Contract, ModelSpec, Normalization, Region, Score, TensorSpec
@@ -75,9 +76,14 @@ def expect_whole_range(tensor: TensorSpec, mean: float, std: float) -> None:
 
 
 def collect_provenance(
-    config: ConvertConfig, source: Source, calibration: Calibration, sizes: dict[str, int]
+    config: ConvertConfig,
+    source: Source,
+    calibration: Calibration,
+    sizes: dict[str, int],
+    ranges: RangeChoice | None = None,
 ) -> dict[str, Any]:
     """What made the file, without dates or paths of this machine."""
+    ends = "narrower" if ranges is not None and ranges.narrowed else "whole"
     return {
         "calibration": {
             "seed": calibration.seed,
@@ -87,7 +93,7 @@ def collect_provenance(
         },
         "test": {"num_images": len(source.test), "sha256_of_list": hash_entries(source.test)},
         "training": shorten_data_path(source.training.get("config", {})),
-        "conversion": {"io": config.io, "max_drop_points": config.max_drop},
+        "conversion": {"io": config.io, "max_drop_points": config.max_drop, "ranges": ends},
         "flatbuffer_bytes": sizes,
         "versions": _versions(),
     }

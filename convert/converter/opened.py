@@ -5,16 +5,20 @@ interpreter built once, and all later stages use these values.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convert.converter import quantize
 from convert.converter.contract import attach_contract, expect_whole_range, is_whole_range
 from convert.converter.faithful import expect_same_answers
-from convert.inputs.calibration import Calibration
+from convert.converter.range_choice import ENOUGH_HELD_OUT, NUM_HELD_OUT, RangeChoice, answer_all, choose_ranges
+from convert.converter.ranges import narrow_ranges
+from convert.inputs.calibration import Calibration, choose_held_out
 from convert.inputs.source import Source
+from convert.output.progress import stage
 from convert.tflite import schema
 from convert.tflite.audit import AuditReport, audit_tree
 from convert.tflite.ends import read_ends, set_input_scale
@@ -25,12 +29,15 @@ from edge_runtime.contract import MAX_NEIGHBOUR_BYTES, ModelSpec, Neighbours, No
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import list_available_backends
+from edge_runtime.inference.quantization import apply_pixel_table, make_pixel_table
 from edge_runtime.model.inner_tensors import find_features
 from edge_runtime.model.model_file import ModelFile
 from edge_runtime.system.quiet_start import quiet_start
 
 # The third nearest of so many images: one image may be like none of its class, three are not.
 NUM_NEIGHBOURS, RANK, LEAST_NEIGHBOURS = 200, 3, 12
+# Images whose inner values are counted: from 20 to 100 the ranges that come of it hardly move.
+NUM_COUNTED = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +59,12 @@ class PackedModel:
 
 @dataclass(frozen=True, eq=False)
 class IntegerModel(PackedModel):
-    """The full-integer model; ``classifiers`` has it on each installed backend, by the backend's name."""
+    """The full-integer model; ``classifiers`` has it on each installed backend, by the backend's name; ``ranges`` says
+    how far its inner tensors reach and why, None where there was no choice.
+    """
 
     classifiers: Mapping[str, Classifier]
+    ranges: RangeChoice | None = None
 
 
 def open_float(source: Source, spec: ModelSpec) -> FloatModel:
@@ -82,27 +92,83 @@ def open_integer(source: Source, spec: ModelSpec, calibration: Calibration, io_d
     Raises:
         ModelError: the converter or the packer failed, or the input tensor is not the normalisation that training used.
     """
-    converted = quantize.to_integer(source, calibration.images, io_dtype)
-    affine = quantize.find_input_affine(source)
-    packed = pack_model(converted, spec)
-    if not is_whole_range(packed.model.contract.input_tensor, affine.mean, affine.std):
-        # Operators whose inputs share one scale, such as a concatenation, gave the pixels that of their companions.
-        converted = quantize.to_integer(source, calibration.images, io_dtype, requantized=True)
-        converted = set_input_scale(converted, io_dtype, affine.mean, affine.std)
-        packed = pack_model(converted, spec)
-    expect_integer_layers(source, packed.audit)
+    calibrated, images = quantize.calibrate(source, calibration.images), calibration.images
+    if calibrated is None:
+        made = _make(
+            source, spec, io_dtype, lambda again: quantize.to_integer(source, images, io_dtype, requantized=again)
+        )
+    else:
+        made = _finish(source, spec, io_dtype, calibrated.flatbuffer)
+    expect_integer_layers(source, made.packed.audit)
+    ranges = None
+    if calibrated is not None:
+        made, ranges = _choose_ranges(source, calibration, made, calibrated, io_dtype)
+    packed = made.packed
     model = _add_neighbours(packed.model, len(calibration.entries))
+    affine = quantize.find_input_affine(source)
     expect_whole_range(packed.model.contract.input_tensor, affine.mean, affine.std)
     with quiet_start():
         classifiers = {backend: Classifier(model, backend=backend, maps=True) for backend in list_available_backends()}
-        as_converted = open_interpreters(converted)
+        as_converted = open_interpreters(made.converted)
     differing = compare_outputs(as_converted, {name: item.interpreter for name, item in classifiers.items()})
     if differing:
         raise ModelError(
             f"The packed model gives other outputs than the converted one on {', '.join(differing)}, expected the same "
             "bytes. This is a defect of the packer, report it."
         )
-    return IntegerModel(model, packed.audit, packed.bytes_before_packing, classifiers)
+    return IntegerModel(model, packed.audit, packed.bytes_before_packing, classifiers, ranges)
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    converted: bytes
+    packed: PackedModel
+
+
+def _finish(source: Source, spec: ModelSpec, io_dtype: str, calibrated: bytes) -> _Made:
+    return _make(source, spec, io_dtype, lambda again: quantize.finish(calibrated, io_dtype, requantized=again))
+
+
+def _make(source: Source, spec: ModelSpec, io_dtype: str, convert: Callable[[bool], bytes]) -> _Made:
+    """What ``convert`` gives, packed; it is asked for a requantised input where the plain one does not mean pixels."""
+    affine = quantize.find_input_affine(source)
+    converted = convert(False)
+    packed = pack_model(converted, spec)
+    if not is_whole_range(packed.model.contract.input_tensor, affine.mean, affine.std):
+        # Operators whose inputs share one scale, such as a concatenation, gave the pixels that of their companions.
+        converted = set_input_scale(convert(True), io_dtype, affine.mean, affine.std)
+        packed = pack_model(converted, spec)
+    return _Made(converted, packed)
+
+
+def _choose_ranges(
+    source: Source, calibration: Calibration, made: _Made, calibrated: quantize.Calibrated, io_dtype: str
+) -> tuple[_Made, RangeChoice | None]:
+    """``made`` or the same with narrower ranges, and why; None where narrower ones were no question."""
+    stage("Trying narrower ranges")
+    some = [calibrated.affine(image) for image in calibration.images[:NUM_COUNTED]]
+    narrowed = narrow_ranges(calibrated.flatbuffer, some)
+    if narrowed is None:
+        return made, None
+    try:
+        other = _finish(source, made.packed.model.contract.spec, io_dtype, narrowed)
+    except ModelError:  # they were an offer: what can be converted as usual is not refused for them
+        return made, None
+    if other.packed.model.flatbuffer == made.packed.model.flatbuffer or not other.packed.audit.full_integer:
+        return made, None
+    images = choose_held_out(source, calibration, NUM_HELD_OUT)
+    held_out = len(images) >= ENOUGH_HELD_OUT
+    images = images if held_out else calibration.images[:NUM_HELD_OUT]
+    expected = answer_all(calibrated.flatbuffer, [calibrated.affine(image) for image in images])
+    whole, narrower = (_answer(item.packed.model, images) for item in (made, other))
+    choice = choose_ranges(whole, narrower, expected, held_out=held_out)
+    return (other if choice.narrowed else made), choice
+
+
+def _answer(model: ModelFile, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(n, classes) float32 scores of (n, H, W, 3) uint8 RGB images."""
+    table = make_pixel_table(model.contract.normalization, model.contract.input_tensor)
+    return answer_all(model.flatbuffer, [apply_pixel_table(image, table) for image in images])
 
 
 def expect_integer_layers(source: Source, audit: AuditReport) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from convert.converter.leading_scale import Affine, find_leading
 from convert.converter.network import fix_model
+from convert.converter.two_steps import can_separate, quantize_calibrated, stop_after_calibration
 from convert.inputs.source import Source
 from edge_runtime.errors import DataError, ModelError
 from edge_runtime.system.quiet_start import quiet_start
@@ -63,8 +65,38 @@ def to_integer(
         ModelError: the converter refuses the model.
         DataError: there are no images, or they are of another shape than the model's input.
     """
-    ends = ("uint8" if requantized else io_dtype, io_dtype)
-    return _calibrated(source, images, "TFLITE_BUILTINS_INT8", ends)
+    return _calibrated(source, images, "TFLITE_BUILTINS_INT8", _ends(io_dtype, requantized=requantized))[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """A float32 ``flatbuffer`` whose tensors know their ranges; it eats pixels as ``affine`` gives them and ends in
+    probabilities.
+    """
+
+    flatbuffer: bytes
+    affine: Affine
+
+
+def calibrate(source: Source, images: NDArray[np.uint8]) -> Calibrated | None:
+    """The first half of `to_integer`, which `finish` goes on with; None where TensorFlow does both only at once.
+
+    Raises: as `to_integer`.
+    """
+    import tensorflow as tf
+
+    if not can_separate(tf.lite.TFLiteConverter(funcs=[])):
+        return None
+    ends = ("uint8", "uint8")
+    return Calibrated(*_calibrated(source, images, "TFLITE_BUILTINS_INT8", ends, stop_after_calibration))
+
+
+def finish(calibrated: bytes, io_dtype: str = "uint8", *, requantized: bool = False) -> bytes:
+    """The full-integer .tflite of a `Calibrated` flatbuffer; flags and errors as those of `to_integer`."""
+    import tensorflow as tf
+
+    ends = _ends(io_dtype, requantized=requantized)
+    return _run(lambda: quantize_calibrated(calibrated, (getattr(tf, ends[0]), getattr(tf, ends[1]))))
 
 
 def to_int16_activations(source: Source, images: NDArray[np.uint8]) -> bytes:
@@ -74,7 +106,7 @@ def to_int16_activations(source: Source, images: NDArray[np.uint8]) -> bytes:
     Raises: as `to_integer`.
     """
     operators = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
-    return _calibrated(source, images, operators, ("float32", "float32"))
+    return _calibrated(source, images, operators, ("float32", "float32"))[0]
 
 
 def find_input_affine(source: Source) -> Affine:
@@ -84,7 +116,17 @@ def find_input_affine(source: Source) -> Affine:
     return find_leading(source.model.network, Affine(source.input_mean, source.input_std)).affine
 
 
-def _calibrated(source: Source, images: NDArray[np.uint8], operators: str, ends: tuple[str, str]) -> bytes:
+def _ends(io_dtype: str, *, requantized: bool) -> tuple[str, str]:
+    return "uint8" if requantized else io_dtype, io_dtype
+
+
+def _calibrated(
+    source: Source,
+    images: NDArray[np.uint8],
+    operators: str,
+    ends: tuple[str, str],
+    more: Callable[[Any], None] = lambda converter: None,
+) -> tuple[bytes, Affine]:
     expected = (source.spec.input.height, source.spec.input.width, 3)
     if len(images) == 0 or images.shape[1:] != expected:
         raise DataError(f"The calibration images are {images.shape}, expected at least one of {expected}.")
@@ -105,8 +147,9 @@ def _calibrated(source: Source, images: NDArray[np.uint8], operators: str, ends:
         converter.representative_dataset = representative
         converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, operators)]
         converter.inference_input_type, converter.inference_output_type = (getattr(tf, end) for end in ends)
+        more(converter)
 
-    return _convert(model, configure)
+    return _convert(model, configure), affine
 
 
 def _convert(model: Any, configure: Callable[[Any], None] = lambda converter: None) -> bytes:
@@ -115,11 +158,15 @@ def _convert(model: Any, configure: Callable[[Any], None] = lambda converter: No
     with quiet_start():
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
     configure(converter)
+    return _run(converter.convert)
+
+
+def _run(work: Callable[[], Any]) -> bytes:
     # Keras prints the endpoints of the model that it exports on the way; stdout is for results.
     with contextlib.redirect_stdout(io.StringIO()), quiet_start(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return bytes(converter.convert())
+            return bytes(work())
         except Exception as error:  # its own kind derives from nothing but Exception; the log behind it stays away
             failure = error
     reason = " ".join(str(failure).split())[:300]

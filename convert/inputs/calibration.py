@@ -52,6 +52,24 @@ def choose_calibration(source: Source, num_images: int, seed: int) -> Calibratio
     return Calibration(entries, images, seed)
 
 
+def choose_held_out(source: Source, calibration: Calibration, num_images: int) -> NDArray[np.uint8]:
+    """At most ``num_images`` of the pool that ``calibration`` was drawn from and does not hold, drawn in the same way:
+    (n, H, W, 3) uint8 RGB.
+
+    Raises:
+        DataError: an image cannot be read.
+    """
+    num_drawn, drawn = len(calibration.entries), {entry.sha256 for entry in calibration.entries}
+    left = [
+        entry
+        for entry in _balanced(source.calibration, num_drawn + num_images, calibration.seed)[num_drawn:]
+        if entry.sha256 not in drawn
+    ]
+    size = source.spec.input
+    images = [preprocess(entry.read(), size) for entry in left]
+    return np.stack(images) if images else np.empty((0, size.height, size.width, 3), np.uint8)
+
+
 def _balanced(pool: Sequence[ImageEntry], num_images: int, seed: int) -> tuple[ImageEntry, ...]:
     """Round after round one image of each class, each class in its own seeded order."""
     by_label: dict[int, list[ImageEntry]] = {}

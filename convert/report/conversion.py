@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from convert.converter.range_choice import RangeChoice
 from convert.measure.field_test import FieldTest
 from convert.measure.gallery import Gallery
 from convert.measure.gate import VerificationReport
@@ -12,6 +13,7 @@ from convert.measure.image_time import ImageTime
 from convert.measure.label_order import LabelOrder
 from convert.measure.normalization_check import BetterNormalization
 from convert.measure.threshold import UnknownReport
+from convert.output.page import count
 from convert.tflite.audit import AuditReport
 from edge_runtime.contract import TensorSpec
 from edge_runtime.metrics import wilson_interval
@@ -22,7 +24,8 @@ class ConversionReport:
     """All figures of one conversion; sizes in bytes, ``max_drop`` in points, flatbuffer sizes without the appended
     parts; ``file_bytes`` are those of the whole ``file``, None when none was written. ``unknown``, ``gallery`` and
     ``field_test`` need labelled test images; ``training`` is the run's metrics.json, and ``size`` what it was trained
-    as, empty where there are no sizes. ``label_order`` and ``normalization`` are there when they fit far better.
+    as, empty where there are no sizes. ``label_order`` and ``normalization`` are there when they fit far better,
+    ``ranges`` where narrower ones were tried.
     """
 
     name: str
@@ -49,6 +52,7 @@ class ConversionReport:
     image_time: ImageTime | None = None
     label_order: LabelOrder | None = None
     normalization: BetterNormalization | None = None
+    ranges: RangeChoice | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,20 @@ class AccuracyRow:
 def name_rate(report: ConversionReport) -> str:
     """What the rates of `list_accuracies` are: without held-out labels the float model's answers stand in for them."""
     return "accuracy" if report.verification.tested else "same answer as float32"
+
+
+def describe_ranges(choice: RangeChoice | None) -> str:
+    """How far the ranges of the inner tensors reach and why, in a sentence or two."""
+    if choice is None:
+        return "The ranges of the inner tensors hold all that calibration gave."
+    did = "leave out" if choice.narrowed else "hold all that calibration gave, also"
+    taken, left = (choice.narrower, choice.whole) if choice.narrowed else (choice.whole, choice.narrower)
+    images = f"{count(choice.num_images, 'calibration image')}{' kept for this' if choice.held_out else ''}"
+    return (
+        f"The ranges of the inner tensors {did} the few values furthest out: on {images} the scores are "
+        f"{taken.difference:.3f} off those of float32 and {taken.agreement:.1%} of the labels the same, with the other "
+        f"choice {left.difference:.3f} and {left.agreement:.1%}."
+    )
 
 
 def list_accuracies(report: ConversionReport) -> tuple[AccuracyRow, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from convert.measure.gate import BackendReport
 from convert.output.page import Table, count, render_page
 from convert.output.plot import draw_confusion, draw_intervals
-from convert.report.conversion import ConversionReport, list_accuracies, name_rate
+from convert.report.conversion import ConversionReport, describe_ranges, list_accuracies, name_rate
 from convert.report.field_section import tabulate_scenes
 from convert.report.next_steps import list_next_steps
 from convert.report.thumbnail_cards import GalleryCard, describe_flips, describe_shown
@@ -89,6 +89,7 @@ def to_html(report: ConversionReport, images: Mapping[str, Image], looked: Mappi
         flips=[_describe_flips(backend, images) for backend in verified.backends],
         training=describe_training(report.training),
         calibration=Table(["class", "images"], [[name, f"{n:,}"] for name, n in report.calibration_counts.items()]),
+        ranges=describe_ranges(report.ranges),
         sizes=_tabulate_sizes(report),
         operators=_tabulate_operators(report),
     )

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from convert.output.page import count, render_markdown_table
-from convert.report.conversion import ConversionReport, list_accuracies, name_rate
+from convert.report.conversion import ConversionReport, describe_ranges, list_accuracies, name_rate
 from convert.report.field_section import describe_worst_scene
 from convert.report.next_steps import list_next_steps
 from convert.report.unknown_section import describe_acceptance
@@ -54,7 +54,8 @@ def to_markdown(report: ConversionReport) -> str:
     parts.append(
         f"The backends agree on {verified.backend_agreement:.2%} of the images.\n"
         f"{count(audit.parameters, 'parameter')}, {count(audit.macs, 'MAC')}, {report.bytes_before_packing:,} bytes as "
-        f"converted, {report.bytes_after_packing:,} packed with metadata, without contract and golden frames."
+        f"converted, {report.bytes_after_packing:,} packed with metadata, without contract and golden frames.\n"
+        f"{describe_ranges(report.ranges)}"
     )
     steps = list_next_steps(report, verdict)
     parts.append("\n".join(["What to do next:", *(f"{number}. {step}" for number, step in enumerate(steps, 1))]))

@@ -42,9 +42,11 @@ def test_a_conversion_loads_parses_and_opens_everything_once(
     result = convert(ConvertConfig(make_run(), tmp_path / "x.tflite", num_calibration_images=20))
     assert result.path is not None
     assert list(loads.values()) == [1]
-    assert list(parses.values()) == [1, 1, 1], "as converted, packed, float32"
+    assert set(parses.values()) == {1}
+    assert len(parses) == 6, "calibrated; as converted and packed, with whole and with narrower ranges; float32"
     # The integer model as converted, packed, and packed with the reference kernels; and the float model on one backend.
-    assert sum(interpreters.values()) == 3 * len(list_available_backends()) + 1
+    # For the ranges, once each: the calibrated model with its inner tensors, and those three that are compared.
+    assert sum(interpreters.values()) == 3 * len(list_available_backends()) + 1 + 4
     assert set(interpreters.values()) == {1}
 
 

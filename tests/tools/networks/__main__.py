@@ -27,7 +27,7 @@ from convert.inputs.calibration import choose_calibration
 from convert.inputs.source import normalize
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.inference.interpreter import list_available_backends
-from tests.tools.networks.conditioning import measure_both_ends, measure_pixels
+from tests.tools.networks.conditioning import measure_both_ends, measure_pixels, measure_weights
 from tests.tools.networks.layers import NUM_CLASSES, SIDE, list_toys
 from tests.tools.networks.sane import (
     answer,
@@ -39,7 +39,8 @@ from tests.tools.networks.sane import (
     settle_statistics,
 )
 
-NUM_CALIBRATION, NUM_TEST = 200, 500
+# Those that are left over choose between ranges.
+NUM_CALIBRATION, NUM_LEFT, NUM_TEST = 200, 200, 500
 NEAR = 0.1  # how far a score may be from Keras's
 # The side of the input, and what is done to pixels outside of the network: (pixel - mean) / std; (0, 1) when inside.
 TO_ONE, FROM_ONE, INSIDE = (0.0, 255.0), (127.5, 127.5), (0.0, 1.0)
@@ -87,7 +88,8 @@ def measure(name: str, build: Callable[[], tuple[Any, int, tuple[float, float]]]
     keras.utils.set_random_seed(1)
     started_s = time.monotonic()
     network, side, (mean, std) = build()
-    calibration = read_images(side, NUM_CALIBRATION, held_out=False)
+    pool = read_images(side, NUM_CALIBRATION + NUM_LEFT, held_out=False)
+    calibration = pool[:NUM_CALIBRATION]
     test = read_images(side, NUM_TEST, held_out=True)
     inputs = normalize(calibration, mean, std)
     fill_biases(network, seed=1)
@@ -96,15 +98,17 @@ def measure(name: str, build: Callable[[], tuple[Any, int, tuple[float, float]]]
     settle_head(network, inputs)
     row: dict[str, Any] = {"name": name, "side": side, "parameters": network.count_params()}
     with tempfile.TemporaryDirectory() as folder:
-        source = make_source(network, Path(folder), calibration, test, mean=mean, std=std)  # loads nothing yet
+        source = make_source(network, Path(folder), pool, test, mean=mean, std=std)  # loads nothing yet
         expected = to_probabilities(answer(network, normalize(test, mean, std)), "logits")
         row["pixels_moved"] = measure_pixels(network, test, mean, std, expected)
         row["both_ends"] = measure_both_ends(network, calibration, test, mean, std, expected)
+        row["weights"] = measure_weights(network, test, mean, std, expected)
         try:
             chosen = choose_calibration(source, NUM_CALIBRATION, seed=0)
             integer = open_integer(source, derive_spec(source, None), chosen, "uint8")
         except EdgeRuntimeError as error:
             return row | {"refused": str(error)}
+        row["ranges"] = "whole" if integer.ranges is None or not integer.ranges.narrowed else "narrower"
         row["labels"] = np.bincount(expected.argmax(axis=1), minlength=NUM_CLASSES).tolist()
         for backend, classifier in integer.classifiers.items():
             found = np.stack([classifier.probabilities(image[:, :, ::-1]) for image in test])
@@ -134,8 +138,9 @@ def write_table(rows: list[dict[str, Any]]) -> str:
     tflite-runtime. The last row of a name counts.
     """
     lines = [
-        "| network | same label | scores within 0.1 | Keras, pixels moved | Keras, 8 bits at both ends |",
-        "|---|---|---|---|---|",
+        "| network | same label | scores within 0.1 | ranges | Keras, pixels moved | Keras, 8 bits at both ends "
+        "| Keras, 8-bit weights |",
+        "|---|---|---|---|---|---|---|",
     ]
     ran = [row for row in {row["name"]: row for row in rows}.values() if "refused" not in row]
     for row in sorted(ran, key=lambda row: (row["litert"]["same_label"], row["name"])):
@@ -143,8 +148,8 @@ def write_table(rows: list[dict[str, Any]]) -> str:
             " / ".join(f"{100 * row[backend][key]:.1f}" for backend in ("litert", "tflite"))
             for key in ("same_label", "near")
         ]
-        ends = [f"{100 * row[key]:.1f}" for key in ("pixels_moved", "both_ends")]
-        lines.append(f"| {' | '.join([row['name'].removeprefix('layer '), *figures, *ends])} |")
+        alone = [f"{100 * row[key]:.1f}" for key in ("pixels_moved", "both_ends", "weights")]
+        lines.append(f"| {' | '.join([row['name'].removeprefix('layer '), *figures, row['ranges'], *alone])} |")
     return "\n".join(lines)
 
 

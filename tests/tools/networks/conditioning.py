@@ -49,5 +49,28 @@ def measure_both_ends(
     return _agree(rounded @ kernel + bias, expected)
 
 
+def measure_weights(
+    network: Any, images: NDArray[np.uint8], mean: float, std: float, expected: NDArray[np.float32]
+) -> float:
+    """As `measure_pixels`, but it is the kernels that are rounded to eight bits, a scale for each output channel, batch
+    norms folded in as the converter does; all else stays float32. The weights of ``network`` are put back.
+    """
+    import keras
+
+    layers = keras.layers
+    before = network.get_weights()
+    for layer in network._flatten_layers(include_self=False, recursive=True):
+        if not isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)):
+            continue
+        kernel, *others = layer.get_weights()
+        # A factor for each output channel, as a batch norm behind it is, changes nothing of the rounding.
+        axes = (0, 1) if isinstance(layer, layers.DepthwiseConv2D) else tuple(range(kernel.ndim - 1))
+        scale = np.maximum(np.abs(kernel).max(axis=axes, keepdims=True) / 127, 1e-12)
+        layer.set_weights([np.rint(kernel / scale) * scale, *others])
+    found = answer(network, normalize(images, mean, std))
+    network.set_weights(before)
+    return _agree(found, expected)
+
+
 def _agree(found: NDArray[Any], expected: NDArray[np.float32]) -> float:
     return float((found.argmax(axis=1) == expected.argmax(axis=1)).mean())
