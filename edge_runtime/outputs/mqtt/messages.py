@@ -88,6 +88,9 @@ def make_discovery(config: MqttConfig, model: str) -> tuple[str, dict[str, Any]]
             "expire_after": EXPIRE_AFTER_S,
             "entity_category": "diagnostic",
         },
+        # Unknown while something moves, or where no --on-motion watches for it.
+        "still_since": sensor("still_since", "Nothing moves since", "still_since", device_class="timestamp")
+        | {"value_template": "{{ value_json.still_since | as_datetime if value_json.still_since else none }}"},
         "fps": sensor("fps", "Frame rate", "fps", unit_of_measurement="fps", icon="mdi:speedometer", **measured),
         "latency": sensor(
             "latency", "Latency", "latency_ms", unit_of_measurement="ms", device_class="duration", **measured

@@ -148,9 +148,13 @@ def test_home_assistant_gets_one_device_with_its_sensors() -> None:
     config = parse_mqtt("mqtts://broker.lan/home/front door")
     topic, message = make_discovery(config, "pets")
     assert topic == "homeassistant/device/edge_runtime_home_front_door/config"
-    assert set(message["components"]) == {"label", "confidence", "problem", "fps", "latency", "temperature", "version"}
+    assert set(message["components"]) == {
+        *("label", "confidence", "problem", "still_since", "fps", "latency", "temperature", "version")
+    }
+    still = message["components"]["still_since"]
+    assert still["device_class"] == "timestamp" and "value_json.still_since | as_datetime if" in still["value_template"]
     identifiers = [component["unique_id"] for component in message["components"].values()]
-    assert len(set(identifiers)) == 7
+    assert len(set(identifiers)) == 8
     assert all(
         component["expire_after"] == EXPIRE_AFTER_S > 3 * STATE_EVERY_S for component in message["components"].values()
     )
