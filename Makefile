@@ -72,8 +72,8 @@ test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## run all tests, the dev
 	test "$$litert$$tflite" = 00
 	$(BIN)/python -m pytest -q $(DEVICE_ONLY:%=--ignore=tests/edge_runtime/%)
 
-train: $(STAMP) ## train on DATA into RUN
-	$(BIN)/python -m train --data "$(PHOTOS)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(QUIET) $(TRAIN_FLAGS)
+train: $(STAMP) ## train on DATA into RUN, or go on where that stopped
+	$(BIN)/python -m train --data "$(PHOTOS)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(QUIET) $(if $(filter --force,$(TRAIN_FLAGS)),,--resume) $(TRAIN_FLAGS)
 
 # A run directory appears only when training is complete. One that exists is taken as it is, unless DATA was given and
 # is not what it was trained on. OUT is made again each time, like any target; a refused model leaves the old one.

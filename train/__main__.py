@@ -92,9 +92,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     return run_command(
-        lambda: _run(parse(arguments)),
-        "interrupted; the same command with --resume goes on after the last finished epoch",
+        lambda: _run(parse(arguments)), say_interrupted(sys.argv[1:] if arguments is None else arguments)
     )
+
+
+def say_interrupted(arguments: Sequence[str]) -> str:
+    """What a Ctrl-C means for the command line ``arguments``; make, `edge-train` and `train.zoo` always resume."""
+    how = "the same command" if "--resume" in arguments else "the same command with --resume"
+    return f"interrupted; {how} goes on after the last finished epoch"
 
 
 def _run(args: argparse.Namespace) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from subprocess import run
+
 import pytest
 
 from edge_runtime.errors import DataError, MissingInputError
@@ -57,3 +60,34 @@ def test_every_command_ends_so(
     monkeypatch.setattr(command, work.get(module, "run"), interrupt)
     assert command.main(flags[module]) == 130
     assert capsys.readouterr().err.strip().startswith("interrupted")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--out", "x"], "interrupted; the same command with --resume goes on after the last finished epoch"),
+        (["--out", "x", "--resume"], "interrupted; the same command goes on after the last finished epoch"),
+    ],
+)
+def test_an_interrupted_training_says_what_goes_on_with_it(
+    flags: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from train import __main__ as command
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "train", interrupt)
+    assert command.main(flags) == 130
+    assert capsys.readouterr().err.strip() == said
+
+
+def test_make_goes_on_with_a_training_by_itself_unless_told_to_start_again() -> None:
+    root = Path(__file__).parents[2]
+
+    def line(*given: str) -> str:
+        make = ["make", "--dry-run", "--no-print-directory", "train", "DATA=photos", *given]
+        return run(make, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+
+    assert "--resume" in line()
+    assert "--resume" not in line("TRAIN_FLAGS=--force --epochs 2") and "--force" in line("TRAIN_FLAGS=--force")
