@@ -30,7 +30,8 @@ ARROWS = {
     "edge_runtime/system": GROUND,
     "edge_runtime/pixels": f"{GROUND} system",  # whoever decodes hears the decoder on stderr, which it takes for that time
     "edge_runtime/store": f"{GROUND} system",
-    "edge_runtime/model": f"{GROUND} pixels system store",
+    "edge_runtime/model": f"{GROUND} pixels system store model/labels",
+    "edge_runtime/model/labels": "errors",
     "edge_runtime/inference": f"{GROUND} pixels model system",
     "edge_runtime/cameras": f"{GROUND} pixels model system cameras/sources cameras/capture",
     "edge_runtime/cameras/sources": f"{GROUND} pixels model system store cameras cameras/sources/opencv",
@@ -93,7 +94,7 @@ ARROWS = {
 # What the host packages may use of the device: all of it for convert, which measures through it; for train the doors to
 # pixels, the contract and the ground.
 DEVICE = {
-    "convert": f"{GROUND} model inference pixels system store live reports installed cli",
+    "convert": f"{GROUND} model model/labels inference pixels system store live reports installed cli",
     "train": f"{GROUND} pixels system cli",
 }
 

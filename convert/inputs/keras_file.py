@@ -18,7 +18,7 @@ from convert.inputs.source import NUM_REFERENCES, ImageEntry, Source, make_entry
 from convert.output.progress import stage
 from edge_runtime.contract import InputSpec, ModelSpec
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.model.label_text import decode_labels, read_labels
+from edge_runtime.model.labels.text import decode_labels, read_labels
 from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, is_visible, list_files, list_images
 from edge_runtime.pixels.preprocess import preprocess
 from edge_runtime.system.printable import compose_name

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_runtime.errors import ModelError
+from edge_runtime.model.labels.text import decode_labels
 
 MAX_ATTACHED_BYTES = 4_000_000
 _LOCAL_FILE_HEADER = b"PK\x03\x04\x14\x00"
@@ -65,7 +66,7 @@ def _read(archive: zipfile.ZipFile, member: str) -> str:
     info = archive.getinfo(member)
     if info.file_size > MAX_ATTACHED_BYTES:
         raise zipfile.BadZipFile(f"{info.file_size} bytes of {member}, at most {MAX_ATTACHED_BYTES} are read")
-    return archive.read(info).decode("utf-8")
+    return decode_labels(archive.read(info))
 
 
 def _parse_notes(text: str) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from edge_runtime.contract import CONTRACT_VERSION, Contract, InputSpec, ModelSp
 from edge_runtime.contract.layout import OURS, InputLayout
 from edge_runtime.errors import ModelError
 from edge_runtime.model.attached_files import Attached, read_attached
-from edge_runtime.model.label_text import read_labels
+from edge_runtime.model.labels.text import read_labels
 from edge_runtime.model.stated_input import StatedInput
 from edge_runtime.model.tflite_metadata import Description, describe
 

@@ -19,7 +19,7 @@ from edge_runtime.contract import Contract, contract_from_json, to_json
 from edge_runtime.errors import MissingInputError, ModelError, UsageError
 from edge_runtime.model.appended_zip import split_zip, write_zip
 from edge_runtime.model.goldens import Goldens, goldens_from_npz, goldens_to_npz
-from edge_runtime.model.label_text import decode_labels
+from edge_runtime.model.labels.text import decode_labels
 from edge_runtime.model.npy import array_from_npy, array_to_npy
 from edge_runtime.model.signatures import Signature, require_trusted, split_signature
 from edge_runtime.store.naming import find_model

@@ -54,7 +54,7 @@ def test_without_any_labels_the_error_says_the_way_out(toy_bytes):
 
 def test_a_label_file_of_another_length_names_both_sides(toy_bytes):
     with pytest.raises(ModelError, match=r"has 3 outputs but there are 4 labels.*first row for the background class"):
-        read_model(toy_bytes("uint8"), "toy", "background\n" + LABEL_TEXT)
+        read_model(toy_bytes("uint8"), "toy", "nothing\n" + LABEL_TEXT)
 
 
 def test_numbered_and_repeated_labels_are_taken_with_a_word(toy_bytes):

@@ -1,0 +1,50 @@
+"""From the bytes of a label file to one name for each output of a model."""
+
+from __future__ import annotations
+
+import codecs
+
+from edge_runtime.errors import ModelError
+from edge_runtime.model.labels.lines import read_lines
+from edge_runtime.model.labels.structure import read_structure
+
+# What stands in the first row of a list that names the class for "none of these", which not every model has.
+_BACKGROUND = {"background", "__background__", "_background_", "???", "none of the above"}
+
+
+def decode_labels(content: bytes) -> str:
+    """The text of a label file: UTF-8, or UTF-16 where it begins with that mark. Raises UnicodeDecodeError."""
+    is_wide = len(content) > 2 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_wide else "utf-8-sig")
+
+
+def read_labels(text: str, num_classes: int, name: str, assumptions: list[str]) -> tuple[str, ...]:
+    """The labels in output order; what had to be assumed of ``text`` is added to ``assumptions``.
+
+    Raises:
+        ModelError: there are not ``num_classes`` labels, or the JSON has another form; ``name`` is the model's.
+    """
+    text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    rows = read_structure(text, num_classes, name, assumptions)
+    if rows is None:
+        rows = read_lines(text, num_classes, assumptions)
+    if len(rows) == num_classes + 1 and rows[0].strip().lower() in _BACKGROUND:
+        assumptions.append(f"The first label {rows[0].strip()!r} is left out, for the model has no output for it.")
+        rows = rows[1:]
+    if len(rows) != num_classes:
+        hint = (
+            " One row more is often a first row for the background class." if abs(len(rows) - num_classes) == 1 else ""
+        )
+        raise ModelError(
+            f"{name} has {num_classes} outputs but there are {len(rows)} labels; expected one label per line, "
+            f"in output order.{hint}"
+        )
+    rows = [" ".join(row.split()) for row in rows]
+    if not all(rows):
+        raise ModelError(
+            f"Label {rows.index('')} of {name} is empty, expected a word for each of {num_classes} outputs."
+        )
+    if len(set(rows)) != len(rows):
+        rows = [f"{row} (class {index})" if rows.count(row) > 1 else row for index, row in enumerate(rows)]
+        assumptions.append("Some labels occur more than once; the class number was added to those.")
+    return tuple(rows)
