@@ -73,6 +73,7 @@ TAKEN: list[Callable[[], object]] = [
     lambda: neighbours(rank=1),
     lambda: neighbours(rank=200),
     lambda: neighbours(width=1, num_images=MAX_NEIGHBOUR_BYTES),
+    lambda: neighbours(width=64, num_images=MAX_NEIGHBOUR_BYTES // 64),
     lambda: neighbours(cut=-1.0),
     lambda: neighbours(cut=1.0),
     lambda: Region(0.0, 0.0, 1.0, 1.0),
@@ -122,6 +123,10 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     ),
     (lambda: neighbours(rank=201), r"The neighbours are number 201 of 200 images"),
     (lambda: neighbours(width=1, num_images=4 * 1024 * 1024 + 1), r"expected one of them and at most 4194304 bytes"),
+    (
+        lambda: neighbours(width=64, num_images=65537),
+        r"images with 64 values each, expected one of them and at most 41",
+    ),
     (lambda: neighbours(cut=-1.1), r"The neighbours' cut is -1.1, expected a cosine in \[-1, 1\]"),
     (lambda: neighbours(cut=1.1), r"The neighbours' cut is 1.1, expected a cosine in \[-1, 1\]"),
     (lambda: Region(-0.1, 0.0, 0.5, 0.5), r"The region is -0.1,0,0.5,0.5, expected X,Y,W,H in fractions of the frame"),
