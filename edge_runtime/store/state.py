@@ -70,7 +70,7 @@ def _parse(content: bytes, path: Path) -> StoreState:
         sound = (
             state.version == VERSION
             and len(state.history) > 0
-            and all(name == SHIPPED or (len(name) == 64 and int(name, 16) >= 0) for name in state.history)
+            and all(name == SHIPPED or re.fullmatch(r"[0-9a-f]{64}", name) for name in state.history)
             and isinstance(state.refused, dict)
             and all(isinstance(reason, str) for reason in state.refused.values())
             and all(isinstance(number, int) for number in (state.probation, state.failed_starts, state.floor))

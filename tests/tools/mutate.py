@@ -41,7 +41,7 @@ TESTS = {
         "tests/edge_runtime/model/test_signatures.py",
         "tests/attacks/test_08_misplaced_keys.py",
     ],
-    "edge_runtime.store.state": ["tests/edge_runtime/store/test_store.py"],
+    "edge_runtime.store.state": ["tests/edge_runtime/store/test_state.py"],
     "edge_runtime.store.store": ["tests/edge_runtime/store/test_store.py", "tests/attacks/test_09_foreign_stores.py"],
 }
 # Tests of these that run programs under strace take minutes for one fault.
