@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
 import zipfile
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from edge_runtime.errors import ModelError
@@ -14,6 +16,8 @@ from edge_runtime.model.labels.text import decode_labels
 
 MAX_ATTACHED_BYTES = 4_000_000
 _LOCAL_FILE_HEADER = b"PK\x03\x04\x14\x00"
+# A list that no metadata names.
+_LABEL_LIST = re.compile(r"(?:label|class)[\w-]*\.(?:txt|json)|[\w-]*labels?\.txt", re.I)
 _ZIP_END = b"PK\x05\x06"
 # Newer versions write JSON, older ones the text of a Python dictionary.
 _ULTRALYTICS = ("metadata.json", "temp_meta.txt", "meta.txt")
@@ -52,7 +56,9 @@ def read_attached(content: bytes, label_file: str, name: str) -> Attached:
                 notes = _parse_notes(_read(archive, member)) if member in members else None
                 if notes is not None:
                     return _ultralytics(notes, name)
-            return Attached(labels=_read(archive, label_file) if label_file else None)
+            listed = [member for member in members if _LABEL_LIST.fullmatch(PurePath(member).name)]
+            found = label_file or (listed[0] if len(listed) == 1 else "")
+            return Attached(labels=_read(archive, found) if found else None)
     except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         if isinstance(error, ModelError):
             raise

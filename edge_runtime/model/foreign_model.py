@@ -15,11 +15,13 @@ from edge_runtime.contract.layout import OURS, InputLayout
 from edge_runtime.errors import ModelError
 from edge_runtime.model.attached_files import Attached, read_attached
 from edge_runtime.model.labels.text import read_labels
-from edge_runtime.model.stated_input import StatedInput
+from edge_runtime.model.stated_input import StatedInput, parse_normalization
 from edge_runtime.model.tflite_metadata import Description, describe
 
 _RAW = Normalization((0.0,), (1.0,))
 _UNIT = Normalization((0.0,), (255.0,))
+# The images that a graph was calibrated with hardly ever lack black or white by more than this part of the range.
+RANGE_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ def _choose_labels(known: _Known, label_text: str | None) -> tuple[str, ...]:
     num_classes = known.description.output_tensor.shape[1]
     if label_text is None and known.attached.labels is not None:
         label_text = known.attached.labels
+        if not known.description.label_file and not known.attached.is_ultralytics:
+            known.assumptions.append("Its labels are those in the zip at its end, which no metadata names.")
     if label_text is None:
         if num_classes == 1:
             raise ModelError(
@@ -168,12 +172,34 @@ def _choose_normalization(known: _Known) -> Normalization:
             f"those of 0 to {found.highest:g} go in."
         )
         return _RAW if found.highest == 255 else _UNIT
+    if ranged := _read_range(known):
+        return ranged
     raise ModelError(
         f"{known.name} takes float32 pixels, and neither metadata nor its graph says how they are normalised; a wrong "
         "guess gives wrong labels. State it as `normalize`: -1..1 (Teachable Machine, most of TensorFlow's own), 0..1 "
         "(Ultralytics, much of Keras), imagenet (torchvision) or 0..255. `edge-runtime adopt` writes it into a copy "
         "of the file for good."
     )
+
+
+def _read_range(known: _Known) -> Normalization | None:
+    """The normalisation that just fills the range for which the graph was quantised; None where none does."""
+    if known.description.quantized_range is None:
+        return None
+    low, high = known.description.quantized_range
+    for form in ("-1..1", "0..1", "0..255", "imagenet"):
+        normalization = parse_normalization(form)
+        ends = [
+            (pixel - mean) / std
+            for pixel in (0, 255)
+            for mean, std in zip(normalization.mean, normalization.std, strict=True)
+        ]
+        if max(abs(min(ends) - low), abs(max(ends) - high)) <= RANGE_SHARE * (max(ends) - min(ends)):
+            known.assumptions.append(
+                f"It was quantised for inputs of {low:.3g} to {high:.3g}, so its pixels go in as {form}."
+            )
+            return normalization
+    return None
 
 
 def _describe_raw(taken: TensorSpec, normalization: Normalization) -> str:

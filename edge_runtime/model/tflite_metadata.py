@@ -16,13 +16,31 @@ from edge_runtime.contract.layout import InputLayout
 from edge_runtime.errors import ModelError
 from edge_runtime.model.flatbuffer import Table
 from edge_runtime.model.operators import refuse_custom_operators
-from edge_runtime.model.own_rescaling import OwnRescaling, find_own_rescaling
+from edge_runtime.model.own_rescaling import OwnRescaling, find_own_rescaling, find_quantized_range
 from edge_runtime.model.soundness import walk_soundly
 
 METADATA_NAME = "TFLITE_METADATA"
 _SCHEMA_VERSION = 3
 _DTYPES = {0: "float32", 3: "uint8", 9: "int8"}
-_OTHER_DTYPES = {1: "float16", 2: "int32", 4: "int64", 5: "string", 6: "bool", 7: "int16", 10: "float64"}
+_OTHER_DTYPES = {
+    1: "float16",
+    2: "int32",
+    4: "int64",
+    5: "string",
+    6: "bool",
+    7: "int16",
+    10: "float64",
+    15: "uint32",
+    16: "uint16",
+    17: "int4",
+}
+_REMEDIES = {
+    "float16": "; convert it again with float32 in and out, its weights may stay float16",
+    "float64": "; convert it again with float32 in and out",
+    "int16": "; convert it again with activations of 8 bits, or with float32 in and out",
+    "int32": ", such as words as numbers",
+    "string": ", such as text or whole JPEG files; convert again the part that begins with the pixels",
+}
 _CLASS_NUMBERS = (2, 4)
 _IS_VARIABLE = 5
 _SOFTMAX, _LOGISTIC = 25, 14
@@ -36,7 +54,8 @@ _NORMALIZATION_OPTIONS = 1
 class Description:
     """``probabilities``: the output is that of a SOFTMAX or LOGISTIC; ``label_file`` is "", ``normalization``
     None where metadata is silent. ``layout`` says how the input lies; ``has_open_size`` that its sides may be chosen;
-    ``rescaling`` what the first operators do to pixels, None where they do nothing.
+    ``rescaling`` what the first operators do to pixels, None where they do nothing; ``quantized_range`` which numbers
+    a float input may hold for a graph of integers behind it.
     """
 
     input_tensor: TensorSpec
@@ -47,6 +66,7 @@ class Description:
     layout: InputLayout
     has_open_size: bool
     rescaling: OwnRescaling | None
+    quantized_range: tuple[float, float] | None
 
 
 def describe(flatbuffer: bytes, name: str) -> Description:
@@ -70,12 +90,16 @@ def describe(flatbuffer: bytes, name: str) -> Description:
         raise ModelError(f"{name} has no subgraph; expected a model with one input and one output.")
     graph = subgraphs[0]
     inputs, outputs = graph.numbers(1, "i"), graph.numbers(2, "i")
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelError(
-            f"{name} has {len(inputs)} inputs and {len(outputs)} outputs; "
-            "expected 1 image in and 1 row of class scores out."
-        )
     tensors = graph.tables(0)
+    if len(inputs) != 1 or len(outputs) != 1:
+        told = [
+            f"{len(indices)} {what}{'s' * (len(indices) != 1)}{_list_shapes(tensors, indices)}"
+            for what, indices in (("input", inputs), ("output", outputs))
+        ]
+        raise ModelError(
+            f"{name} has {' and '.join(told)}; expected 1 image in and 1 row of class scores out. Convert it again "
+            "from a model with these alone."
+        )
     taken, given = (_tensor(tensors, index, name, is_output=index == outputs[0]) for index in (inputs[0], outputs[0]))
     layout = _layout(taken.shape, name)
     if any(tensor.scalar(_IS_VARIABLE, "B") for tensor in tensors):
@@ -96,7 +120,14 @@ def describe(flatbuffer: bytes, name: str) -> Description:
         layout,
         len(signature) == len(taken.shape) and -1 in open_sides,
         find_own_rescaling(model, graph, inputs[0]) if taken.dtype == "float32" else None,
+        find_quantized_range(model, graph, inputs[0]) if taken.dtype == "float32" else None,
     )
+
+
+def _list_shapes(tensors: list[Table], indices: tuple[int, ...]) -> str:
+    """The shapes of several tensors, in brackets; empty for one."""
+    shapes = [str(tensors[index].numbers(0, "i")) for index in indices[:4] if 0 <= index < len(tensors)]
+    return f" ({', '.join(shapes)}{', ...' * (len(indices) > 4)})" if len(indices) > 1 else ""
 
 
 def _tensor(tensors: list[Table], index: int, name: str, *, is_output: bool) -> TensorSpec:
@@ -111,10 +142,9 @@ def _tensor(tensors: list[Table], index: int, name: str, *, is_output: bool) -> 
             "without the ARG_MAX at its end."
         )
     if code not in _DTYPES:
-        dtype = _OTHER_DTYPES.get(code, "unknown")
-        raise ModelError(
-            f"{name} has a tensor of TFLite type {code} ({dtype}); expected float32, uint8 or int8 in and out."
-        )
+        dtype, verb = _OTHER_DTYPES.get(code, f"TFLite type {code}"), "gives" if is_output else "takes"
+        remedy = _REMEDIES.get(dtype, "")
+        raise ModelError(f"{name} {verb} {dtype}, expected float32, uint8 or int8{remedy}.")
     quantization = tensor.table(4)
     scales = quantization.numbers(2, "f") if quantization else ()
     zero_points = quantization.numbers(3, "q") if quantization else ()
@@ -139,18 +169,34 @@ def _layout(shape: tuple[int, ...], name: str) -> InputLayout:
             for axes, place in (("NHWC", 3), ("NCHW", 1)):
                 if shape[place] == count:
                     return InputLayout(channels, axes)
-        what = f"it takes {shape[3]} channels, expected 3 for colours or 1 for grey"
+        first = f" (or {shape[1]}, if they come first)" if shape[1] < shape[3] else ""
+        what = f"it takes {shape[3]} channels{first}, expected 3 for colours or 1 for grey"
     elif len(shape) == 3 and shape[2] in (1, 3):
         what = "it has no axis for the batch; convert it again with a batch size of 1"
+    elif len(shape) == 5:
+        what = "it takes several frames of a video, or a volume, at once"
     elif len(shape) == 2:
-        what = f"it takes a row of {shape[1]} numbers, such as sound or an image made flat"
+        what = f"it takes a row of {shape[1]} numbers, such as sound or an image{_guess_flat(shape[1])} made flat"
     raise ModelError(f"{name} takes {shape}, expected (1, height, width, 3): {what}.")
+
+
+def _guess_flat(number: int) -> str:
+    """The words " of 28x28" where ``number`` are the pixels of a square, in colours or grey; else none."""
+    sides = [(math.isqrt(number // channels), channels) for channels in (3, 1)]
+    fitting = [side for side, channels in sides if side * side * channels == number and side > 7]
+    return f" of {fitting[0]}x{fitting[0]}" if fitting else ""
 
 
 def _scores(tensor: TensorSpec, name: str) -> TensorSpec:
     """``tensor`` as (1, classes), which is how (classes,), (1, 1, 1, classes) and (1, classes, 1, 1) are read."""
     if not tensor.shape or min(tensor.shape) < 1 or math.prod(tensor.shape) != max(tensor.shape):
-        raise ModelError(f"{name} gives {tensor.shape}, expected (1, classes): it does not classify images.")
+        what = "it does not classify images"
+        if len(tensor.shape) == 4:
+            what += f", but each of {tensor.shape[1]}x{tensor.shape[2]} places; if its pooling was left out, convert it"
+            what += " again with it"
+        elif len(tensor.shape) == 3:
+            what += ", but finds objects or points in them, or reads a sequence"
+        raise ModelError(f"{name} gives {tensor.shape}, expected (1, classes): {what}.")
     return dataclasses.replace(tensor, shape=(1, max(tensor.shape)))
 
 

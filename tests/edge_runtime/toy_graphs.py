@@ -15,8 +15,8 @@ import pytest
 flatbuffers = pytest.importorskip("flatbuffers")
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
 
-ADD, LOGISTIC, MUL, SOFTMAX, MEAN, SUB, DIV = 0, 14, 18, 25, 40, 41, 42
-FLOAT32, INT32, UINT8 = 0, 2, 3
+ADD, DEQUANTIZE, LOGISTIC, MUL, SOFTMAX, MEAN, SUB, DIV, QUANTIZE = 0, 6, 14, 18, 25, 40, 41, 42, 114
+FLOAT32, INT32, UINT8, INT8 = 0, 2, 3, 9
 _OPTIONS = {
     ADD: "AddOptions",
     MUL: "MulOptions",
@@ -43,6 +43,15 @@ class Graph:
         """One of ADD, MUL, SUB, DIV by a constant."""
         values = self._tensor((), FLOAT32, np.array(constant, np.float32))
         return self._operator(code, [self._last, values], self._tensors[self._last].shape)
+
+    def quantize(self, scale: float, zero_point: int, dtype: int = INT8) -> Graph:
+        """Through integers and back, as a graph of integers with float32 inputs begins."""
+        shape = self._tensors[self._last].shape
+        self._operator(QUANTIZE, [self._last], shape)
+        stored, quantization = self._tensors[self._last], schema.QuantizationParametersT()
+        quantization.scale, quantization.zeroPoint = [scale], [zero_point]
+        stored.type, stored.quantization = dtype, quantization
+        return self._operator(DEQUANTIZE, [self._last], shape)
 
     def mean(self, *axes: int) -> Graph:
         """The mean over ``axes``, which disappear."""

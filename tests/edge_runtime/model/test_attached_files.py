@@ -9,6 +9,7 @@ import pytest
 from edge_runtime.contract import Normalization
 from edge_runtime.errors import EdgeRuntimeError, ModelError
 from edge_runtime.model.model_file import read_model
+from edge_runtime.model.stated_input import StatedInput
 from tests.edge_runtime.toy_graphs import MUL, SOFTMAX, SUB, Graph, attach, colours
 
 LABELS = "red\ngreen\nblue\n"
@@ -67,3 +68,20 @@ def test_a_damaged_file_is_read_or_refused_whatever_byte_is_wrong():
 def test_notes_without_end_are_no_notes():
     with pytest.raises(ModelError, match="its 3 outputs have no names"):
         read_model(attach(colours(), "metadata.json", "[" * 100_000), "toy")
+
+
+@pytest.mark.parametrize(
+    "member", ["labels.txt", "assets/labels.txt", "label_list.txt", "imagenet_labels.txt", "classes.json"]
+)
+def test_a_label_list_that_no_metadata_names_is_read_and_said(member):
+    content = attach(colours(), member, '["red", "green", "blue"]' if member.endswith("json") else "red\ngreen\nblue\n")
+    model = read_model(content, "toy", stated=StatedInput.parse(normalize="0..1"))
+    assert model.contract.spec.labels == ("red", "green", "blue")
+    assert any("which no metadata names" in line for line in model.assumptions)
+
+
+def test_a_zip_with_other_files_gives_no_labels():
+    with pytest.raises(ModelError, match="has neither a contract nor TFLite Metadata with labels"):
+        read_model(
+            attach(colours(), "notes.txt", "red\ngreen\nblue"), "toy", stated=StatedInput.parse(normalize="0..1")
+        )

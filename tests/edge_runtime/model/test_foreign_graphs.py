@@ -105,7 +105,13 @@ def test_a_newer_schema_is_named(edited):
     [
         ("inputs", [8, 8, 8, 3], r"it takes 8 images at once; .* batch size of 1"),
         ("inputs", [1, 8, 8, 4], "it takes 4 channels, expected 3 for colours or 1 for grey"),
-        ("inputs", [1, 64], "it takes a row of 64 numbers, such as sound or an image made flat"),
+        ("inputs", [1, 65], "it takes a row of 65 numbers, such as sound or an image made flat"),
+        ("inputs", [1, 784], "an image of 28x28 made flat"),
+        ("inputs", [1, 3072], "an image of 32x32 made flat"),
+        ("inputs", [1, 16, 8, 8, 3], "several frames of a video, or a volume, at once"),
+        ("inputs", [1, 4, 8, 8], r"it takes 8 channels \(or 4, if they come first\), expected 3"),
+        ("outputs", [1, 7, 7, 3], "but each of 7x7 places; if its pooling was left out, convert it again with it"),
+        ("outputs", [1, 2100, 85], "finds objects or points in them, or reads a sequence"),
         ("inputs", [8, 8, 3], "it has no axis for the batch"),
         ("inputs", [64], "it does not classify images"),
         ("outputs", [1, 4, 3], r"gives \(1, 4, 3\), expected \(1, classes\)"),
@@ -124,8 +130,13 @@ def test_another_shape_is_named_for_what_it_is(which, shape, told, edited):
     ("which", "dtype", "told"),
     [
         ("outputs", 4, r"gives int64 numbers, such as those of classes, expected scores: .* without the ARG_MAX"),
-        ("outputs", 7, r"TFLite type 7 \(int16\); expected float32, uint8 or int8"),
-        ("inputs", 4, r"TFLite type 4 \(int64\); expected float32, uint8 or int8"),
+        ("outputs", 7, "gives int16, expected float32, uint8 or int8; convert it again with activations of 8 bits"),
+        ("inputs", 4, "takes int64, expected float32, uint8 or int8"),
+        ("inputs", 1, "takes float16, .*; convert it again with float32 in and out, its weights may stay float16"),
+        ("inputs", 2, "takes int32, .*, such as words as numbers"),
+        ("inputs", 5, "takes string, .* such as text or whole JPEG files; convert again the part that begins with the"),
+        ("inputs", 10, "takes float64, .*; convert it again with float32 in and out"),
+        ("inputs", 99, "takes TFLite type 99, expected float32, uint8 or int8"),
     ],
 )
 def test_another_dtype_is_named_for_what_it_is(which, dtype, told, edited):
@@ -194,3 +205,22 @@ def pool_by_a_window(side):
 def test_features_are_means_of_the_map_only_where_the_window_is_the_whole_map(edited):
     assert find_features(edited("uint8", pool_by_a_window(8))).feature_map is not None
     assert find_features(edited("uint8", pool_by_a_window(7))).feature_map is None
+
+
+@pytest.mark.parametrize(
+    ("which", "told"),
+    [
+        ("inputs", r"has 2 inputs \(\(1, \d+, \d+, 3\), \(1, \d+, \d+, 3\)\) and 1 output; expected 1 image in"),
+        (
+            "outputs",
+            r"has 1 input and 2 outputs \(\(1, 3\), \(1, 3\)\); .* Convert it again from a model with these alone",
+        ),
+    ],
+)
+def test_more_inputs_or_outputs_are_listed_by_their_shapes(which, told, edited):
+    def change(model):
+        graph = model.subgraphs[0]
+        setattr(graph, which, [getattr(graph, which)[0]] * 2)
+
+    with pytest.raises(ModelError, match=told):
+        describe(edited("uint8", change), "toy")

@@ -11,7 +11,7 @@ from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.model.model_file import read_model
 from edge_runtime.model.stated_input import StatedInput, parse_normalization
-from tests.edge_runtime.toy_graphs import ADD, DIV, LOGISTIC, MUL, SOFTMAX, SUB, Graph, colours
+from tests.edge_runtime.toy_graphs import ADD, DIV, INT8, LOGISTIC, MUL, SOFTMAX, SUB, UINT8, Graph, colours
 
 LABELS = "red\ngreen\nblue\n"
 RED = np.zeros((8, 8, 3), np.uint8) + np.array([10, 60, 200], np.uint8)  # B, G, R
@@ -178,6 +178,7 @@ def test_a_fixed_size_is_no_other():
         ([(SUB, 127.0), (MUL, 1 / 128)], 255.0),
         ([(SUB, 0.485), (DIV, 0.229)], 1.0),
         ([(MUL, 2.0), (SUB, 1.0)], 1.0),
+        ([(SUB, 103.9)], 255.0),
     ],
 )
 def test_a_graph_that_rescales_its_pixels_itself_says_which_it_takes(steps, white):
@@ -187,6 +188,33 @@ def test_a_graph_that_rescales_its_pixels_itself_says_which_it_takes(steps, whit
     model = read_model(graph.mean(1, 2).end(SOFTMAX), "toy", LABELS)
     assert model.contract.normalization == Normalization((0.0,), (255.0 / white,))
     assert any(f"so those of 0 to {white:g} go in" in line for line in model.assumptions)
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero_point", "dtype", "form"),
+    [
+        (1 / 255, -128, INT8, "0..1"),
+        (1 / 255, 0, UINT8, "0..1"),
+        (2 / 255, 0, INT8, "-1..1"),
+        (1 / 128, 127, UINT8, "-1..1"),
+        (1.0, -128, INT8, "0..255"),
+        (4.758 / 255, -14, INT8, "imagenet"),
+    ],
+)
+def test_a_graph_of_integers_says_by_its_range_how_pixels_go_in(scale, zero_point, dtype, form):
+    content = Graph((1, 8, 8, 3)).quantize(scale, zero_point, dtype).mean(1, 2).end(SOFTMAX)
+    model = read_model(content, "toy", LABELS)
+    assert model.contract.normalization == StatedInput.parse(normalize=form).normalization
+    assert any(f"so its pixels go in as {form}" in line for line in model.assumptions)
+    with Classifier(model) as classifier:
+        assert classifier.classify(RED).label == "red"
+
+
+@pytest.mark.parametrize(("scale", "zero_point"), [(0.8 / 255, -128), (6 / 255, 0), (2 / 255, -100)])
+def test_a_range_that_no_normalisation_fills_is_no_statement(scale, zero_point):
+    content = Graph((1, 8, 8, 3)).quantize(scale, zero_point).mean(1, 2).end(SOFTMAX)
+    with pytest.raises(ModelError, match=r"neither metadata nor its graph says how they are normalised"):
+        read_model(content, "toy", LABELS)
 
 
 @pytest.mark.parametrize("steps", [[(ADD, 1.0)], [(MUL, 1.5), (ADD, 0.1)], [(ADD, 1.0), (MUL, 127.5)], [(DIV, 0.0)]])
