@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from edge_runtime.cameras.address import parse_camera
 from edge_runtime.cameras.leads import MAX_BYTES, Leads, LedAstrayError
 from edge_runtime.cameras.sources.opencv.ffmpeg_options import STREAM_VARIABLE
-from edge_runtime.cameras.sources.opencv.relay import MAX_LEADS
+from edge_runtime.cameras.sources.opencv.relay import MAX_LEADS, _pass_on
 from edge_runtime.cameras.sources.opencv.stream import StreamCamera
 from edge_runtime.errors import CameraError
 from tests.edge_runtime.cameras.rtsp_camera import HEIGHT, WIDTH, Answer, RtspCamera
@@ -147,3 +148,18 @@ def test_what_hides_a_line_or_never_ends_is_not_passed_on(content: bytes, size: 
 
 def test_a_dollar_in_a_body_by_http_is_nothing_special() -> None:
     assert Leads(lambda where: where, is_rtsp=False).pass_on(b"HTTP/1.0 200 OK\n\n\n$x") == b"HTTP/1.0 200 OK\n\n\n$x"
+
+
+def test_the_line_is_dry_once_all_that_was_sent_has_been_passed_on() -> None:
+    sent = b"line\r\n" * 5_000
+    (far, camera), (near, reader) = socket.socketpair(), socket.socketpair()
+    passed = []
+
+    def note_dry() -> None:
+        passed.append(len(reader.recv(len(sent), socket.MSG_PEEK | socket.MSG_WAITALL)))
+        camera.close()
+
+    with far, near, reader:
+        camera.sendall(sent)
+        _pass_on(near, far, (b"a", b"b"), Leads(lambda where: where, is_rtsp=True), note_dry)
+    assert passed == [len(sent)]

@@ -14,6 +14,7 @@ import pytest
 from edge_runtime.cameras.address import parse_camera
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.cameras.sources.opencv import stream
+from edge_runtime.cameras.sources.opencv.ffmpeg_options import STREAM_VARIABLE
 from edge_runtime.cameras.sources.opencv.stream import StreamCamera
 from edge_runtime.cameras.sources.synthetic import read_image_number
 from tests.tools.rtsp.pictures import H264, draw_h264, draw_jpeg
@@ -125,6 +126,7 @@ def test_only_a_stream_that_is_too_much_for_one_core_is_decoded_by_several_which
     sleeps = itertools.count()
     monkeypatch.setattr(stream, "_count_sleeps", lambda: next(sleeps))
     ages_s = []
+    monkeypatch.setenv(STREAM_VARIABLE, "rtsp_transport;udp")  # without a relay
     with StreamCamera(parse_camera("rtsp://127.0.0.1/x")) as camera:
         for _ in range(40):
             clock.now_s += 0.1

@@ -18,8 +18,8 @@ CLOCK_HZ = 90_000
 
 
 class RtspCamera:
-    """``payloads`` gives the RTP payloads of image n, and whether there is one; ``stamp`` the stream's time in seconds
-    for image n that is sent at a time of the monotonic clock. ``sent_s`` says when each image was sent.
+    """``payloads`` gives the RTP payloads of image n; ``stamp`` the stream's time in seconds for image n that is sent at
+    a time of the monotonic clock. ``sent_s`` says when each image was sent.
     """
 
     def __init__(
@@ -31,7 +31,6 @@ class RtspCamera:
         stamp: Callable[[int, float], float] = lambda number, now_s: now_s,
     ) -> None:
         self.payloads, self.fps, self.stamp = payloads, fps, stamp
-        self.is_silent = threading.Event()
         self.sent_s: dict[int, float] = {}
         self.requests: list[str] = []
         self._description = (
@@ -101,9 +100,8 @@ class RtspCamera:
                 now_s = time.monotonic()
                 # What was due while the connection was full is left out.
                 number = max(number, int((now_s - begun_s) * self.fps))
-                if not self.is_silent.is_set():
-                    self.sent_s[number] = now_s
-                    sequence = self._send(connection, writing, number, now_s, sequence)
+                self.sent_s[number] = now_s
+                sequence = self._send(connection, writing, number, now_s, sequence)
                 number += 1
 
     def _send(self, connection: socket.socket, writing: threading.Lock, number: int, now_s: float, first: int) -> int:

@@ -10,6 +10,7 @@ import contextlib
 import select
 import socket
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -32,6 +33,7 @@ MAX_LEADS = 5
 class Relay:
     """Listens on 127.0.0.1 until `close`; ``address`` is what FFmpeg is to open instead, with its user and password.
 
+    ``num_dry`` counts how often all that the camera had sent was passed on.
     ``refusal`` says where the camera wanted to send us, as the end of a sentence; empty when it did not.
 
     Raises:
@@ -45,6 +47,7 @@ class Relay:
         self._name, self._camera_ca = name, camera_ca
         self._lock, self._sockets = threading.Lock(), set[socket.socket]()
         self._is_closed, self._num_leads, self.refusal = False, 0, ""
+        self.num_dry = 0
         # FFmpeg's own failure says enough of a camera without TLS.
         self._first = self._connect() if parts.scheme != "rtsp" else None
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -98,9 +101,18 @@ class Relay:
                         OSError,  # of either side, a timeout of a camera that stopped within a record
                         LedAstrayError,
                     ):
-                        _pass_on(near, far, self._hosts, Leads(self._turn, is_rtsp=self._here.scheme == "rtsp"))
+                        _pass_on(
+                            near,
+                            far,
+                            self._hosts,
+                            Leads(self._turn, is_rtsp=self._here.scheme == "rtsp"),
+                            self._note_dry,
+                        )
                 with self._lock:
                     self._sockets -= {near, far}
+
+    def _note_dry(self) -> None:
+        self.num_dry += 1
 
     def _turn(self, where: bytes) -> bytes:
         """The address of this relay for one of the camera's own; LedAstrayError for any other."""
@@ -124,15 +136,21 @@ class Relay:
         raise LedAstrayError
 
 
-def _pass_on(near: socket.socket, far: socket.socket, hosts: tuple[bytes, bytes], leads: Leads) -> None:
-    """Both ways, until one side ends; ``hosts`` are a line of ``near`` and what takes its place.
+def _pass_on(
+    near: socket.socket, far: socket.socket, hosts: tuple[bytes, bytes], leads: Leads, note_dry: Callable[[], None]
+) -> None:
+    """Both ways, until one side ends; ``hosts`` are a line of ``near`` and what takes its place. ``note_dry`` is called
+    whenever nothing has come from either.
 
     In one thread: a TLS connection may not be used by two at once.
     """
     count_pending = getattr(far, "pending", int)
     is_leading = True
     while True:
-        ready = [far] if count_pending() else select.select([near, far], [], [])[0]
+        ready = [far] if count_pending() else select.select([near, far], [], [], 0)[0]
+        if not ready:
+            note_dry()
+            ready = select.select([near, far], [], [])[0]
         if far in ready:
             content = _receive(far)
             if content == b"":

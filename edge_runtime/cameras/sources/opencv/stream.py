@@ -81,10 +81,12 @@ class StreamCamera(OpenCVCamera):
             self._relay.close()
 
     def _grab(self) -> bool:
-        before = _count_sleeps()
+        sleeps, num_dry = _count_sleeps(), self._relay.num_dry if self._relay is not None else -1
         has_frame = super()._grab()
-        # A thread that sleeps meanwhile waits for the camera, if not for other threads that decode.
-        self._has_waited = not self._sees_waits or _count_sleeps() > before
+        # A thread that sleeps meanwhile waits for the camera, if not for other threads: those that decode, or the
+        # relay, which for its part had to wait for the camera.
+        is_dry = self._relay is None or self._relay.num_dry > num_dry
+        self._has_waited = is_dry and (not self._sees_waits or _count_sleeps() > sleeps)
         return has_frame
 
     def _captured_s(self) -> float:
