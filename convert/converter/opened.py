@@ -34,8 +34,8 @@ from edge_runtime.model.inner_tensors import find_features
 from edge_runtime.model.model_file import ModelFile
 from edge_runtime.system.quiet_start import quiet_start
 
-# The third nearest of so many images: one image may be like none of its class, three are not.
-NUM_NEIGHBOURS, RANK, LEAST_NEIGHBOURS = 200, 3, 12
+# Of fewer calibration images no centre means anything; of so many at most centres are found.
+LEAST_IMAGES, MOST_CENTRES = 12, 200
 # Images whose inner values are counted: from 20 to 100 the ranges that come of it hardly move.
 NUM_COUNTED = 100
 
@@ -185,12 +185,13 @@ def expect_integer_layers(source: Source, audit: AuditReport) -> None:
 
 def _add_neighbours(model: ModelFile, num_calibration_images: int) -> ModelFile:
     """The model whose contract says where its features are, and accepts all of them: the cut is fitted later. As it is
-    when it has no features, or there are too few images for a third nearest one to mean anything.
+    when it has no features, or there are too few images for a centre of them to mean anything. How many centres there
+    are is found later, too.
     """
-    features, num_images = find_features(model.flatbuffer), min(num_calibration_images, NUM_NEIGHBOURS)
-    if features is None or num_images < LEAST_NEIGHBOURS or num_images * features.width > MAX_NEIGHBOUR_BYTES:
+    features, most = find_features(model.flatbuffer), min(num_calibration_images, MOST_CENTRES)
+    if features is None or most < LEAST_IMAGES or most * features.width > MAX_NEIGHBOUR_BYTES:
         return model
-    neighbours = Neighbours(features.tensor, features.zero_point, features.width, num_images, RANK, cut=-1.0)
+    neighbours = Neighbours(features.tensor, features.zero_point, features.width, most, rank=1, cut=-1.0)
     return dataclasses.replace(model, contract=dataclasses.replace(model.contract, neighbours=neighbours))
 
 

@@ -1,5 +1,5 @@
 """Images of none of the classes that need no download: what a camera shows when nothing is there, and scrambled images,
-to say what passes; close-ups and warped images, to judge whether the neighbours are worth their bytes.
+to say what passes; with them close-ups and warped images, to judge whether the neighbours are worth their bytes.
 
 Training shows its models kinds like the former, so that on them the score alone looks better than it is on what a
 camera will see. The latter it never shows: a model meets them as it meets anything else that is new.

@@ -23,10 +23,14 @@ from convert.measure.threshold import (
     fit_threshold_on_few,
     relax_threshold,
 )
+from edge_runtime.errors import InternalError
 from edge_runtime.inference.classifier import Classifier
 
-# A table that refuses less than this more of the foreign images than the score alone is not worth its bytes.
-LEAST_GAIN = 0.01
+# A table that refuses less than this more of any kind of foreign images than the score alone is not worth its bytes.
+LEAST_GAIN = 0.02
+# The table: so many centres of each class at most, each of so many images at least, found among so many images in all.
+CENTRES_A_CLASS, IMAGES_A_CENTRE, NUM_LOOKED_AT = 3, 3, 200
+_ROUNDS = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +48,48 @@ class Scores:
         return apply_threshold(self.probabilities, self.labels, threshold, self.similarities, cut, lowest)
 
 
-def measure_features(classifier: Classifier, calibration: Calibration, num_images: int) -> NDArray[np.int8]:
-    """(num_images, width) int8 features of the first calibration images: the table that goes into the file."""
-    rows = []
-    for image in calibration.images[:num_images]:
-        classifier.raw_output(np.ascontiguousarray(image[:, :, ::-1]))
-        rows.append(classifier.last_features())
-    return np.stack(rows)
+def measure_centres(classifier: Classifier, calibration: Calibration) -> NDArray[np.int8]:
+    """(centres, width) int8: the table that goes into the file, at most `CENTRES_A_CLASS` centres of the features of
+    each class's calibration images, of which the first `NUM_LOOKED_AT` are asked.
+    """
+    contract = classifier.contract.neighbours
+    if contract is None:
+        raise InternalError("Centres are measured of a model whose contract says where its features are.")
+    rows, labels = [], []
+    for entry, image in zip(calibration.entries[:NUM_LOOKED_AT], calibration.images, strict=False):
+        answer = int(classifier.probabilities(np.ascontiguousarray(image[:, :, ::-1])).argmax())
+        rows.append(classifier.last_features().copy())
+        labels.append(entry.label if entry.label >= 0 else answer)  # a flat folder says no classes
+    return find_centres(np.stack(rows), np.array(labels), contract.zero_point)
+
+
+def find_centres(features: NDArray[np.int8], labels: NDArray[np.int64], zero_point: int) -> NDArray[np.int8]:
+    """(centres, width) int8 of (n, width) int8 ``features``, 0 at ``zero_point``, of images of the (n,) ``labels``: the
+    directions around which the images of each class lie, in the same steps, as long as they get in int8.
+
+    Fewer and better than the images themselves: what chance did to one image is averaged out. One centre a class would
+    do for a class that looks like one thing; a class of several things, as "other" is, needs more.
+    """
+    directions = features.astype(np.float32) - zero_point
+    directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-6)
+    found = np.concatenate([_cluster(directions[labels == label]) for label in np.unique(labels)])
+    # The longest that int8 has room for: the fewest rounding errors. Most features are 0 and need no room.
+    needed = np.maximum(found / max(127 - zero_point, 1), -found / max(128 + zero_point, 1)).max(axis=1, keepdims=True)
+    longest = found / np.maximum(needed, 1e-9)
+    rows: NDArray[np.int8] = (np.rint(longest) + zero_point).clip(-128, 127).astype(np.int8)
+    return rows
+
+
+def _cluster(directions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Spherical k-means of (n, width) unit vectors, from the first ones on: one centre for each `IMAGES_A_CENTRE`."""
+    num = max(1, min(CENTRES_A_CLASS, len(directions) // IMAGES_A_CENTRE))
+    centres = directions[:num]
+    for _ in range(_ROUNDS):
+        nearest = (directions @ centres.T).argmax(axis=1)
+        groups = [directions[nearest == index] for index in range(num)]
+        sums = np.stack([group.sum(axis=0) if len(group) else old for group, old in zip(groups, centres, strict=True)])
+        centres = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-6)
+    return centres
 
 
 def fit_cuts(
@@ -64,14 +103,15 @@ def fit_cuts(
     score's raised until they are not surely right less often than ``precision``; both in [0, 1]. A ``given`` threshold
     stays as it is.
 
-    The fit's cut is -1 when the neighbours refuse less than `LEAST_GAIN` more of the ``foreign`` images (the mean of
-    their sets' shares) than the score alone would with the whole budget. How the budget is shared isn't fitted to them:
-    no made-up image stands for what a camera will see, and a model is surest of the kinds that it was trained with.
+    The fit's cut is -1 when there is no set of ``foreign`` images of which the neighbours refuse at least `LEAST_GAIN`
+    more than the score alone would with the whole budget. How the budget is shared isn't fitted to these sets: no
+    made-up image stands for what a camera will see, and a model answers best to the kinds that it was trained with.
     """
     budget = count_refusable(len(own.labels), acceptance)
     alone = _fit(own, None, budget, precision, given)
     both = _fit(own, budget // 2, budget, precision, given)
-    chosen = both if _refused(foreign, both) >= _refused(foreign, alone) + LEAST_GAIN else alone
+    gains = [_refused(scores, both) - _refused(scores, alone) for scores in foreign]
+    chosen = both if max(gains, default=0.0) >= LEAST_GAIN else alone
     return replace(chosen, wanted_acceptance=acceptance)
 
 
@@ -115,7 +155,5 @@ def _place_cut(values: NDArray[np.float32], num_below: int) -> float:
     return (low + high) / 2 if low < high else low
 
 
-def _refused(foreign: Sequence[Scores], fit: ThresholdFit) -> float:
-    if not foreign:
-        return 0.0
-    return float(np.mean([1 - scores.accept(fit.threshold, fit.cut).coverage for scores in foreign]))
+def _refused(scores: Scores, fit: ThresholdFit) -> float:
+    return 1 - scores.accept(fit.threshold, fit.cut).coverage

@@ -18,7 +18,7 @@ from convert.inputs.source import ImageEntry, Source, make_entry
 from convert.measure.class_thresholds import fit_class_thresholds, list_lowest
 from convert.measure.foreign_images import make_foreign, make_never_shown
 from convert.measure.gate import FLOAT, Scored, score_frames
-from convert.measure.neighbours import Scores, fit_cuts, measure_features
+from convert.measure.neighbours import Scores, fit_cuts, measure_centres
 from convert.measure.threshold import (
     FEW_IMAGES,
     ForeignSet,
@@ -53,8 +53,8 @@ def choose_backend(classifiers: Mapping[str, Classifier]) -> str:
 @dataclass(frozen=True, eq=False)
 class Decision:
     """When the model says "unknown": the ``threshold`` of its score, and the ``neighbours`` with their fitted cut and
-    their ``rows``, (images, width) int8, None where it has none or they bring nothing: ``without`` says why. ``fit`` is
-    None where nothing was fitted; ``class_thresholds`` are those of the classes that need their own.
+    their ``rows``, (centres, width) int8, None where it has none or they bring nothing: ``without`` says why. ``fit``
+    is None where nothing was fitted; ``class_thresholds`` are those of the classes that need their own.
     """
 
     threshold: float
@@ -94,14 +94,17 @@ def decide_unknown(
     neighbours, rows = classifier.contract.neighbours, None
     if neighbours is not None:
         stage("Looking at the neighbours")
-        rows = measure_features(classifier, calibration, neighbours.num_images)
+        rows = measure_centres(classifier, calibration)
+        neighbours = dataclasses.replace(neighbours, num_images=len(rows))
     decision = Decision(config.threshold or 0.0, None, neighbours, rows)
     labels = np.array([entry.label for entry in source.validation])
     frames = (entry.read() for entry in with_progress(source.validation, "Fitting the threshold"))
     own = _score(classifier, frames, labels, decision.table)
     foreign = []
     if neighbours is not None:
-        sets = dict(make_never_shown(source.validation, 0)) | _read_given(config, source, 0)
+        sets = dict(make_foreign(source.validation, classifier.labels, 0))
+        sets |= make_never_shown(source.validation, 0)
+        sets |= _read_given(config, source, 0)
         foreign = [scores for _, scores in _score_foreign(sets, classifier, decision)]
     fit = fit_cuts(own, foreign, config.precision, config.acceptance, config.threshold)
     _warn(config, source, fit)

@@ -123,8 +123,9 @@ class Score:
 @dataclass(frozen=True)
 class Neighbours:
     """When a frame is unlike anything seen in training: its features (``width`` int8 values in tensor number ``tensor``
-    of the flatbuffer, 0 at ``zero_point``) have a cosine below ``cut`` to the ``rank``-th nearest of those of
-    ``num_images`` calibration images, which are the part ``"neighbours.npy"``.
+    of the flatbuffer, 0 at ``zero_point``) have a cosine below ``cut`` to the ``rank``-th nearest of the ``num_images``
+    rows of the part ``"neighbours.npy"``: centres of each class's calibration images; in older files, and of taught
+    photos, images, of which the third counts.
     """
 
     tensor: int

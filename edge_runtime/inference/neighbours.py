@@ -1,4 +1,4 @@
-"""How near a frame's features are to those of the calibration images: the cosine to the third nearest of them.
+"""How near a frame's features are to those of the calibration images: the cosine to the nearest centre of a class.
 
 The top score sees near misses between classes; this sees what is like none of them. Pure NumPy.
 """
@@ -14,14 +14,16 @@ from edge_runtime.contract import Neighbours
 
 
 class NeighbourTable:
-    """The calibration images' features, ready to be compared with; ``rows`` (images, width) int8 as stored."""
+    """Centres of the calibration images' features, or the features of images, ready to be compared with; ``rows``
+    (rows, width) int8 as stored.
+    """
 
     def __init__(self, neighbours: Neighbours, rows: NDArray[np.int8]) -> None:
         self._zero_point, self._rank = np.float32(neighbours.zero_point), neighbours.rank
         self._directions = _normalize(rows.astype(np.float32) - self._zero_point)
 
     def similarity(self, features: NDArray[Any]) -> float:
-        """The cosine, in [-1, 1], of (width,) int8 ``features`` to the contract's rank-th nearest image; 0 of features
+        """The cosine, in [-1, 1], of (width,) int8 ``features`` to the contract's rank-th nearest row; 0 of features
         that are all zero.
         """
         found = features.astype(np.float32) - self._zero_point

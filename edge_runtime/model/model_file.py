@@ -69,7 +69,7 @@ class ModelFile:
 
     @cached_property
     def neighbours(self) -> NDArray[np.int8] | None:
-        """(images, width) int8 features of the calibration images; ModelError when they contradict the contract."""
+        """(rows, width) int8: what features are compared with; ModelError when they contradict the contract."""
         found = self.contract.neighbours
         if found is None or self.neighbours_npy is None:
             return None

@@ -90,6 +90,8 @@ def _similarity(contract: Contract) -> str:
     found = contract.neighbours
     if found is None:
         return "never: the file carries no neighbours"
+    if found.rank == 1 and not contract.provisional:
+        return f"a cosine of {found.cut:.3f} to the nearest of {found.num_images} centres of the calibration images"
     images = "taught photos" if contract.provisional else "calibration images"
     return f"a cosine of {found.cut:.3f} to the nearest {found.rank} of {found.num_images} {images}"
 

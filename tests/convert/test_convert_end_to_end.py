@@ -27,6 +27,7 @@ from edge_runtime.inference.postprocess import UNLIKE
 from edge_runtime.inference.selftest import selftest
 from edge_runtime.model.model_file import open_model
 from edge_runtime.model.tflite_metadata import describe
+from edge_runtime.reports.info import format_info
 
 pytestmark = pytest.mark.tensorflow
 ROOT = Path(__file__).parents[2]
@@ -239,7 +240,8 @@ def test_unknown_has_two_reasons_in_the_file_and_in_the_report(make_run: Callabl
     assert result.path is not None and result.report.unknown is not None
     model = open_model(result.path)
     assert model.contract.neighbours is not None and model.neighbours is not None
-    assert model.neighbours.shape == (40, model.contract.neighbours.width)
+    assert model.neighbours.shape == (12, model.contract.neighbours.width), "three centres for each of four classes"
+    assert "to the nearest of 12 centres of the calibration images" in format_info(model)
     assert result.report.unknown.cut == model.contract.neighbours.cut
     foreign = {item.name: item.acceptance for item in result.report.unknown.foreign}
     assert foreign["enlarged small photos (CIFAR-10)"].coverage < 0.05

@@ -17,7 +17,9 @@ from convert.measure.foreign_images import (
     scramble,
     warp,
 )
-from convert.measure.neighbours import Scores, count_refusable, fit_cuts
+from convert.measure.neighbours import Scores, count_refusable, find_centres, fit_cuts
+from edge_runtime.contract import Neighbours
+from edge_runtime.inference.neighbours import NeighbourTable
 from edge_runtime.metrics import wilson_interval
 
 
@@ -163,3 +165,33 @@ def test_the_same_seed_gives_the_same_foreign_images_and_another_others() -> Non
 
 def test_photos_of_its_own_classes_are_not_foreign() -> None:
     assert "enlarged small photos (CIFAR-10)" not in make_foreign([], ["truck", "lawn"], 0)
+
+
+def make_features(direction: list[float], num: int, random: np.random.Generator) -> np.ndarray:
+    """(num, 4) int8 around a direction, 0 at -128 as after a ReLU; what is 0 in the direction is 0 in all."""
+    lengths = random.uniform(0.5, 1, (num, 1))
+    found = np.array(direction) * (200 * lengths + random.normal(0, 8, (num, len(direction))))
+    return (found - 128).round().clip(-128, 127).astype(np.int8)
+
+
+def test_each_class_has_up_to_three_centres_where_its_images_lie() -> None:
+    random = np.random.default_rng(0)
+    things = [[1.0, 0, 0, 0.2], [0, 1.0, 0, 0.2], [0, 0, 1.0, 0.2]]
+    several = np.concatenate([make_features(thing, 20, random) for thing in things])
+    features = np.concatenate([several[random.permutation(60)], make_features([0, 0, 0, 1.0], 5, random)])
+    labels = np.array([0] * 60 + [1] * 5)
+    rows = find_centres(features, labels, -128)
+    assert rows.shape == (4, 4) and rows.dtype == np.int8
+    assert (rows.max(axis=1) == 127).all(), "as long as int8 allows: the fewest rounding errors"
+    table = NeighbourTable(Neighbours(0, -128, 4, len(rows), 1, -1.0), rows)
+    assert min(table.similarity(one) for one in features) > 0.97
+    assert table.similarity((np.array([1.0, 1.0, 1.0, 0.0]) * 100 - 128).astype(np.int8)) < 0.7
+
+
+def test_centres_of_signed_features_keep_their_direction_and_nothing_overflows() -> None:
+    random = np.random.default_rng(1)
+    features = (np.array([[90, -100, 5]]) + random.integers(-5, 6, (4, 3)) + 20).clip(-128, 127).astype(np.int8)
+    rows = find_centres(features, np.zeros(4, np.int64), 20)
+    table = NeighbourTable(Neighbours(0, 20, 3, 1, 1, -1.0), rows)
+    assert rows.shape == (1, 3) and min(table.similarity(one) for one in features) > 0.99
+    assert find_centres(np.full((3, 2), 7, np.int8), np.zeros(3, np.int64), 7).tolist() == [[7, 7]], "all zero"
