@@ -59,6 +59,9 @@ def last_label(line: str) -> str:
     value = _object(line)
     if "label" in value:
         return f"{value['label']} {float(value.get('score', 0)):.0%}"
+    text = re.match(r"frame \d+: (.+?) ([01]\.\d\d)(?:  |$)", line)
+    if text is not None:
+        return f"{text[1]} {float(text[2]):.0%}"
     return line[:32] or NOTHING
 
 

@@ -126,6 +126,13 @@ def test_a_row_says_what_the_device_said() -> None:
     ]  # fmt: skip
 
 
+def test_the_last_line_of_a_service_that_writes_text_becomes_a_label_too() -> None:
+    last_label = table_module().last_label
+    assert last_label("frame 15343: automobile 0.55  (truck 0.40, airplane 0.04)  2 ms old") == "automobile 55%"
+    assert last_label("frame 7: unknown (not sure) 0.41  9 ms old") == "unknown (not sure) 41%"
+    assert last_label("error: There is no camera /dev/video0; this") == "error: There is no camera /dev/v"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "rate", "health"),
     [
