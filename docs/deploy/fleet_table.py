@@ -28,6 +28,9 @@ def make_row(host: str, answer: dict[str, str]) -> list[str]:
     if store:
         state = "candidate" if store.get("probation") else "proved"
         state += ", provisional" if store.get("provisional") else ""
+    health = _health(answer.get("after", ""), rate)
+    # A service that labels may have said something else since; one that does not is asked for its last words.
+    line = (answer.get("label") if health == "labels" else None) or answer.get("last", "")
     millidegrees = answer.get("temperature", "")
     return [
         host,
@@ -37,8 +40,8 @@ def make_row(host: str, answer: dict[str, str]) -> list[str]:
         state,
         str(store.get("signed_by") or ("nobody" if "signed_by" in store else NOTHING)),
         NOTHING if rate is None else f"{rate:.1f}",
-        last_label(answer.get("last", "")),
-        _health(answer.get("after", ""), rate),
+        last_label(line),
+        health,
         f"{int(millidegrees) / 1000:.0f} °C" if millidegrees.isdecimal() else NOTHING,
         answer.get("disk") or NOTHING,
     ]

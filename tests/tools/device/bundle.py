@@ -19,6 +19,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from edge_runtime.errors import MissingInputError
+from edge_runtime.system.command import run_command
 from requirements import sbom
 from tests.tools.device.pins import ROOT, build_wheel, pinned_lines, pip_for
 from tests.tools.device.rows import PC, ROWS, Row, row_named
@@ -40,6 +42,10 @@ PURE_EXTRAS = (
 
 def main() -> int:
     """Writes the archive, and says so in one line of JSON."""
+    return run_command(_make)
+
+
+def _make() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.tools.device.bundle",
         description=__doc__,
@@ -52,6 +58,12 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="default: dist/edge-runtime-ROW.tar")
     flags = parser.parse_args()
     row = row_named(flags.row, (*ROWS, PC))
+    for path, what, example in (
+        (flags.model, "model", "MODEL_FILE=build/mine.tflite"),
+        (flags.key, "public key", "KEY=keys/maker.pub"),
+    ):
+        if path is not None and not path.is_file():
+            raise MissingInputError(f"There is no {what} {path}; name the file, as in {example}.")
     out = flags.out or ROOT / "dist" / f"edge-runtime-{row.name}.tar"
     with tempfile.TemporaryDirectory(prefix="bundle-") as folder:
         release = make_bundle(row, flags.model, flags.key, out, Path(folder))

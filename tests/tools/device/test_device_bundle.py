@@ -167,3 +167,13 @@ def test_a_bundle_says_in_cyclonedx_what_is_in_it(tmp_path: Path, no_network: Ca
     hashes = {each["hashes"][0]["content"] for each in json.loads(text)["components"]}
     held = [content[name] for name in content if name.startswith("wheels/")] + [b"model"]
     assert hashes == {hashlib.sha256(each).hexdigest() for each in held}
+
+
+def test_a_model_or_key_that_is_not_there_is_named_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "typo"
+    for flag, said in (("--model", "no model"), ("--key", "no public key")):
+        monkeypatch.setattr("sys.argv", ["bundle", flag, str(missing)])
+        assert bundle.main() == 66
+        assert f"error: There is {said} {missing}; name the file, as in " in capsys.readouterr().err

@@ -126,6 +126,15 @@ def test_a_row_says_what_the_device_said() -> None:
     ]  # fmt: skip
 
 
+def test_the_last_label_counts_while_the_service_labels_and_its_last_words_otherwise() -> None:
+    table = table_module()
+    said = 'label={"label":"mug","score":0.9}\nlast=Model 0123 is in use.\nbefore=1.0 ActiveState=active StatusText=1 labels \n'
+    labels = table.read_answer(said + "after=2.0 ActiveState=active StatusText=31 labels \n")
+    stands = table.read_answer(said + "after=2.0 ActiveState=active StatusText=1 labels \n")
+    assert table.make_row("door", labels)[7:9] == ["mug 90%", "labels"]
+    assert table.make_row("door", stands)[7:9] == ["Model 0123 is in use.", "no labels"]
+
+
 def test_the_last_line_of_a_service_that_writes_text_becomes_a_label_too() -> None:
     last_label = table_module().last_label
     assert last_label("frame 15343: automobile 0.55  (truck 0.40, airplane 0.04)  2 ms old") == "automobile 55%"
