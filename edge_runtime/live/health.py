@@ -80,7 +80,7 @@ class Health:
         """Judges one fresh frame; true when it may be given a label. ``captured`` counts all frames of the camera so
         far.
         """
-        self._arrive(captured, now_s)
+        self.arrive(captured, now_s)
         self._compare(fingerprint, now_s)
         reason = explain_one_colour(pixels)
         if not reason:
@@ -98,7 +98,7 @@ class Health:
         equal images here, too.
         """
         if skips.arrived_s is not None and skips.arrived_s > (self._arrived_s or self._start_s):
-            self._arrive(captured, skips.arrived_s)
+            self.arrive(captured, skips.arrived_s)
         if skips.fingerprint is not None and skips.checked_s > self._same_until_s:
             self._compare(skips.fingerprint, skips.checked_s)
 
@@ -112,8 +112,10 @@ class Health:
 
     def too_old(self, age_ms: float, captured: int, now_s: float) -> None:
         """Notes a frame that came too late for a label."""
-        self._arrive(captured, now_s)
+        self.arrive(captured, now_s)
         self._age_ms = age_ms
+        if self._pace.interval_s is None:  # a slow camera's frames may be older
+            self._fresh_s = now_s
 
     def silence(self, captured: int, now_s: float, trouble: str = "", num_bad: int = 0) -> None:
         """Notes that no frame came; ``trouble`` is what the camera says about it, ``num_bad`` how many images of it
@@ -154,7 +156,7 @@ class Health:
             return Condition(
                 HealthState.NO_CAMERA, self._trouble or f"no frame for {quiet_s:.1f} s; the camera is silent"
             )
-        if self._age_ms and now_s - self._fresh_s > config.stale_s:
+        if self._age_ms and now_s - self._fresh_s > self._pace.limit_s(config.stale_s, config.stale_s):
             return Condition(
                 HealthState.STALE, f"frames arrive {self._age_ms:.0f} ms old; this machine or the network is too slow"
             )
@@ -171,7 +173,8 @@ class Health:
             found["drift"] = self._drift
         return Condition(HealthState.DEGRADED, "; ".join(found.values()), tuple(found)) if found else OK
 
-    def _arrive(self, captured: int, now_s: float) -> None:
+    def arrive(self, captured: int, now_s: float) -> None:
+        """Notes that frames come, ``captured`` so far."""
         gap_s = now_s - self._arrived_s if self._arrived_s is not None else 0.0
         if gap_s > self._pace.limit_s(
             self.config.no_camera_s, self.config.start_s

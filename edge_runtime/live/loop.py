@@ -202,6 +202,8 @@ class Loop:
         if self._source.live:
             captured, age_ms = self._source.counts().captured, (now_s - frame.captured_s) * 1e3
             if age_ms > self._max_age_ms:
+                self._health.arrive(captured, now_s)  # with this frame the camera's interval may be known
+            if age_ms > self._max_age_ms:
                 self._discard(age_ms, captured, now_s)
                 return
             seen = cut_region(frame.pixels, self._classifier.region)

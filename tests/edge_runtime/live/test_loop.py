@@ -191,13 +191,14 @@ class SlowStream(FrameSource):
         return Frame(image, self.num_captured - 1, self.clock.now_s - self.interval_s)
 
 
-@pytest.mark.parametrize(("stated_ms", "num_labels"), [(None, 6), (500.0, 0)])
+@pytest.mark.parametrize(("stated_ms", "num_labels"), [(None, 7), (500.0, 0)])
 def test_a_stream_that_is_slow_by_nature_gets_labels_unless_a_limit_is_stated(
     toy: Classifier, clock: Any, stated_ms: float | None, num_labels: int
 ) -> None:
     sink, loop, _ = simulate(toy, clock, SlowStream(clock, 1.0), 10.0, LoopConfig(max_age_ms=stated_ms))
     assert len(sink.results) == num_labels
     assert all(result.age_ms == pytest.approx(1000, abs=5) for result in sink.results)
+    assert ("stale" in sink.states) == (stated_ms is not None)
     assert loop.counts().too_old == 10 - num_labels, "the limit is the usual one until the interval is known"
 
 
