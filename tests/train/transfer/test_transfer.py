@@ -257,6 +257,13 @@ def test_rounds_are_compared_by_cross_entropy_and_a_stop_needs_neither_to_improv
     assert not _stuck([*history, row(0.9, 0.45)], 2)
 
 
+def test_a_round_that_is_right_less_often_than_the_head_alone_is_never_the_best() -> None:
+    destroyed = [row(0.95, 4.2, camera=0.3), row(0.57, 2.4, camera=0.16)]
+    assert _best(destroyed) == 0
+    assert _best([*destroyed, row(0.93, 2.5, camera=0.4)]) == 2
+    assert _best([row(0.95, 4.2, camera=0.3), row(0.85, 0.9, camera=0.8)]) == 1, "what a camera gains counts as much"
+
+
 def test_why_tuning_ended_is_told_apart() -> None:
     recipe = with_changes(transfer("small"), {"patience": 2})
     early, late = Clock(lambda: 0.0, 0.0, 10.0), Clock(lambda: 10.0, 0.0, 10.0)
