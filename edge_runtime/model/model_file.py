@@ -112,7 +112,7 @@ def open_model(
             label_text = decode_labels(_read(Path(labels), "label file"))
         except UnicodeDecodeError as error:
             raise ModelError(
-                f"The label file {labels} is not UTF-8 text ({error}); expected one label per line."
+                f"The label file {labels} is not UTF-8 text ({error}); expected one label per line, saved as UTF-8."
             ) from error
     content = _read(path, "model")
     verified = require_trusted(content, path.name) if not is_shipped(path) else None

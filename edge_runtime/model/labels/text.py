@@ -8,14 +8,32 @@ from edge_runtime.errors import ModelError
 from edge_runtime.model.labels.lines import read_lines
 from edge_runtime.model.labels.structure import read_structure
 
+_MARKS = {  # the longer first, for the shorter begin alike
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 # What stands in the first row of a list that names the class for "none of these", which not every model has.
 _BACKGROUND = {"background", "__background__", "_background_", "???", "none of the above"}
 
 
 def decode_labels(content: bytes) -> str:
-    """The text of a label file: UTF-8, or UTF-16 where it begins with that mark. Raises UnicodeDecodeError."""
-    is_wide = len(content) > 2 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if is_wide else "utf-8-sig")
+    """The text of a label file: UTF-8, or UTF-16 and UTF-32 where it begins with such a mark or its zero bytes say it.
+
+    Raises UnicodeDecodeError.
+    """
+    for mark, encoding in _MARKS.items():
+        if content.startswith(mark) and len(content) > 2:
+            return content.decode(encoding)
+    place = content.find(0)
+    if place < 0:
+        return content.decode("utf-8-sig")
+    # Half of the bytes of letters in UTF-16 are zero, the second or the first of each two.
+    zeros = [content[start::2].count(0) for start in (0, 1)]
+    if min(zeros) == 0 and max(zeros) > len(content) // 4:
+        return content.decode("utf-16-le" if zeros[1] else "utf-16-be")
+    raise UnicodeDecodeError("utf-8", content, place, place + 1, "a zero byte")
 
 
 def read_labels(text: str, num_classes: int, name: str, assumptions: list[str]) -> tuple[str, ...]:

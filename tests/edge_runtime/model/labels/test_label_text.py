@@ -112,10 +112,12 @@ def test_numbers_that_are_labels_stay():
 
 
 def test_what_a_windows_shell_writes_is_read():
-    for encoding in ("utf-16", "utf-8-sig", "utf-8"):
+    for encoding in ("utf-16", "utf-8-sig", "utf-8", "utf-32", "utf-16-le", "utf-16-be"):
         assert decode_labels("Käse\nBrot".encode(encoding)) == "Käse\nBrot"
     with pytest.raises(UnicodeDecodeError):
         decode_labels("Käse".encode("latin-1"))
+    with pytest.raises(UnicodeDecodeError, match="a zero byte"):
+        decode_labels(b"PK\3\4\0\0\0cat")
 
 
 @pytest.mark.parametrize(
