@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from convert.converter.leading_scale import Affine, find_leading
 from convert.converter.network import fix_model
+from convert.converter.ranges import widen_shared
 from convert.converter.two_steps import can_separate, quantize_calibrated, stop_after_calibration
 from convert.inputs.source import Source
 from edge_runtime.errors import DataError, ModelError
@@ -88,7 +89,8 @@ def calibrate(source: Source, images: NDArray[np.uint8]) -> Calibrated | None:
     if not can_separate(tf.lite.TFLiteConverter(funcs=[])):
         return None
     ends = ("uint8", "uint8")
-    return Calibrated(*_calibrated(source, images, "TFLITE_BUILTINS_INT8", ends, stop_after_calibration))
+    flatbuffer, affine = _calibrated(source, images, "TFLITE_BUILTINS_INT8", ends, stop_after_calibration)
+    return Calibrated(widen_shared(flatbuffer), affine)
 
 
 def finish(calibrated: bytes, io_dtype: str = "uint8", *, requantized: bool = False) -> bytes:

@@ -7,6 +7,7 @@ as far out as all others, which then share a third of the levels. Whether leavin
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,8 +23,39 @@ KEPT = 0.99995
 # A range that shrinks by less has nothing to gain.
 LEAST_GAIN = 0.1
 _NUM_BINS = 8192
+# The converter gives all that these read the scale of what they write. Where that is narrower, values are cut off, also
+# for whatever else reads them.
+_ONE_SCALE = ("MAXIMUM", "MINIMUM", "SELECT", "SELECT_V2")
 
 Range = tuple[float, float]
+
+
+def widen_shared(calibrated: bytes) -> bytes:
+    """``calibrated`` with the results of operators that have one scale throughout as wide as what they read, where
+    something else reads that as well: ``where(x > 0, x, 0.2 * x)`` never writes the lowest x, but multiplies it.
+    """
+    tree = schema.read_tree(calibrated)
+    return schema.write_tree(tree) if _widen(tree) else calibrated
+
+
+def _widen(tree: Any) -> bool:
+    subgraph, changed = tree.subgraphs[0], False
+    readers = Counter(int(index) for operator in subgraph.operators for index in set(operator.inputs.tolist()))
+    needed = {index for index, times in readers.items() if times > 1}  # tensors whose whole range somebody needs
+    for operator in subgraph.operators:
+        if schema.read_operator_name(tree.operatorCodes[operator.opcodeIndex]) not in _ONE_SCALE:
+            continue
+        output = int(operator.outputs[0])
+        found = [_read_range(subgraph.tensors[index]) for index in needed.intersection(operator.inputs.tolist())]
+        held, own = [item for item in found if item is not None], _read_range(subgraph.tensors[output])
+        if own is None or not held:
+            continue
+        wide = min(own[0], *(low for low, _ in held)), max(own[1], *(high for _, high in held))
+        if wide != own:
+            _set_range(subgraph.tensors[output], wide)
+            needed.add(output)
+            changed = True
+    return changed
 
 
 def narrow_ranges(calibrated: bytes, inputs: Sequence[NDArray[np.float32]]) -> bytes | None:
@@ -38,9 +70,9 @@ def narrow_ranges(calibrated: bytes, inputs: Sequence[NDArray[np.float32]]) -> b
     narrowed = {index: _cut(found, counts[index]) for index, found in ranges.items()}
     if not any(_width(narrowed[index]) < (1 - LEAST_GAIN) * _width(ranges[index]) for index in ranges):
         return None
-    for index, (low, high) in narrowed.items():
-        quantization = tree.subgraphs[0].tensors[index].quantization
-        quantization.min, quantization.max = np.array([low], np.float32), np.array([high], np.float32)
+    for index, cut in narrowed.items():
+        _set_range(tree.subgraphs[0].tensors[index], cut)
+    _widen(tree)
     return schema.write_tree(tree)
 
 
@@ -64,6 +96,11 @@ def _read_range(tensor: Any) -> Range | None:
     if quantization is None or quantization.min is None or len(quantization.min) != 1 or not schema.is_float(tensor):
         return None
     return float(quantization.min[0]), float(quantization.max[0])
+
+
+def _set_range(tensor: Any, found: Range) -> None:
+    quantization = tensor.quantization
+    quantization.min, quantization.max = (np.array([end], np.float32) for end in found)
 
 
 def _width(found: Range) -> float:

@@ -108,8 +108,7 @@ def measure_layers(
     """
     float_tree, integer_tree = schema.read_tree(float_model), schema.read_tree(integer_model)
     float_nodes, integer_nodes = list_nodes(float_tree), list_nodes(integer_tree)
-    places = {(node.layer, node.kind): node for node in reversed(float_nodes)}
-    pairs = [(node, places[node.layer, node.kind]) for node in integer_nodes if (node.layer, node.kind) in places]
+    pairs = _pair(integer_nodes, integer_tree, float_nodes, float_tree)
     if not pairs:
         raise ModelError(
             f"The two models have no layer in common: {[node.layer for node in integer_nodes][:5]} and "
@@ -130,6 +129,34 @@ def measure_layers(
         for two_node, one_node in pairs
     )
     return signals, agreeing / max(1, len(inputs))
+
+
+def _pair(
+    integer_nodes: Sequence[Node], integer_tree: Any, float_nodes: Sequence[Node], float_tree: Any
+) -> list[tuple[Node, Node]]:
+    """Each operator that computes integers with a scale, and the same one of the float model: of several of a kind in
+    one layer the first belongs to the first. Those that only one model has, or that are of another shape there (a
+    transposition that was moved), are left out.
+    """
+    places: dict[tuple[str, str], list[Node]] = {}
+    for node in float_nodes:
+        places.setdefault((node.layer, node.kind), []).append(node)
+    here, there = (tree.subgraphs[0].tensors for tree in (integer_tree, float_tree))
+    pairs = []
+    for node in integer_nodes:
+        found = places.get((node.layer, node.kind))
+        other = found.pop(0) if found else None
+        if other is None or not _has_one_scale(here[node.output]) or not schema.is_float(there[other.output]):
+            continue
+        if np.array_equal(here[node.output].shape, there[other.output].shape):
+            pairs.append((node, other))
+    return pairs
+
+
+def _has_one_scale(tensor: Any) -> bool:
+    """Not so of what compares, counts or says a shape."""
+    quantization = tensor.quantization
+    return quantization is not None and quantization.scale is not None and len(quantization.scale) == 1
 
 
 def _by_channel(values: NDArray[Any]) -> NDArray[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -115,11 +114,6 @@ def load_network(path: Path) -> Any:
     return model
 
 
-# What runs in integers and is wrong there, by measurement, and what to use instead. The exponential of celu is taken of
-# positive values too, the square of sparse_plus of all: their range leaves no steps for what counts.
-_LOSING = {"celu": "selu or relu6", "sparse_plus": "relu or relu6"}
-
-
 def _expect_convertible_layers(path: Path, model: Any) -> None:
     """Raises ModelError unless all layers of ``model``, at any depth, are stock ones in floating point that a
     full-integer file can hold; the first that is not is named.
@@ -127,16 +121,12 @@ def _expect_convertible_layers(path: Path, model: Any) -> None:
     import keras
 
     layers = list(model._flatten_layers(include_self=False, recursive=True))
-    for network in (model, *layers):
-        for operation in getattr(network, "operations", ()):
-            _expect_no_losing(path, _name_operation(operation), operation.name)
     for layer in layers:
         kind = type(layer)
         if kind.__name__ in _FOREIGN_LAYERS or not kind.__module__.startswith("keras."):
             raise ModelError(
                 f"{path} has the layer {layer.name} of type {kind.__name__}, expected stock Keras layers only."
             )
-        _expect_no_losing(path, getattr(getattr(layer, "activation", None), "__name__", ""), layer.name)
         mode = getattr(layer.dtype_policy, "quantization_mode", None)
         if mode is not None:
             raise ModelError(
@@ -148,16 +138,3 @@ def _expect_convertible_layers(path: Path, model: Any) -> None:
                 f"{path} has the layer {layer.name} of type {kind.__name__}, which no full-integer file can hold; "
                 "expected no recurrent layers. Use Conv2D and pooling instead."
             )
-
-
-def _expect_no_losing(path: Path, activation: str, name: str) -> None:
-    if activation in _LOSING:
-        raise ModelError(
-            f"{path} has the activation {activation} (layer {name}), which loses its values in integers; expected one "
-            f"that keeps them. Use {_LOSING[activation]} instead."
-        )
-
-
-def _name_operation(operation: Any) -> str:
-    """SparsePlus, an operation of the graph, is sparse_plus; the same of a layer is of no use."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(operation).__name__).lower()

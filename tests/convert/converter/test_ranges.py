@@ -14,7 +14,7 @@ from convert.converter import opened, quantize, two_steps
 from convert.converter.contract import derive_spec
 from convert.converter.opened import IntegerModel, open_integer
 from convert.converter.range_choice import RangeChoice, choose_ranges
-from convert.converter.ranges import narrow_ranges
+from convert.converter.ranges import narrow_ranges, widen_shared
 from convert.inputs.calibration import Calibration, choose_calibration, choose_held_out
 from convert.inputs.source import Source
 from convert.pipeline import read_source
@@ -41,6 +41,7 @@ def read_ranges(flatbuffer: bytes) -> dict[int, tuple[float, float]]:
     return {index: (float(item.min[0]), float(item.max[0])) for index, item in known.items()}
 
 
+@pytest.mark.tensorflow
 def test_ranges_are_cut_to_the_values_that_there_are_and_never_the_input(make_run: Callable[..., Path]) -> None:
     source, calibration = opened_run(make_run())
     calibrated = quantize.calibrate(source, calibration.images)
@@ -66,6 +67,28 @@ def test_ranges_are_cut_to_the_values_that_there_are_and_never_the_input(make_ru
     assert narrow_ranges(narrowed, inputs) is None, "what would hardly shrink is left alone"
 
 
+@pytest.mark.tensorflow
+def test_a_choice_between_a_value_and_what_is_made_of_it_cuts_nothing_off(make_run: Callable[..., Path]) -> None:
+    """``where(x > 0, x, 0.2 * x)`` has one scale for x and its result, and 0.2 * x needs the lowest x."""
+    import keras
+
+    image = keras.Input((SIZE, SIZE, 3))
+    x = keras.layers.Conv2D(8, 3)(keras.layers.Rescaling(1 / 255)(image))
+    x = keras.ops.where(x > 0.0, x, 0.2 * x)
+    run = make_run(keras.Model(image, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(x))), name="bent")
+    source, calibration = opened_run(run)
+    calibrated = quantize.calibrate(source, calibration.images)
+    assert calibrated is not None
+    tree, found = schema.read_tree(calibrated.flatbuffer), read_ranges(calibrated.flatbuffer)
+    kinds = [schema.read_operator_name(tree.operatorCodes[item.opcodeIndex]) for item in tree.subgraphs[0].operators]
+    convolution, choice = (
+        int(tree.subgraphs[0].operators[kinds.index(kind)].outputs[0]) for kind in ("CONV_2D", "SELECT")
+    )
+    assert found[choice][0] == found[convolution][0] < 0
+    assert widen_shared(calibrated.flatbuffer) == calibrated.flatbuffer, "once is enough"
+
+
+@pytest.mark.tensorflow
 def test_both_steps_give_the_model_that_the_converter_gives_in_one(
     make_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +104,7 @@ def test_both_steps_give_the_model_that_the_converter_gives_in_one(
     assert in_one.ranges is None and in_two.ranges is None
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("narrowed", [True, False])
 def test_two_conversions_are_equal_byte_for_byte_whichever_ranges_they_take(
     narrowed: bool, make_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
@@ -100,6 +124,7 @@ def test_two_conversions_are_equal_byte_for_byte_whichever_ranges_they_take(
     assert (first.model.flatbuffer == convert_run(run).model.flatbuffer) is not narrowed
 
 
+@pytest.mark.tensorflow
 def test_the_images_that_choose_were_not_calibrated_on(make_run: Callable[..., Path]) -> None:
     source, calibration = opened_run(make_run())
     held_out = choose_held_out(source, calibration, 30)
@@ -110,6 +135,7 @@ def test_the_images_that_choose_were_not_calibrated_on(make_run: Callable[..., P
     assert len(choose_held_out(source, everything, 30)) == 0
 
 
+@pytest.mark.tensorflow
 def test_with_none_left_over_the_calibration_images_choose(make_run: Callable[..., Path]) -> None:
     found = convert_run(make_run(), 1000).ranges
     assert found is not None and not found.held_out and found.num_images == 120
@@ -156,6 +182,7 @@ def test_a_gain_that_may_be_chance_changes_nothing() -> None:
     assert choose_ranges(whole, narrower, EXPECTED, held_out=True).narrowed
 
 
+@pytest.mark.tensorflow
 def test_a_tensorflow_without_the_two_steps_converts_in_one(
     make_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,27 @@ def test_two_models_of_different_networks_are_refused() -> None:
         measure_layers(one, schema.write_tree(tree), images)
 
 
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("toy", ["operation where", "MultiHeadAttention", "Dot"])
+def test_layers_with_several_operators_of_a_kind_and_with_comparisons_are_compared_each_with_its_own(
+    toy: str, tmp_path: Path
+) -> None:
+    import keras
+
+    from tests.tools.networks.layers import SIDE, list_toys
+    from tests.tools.networks.sane import make_source, read_images, settle_head
+
+    keras.utils.set_random_seed(1)
+    network, images = list_toys()[toy](), read_images(SIDE, 24, held_out=False)
+    settle_head(network, images.astype(np.float32))
+    source = make_source(network, tmp_path, images, read_images(SIDE, 8, held_out=True), mean=0.0, std=1.0)
+    integer = open_integer(source, derive_spec(source, None), choose_calibration(source, 24, 0), "uint8")
+    found = explain(source, integer.model, 8)
+    # Paired with another operator of its kind, one would be nothing but noise: -13 dB of the second reshaping in Dot.
+    assert all(item.signals.accumulated_db > 10 for item in found.layers)
+    assert all(item.signals.kind != "GREATER" for item in found.layers)
+
+
 def test_an_interpreter_keeps_what_it_computed_when_asked() -> None:
     interpreter = Interpreter((TOYS / "uint8.tflite").read_bytes(), kernels="reference", keep_tensors=True)
     random = np.random.default_rng(0)

@@ -58,3 +58,18 @@ def test_a_toy_converts_or_is_refused_with_what_to_use_instead(tmp_path: Path, t
     else:
         with pytest.raises(ModelError, match=refusal):
             open_integer(source, derive_spec(source, None), chosen, "uint8")
+
+
+@pytest.mark.tensorflow
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "toy", ["activation celu", "activation sparse_plus", "activation selu", "operation where", "Maximum"]
+)
+def test_what_an_operator_of_one_scale_reads_is_whole_for_whoever_else_reads_it(toy: str) -> None:
+    """The converter gave celu the range of its negative half throughout: half of the labels were wrong."""
+    from tests.tools.networks.__main__ import list_networks, measure
+
+    row = measure(toy, list_networks()[f"layer {toy}"])
+    for backend in ("litert", "tflite"):
+        assert row[backend]["same_label"] >= 0.96
+        assert row[backend]["near"] >= 0.97
