@@ -29,11 +29,13 @@ def list_next_steps(report: ConversionReport, verdict: Verdict) -> tuple[str, ..
 
 
 def _find_the_loss(report: ConversionReport) -> str:
-    if report.source.endswith(".keras"):
-        return (
-            "Calibrate on more images like those that the device will see: --calibration DIR, --calibration-images N."
-        )
-    return f"See which layer loses: python -m convert.explain {report.source}"
+    command = f"See which layer loses: python -m convert.explain {report.source}"
+    if not report.source.endswith(".keras"):
+        return command
+    return (
+        f"{command} with the same flags. More calibration images like those that the device will see may help: "
+        "--calibration DIR, --calibration-images N."
+    )
 
 
 def _mend_input(report: ConversionReport) -> list[str]:

@@ -109,7 +109,8 @@ def test_a_refused_model_has_no_file_and_the_next_step_is_to_find_the_loss() -> 
     assert "- refused: accuracy: lost" in text and "file: " not in text
     assert text.rstrip().endswith("1. See which layer loses: python -m convert.explain runs/things")
     foreign = dataclasses.replace(report, source="x.keras")
-    assert "--calibration DIR" in list_next_steps(foreign, judge(foreign))[-1]
+    advice = list_next_steps(foreign, judge(foreign))[-1]
+    assert "python -m convert.explain x.keras with the same flags" in advice and "--calibration DIR" in advice
     assert [tile.figure for tile in make_tiles(report)][2] == "none"
 
 
