@@ -15,13 +15,15 @@ from typing import Any
 from convert.measure.latency import time_models
 from convert.measure.processor import read_processor_name
 from convert.output.atomic import write_text_atomically
-from convert.output.page import render_markdown_table
+from convert.output.page import Table, render_markdown_table, render_page
+from convert.output.plot import Point, draw_scatter
 from convert.output.progress import stage
 from edge_runtime.cli.verb_parser import VerbParser, add_quiet_flag
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.system.command import run_command
 from edge_runtime.system.quiet_start import silence_stderr
 
+_TEMPLATE = Path(__file__).parent / "templates" / "sizes.html"
 # As much as a smaller size may be behind in the field, besides being within the interval of the most accurate one.
 LITTLE = 0.02
 
@@ -132,6 +134,28 @@ def recommend_size(sizes: Sequence[Size]) -> tuple[Size | None, str]:
 
 def to_markdown(sizes: Sequence[Size]) -> str:
     """The recommendation and the table."""
+    refused = "".join(f"- {line}\n" for line in list_refused(sizes))
+    table = render_markdown_table(*tabulate(sizes))
+    return f"{recommend_size(sizes)[1]}\n\n{table}\n\nTimes on {read_processor_name()}, taking turns.\n{refused}"
+
+
+def to_html(sizes: Sequence[Size]) -> str:
+    """The same as a page with a chart, which needs no other file."""
+    chosen, why = recommend_size(sizes)
+    points = [Point(size.name, size.file_bytes, size.accuracy, size.interval) for size in sizes if not size.refusal]
+    return render_page(
+        _TEMPLATE,
+        title="Sizes side by side",
+        why=why,
+        processor=read_processor_name(),
+        chart=draw_scatter(points, ("size of the file, bytes", "accuracy")) if points else "",
+        table=Table(*tabulate(sizes), marked=None if chosen is None else sizes.index(chosen)),
+        refused=list_refused(sizes),
+    )
+
+
+def tabulate(sizes: Sequence[Size]) -> tuple[list[str], list[list[str]]]:
+    """The head and a row for each size."""
     head = ["size", "accuracy", "95 % interval", "field test, mean", "worst scene", "foreign called unknown"]
     head += ["kB", "million MACs", "ms, 1 thread", "x the first's time"]
     body = []
@@ -141,9 +165,12 @@ def to_markdown(sizes: Sequence[Size]) -> str:
         cells += ["–" if size.unknown is None else f"{size.unknown:.0%}", f"{size.file_bytes / 1000:,.0f}"]
         times = ["–", "–"] if size.refusal else [f"{size.p50_ms:.2f}", f"{size.time_ratio:.2f}"]
         body.append([*cells, f"{size.macs / 1e6:,.1f}", *times])
-    refused = "".join(f"- {size.name} was refused: {size.refusal}\n" for size in sizes if size.refusal)
-    table = render_markdown_table(head, body)
-    return f"{recommend_size(sizes)[1]}\n\n{table}\n\nTimes on {read_processor_name()}, taking turns.\n{refused}"
+    return head, body
+
+
+def list_refused(sizes: Sequence[Size]) -> list[str]:
+    """A sentence for each size that has no file."""
+    return [f"{size.name} was refused: {size.refusal}" for size in sizes if size.refusal]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -159,14 +186,21 @@ def _run(arguments: Sequence[str] | None) -> int:
     )
     parser.add_argument("models", metavar="FILE", nargs="+", type=Path, help="what convert wrote, or would have")
     parser.add_argument("--seconds", type=float, default=6.0, help="of timing for each backend (default: 6)")
-    parser.add_argument("--out", type=Path, default=Path("build/sizes.md"), help="(default: build/sizes.md)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("build/sizes.md"),
+        help="a page of the same name lies beside it (default: build/sizes.md)",
+    )
     add_quiet_flag(parser)
     options = parser.parse_args(arguments)
     with silence_stderr(options.quiet):
-        text = to_markdown(read_sizes(options.models, options.seconds))
+        sizes, page = read_sizes(options.models, options.seconds), options.out.with_suffix(".html")
+        text = to_markdown(sizes)
         write_text_atomically(options.out, text)
+        write_text_atomically(page, to_html(sizes))
         print(text)
-        stage(f"{options.out} written")
+        stage(f"{options.out} and {page} written")
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from convert.compare.sizes import Size, main, read_sizes, recommend_size, to_markdown
+from convert.compare.sizes import Size, main, read_sizes, recommend_size, to_html, to_markdown
 from edge_runtime.errors import DataError, MissingInputError
 
 TOY = Path(__file__).parents[2] / "edge_runtime" / "toys" / "uint8.tflite"
@@ -53,6 +53,16 @@ def test_a_refused_size_is_shown_and_never_recommended() -> None:
     assert recommend_size([refused]) == (None, "Take none: every size was refused; the reports say why.")
 
 
+def test_the_page_says_the_same_and_marks_what_to_take() -> None:
+    refused, small = size("tiny", 0.9, 0.9, 400, "accuracy: litert loses <5> points"), size("small", 0.9, 0.8, 900_000)
+    page = to_html([refused, small])
+    assert recommend_size([refused, small])[1] in page and "tiny was refused: accuracy: litert loses &lt;5&gt;" in page
+    assert '<tr class="mark"><th scope="row">small</th>' in page.replace("\n", "")
+    assert page.count("<svg") == 1 and "http" not in page.replace("http://www.w3.org/", "")
+    nothing = to_html([refused])
+    assert "Take none: every size was refused" in nothing and "<svg" not in nothing
+
+
 def write_report(path: Path, labels: tuple[str, ...] = ("a", "b"), **more: Any) -> Path:
     figures = {"accuracy": 0.9, "accuracy_interval": [0.8, 0.95]}
     rows = [
@@ -82,6 +92,7 @@ def test_the_figures_come_from_the_reports_and_the_times_from_here(
     assert (tiny.field, tiny.worst, tiny.unknown, tiny.file_bytes) == (0.8, "dark: 70%", 0.75, 1234)
     assert (small.field, small.unknown) == (None, None) and tiny.p50_ms > 0 and tiny.time_ratio == 1
     assert main([*map(str, paths), "--seconds", "0.1", "--out", str(tmp_path / "sizes.md")]) == 0
+    assert "Take " in (tmp_path / "sizes.html").read_text("utf-8")
     assert "| tiny | 90.00% | 80.0% to 95.0% | 80.0% | dark: 70% | 75% |" in capsys.readouterr().out.replace("  ", " ")
 
 
