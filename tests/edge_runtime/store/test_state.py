@@ -40,6 +40,8 @@ def test_where_nothing_is_the_shipped_model_is_in_use_and_was_never_tried(tmp_pa
     assert dataclasses.astuple(state) == (1, ("shipped",), False, 0, {}, 0)
     assert state.probation is False and state.current == "shipped"
     assert read_floor(tmp_path / "floor") == 0
+    (tmp_path / "state.json").write_bytes(state.to_json())
+    assert read_state(tmp_path / "state.json") == state
 
 
 @pytest.mark.parametrize(
