@@ -10,6 +10,7 @@ import pytest
 
 from edge_runtime.contract import (
     Contract,
+    DriftReference,
     InputSpec,
     ModelSpec,
     Normalization,
@@ -20,6 +21,7 @@ from edge_runtime.contract import (
     spec_from_json,
     to_json,
 )
+from edge_runtime.contract.drift_reference import PROBABILITIES
 from edge_runtime.errors import ModelError
 
 SPEC = ModelSpec("tiny", ("cup", "tasse à café"), InputSpec(8, 16, "crop"), "logits")
@@ -62,6 +64,12 @@ def test_what_was_written_reads_back_as_the_same_value() -> None:
     stricter = dataclasses.replace(CONTRACT, class_thresholds={"cup": 0.75})
     assert contract_from_json(to_json(stricter)) == stricter and "class_thresholds" not in to_json(CONTRACT)
     assert CONTRACT.scores[0].accuracy == 0.9
+
+
+def test_what_normal_frames_give_is_read_back() -> None:
+    rising = tuple(number / 10 for number in range(len(PROBABILITIES)))
+    watched = dataclasses.replace(CONTRACT, drift=DriftReference(10, rising, (), rising, rising))
+    assert contract_from_json(to_json(watched)) == watched and "drift" not in to_json(CONTRACT)
 
 
 def changed(*path: str, value: Any) -> str:
