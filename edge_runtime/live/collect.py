@@ -1,7 +1,7 @@
 """Gathers training images of one class with the device's own camera, so that training sees what the camera will see.
 
-Blurred frames and those that look like one that was kept already are left out; nothing is ever overwritten, and there
-is a limit to what is written.
+Blurred frames and those much like an image already kept are left out; nothing is ever overwritten, and there is a limit
+on what is written.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ STAMPS_DIFFER_S = 1e-3
 
 @dataclass(frozen=True)
 class CollectConfig:
-    """``every_s`` seconds between two images, in a file by its time stamps, None: when asked. ``max_images`` None means
-    no end.
+    """``every_s`` is the time between two images (in a file, by its time stamps), None: only when asked for one.
+    ``max_images`` None means no limit.
 
     ``max_mb`` caps what the class's folder holds, in 10^6 bytes. ``min_sharpness`` is the variance of the Laplacian
     at 320 pixels' length, ``min_change`` the mean difference of 16x16 grey thumbnails (0..255) from
-    every image kept lately. Of each frame only ``region`` is judged and saved, None for all of it.
+    every recently kept image. Only ``region`` of each frame is judged and saved, None for the whole frame.
     """
 
     folder: Path
@@ -74,7 +74,7 @@ class CollectConfig:
 
 @dataclass(frozen=True)
 class Kept:
-    """An image that was written, and how many there are now from this run."""
+    """An image that was written, and how many this run has written so far."""
 
     file: Path
     sharpness: float
@@ -83,7 +83,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of the frames that were looked at, and why the run ended."""
+    """What became of the frames looked at, and why the run ended."""
 
     num_kept: int
     num_blurred: int
@@ -105,7 +105,7 @@ class Collector:
             ) from error
         self._num_bytes = sum(sizes)
         self._number = 0
-        # Also what earlier runs kept: a second visit to the same scene adds nothing.
+        # Includes what earlier runs kept: a second visit to the same scene adds nothing.
         earlier = sorted(self.folder.glob("[0-9]*.jpg"))[-NUM_REMEMBERED:]
         known = (cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2) for path in earlier)
         self._thumbnails: deque[NDArray[np.float32]] = deque(
@@ -124,7 +124,7 @@ class Collector:
         """Writes the (h, w, 3) uint8 BGR frame, or says in ``refusal`` why not.
 
         Raises:
-            OutputError: the folder cannot be written any more.
+            OutputError: the folder is no longer writable.
         """
         pixels = cut_region(pixels, self.config.region)
         sharp, thumbnail = measure_sharpness(pixels), _thumbnail(pixels)
@@ -158,7 +158,7 @@ class Collector:
                 self._number += 1
                 file = self.folder / f"{self._number:05d}.jpg"
                 try:
-                    # Takes the name, so that the rename never replaces an image; memory cards know no hard links.
+                    # Reserves the name, so that the rename never replaces an image; memory cards have no hard links.
                     os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o644))
                 except FileExistsError:
                     continue
@@ -182,7 +182,7 @@ def collect(
     should_stop: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = monotonic_s,
 ) -> Summary:
-    """Goes on until the camera ends, enough is kept or ``should_stop``; ``tell`` hears of each image and refusal.
+    """Runs until the camera ends, enough is kept or ``should_stop``; ``tell`` gets each kept image and each refusal.
 
     ``is_asked`` is asked before each frame when the configuration has no time between images.
 
@@ -213,7 +213,7 @@ def collect(
         at_s = _place_in_time(frame, source, now_s)
         if config.every_s is None:
             is_due = is_asked()
-        else:  # images without a clock are all due
+        else:  # images without a time are all due
             is_due = at_s is None or at_s - last_s >= config.every_s - STAMPS_DIFFER_S
         if not is_due:
             continue
@@ -225,7 +225,7 @@ def collect(
 
 
 def _place_in_time(frame: Frame, source: FrameSource, now_s: float) -> float | None:
-    """When the frame was taken, on the clock that counts for this camera, None where there is none."""
+    """When the frame was taken, on the clock that applies to this camera, None where it has none."""
     return now_s if source.live else frame.position_s
 
 

@@ -1,14 +1,14 @@
 """Whether the last minutes still look like what the model was measured on: light, sharpness, scores, similarity.
 
-Pure: told of one frame per second, it opens nothing and reads no clock. Two rules, both on the last `WINDOW_S` seconds:
+Pure: it is given one frame per second, opens nothing and reads no clock. Two rules on the last `WINDOW_S` seconds:
 
 - *one scene*: four fifths of the frames lie far outside the reference in the same signal: beyond its 1st (or 99th)
-  percentile by half of the way from there to the median. Of scenes like those of the reference hardly one in 200 does,
-  so a camera that shows one of the others for hours raises nothing.
-- *many scenes*: of at least 20 scenes, six in ten have a score or a similarity below the reference's 5th percentile. Of
-  normal scenes at most one in ten has, so 12 of 20 come once in 17 million windows of independent scenes.
+  percentile by half the distance from there to the median. Hardly one in 200 scenes like those of the reference does,
+  so a camera that shows one of the others for hours raises no alarm.
+- *many scenes*: of at least 20 scenes, six in ten have a score or a similarity below the reference's 5th percentile. At
+  most one in ten normal scenes has, so 12 of 20 occur once in 17 million windows of independent scenes.
 
-It ends when fewer than half, or four in ten, do.
+Drift ends when fewer than half (one scene) or four in ten (many scenes) do.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ ONE_SCENE_BEGINS, ONE_SCENE_ENDS = 0.8, 0.5
 LEAST_SCENES = 20
 MANY_SCENES_BEGINS, MANY_SCENES_ENDS = 0.6, 0.4
 MARGIN = 0.5
-# Of the median: more than a reference is rounded by, where all of its images are alike.
+# As a share of the median: more than the rounding of a reference whose images are all alike.
 LEAST_MARGIN = 1e-3
-# Two frames show another scene when the means of some part of their 4x4 parts differ by this much of 255.
+# Two frames show different scenes when the means of at least one of their 4x4 parts differ by this much of 255.
 OTHER_SCENE = 24
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """What one frame gave: ``values`` by signal, and its (4, 4) ``thumbnail``."""
+    """The measurements of one frame: ``values`` by signal, and its (4, 4) ``thumbnail``."""
 
     now_s: float
     values: dict[str, float]
@@ -51,8 +51,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Signal:
-    """One signal's limits: far ``below`` and ``above`` the reference, None where there is nothing too high, and what is
-    ``low``: below its 5th percentile.
+    """One signal's limits: far ``below`` and far ``above`` the reference (None where no value is too high), and
+    ``low``: its 5th percentile.
     """
 
     words: str
@@ -63,8 +63,8 @@ class Signal:
 
 
 class DriftWatch:
-    """``reason`` says in words what has drifted, empty while nothing has. Of a camera that is looked at every
-    ``interval_s`` seconds, more than one, all times are as much longer.
+    """``reason`` says in words what has drifted, empty while nothing has. For a camera that is looked at every
+    ``interval_s`` seconds (more than one), all times are longer by that factor.
     """
 
     def __init__(self, reference: DriftReference, interval_s: float = 0.0) -> None:
@@ -80,11 +80,11 @@ class DriftWatch:
         self.reason = ""
 
     def is_due(self, now_s: float) -> bool:
-        """Whether the next frame is to be added: one a second is enough."""
+        """Whether the next frame should be added: one a second is enough."""
         return not self._samples or now_s - self._samples[-1].now_s >= SPACING_S * self._scale
 
     def add(self, image: Image, prediction: Prediction, now_s: float) -> None:
-        """Takes in the model's (h, w, 3) uint8 input image, what it answered, and when (monotonic)."""
+        """Adds the model's (h, w, 3) uint8 input, its answer, and when it gave it (monotonic)."""
         light = measure_light(image)
         values = {"light": light.mean, "sharpness": light.sharpness, "score": prediction.score}
         if prediction.similarity is not None:
@@ -92,7 +92,7 @@ class DriftWatch:
         self._take(Sample(now_s, values, _thumbnail(image)), now_s)
 
     def repeat(self, now_s: float) -> None:
-        """Takes in that the scene still is what it was; without a sample so far there is none."""
+        """Adds the last sample again, because the scene has not changed; does nothing before the first sample."""
         if self._samples:
             self._take(dataclasses.replace(self._samples[-1], now_s=now_s), now_s)
 
@@ -136,7 +136,7 @@ class DriftWatch:
         return name in self._signals and name in sample.values and sample.values[name] < self._signals[name].low
 
     def _list_scenes(self) -> list[Sample]:
-        """The first sample of each scene, as long as it lasts."""
+        """The first sample of each scene."""
         scenes: list[Sample] = []
         for sample in self._samples:
             if not scenes or np.abs(sample.thumbnail - scenes[-1].thumbnail).max() >= OTHER_SCENE:

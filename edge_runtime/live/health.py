@@ -1,7 +1,7 @@
-"""Decides whether a camera's frames may be believed, and says why not in words.
+"""Decides whether a camera's frames may be believed, and says in words why not.
 
-Pure: it is told of frames and of silence with their times, opens nothing and reads no clock. Its answers are a
-condition (for an event) and whether a frame may be given a label; it never makes up a frame or a label.
+Pure: it is given frames and silences with their times, opens nothing and reads no clock. It answers with a condition
+(for an event) and with whether a frame may get a label; it never makes up a frame or a label.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from edge_runtime.pixels.preprocess import Image
 
 @dataclass(frozen=True)
 class HealthConfig:
-    """After how many seconds each fault is believed, or after some of the camera's own intervals where those are
-    longer. The rate counts as collapsed below ``slow_fraction`` of the usual. ``expect_fps`` is the camera's own rate,
-    if known.
+    """How many seconds each fault must last before it is reported, or several of the camera's own intervals where those
+    are longer. The rate counts as collapsed below ``slow_fraction`` of the usual rate. ``expect_fps`` is the camera's
+    own rate, if known.
     """
 
     start_s: float = UNKNOWN_S
@@ -39,9 +39,7 @@ class HealthConfig:
 
 @dataclass(frozen=True)
 class Condition:
-    """``reason`` explains ``state`` to people; ``causes`` are the words of a program for what degrades it: "low_fps",
-    "drift".
-    """
+    """``reason`` explains ``state`` to people; ``causes`` tell programs what degrades it: "low_fps", "drift"."""
 
     state: HealthState
     reason: str
@@ -50,7 +48,7 @@ class Condition:
 
 STARTING = Condition(HealthState.STARTING, "waiting for the first frame")
 OK = Condition(HealthState.OK, "fresh frames arrive")
-# A night scene has texture; a covered lens, a saturated sensor or a test colour has almost none, in any channel.
+# A night scene has texture; a covered lens, a saturated sensor or a test colour has almost none in any channel.
 ONE_COLOUR_DEVIATION = 2.0
 SAMPLE_SIDE = 48
 
@@ -77,9 +75,7 @@ class Health:
         self._drift = ""
 
     def frame(self, pixels: Image, fingerprint: int | None, captured: int, now_s: float) -> bool:
-        """Judges one fresh frame; true when it may be given a label. ``captured`` counts all frames of the camera so
-        far.
-        """
+        """Judges one fresh frame; true when it may get a label. ``captured`` counts all frames of the camera so far."""
         self.arrive(captured, now_s)
         self._compare(fingerprint, now_s)
         reason = explain_one_colour(pixels)
@@ -89,13 +85,13 @@ class Health:
             self._one_colour_since_s = now_s
         self._one_colour_reason = reason
         allowed = not reason and not self._is_frozen()
-        if not allowed:  # the frame was in time; a label would not have come anyway
+        if not allowed:  # the frame was in time; it would get no label anyway
             self.labelled(now_s)
         return allowed
 
     def skipped(self, skips: Skips, captured: int) -> None:
-        """Notes frames that arrived and were not looked at on purpose: the camera is not silent, and a frozen one gives
-        equal images here, too.
+        """Notes frames that arrived but were skipped on purpose: the camera is not silent, and a frozen camera gives
+        identical images here, too.
         """
         if skips.arrived_s is not None and skips.arrived_s > (self._arrived_s or self._start_s):
             self.arrive(captured, skips.arrived_s)
@@ -107,7 +103,7 @@ class Health:
         self._fresh_s, self._age_ms = now_s, 0.0
 
     def drift(self, reason: str) -> None:
-        """Notes what has drifted from what the model was measured on, in words; empty when nothing has."""
+        """Notes in words what differs from what the model was measured on; empty when nothing does."""
         self._drift = reason
 
     def too_old(self, age_ms: float, captured: int, now_s: float) -> None:
@@ -118,8 +114,8 @@ class Health:
             self._fresh_s = now_s
 
     def silence(self, captured: int, now_s: float, trouble: str = "", num_bad: int = 0) -> None:
-        """Notes that no frame came; ``trouble`` is what the camera says about it, ``num_bad`` how many images of it
-        were damaged so far.
+        """Notes that no frame came; ``trouble`` is what the camera says about it, ``num_bad`` how many of its images
+        have been damaged so far.
         """
         self._trouble = trouble
         if num_bad > self._num_bad:
@@ -131,16 +127,16 @@ class Health:
 
     @property
     def interval_s(self) -> float | None:
-        """The shortest of the last times between two frames of this camera, in seconds; None while unknown."""
+        """The shortest of the recent intervals between two frames of this camera, in seconds; None while unknown."""
         return self._pace.shortest_s
 
     @property
     def label_valid_s(self) -> float:
-        """How long a label holds without another: two seconds, or as long as frames of this camera are awaited."""
+        """How long a label holds without a newer one: two seconds, or as long as we wait for frames of this camera."""
         return self._pace.limit_s(LABEL_VALID_S, LABEL_VALID_S)
 
     def condition(self, now_s: float) -> Condition:
-        """The state at ``now_s``, the gravest first."""
+        """The state at ``now_s``; of several, the most serious."""
         config, missed_s = self.config, self._pace.limit_s(self.config.no_camera_s, self.config.start_s)
         quiet_s = now_s - (self._start_s if self._arrived_s is None else self._arrived_s)
         if self._arrived_s is None and not self._trouble and not self._num_damaged and quiet_s < missed_s:
@@ -178,7 +174,7 @@ class Health:
         gap_s = now_s - self._arrived_s if self._arrived_s is not None else 0.0
         if gap_s > self._pace.limit_s(
             self.config.no_camera_s, self.config.start_s
-        ):  # a camera that comes back starts with a clean record
+        ):  # a camera that comes back starts afresh
             self._fingerprint, self._one_colour_since_s, self._age_ms, self._fresh_s = None, None, 0.0, now_s
             self._rate.forget_window()
         self._arrived_s, self._trouble, self._num_damaged = now_s, "", 0
@@ -186,7 +182,7 @@ class Health:
         self._rate.add(captured, now_s, self._pace.interval_s)
 
     def _compare(self, fingerprint: int | None, now_s: float) -> None:
-        """Whether the image is another one than before; one without a fingerprint is."""
+        """Notes whether the image differs from the last one; one without a fingerprint counts as different."""
         self._same_until_s = now_s
         if fingerprint is None or fingerprint != self._fingerprint:
             self._fingerprint, self._same_since_s = fingerprint, now_s
@@ -199,7 +195,7 @@ class Health:
 
 
 def explain_one_colour(pixels: Image) -> str:
-    """Why a (h, w, 3) uint8 frame shows nothing, or an empty text when it shows something."""
+    """Why a (h, w, 3) uint8 frame shows nothing, or an empty string when it shows something."""
     step = max(1, min(pixels.shape[:2]) // SAMPLE_SIDE)
     sample = pixels[::step, ::step].reshape(-1, 3)
     if sample[:: max(1, len(sample) // 64)].std(axis=0).max() >= 2 * ONE_COLOUR_DEVIATION:  # the usual frame, cheaply
@@ -214,8 +210,8 @@ def explain_one_colour(pixels: Image) -> str:
 
 
 class _Rate:
-    """Frames a second over a sliding window of at least ten frames' time, and the highest that a whole window ever had
-    (fading over ten minutes).
+    """Frames a second over a sliding window of at least ten frame intervals, and the highest rate of any whole window
+    so far (fading over ten minutes).
     """
 
     FADE_S = 600.0

@@ -1,4 +1,4 @@
-"""The states of a camera, and the two questions that everybody asks: may a label be believed, is the image live."""
+"""The states of a camera, and the two questions that everybody asks: may a label be believed, and is the image live?"""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class HealthState(str, Enum):
 
     @property
     def is_believed(self) -> bool:
-        """Whether a label may be believed: fresh frames arrive, if need be too few."""
+        """Whether a label may be believed: fresh frames arrive, even if too few."""
         return self in (HealthState.OK, HealthState.DEGRADED)
 
     @property
     def is_live(self) -> bool:
-        """Whether the newest frame is what the camera sees: one colour really is, a frozen image is not."""
+        """Whether the newest frame is what the camera sees: a one-colour image is, a frozen image is not."""
         return self.is_believed or self in (HealthState.STARTING, HealthState.BLACK)

@@ -1,4 +1,4 @@
-"""Decides when a new label counts as a change worth keeping, so that a label that flickers does not flood anyone."""
+"""Decides when a new label counts as a change worth keeping, so that a flickering label does not flood anyone."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ SPACING_S = 0.5
 
 
 class LabelChanges:
-    """Feeds on the shown label of every frame; changes are at least `SPACING_S` apart and the last one always
-    counts.
-    """
+    """Takes the shown label of every frame; changes are at least `SPACING_S` apart, and the last one always counts."""
 
     def __init__(self, spacing_s: float = SPACING_S) -> None:
         self._spacing_s = spacing_s

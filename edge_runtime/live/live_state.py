@@ -1,7 +1,7 @@
-"""The run as others want to see it at any moment: told by the loop's thread, asked by every other thread.
+"""The run as seen from outside at any moment: the loop's thread updates it, any other thread may read it.
 
-It keeps what the live page, MQTT and the metrics have in common, and decides when a label may still be shown. It holds
-no pixels.
+It keeps what the live page, MQTT and the metrics have in common, and decides for how long a label may be shown. It
+holds no pixels.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edge_runtime.model.model_file import ModelFile
 from edge_runtime.system.clock import monotonic_s
 
 STALLED_S = 3.0
-# Older than this, the label of a camera that skips frames on purpose is called the last known.
+# When a camera skips frames on purpose, a label older than this is called the last known one.
 LAST_KNOWN_S = 1.0
 RATE_WINDOW_S = 5.0
 NUM_LATENCIES = 300
@@ -32,10 +32,10 @@ NUM_CHANGES = 12
 @dataclass(frozen=True)
 class ModelFacts:
     """What to say about the model in use; ``version`` is the start of its hash, ``accuracy`` None when
-    unmeasured, ``region`` the part of the frame that it sees, empty for all; ``class_thresholds`` by label are what
-    some classes need instead of ``threshold``; ``has_maps``: it can show where it looked;
-    ``watches_drift``: it carries what normal frames give; ``provisional`` says how a model did that this device was
-    taught, empty for others.
+    unmeasured, ``region`` the part of the frame that it sees, empty for all; ``class_thresholds`` are those of the
+    labels that have one instead of ``threshold``; ``has_maps``: it can show where it looked;
+    ``watches_drift``: it carries a drift reference; ``provisional`` says how well a model taught on this device did,
+    empty for others.
     """
 
     name: str
@@ -54,7 +54,7 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class LabelChange:
-    """The shown label became ``label`` at ``ts`` (wall clock); numbers rise by one. ``reason`` is why it is unknown."""
+    """The shown label became ``label`` at ``ts`` (wall clock); numbers rise by one. ``reason``: why it is unknown."""
 
     number: int
     ts: float
@@ -76,10 +76,10 @@ class Rates:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The run at one moment. ``result`` is None unless its label may be shown as the present one; ``state`` is
-    stalled when the loop does not come back, and degraded by the ``causes``: "low_fps", "drift". The
-    label ``is_last_known`` when newer frames were not looked at on purpose; nothing moves since ``still_since`` (wall
-    clock), where that is watched.
+    """The run at one moment. ``result`` is None unless its label may be shown as the current one; ``state`` is
+    stalled when the loop hangs, and degraded for the ``causes`` "low_fps" and "drift". The label ``is_last_known`` when
+    newer frames were skipped on purpose; nothing has moved since ``still_since`` (wall clock), where movement is
+    watched.
     """
 
     camera: str
@@ -105,7 +105,7 @@ class Snapshot:
 
 
 def describe_model(classifier: Classifier, signature: str) -> ModelFacts:
-    """The facts of the model that ``classifier`` runs; the accuracy is the one measured with its interpreter."""
+    """The facts about the model that ``classifier`` runs; the accuracy is the one measured with its interpreter."""
     contract, interpreter = classifier.contract, classifier.interpreter
     scores = {score.backend: score for score in contract.scores}
     score = scores.get(interpreter.backend)
@@ -128,8 +128,8 @@ def describe_model(classifier: Classifier, signature: str) -> ModelFacts:
 class LiveState:
     """An `Observer` whose `snapshot` may be called from any thread; ``clock`` is monotonic seconds.
 
-    ``signature`` says in words what is known of a model file's signature, ``shadow`` how a candidate does that is
-    scored beside the model in use.
+    ``signature`` says in words what is known about a model file's signature, ``shadow`` how the candidate that is
+    scored beside the model in use is doing.
     """
 
     def __init__(

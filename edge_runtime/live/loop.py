@@ -32,11 +32,11 @@ MAX_AGE_INTERVALS = 1.5
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """``max_age_ms`` and the health checks hold for live cameras only; None is 500, or one and a half of the camera's
-    own intervals where that is longer. ``max_frames`` None means no end.
+    """``max_age_ms`` and the health checks apply to live cameras only; None means 500, or one and a half of the
+    camera's own intervals where that is longer. ``max_frames`` None means no limit.
 
-    ``give_up_s`` is how long the first frame of a live camera may take before CameraError; later outages are waited
-    out.
+    ``give_up_s`` is how long the first frame of a live camera may take before CameraError; the loop waits out later
+    outages.
     """
 
     max_age_ms: float | None = None
@@ -58,10 +58,10 @@ class Loop:
     """One camera, one classifier, one sink; ``clock`` is monotonic seconds.
 
     ``between_frames`` is called before every frame and every 0.25 s without one, with the numbers of labels given so
-    far and of frames whose label came too late. A classifier that it returns is used from the next frame on; while the
-    loop hangs, it is not called.
-    ``observer`` sees every judged frame and a `Pulse` at least every 0.25 s; ``shadow`` says how a candidate does that
-    is scored beside.
+    far and of frames whose label came too late. A classifier that it returns is used from the next frame on. It is not
+    called while the loop hangs.
+    ``observer`` sees every judged frame and a `Pulse` at least every 0.25 s; ``shadow`` says how the candidate beside
+    the model in use is doing.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Loop:
         return status
 
     def counts(self) -> Counts:
-        """Where every frame went so far."""
+        """Where every frame has gone so far."""
         source = self._source.counts()
         return Counts(
             captured=source.captured,
@@ -160,7 +160,7 @@ class Loop:
         self._health.drift("")
         self._rest.last_known = None
         self._rest.watch(classifier.region)
-        if self._smoother is not None:  # the votes were another model's
+        if self._smoother is not None:  # the votes came from another model
             self._smoother.reset()
         if self._observer is not None:
             self._observer.model(classifier)
@@ -254,7 +254,7 @@ class Loop:
 
     @property
     def _max_age_ms(self) -> float:
-        """Of a slow stream no frame is newer than one interval: where it ends is seen when the next begins."""
+        """No frame of a slow stream is newer than one interval: its end is seen only when the next one begins."""
         if self.config.max_age_ms is not None:
             return self.config.max_age_ms
         return max(USUAL_MAX_AGE_MS, MAX_AGE_INTERVALS * 1e3 * (self._health.interval_s or 0.0))
@@ -282,7 +282,7 @@ class Loop:
         self._health.drift(self._drift.reason)
 
     def _repeat_drift(self, now_s: float) -> None:
-        """A scene in which nothing moves goes on being what it was."""
+        """A scene in which nothing moves stays what it was."""
         if self._drift is not None and self._rest.still_since is not None and self._drift.is_due(now_s):
             self._drift.repeat(now_s)
             self._health.drift(self._drift.reason)

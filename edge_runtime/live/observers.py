@@ -1,4 +1,4 @@
-"""Who is told of a run: sinks get results, observers also see the frames. Neither ever talks back to the loop."""
+"""Who hears about a run: sinks get results, observers also see the frames. Neither ever talks back to the loop."""
 
 from __future__ import annotations
 

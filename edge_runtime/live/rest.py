@@ -1,5 +1,5 @@
-"""What it means for a run that its camera skips frames on purpose: since when nothing moves, how long a label holds
-meanwhile, and when a frame must be looked at all the same.
+"""What changes for a run when its camera skips frames on purpose: since when nothing has moved, how long a label holds
+meanwhile, and when a frame must be looked at anyway.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from edge_runtime.contract import Region
 from edge_runtime.live.results import LABEL_VALID_S, Event, LastKnown
 from edge_runtime.system.clock import format_time_of_day, read_wall_time_s
 
-# How often a camera at rest that cannot be believed (black, frozen) is looked at, to see whether it has recovered.
+# How often to look at a camera at rest that cannot be believed (black, frozen), to see whether it has recovered.
 ASK_S = 1.0
 
 
 class Rest:
-    """Of one camera; ``clock`` is monotonic seconds. ``last_known`` is the label that was shown last."""
+    """The rest of one camera; ``clock`` is monotonic seconds. ``last_known`` is the label that was shown last."""
 
     def __init__(self, source: FrameSource, clock: Callable[[], float]) -> None:
         self._source, self._clock, self._look = source, clock, source.look
@@ -37,17 +37,17 @@ class Rest:
 
     @property
     def still_since(self) -> float | None:
-        """Since when nothing moves (wall clock), None while something does, or nobody watches for it."""
+        """Since when nothing has moved (wall clock), None while something moves or movement is not watched."""
         return None if self._still_s is None else read_wall_time_s() - (self._clock() - self._still_s)
 
     def valid_s(self, usual_s: float) -> float:
-        """How long a label holds without another, where it would hold ``usual_s`` if every frame were looked at."""
+        """How long a label holds without a newer one; it would hold ``usual_s`` if every frame were looked at."""
         if self._still_s is not None:
             return math.inf
         return max(usual_s, 2 * self.interval_s + LABEL_VALID_S) if self.interval_s else usual_s
 
     def has_arrived(self) -> bool:
-        """Whether frames came since the last call, looked at or not."""
+        """Whether frames have come since the last call, looked at or not."""
         arrived_s = self._source.skips().arrived_s if self._look is not None else None
         if arrived_s is None or arrived_s <= self._arrived_s:
             return False
@@ -60,18 +60,18 @@ class Rest:
             self._source.watch(region)
 
     def owe_label(self) -> None:
-        """A frame was looked at and got no label, or what it said is out of date: the next one is looked at."""
+        """A frame was looked at but got no label, or its label is out of date: the next one is looked at."""
         if self._look is not None:
             self._source.look_again()
 
     def recheck(self, now_s: float) -> None:
-        """The camera cannot be believed, and nothing may move when it can be again."""
+        """The camera cannot be believed now, and perhaps nothing will move when it can be again."""
         if self._look is not None and self._look.on_motion and now_s - self._asked_s >= ASK_S:
             self._asked_s = now_s
             self._source.look_again()
 
     def notice(self, *, is_believed: bool) -> Event | None:
-        """An event when movement ended or began. While the camera is not believed nobody knows."""
+        """An event when movement has ended or begun. While the camera is not believed, this is unknown."""
         if self._look is None or not self._look.on_motion:
             return None
         before_s, self._still_s = self._still_s, self._source.skips().still_since_s if is_believed else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from edge_runtime.inference.postprocess import Prediction
 from edge_runtime.live.health_state import HealthState
 
-# How long a label holds without another; of slower cameras longer.
+# How long a label holds without a newer one; longer for slower cameras.
 LABEL_VALID_S = 2.0
 
 
@@ -63,7 +63,7 @@ class LastKnown:
 class Event:
     """Something changed. ``kind`` is "camera" (``state`` is a health state), "label" (``state`` is the new label),
     "motion" (``state`` is "still" or "moving"; ``last_known`` is the label that holds meanwhile), or the output that
-    ``state`` is about: "recorder", "mqtt", "mqtt-prefix", "log".
+    ``state`` describes: "recorder", "mqtt", "mqtt-prefix", "log".
     """
 
     ts: float
@@ -86,10 +86,10 @@ class Percentiles:
 class Counts:
     """Where the frames went; ``captured == processed + dropped + skipped + in_flight`` always.
 
-    ``processed`` were looked at by the main loop, ``refused`` of them (black, frozen) got no label. ``dropped`` were
-    replaced by a newer frame or were too old (``too_old`` of them). ``skipped`` were not looked at on purpose: nothing
-    moved, or it was not yet time. ``bad`` images could not be decoded and were
-    never captured. ``restarts`` counts capture processes that had to be replaced.
+    The main loop looked at ``processed`` frames, of which ``refused`` (black, frozen) got no label. ``dropped`` were
+    replaced by a newer frame or were too old (``too_old`` of them). ``skipped`` were left out on purpose: nothing
+    moved, or it was not yet time. ``bad`` images could not be decoded and were never captured. ``restarts`` counts
+    capture processes that had to be replaced.
     """
 
     captured: int = 0
@@ -106,9 +106,9 @@ class Counts:
 @dataclass(frozen=True)
 class Pulse:
     """A sign of life of the loop, a few times a second: the camera's health at ``now_s`` (monotonic), the counts, and
-    what degrades it: "low_fps", "drift". ``label_valid_s`` is how long a label of this camera holds without another,
-    inf while nothing moves, which is so since ``still_since`` (wall clock). When ``rests``, frames are skipped on
-    purpose.
+    what degrades it: "low_fps", "drift". ``label_valid_s`` is how long a label of this camera holds without a newer
+    one, inf while nothing moves; nothing has moved since ``still_since`` (wall clock). When ``rests``, frames are
+    skipped on purpose.
     """
 
     now_s: float
@@ -124,9 +124,9 @@ class Pulse:
 
 @dataclass(frozen=True)
 class ShadowSummary:
-    """How the candidate ``name`` did so far: of ``num_labels`` frames that the model in use labelled it was shown
-    ``num_seen`` and gave ``num_agreed`` the same label. ``p50_ms`` and ``p95_ms`` are what it takes a frame, those
-    of the model in use beside. ``failure`` says why it is shown no more.
+    """How the candidate ``name`` has done so far: of ``num_labels`` frames that the model in use labelled, it was shown
+    ``num_seen`` and gave ``num_agreed`` the same label. ``p50_ms`` and ``p95_ms`` are its time per frame, beside those
+    of the model in use. ``failure`` says why it is shown no more frames.
     """
 
     name: str
@@ -141,7 +141,7 @@ class ShadowSummary:
 
     @property
     def share(self) -> float | None:
-        """The share of the frames in which both agree, None without any."""
+        """The share of the frames on which both agree, None without any frames."""
         return self.num_agreed / self.num_seen if self.num_seen else None
 
     @property
@@ -167,9 +167,9 @@ class ShadowSummary:
 @dataclass(frozen=True)
 class Status:
     """How a run went so far: counts, rate, percentiles of the frame age and of every stage, memory of all processes.
-    ``drift`` says what has left what the model was measured on, or why that is not watched; empty when all is usual.
-    ``last_known`` is the last label; nothing has moved since ``still_since`` (wall clock), where that is watched.
-    ``shadow`` is of a candidate that was scored beside the model in use.
+    ``drift`` says what differs from what the model was measured on, or why drift is not watched; empty when all is
+    usual. ``last_known`` is the last label; nothing has moved since ``still_since`` (wall clock), where movement is
+    watched. ``shadow`` describes the candidate that was scored beside the model in use.
     """
 
     ts: float

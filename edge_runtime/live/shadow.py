@@ -1,8 +1,8 @@
 """A candidate that is scored on the frames of a run beside the model in use, and has no say in any label.
 
-Of a live camera it works in a thread of its own, on the frames for which there is time: a candidate that cannot keep up
-is shown fewer, and the run says how many. The thread has no lower priority: while it waited for its turn with Python's
-lock in its hands, labels would wait with it.
+For a live camera it works in a separate thread, on the frames for which there is time: a candidate that cannot keep up
+is shown fewer, and the run says how many. The thread does not have a lower priority: if it waited for its turn while
+holding Python's global lock, labels would wait with it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from edge_runtime.live.timings import Timings
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.system.clock import monotonic_s
 
-# How much of one core it may take, and while the model in use misses frames or the camera is in trouble.
+# How much of one core it may take: usually, and while the model in use misses frames or the camera is in trouble.
 SHARE, CAREFUL_SHARE = 0.25, 0.03
-# This share of the frames replaced by newer ones, from one pulse to the next, means that the machine is busy.
+# When this share of the frames is replaced by newer ones from one pulse to the next, the machine is busy.
 BUSY_DROPPED = 0.05
 
 
@@ -31,11 +31,11 @@ class KeepsDifferences(Protocol):
     """Keeps a frame to which the two models gave different labels; called from the candidate's thread."""
 
     def keep_difference(self, pixels: Image, result: Result, name: str, other: Prediction) -> None:
-        """``result`` is of the model in use, ``other`` of the candidate ``name``."""
+        """``result`` comes from the model in use, ``other`` from the candidate ``name``."""
 
 
 class Shadow:
-    """An `Observer` that shows frames to ``candidate``; of a run that is ``live`` those for which there is time, else
+    """An `Observer` that shows frames to ``candidate``: in a ``live`` run those for which there is time, otherwise
     every one.
     """
 
@@ -64,7 +64,7 @@ class Shadow:
         return self.candidate.contract.parts.get("model", "")[:12]
 
     def summary(self) -> ShadowSummary:
-        """How it did so far; may be called from any thread."""
+        """How it has done so far; may be called from any thread."""
         with self._changed:
             times = self._timings.summary()
             own, used = times.get("shadow"), times.get("used")
@@ -83,7 +83,7 @@ class Shadow:
     # The loop's side.
 
     def model(self, classifier: Classifier) -> None:
-        """What was counted beside another model says nothing of this one."""
+        """Counts taken beside another model say nothing about this one."""
         version = classifier.contract.parts.get("model", "")
         if self._used and version != self._used:
             with self._changed:
@@ -110,13 +110,13 @@ class Shadow:
         self._is_careful = is_busy or pulse.state is not HealthState.OK
 
     def close(self) -> None:
-        """Ends the thread, for which it waits at most 2 s, and gives the candidate's memory back."""
+        """Ends the thread, waiting at most 2 s for it, and frees the candidate's memory."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(2.0)
-            if self._thread.is_alive():  # it is classifying; the end of the process frees all
+            if self._thread.is_alive():  # it is classifying; the end of the process frees everything
                 return
         self.candidate.close()
 
@@ -143,12 +143,12 @@ class Shadow:
         started_s = self._clock()
         try:
             other = self.candidate.classify(pixels)
-        except EdgeRuntimeError as error:  # it is a candidate: its faults are what is to be found out
+        except EdgeRuntimeError as error:  # it is a candidate: finding its faults is the point
             self._failure = str(error)
             return
         took_ms = (self._clock() - started_s) * 1e3
         with self._changed:
-            if timings is not self._timings:  # the model in use is another one by now
+            if timings is not self._timings:  # the model in use has changed by now
                 return
             timings.add("shadow", took_ms)
             timings.add("used", result.classify_ms)

@@ -24,7 +24,7 @@ class Hold:
 
 
 def parse_hold(text: str) -> Hold:
-    """The `Hold` that ``K/N`` says; UsageError when it is something else."""
+    """The `Hold` for the text ``K/N``; UsageError for anything else."""
     found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text)
     if found is None:
         raise UsageError(f"`hold` is {text!r}, expected K/N such as 3/5: K equal labels among the last N frames.")
@@ -32,9 +32,9 @@ def parse_hold(text: str) -> Hold:
 
 
 class Smoother:
-    """Feeds on one label per frame and its score; ``label`` is the one to show, None until the first has enough votes.
+    """Takes one label per frame and its score; ``label`` is the one to show, None until the first has enough votes.
 
-    ``score`` is the one that the shown label had in the newest frame that voted for it.
+    ``score`` is that of the shown label in the newest frame that voted for it.
     """
 
     def __init__(self, hold: Hold) -> None:
@@ -55,6 +55,6 @@ class Smoother:
         return True
 
     def reset(self) -> None:
-        """Forgets votes and label: after a gap in the image the old ones say nothing about the new scene."""
+        """Forgets votes and label: after a gap in the frames the old ones say nothing about the new scene."""
         self._recent.clear()
         self.label = self.score = None

@@ -19,7 +19,7 @@ class Timings:
         self._counts: dict[str, int] = {}
 
     def add(self, stage: str, duration_ms: float) -> None:
-        """Remembers one duration; the oldest is forgotten when there are more than the capacity."""
+        """Remembers one duration; beyond the capacity the oldest is forgotten."""
         if stage not in self._values:
             self._values[stage] = np.zeros(self._capacity, np.float64)
             self._counts[stage] = 0
@@ -27,7 +27,7 @@ class Timings:
         self._counts[stage] += 1
 
     def summary(self) -> dict[str, Percentiles]:
-        """The percentiles of every stage, in the order in which stages first came."""
+        """The percentiles of every stage, in the order in which stages first appeared."""
         return {
             stage: Percentiles(*(float(value) for value in percentiles(values[: self._counts[stage]], (50, 95, 99))))
             for stage, values in self._values.items()

@@ -1,4 +1,4 @@
-"""Lets through only those results that say something new: what a journal wants, where every frame is too much."""
+"""Lets through only results that say something new, for a journal where every frame would be too much."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_runtime.system.clock import monotonic_s
 
 
 class ChangesOnly:
-    """A `Sink` before another. After an outage of the camera the next label counts as new, whatever it is."""
+    """A `Sink` in front of another one. After a camera outage the next label counts as new, whatever it is."""
 
     def __init__(self, sink: Sink, clock: Callable[[], float] = monotonic_s) -> None:
         self._sink, self._clock = sink, clock

@@ -12,14 +12,16 @@ from edge_runtime.live.results import Event, Pulse, Result, Status
 
 
 class HasEvents(Protocol):
-    """An output that works in a thread of its own and has something to say now and then."""
+    """An output that works in its own thread and reports events now and then."""
 
     def take_events(self) -> Iterable[Event]:
         """The events since the last call."""
 
 
 class FanOut:
-    """A `Sink` and an `Observer` that tells all others, in order; events of ``talkers`` are told at each pulse."""
+    """A `Sink` and an `Observer` that passes everything to all others, in order; at each pulse also the events of
+    ``talkers``.
+    """
 
     def __init__(
         self, sinks: Sequence[Sink], observers: Sequence[Observer] = (), talkers: Sequence[HasEvents] = ()

@@ -1,4 +1,4 @@
-"""What ``--format`` may say, and the sink behind each."""
+"""The values of ``--format``, and the sink behind each."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ FORMATS = ("text", "jsonl")
 
 
 def open_sink(form: str, out: Outlet, people: TextIO, *, changes_only: bool = False, quiet: bool = False) -> Sink:
-    """The sink for ``form``: results go to ``out``; what only people want goes to ``people``.
+    """The sink for ``form``: results go to ``out``; what only people need goes to ``people``.
 
-    With ``changes_only`` a result goes out only when its label changes; with ``quiet`` people hear of trouble alone.
+    With ``changes_only`` a result goes out only when its label changes; with ``quiet`` people hear only of trouble.
     """
     if changes_only:
         from edge_runtime.outputs.changes import ChangesOnly

@@ -1,6 +1,6 @@
-"""An SVG that shows a saved image under where the model looked; it holds no pixel of the image, only its file name.
+"""An SVG that draws where the model looked over a saved image; it holds no pixels of the image, only its file name.
 
-No image format, so that nobody takes it for one more image to learn from.
+It is not a raster image, so that nobody takes it for one more training image.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edge_runtime.pixels.preprocess import find_crop_box
 
 @dataclass(frozen=True, eq=False)
 class Looked:
-    """The ``shares`` (rows, columns) in [0, 1] of the input that ``spec`` makes of an image."""
+    """The ``shares`` (rows, columns) in [0, 1] of the input that ``spec`` makes from an image."""
 
     shares: NDArray[np.float32]
     spec: InputSpec

@@ -1,6 +1,6 @@
-"""Images in a folder, each with a line of JSON and perhaps an SVG, that outgrow neither its limit nor the disk.
+"""Images in a folder, each with a line of JSON and perhaps an SVG, that never exceed its limit or fill the disk.
 
-It deletes its own oldest images with what belongs to them, and nothing that it did not write.
+It deletes its own oldest images with their JSON and SVG files, and nothing that it did not write.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KEEP_FREE_BYTES = 100 * 1000 * 1000
 
 
 class ImageFolder:
-    """``limit_bytes`` caps what all its files hold together; ``keep_free_bytes`` of the disk are left to others.
+    """``limit_bytes`` caps the total size of its files; ``keep_free_bytes`` of the disk are left to others.
 
     Raises:
         OutputError: the folder cannot be made or written.
@@ -43,11 +43,11 @@ class ImageFolder:
         self.num_bytes = sum(sizes.values())
 
     def save(self, name: str, jpeg: bytes, line: str, svg: str = "") -> None:
-        """Writes ``name``.json, ``name``.svg unless ``svg`` is empty, then ``name``.jpg; the oldest go first when there
-        is no room.
+        """Writes ``name``.json, ``name``.svg unless ``svg`` is empty, then ``name``.jpg; the oldest files are deleted
+        first when there is no room.
 
         Raises:
-            OSError: the disk is full, read-only, gone, or the pair alone is larger than the limit.
+            OSError: the disk is full, read-only or gone, or the pair alone is larger than the limit.
         """
         content, drawing = line.encode(), svg.encode()
         size = len(jpeg) + len(content) + len(drawing)
@@ -59,7 +59,7 @@ class ImageFolder:
             if not self._pairs:
                 raise OSError(errno.ENOSPC, f"less than {self._keep_free_bytes / 1e6:g} MB are free")
             self._delete_oldest()
-        # Counted before it is written, so that a pair left half-written by a full disk is deleted in its turn.
+        # Counted before it is written, so that a pair left half-written by a full disk is deleted when its turn comes.
         self._pairs.append((name, size))
         self.num_bytes += size
         try:
@@ -97,7 +97,7 @@ class ImageFolder:
         self._pairs.popleft()
 
     def _delete(self, name: str, size: int) -> None:
-        """Raises OSError when the disk refuses (read-only); files that are gone already are as good as deleted."""
+        """Raises OSError when the disk refuses (read-only); files that are already gone count as deleted."""
         for ending in (".jpg", ".svg", ".json"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._folder / f"{name}{ending}")

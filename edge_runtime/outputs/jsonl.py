@@ -34,7 +34,7 @@ class JsonLinesSink:
 
 def make_result_object(result: Result) -> dict[str, Any]:
     """The JSON object of a result; ``reason``, ``similarity``, ``name``, ``held`` and ``held_score`` only where they
-    mean something.
+    apply.
     """
     prediction = result.prediction
     line = {
@@ -103,7 +103,7 @@ def make_status_object(status: Status) -> dict[str, Any]:
 
 
 def make_shadow_object(shadow: ShadowSummary | None) -> dict[str, Any] | None:
-    """How the candidate of a run did; times in milliseconds."""
+    """The JSON object on how the candidate of a run did; times in milliseconds."""
     if shadow is None:
         return None
     value = dataclasses.asdict(shadow)

@@ -1,7 +1,7 @@
-"""JSON lines in a file that never outgrows its limit: when half is used, the file becomes FILE.1 and a new one starts.
+"""JSON lines in a file that never exceeds its limit: when half is used, the file becomes FILE.1 and a new one starts.
 
-Every line is whole whatever happens: a line that did not fit on the disk is taken back. Writing happens in a thread, so
-a slow disk never slows the loop.
+Every line is whole, whatever happens: a line that did not fit on the disk is removed again. Writing happens in a
+thread, so a slow disk never slows the loop.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ RETRY_S = 1.0
 
 
 class RotatingFile:
-    """Appends whole lines to ``path``, opened when it is not; it and ``path``.1 together stay below ``limit_bytes``."""
+    """Appends whole lines to ``path``, opening it if needed; it and ``path``.1 together stay below ``limit_bytes``."""
 
     def __init__(self, path: Path, limit_bytes: int) -> None:
         self._path, self._limit_bytes = path, limit_bytes
         self._fd = self._size = -1
 
     def append(self, content: bytes) -> None:
-        """Writes ``content``, which ends with a line break, whole or not at all (then OSError)."""
+        """Writes ``content``, which ends with a line break, completely or not at all (then OSError)."""
         if self._fd < 0:
             self.open()
         if self._is_regular and self._size + len(content) > self._limit_bytes // 2 and self._size > 0:
@@ -58,16 +58,16 @@ class RotatingFile:
             self._fd = -1
 
     def open(self) -> None:
-        """Opens the file to append to; half a line at its end, left by a power cut, is cut off. Raises OSError."""
+        """Opens the file for appending; half a line at its end, left by a power cut, is cut off. Raises OSError."""
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         state = os.fstat(self._fd)
-        self._is_regular = stat.S_ISREG(state.st_mode)  # a device is written to, never renamed nor cut
+        self._is_regular = stat.S_ISREG(state.st_mode)  # a device is written to, never renamed or truncated
         self._size = state.st_size
         if not self._is_regular:
             return
         start = max(0, self._size - TAIL_BYTES)
         tail = os.pread(self._fd, TAIL_BYTES, start)
-        if tail and not tail.endswith(b"\n"):  # the power went away in the middle of a line
+        if tail and not tail.endswith(b"\n"):  # the power failed in the middle of a line
             self._size = start + tail.rfind(b"\n") + 1
             os.ftruncate(self._fd, self._size)
 
@@ -75,7 +75,7 @@ class RotatingFile:
 class LogFileSink:
     """A `Sink` that appends results, events and the status to a file as lines of JSON.
 
-    A ``patient`` one takes a file that cannot be opened as it takes a disk that fails later: it tells and tries again.
+    A ``patient`` one treats a file that cannot be opened like a disk that fails later: it reports this and tries again.
 
     Raises:
         OutputError: the file cannot be written, and it is not patient.
@@ -113,7 +113,7 @@ class LogFileSink:
         return self._trouble.take_events()
 
     def close(self) -> None:
-        """Writes what waits, for at most 3 s."""
+        """Writes what is waiting, for at most 3 s."""
         with contextlib.suppress(queue.Full):
             self._queue.put(None, timeout=1.0)
         self._thread.join(2.0)
@@ -134,7 +134,7 @@ class LogFileSink:
                 continue
             text = to_json_line(line) + "\n"
             try:
-                # In JSON the replacement of what is no UTF-8, such as an image's name, reads as the same characters.
+                # In JSON the replacement for text that is not UTF-8, such as an image's name, reads back the same.
                 self._file.append(text.encode("utf-8", "backslashreplace"))
             except OSError as error:
                 self.num_lost += 1

@@ -1,6 +1,6 @@
 """Keeps frames worth looking at later: those that the model was unsure of, and those at which the label changed.
 
-The loop only copies a frame now and then; coding and writing happen in a thread, and a slow or full disk costs
+The loop only copies a frame now and then; encoding and writing happen in a thread, and a slow or full disk costs
 images, never labels.
 """
 
@@ -69,11 +69,12 @@ class _Record:
 
 
 class Recorder:
-    """An `Observer` that saves frames in full size, of a region that part, as JPEG with a line of JSON each, and where
-    the model looked for its best class as SVG, where the classifier has maps; `take_events` tells of a full disk.
+    """An `Observer` that saves frames (or the region looked at) in full size as JPEG with a line of JSON each, and,
+    where the classifier has maps, an SVG of where the model looked for its best class; `take_events` reports a full
+    disk.
 
-    A ``patient`` one takes a folder that cannot be made as it takes a full disk: it tells and tries again. Others raise
-    OutputError.
+    A ``patient`` one treats a folder that cannot be made like a full disk: it reports this and tries again. Others
+    raise OutputError.
     """
 
     def __init__(
@@ -112,11 +113,11 @@ class Recorder:
             self.num_lost += 1
             return
         pixels = cut_region(frame.pixels, self._region).copy()
-        with contextlib.suppress(queue.Full):  # of a difference that came between
+        with contextlib.suppress(queue.Full):  # a difference may have taken the place in between
             self._queue.put_nowait(_Record(pixels, result, reason, self._region, self._look(result)))
 
     def keep_difference(self, pixels: Image, result: Result, name: str, other: Prediction) -> None:
-        """Saves the frame with both answers; may be called from another thread than the others."""
+        """Saves the frame with both answers; may be called from a different thread than the other methods."""
         now_s = self._clock()
         if self._difference_s is not None and now_s - self._difference_s < UNCERTAIN_EVERY_S:
             return
@@ -135,7 +136,7 @@ class Recorder:
         if self._classifier is None or not self._classifier.has_maps:
             return None
         found = self._classifier.last_map(result.prediction.index)
-        return Looked(found.shares(), self._classifier.contract.spec.input)  # what is saved was cut out already
+        return Looked(found.shares(), self._classifier.contract.spec.input)  # the saved image is cropped already
 
     def pulse(self, pulse: Pulse) -> None:
         """Nothing to do: a record needs a label."""
@@ -144,7 +145,7 @@ class Recorder:
         return self._trouble.take_events()
 
     def close(self) -> None:
-        """Saves what waits, for at most 2 s."""
+        """Saves what is waiting, for at most 2 s."""
         try:
             self._queue.put(None, timeout=1.0)
         except queue.Full:
@@ -153,7 +154,7 @@ class Recorder:
 
     def _reason(self, result: Result) -> str:
         now_s = self._clock()
-        # Asked always, so that the label before a change is known.
+        # Always called, so that the label before a change is known.
         changed = self._is_change.add(result.shown, now_s)
         if changed and "change" in self._config.reasons:
             return "change"

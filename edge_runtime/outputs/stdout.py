@@ -1,7 +1,7 @@
-"""Lines to stdout that never hold up a run: a reader that does not read costs lines, not labels nor the end of it.
+"""Lines to stdout that never hold up a run: a reader that does not read costs lines, not labels or a clean end.
 
-A pipe, socket or terminal that has no room makes `write` wait for as long as its reader likes. So it is asked for room
-first. A file is always written.
+When a pipe, socket or terminal has no room, `write` waits for as long as its reader likes. So we first ask it for room.
+A file is always written.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class Outlet:
         self._fd, self._is_cut = -1, False
         try:
             self._fd = fd = out.fileno()
-        except (io.UnsupportedOperation, OSError):  # a text in memory
+        except (io.UnsupportedOperation, OSError):  # text in memory
             return
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
 
     def write(self, line: str) -> None:
-        """``line`` and a line break. Raises OSError when the reader is gone, or the disk full in a run that is not
-        live.
+        """Writes ``line`` and a line break. Raises OSError when the reader is gone, or when the disk is full in a run
+        that is not live.
         """
         if not self._has_room():
             self.num_lost += 1
@@ -66,7 +66,7 @@ class Outlet:
             self._out.write(text)
             self._out.flush()
             return
-        # Past Python's buffer, which would keep what could not be written and fail again at the end of the process.
+        # Bypasses Python's buffer, which would keep what could not be written and fail again when the process ends.
         self._out.flush()
         content = text.encode(self._out.encoding or "utf-8", self._out.errors or "backslashreplace")
         if self._is_cut:
@@ -77,7 +77,7 @@ class Outlet:
             self._is_cut = bool(content)
 
     def _has_room(self) -> bool:
-        # The kernel tells of room when at least 4096 bytes fit, several times a line.
+        # The kernel reports room when at least 4096 bytes fit, which is several lines.
         if self._poll is None or self._poll.poll(0):
             return True
         while not self._live and not self._should_stop():

@@ -10,12 +10,12 @@ from edge_runtime.outputs.stdout import Outlet
 from edge_runtime.system.clock import format_time_of_day
 from edge_runtime.system.printable import printable
 
-# Of a camera, or of an output that worked again.
+# States of a camera, or of an output that works again.
 GOOD_STATES = ("starting", "ok")
 
 
 class TextSink:
-    """Writes labels to ``out`` and everything else to ``people``; with ``quiet`` only what is wrong."""
+    """Writes labels to ``out`` and everything else to ``people``; with ``quiet`` only trouble."""
 
     def __init__(self, out: Outlet, people: TextIO, *, quiet: bool = False) -> None:
         self._out, self._people, self._quiet = out, people, quiet
@@ -35,8 +35,8 @@ class TextSink:
 
 
 def format_result_line(result: Result) -> str:
-    """``parrot 0.93  frame 12, 8 ms old``, with the runners-up in brackets; an image's name stands first;
-    ``unknown (not sure) 0.41`` says why it is unknown.
+    """``parrot 0.93  frame 12, 8 ms old``, with the runners-up in brackets; an image's name comes first;
+    ``unknown (not sure) 0.41`` says why the label is unknown.
     """
     prediction = result.prediction
     score = result.shown_score

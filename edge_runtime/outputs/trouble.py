@@ -1,4 +1,4 @@
-"""Tells of a failing output without flooding: one event when it starts, one when it ends, one log line per minute."""
+"""Reports a failing output without flooding: one event when it starts, one when it ends, one log line per minute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class OutputTrouble:
-    """``kind`` names the output in its events. `failed` and `worked` may be called from the output's own thread."""
+    """``kind`` names the output in its events; `failed` and `worked` may be called from the output's own thread."""
 
     def __init__(self, kind: str, clock: Callable[[], float] = monotonic_s) -> None:
         self._kind, self._clock = kind, clock
