@@ -73,7 +73,12 @@ def inspect_file(file: KerasFile) -> Inspection:
     network = file.network
     _, height, width, _ = network.input_shape
     if height is None or width is None:
-        raise ModelError(f"{file} takes images of any size {network.input_shape}, expected a fixed height and width.")
+        channels = network.input_shape[3]
+        raise ModelError(
+            f"{file} takes images of any size {network.input_shape}, expected a fixed height and width. Give it one and "
+            f"save that: fixed = keras.models.clone_model(model, input_tensors=keras.Input((96, 96, {channels}))), then "
+            "fixed.set_weights(model.get_weights())."
+        )
     return Inspection(height, width, max(int(network.output_shape[1]), 2))
 
 

@@ -177,3 +177,21 @@ def test_recurrent_layers_and_quantised_weights_are_named(tmp_path: Path) -> Non
         ModelError, match=r"was quantised by model\.quantize\('int8'\) \(layer scores\).*before quantize"
     ):
         load_network(tmp_path / "int8.keras")
+
+
+@pytest.mark.tensorflow
+def test_a_model_of_open_size_is_given_one_as_the_error_says(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    from convert.inputs.keras_model import KerasFile, inspect_file
+
+    image = keras.Input((None, None, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 3)(keras.layers.Rescaling(1 / 255)(image)))
+    model = keras.Model(image, keras.layers.Dense(2)(x))
+    model.save(tmp_path / "open.keras")
+    with pytest.raises(ModelError, match=r"open\.keras takes images of any size .*keras\.Input\(\(96, 96, 3\)\)"):
+        inspect_file(KerasFile(tmp_path / "open.keras"))
+    fixed = keras.models.clone_model(model, input_tensors=keras.Input((96, 96, 3)))
+    fixed.set_weights(model.get_weights())
+    fixed.save(tmp_path / "fixed.keras")
+    found = inspect_file(KerasFile(tmp_path / "fixed.keras"))
+    assert (found.height, found.width) == (96, 96)
