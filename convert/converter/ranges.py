@@ -23,6 +23,8 @@ KEPT = 0.99995
 # A range that shrinks by less has nothing to gain.
 LEAST_GAIN = 0.1
 _NUM_BINS = 8192
+# Of a tensor that was always zero the converter notes a range of about 1e-38, which cannot be divided.
+_LEAST_WIDTH = 1e-30
 # The converter gives all that these read the scale of what they write. Where that is narrower, values are cut off, also
 # for whatever else reads them.
 _ONE_SCALE = ("MAXIMUM", "MINIMUM", "SELECT", "SELECT_V2")
@@ -86,7 +88,7 @@ def _list_ranges(tree: Any) -> dict[int, Range]:
     for operator in subgraph.operators:
         for index in map(int, operator.outputs):
             read = _read_range(subgraph.tensors[index])
-            if read is not None and read != pixels and _width(read) > 0 and np.isfinite(read).all():
+            if read is not None and read != pixels and _width(read) > _LEAST_WIDTH and np.isfinite(read).all():
                 found[index] = read
     return found
 

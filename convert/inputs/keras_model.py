@@ -75,9 +75,9 @@ def inspect_file(file: KerasFile) -> Inspection:
     if height is None or width is None:
         channels = network.input_shape[3]
         raise ModelError(
-            f"{file} takes images of any size {network.input_shape}, expected a fixed height and width. Give it one and "
-            f"save that: fixed = keras.models.clone_model(model, input_tensors=keras.Input((96, 96, {channels}))), then "
-            "fixed.set_weights(model.get_weights())."
+            f"{file} takes images of any size {network.input_shape}, expected a fixed height and width. Give it one "
+            f"and save that: fixed = keras.models.clone_model(model, input_tensors=keras.Input((96, 96, {channels}))), "
+            "then fixed.set_weights(model.get_weights())."
         )
     return Inspection(height, width, max(int(network.output_shape[1]), 2))
 
@@ -110,13 +110,24 @@ def load_network(path: Path) -> Any:
     ):
         raise ModelError(
             f"{path} maps {shapes[0]} to {shapes[1]}, expected one image (n, height, width, 3 or 1) to one row of "
-            f"scores (n, classes)."
+            f"scores (n, classes).{_say_one_row(*shapes)}"
         )
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise ModelError(
             f"{path} has weights that are not numbers, expected finite ones: training diverged. Train it again."
         )
     return model
+
+
+def _say_one_row(taken: Any, given: Any) -> str:
+    """What makes one row of scores of what a model with one image as input gives; empty where nothing simple does."""
+    if not isinstance(taken, tuple):
+        return ""
+    if isinstance(given, list):
+        return " Keep the output that classifies and save that: keras.Model(model.input, model.outputs[0])."
+    if isinstance(given, tuple) and len(given) > 2 and all(side == 1 for side in given[1:-1]):
+        return " Flatten it and save that: keras.Model(model.input, keras.layers.Flatten(name='row')(model.output))."
+    return ""
 
 
 def _expect_convertible_layers(path: Path, model: Any) -> None:

@@ -89,6 +89,22 @@ def test_a_choice_between_a_value_and_what_is_made_of_it_cuts_nothing_off(make_r
 
 
 @pytest.mark.tensorflow
+def test_a_tensor_that_is_always_zero_keeps_its_range(make_run: Callable[..., Path]) -> None:
+    """The converter notes a range of the smallest number there is, as for celu of what is never negative."""
+    source, calibration = opened_run(make_run())
+    calibrated = quantize.calibrate(source, calibration.images)
+    assert calibrated is not None
+    tree = schema.read_tree(calibrated.flatbuffer)
+    first = int(tree.subgraphs[0].operators[0].outputs[0])
+    ends = np.array([0.0], np.float32), np.array([np.finfo(np.float32).tiny], np.float32)
+    tree.subgraphs[0].tensors[first].quantization.min, tree.subgraphs[0].tensors[first].quantization.max = ends
+    zero = schema.write_tree(tree)
+    inputs = [calibrated.affine(image) for image in calibration.images]
+    found = read_ranges(narrow_ranges(zero, inputs) or zero)
+    assert found[first] == read_ranges(zero)[first]
+
+
+@pytest.mark.tensorflow
 def test_both_steps_give_the_model_that_the_converter_gives_in_one(
     make_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -195,3 +195,30 @@ def test_a_model_of_open_size_is_given_one_as_the_error_says(tmp_path: Path) -> 
     fixed.save(tmp_path / "fixed.keras")
     found = inspect_file(KerasFile(tmp_path / "fixed.keras"))
     assert (found.height, found.width) == (96, 96)
+
+
+@pytest.mark.tensorflow
+def test_scores_in_another_form_than_one_row_are_refused_with_what_makes_one(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    from convert.inputs.keras_model import load_network
+
+    image, other = keras.Input((8, 8, 3)), keras.Input((3,))
+    row = keras.layers.Dense(2)(keras.layers.Flatten()(image))
+    square = keras.Model(image, keras.layers.Reshape((1, 1, 2))(row))
+    two = keras.Model(image, [row, keras.layers.Dense(3)(row)])
+    for model, remedy, mended in (
+        (
+            square,
+            r"Flatten it and save that: keras\.Model\(model\.input",
+            lambda: keras.layers.Flatten(name="row")(square.output),
+        ),
+        (two, r"Keep the output that classifies.*model\.outputs\[0\]", lambda: two.outputs[0]),
+    ):
+        model.save(tmp_path / "odd.keras")
+        with pytest.raises(ModelError, match=rf"to one row of scores \(n, classes\)\. {remedy}"):
+            load_network(tmp_path / "odd.keras")
+        keras.Model(model.input, mended()).save(tmp_path / "mended.keras")
+        assert load_network(tmp_path / "mended.keras").output_shape == (None, 2)
+    keras.Model([image, other], keras.layers.Concatenate()([row, other])).save(tmp_path / "both.keras")
+    with pytest.raises(ModelError, match=r"scores \(n, classes\)\.$"):
+        load_network(tmp_path / "both.keras")
