@@ -461,3 +461,25 @@ def test_the_state_on_disk_is_what_status_says(store: Store, make_model: Callabl
     value = json.loads(store.state_path.read_text())
     assert StoreState(**{**value, "history": tuple(value["history"])}) == store.state()
     assert set(value) == {field.name for field in dataclasses.fields(StoreState)}
+
+
+def test_a_candidate_that_is_accepted_has_no_failed_starts_and_its_runs_are_noted_no_more(store: Store) -> None:
+    model = store.add(b"one")
+    assert store.state().probation
+    store.state_path.write_bytes(dataclasses.replace(store.state(), failed_starts=2).to_json())
+    state, run = store.begin_run(model)
+    assert state.failed_starts == 2 and run is not None
+    run.end()
+    store.accept(model)
+    assert (store.state().probation, store.state().failed_starts) == (False, 0)
+    assert store.begin_run(model) == (store.state(), None)
+    assert store.begin_run("f" * 64) == (store.state(), None)
+
+
+def test_the_only_model_is_named_by_twelve_digits_when_there_is_none_before(store: Store) -> None:
+    store.folder.mkdir(parents=True, exist_ok=True)
+    store.state_path.write_bytes(StoreState(history=("abcdef" * 10 + "abcd",)).to_json())
+    with pytest.raises(
+        MissingInputError, match=r"There is no model before abcdefabcdef, so nothing can be rolled back"
+    ):
+        store.rollback()
