@@ -21,17 +21,20 @@ LEAST_ACCEPTED = 10
 
 def fit_class_thresholds(own: Scores, fit: ThresholdFit, labels: Sequence[str]) -> dict[str, float]:
     """By label the lowest threshold above the common one with which this class's answers are not surely right less
-    often than wanted (95 % interval) on the ``own`` images; only for classes that surely are, and can do better.
+    often than wanted on the ``own`` images (intervals that hold for all classes together with 95 %); only for classes
+    that surely are, and can do better.
     """
     best, answers = own.probabilities.max(axis=1), own.probabilities.argmax(axis=1)
     passes = (own.similarities >= fit.cut) & (best >= fit.threshold)
+    # Of many classes one looks bad by chance: all together shall be wrongly raised as rarely as a single one.
+    confidence = 1 - 0.05 / len(labels)
     found = {}
     for index, label in enumerate(labels):
         scores = best[passes & (answers == index)]
         right = own.labels[passes & (answers == index)] == index
-        if len(scores) == 0 or wilson_interval(int(right.sum()), len(scores))[1] >= fit.wanted:
+        if len(scores) == 0 or wilson_interval(int(right.sum()), len(scores), confidence)[1] >= fit.wanted:
             continue
-        threshold = _find_lowest(scores, right, fit.wanted)
+        threshold = _find_lowest(scores, right, fit.wanted, confidence)
         if threshold is not None:
             found[label] = threshold
     return found
@@ -42,12 +45,14 @@ def list_lowest(labels: Sequence[str], threshold: float, class_thresholds: Mappi
     return np.array([class_thresholds.get(label, threshold) for label in labels])
 
 
-def _find_lowest(scores: NDArray[np.float32], right: NDArray[np.bool_], wanted: float) -> float | None:
+def _find_lowest(
+    scores: NDArray[np.float32], right: NDArray[np.bool_], wanted: float, confidence: float
+) -> float | None:
     for low, high in pairwise(np.unique(scores).tolist()):
         threshold = (low + high) / 2
         kept = right[scores >= threshold]
         if len(kept) < LEAST_ACCEPTED:
             return None
-        if wilson_interval(int(kept.sum()), len(kept))[1] >= wanted:
+        if wilson_interval(int(kept.sum()), len(kept), confidence)[1] >= wanted:
             return float(threshold)
     return None

@@ -42,6 +42,14 @@ def test_no_more_of_a_class_is_refused_than_its_mistakes_surely_ask_for() -> Non
     assert fit_class_thresholds(own, make_fit(own), LABELS) == {"cup": pytest.approx(0.725)}, "30 of 32 may be 95 %"
 
 
+def test_of_many_classes_none_is_raised_for_what_chance_does_to_one_of_them() -> None:
+    own = make_scores([(0.7, False)] * 7 + [(0.9, True)] * 40)
+    assert list(fit_class_thresholds(own, make_fit(own), LABELS)) == ["cup"]
+    many = (*LABELS, *(f"other {number}" for number in range(60)))
+    wider = np.pad(own.probabilities, ((0, 0), (0, 60)))
+    assert fit_class_thresholds(Scores(wider, own.similarities, own.labels), make_fit(own), many) == {}
+
+
 @pytest.mark.parametrize(
     "cups",
     [
