@@ -131,7 +131,7 @@ def test_only_a_stream_that_is_too_much_for_one_core_is_decoded_by_several_which
         for _ in range(40):
             clock.now_s += 0.1
             frame = camera.read(0.0)
-            assert frame is not None
-            ages_s.append(clock.now_s - frame.captured_s)
-    assert opened == threads
+            if frame is not None:
+                ages_s.append(clock.now_s - frame.captured_s)
+    assert opened == threads and 30 <= len(ages_s) < 40, "what came while it was opened is not handed out"
     assert ages_s[-1] == pytest.approx(0.1 * num_held)

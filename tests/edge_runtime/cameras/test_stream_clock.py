@@ -43,8 +43,8 @@ def test_what_came_while_the_stream_was_opened_is_as_old_as_the_opening() -> Non
     clock = StreamClock(BEGUN_S)
     backlog = [(51.0 + 0.1 * count, 53.0 + 0.01 * count) for count in range(23)]
     found_s = ages(clock, backlog)
-    assert min(found_s) >= 3.0, "none of them passes for a new one"
-    assert ages(clock, steady(53.3, 10))[-1] == pytest.approx(0, abs=1e-6)
+    assert min(found_s) >= 3.0 and clock.is_catching_up, "none of them passes for a new one"
+    assert ages(clock, steady(53.3, 10))[-1] == pytest.approx(0, abs=1e-6) and not clock.is_catching_up
 
 
 def test_a_pause_while_the_first_frames_are_worked_off_is_not_their_end() -> None:
@@ -108,6 +108,7 @@ def test_a_reader_that_is_too_slow_is_told_from_a_slow_clock_by_never_having_to_
     assert found_s[-1] > 29.0
     opening = StreamClock(BEGUN_S)
     assert min(ages(opening, frames, has_waited=False)) > 10.0, "nor is the end of its opening ever reached"
+    assert not opening.is_catching_up, "but after a while its frames are handed out as the old ones that they are"
 
 
 def test_a_stop_is_not_taken_for_a_slow_clock_however_long_it_is() -> None:

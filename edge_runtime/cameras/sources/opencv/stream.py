@@ -21,6 +21,7 @@ from edge_runtime.cameras.sources.opencv.rtsp_answer import explain_rtsp
 from edge_runtime.cameras.sources.opencv.stream_clock import StreamClock
 from edge_runtime.errors import CameraError
 from edge_runtime.pixels.opencv import cv2
+from edge_runtime.pixels.preprocess import Image
 from edge_runtime.system.clock import monotonic_s
 
 # Opening includes FFmpeg's own analysis of 5 s, and the wait for a key frame, which cameras send every 1 to 10 s.
@@ -95,6 +96,10 @@ class StreamCamera(OpenCVCamera):
             return now_s
         stream_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
         return self._clock.date(stream_s, now_s, has_waited=self._has_waited)
+
+    def _look(self, captured_s: float) -> Image | None:
+        # In a burst they would also be taken for the camera's rate.
+        return None if self._clock is not None and self._clock.is_catching_up else super()._look(captured_s)
 
 
 def _count_sleeps() -> int:

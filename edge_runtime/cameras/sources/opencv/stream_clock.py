@@ -24,8 +24,9 @@ DOUBT_S = 60.0
 # Between two frames no more than this counts as lasting, for the reader may have been stopped.
 MOST_GAP_S = 0.25
 # What came while the stream was being opened has been read when frames go on for so long without coming any quicker,
-# but for this part of the time.
+# but for this part of the time, and at least every other one has to be waited for: a busy machine reads slowly, too.
 SETTLED_S, SETTLED_SHARE = 0.25, 0.1
+CATCH_UP_S = 10.0
 
 
 class StreamClock:
@@ -37,6 +38,7 @@ class StreamClock:
     def __init__(self, begun_s: float, num_held: int = 0) -> None:
         self._begun_s, self._first_s = begun_s, 0.0
         self._is_behind, self._settled = True, (0.0, 0.0)
+        self._num_seen = self._num_waited = 0
         self._dates: deque[float] = deque(maxlen=num_held + 1)
         self._offset_s = self._stream_s = self._read_s = 0.0
         self._late_s, self._trusted_from_s = 0.0, begun_s
@@ -57,11 +59,18 @@ class StreamClock:
         self._dates.append(max([sent_s, *self._dates]))
         return self._dates[0]
 
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether the frame that was dated last came while the stream was being opened; after `CATCH_UP_S` of them
+        nobody waits for others.
+        """
+        return self._dates[0] == self._begun_s and self._read_s - self._first_s < CATCH_UP_S
+
     def _compare(self, stream_s: float, now_s: float, has_waited: bool) -> float:
         offset_s, lasted_s = now_s - stream_s, min(now_s - self._read_s, MOST_GAP_S) if has_waited else 0.0
         if self._is_behind:
-            has_settled = self._has_settled(offset_s, now_s) or now_s - self._first_s >= STANDING_S
-            self._is_behind = not (has_waited and has_settled)
+            self._num_seen, self._num_waited = self._num_seen + 1, self._num_waited + has_waited
+            self._is_behind = not self._has_settled(offset_s, now_s)
             self._offset_s = offset_s
             return self._begun_s if self._is_behind else now_s
         self._offset_s = min(offset_s, self._offset_s + DRIFT * lasted_s)
@@ -77,5 +86,7 @@ class StreamClock:
         since_s, before_s = self._settled
         if now_s - since_s < SETTLED_S:
             return False
-        self._settled = now_s, offset_s
-        return before_s - offset_s <= SETTLED_SHARE * (now_s - since_s)
+        is_steady = before_s - offset_s <= SETTLED_SHARE * (now_s - since_s) or now_s - self._first_s >= STANDING_S
+        has_waited = 2 * self._num_waited >= self._num_seen
+        self._settled, self._num_seen, self._num_waited = (now_s, offset_s), 0, 0
+        return is_steady and has_waited
