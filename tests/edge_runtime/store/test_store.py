@@ -22,6 +22,7 @@ import pytest
 from edge_runtime import cli
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, MissingInputError, ModelError, SignatureError
 from edge_runtime.store.lock import LOCK
+from edge_runtime.store.runs import boot_id
 from edge_runtime.store.shipped import default_model
 from edge_runtime.store.state import SHIPPED, StoreState
 from edge_runtime.store.store import Store, default_store
@@ -263,6 +264,9 @@ def test_a_user_has_a_store_of_his_own_where_the_system_has_none(
     (tmp_path / "system").mkdir()
     (tmp_path / "system" / "state.json").write_text("")
     assert default_store() == tmp_path / "system"
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (tmp_path / "system" / "state.json").unlink()
+    assert default_store() == tmp_path / "system"
 
 
 CHANGES = """
@@ -465,10 +469,14 @@ def test_the_state_on_disk_is_what_status_says(store: Store, make_model: Callabl
 
 def test_a_candidate_that_is_accepted_has_no_failed_starts_and_its_runs_are_noted_no_more(store: Store) -> None:
     model = store.add(b"one")
-    assert store.state().probation
+    assert (store.state().probation, store.state().failed_starts) == (True, 0)
     store.state_path.write_bytes(dataclasses.replace(store.state(), failed_starts=2).to_json())
     state, run = store.begin_run(model)
     assert state.failed_starts == 2 and run is not None
+    run.end()
+    (store.folder / "runs" / f"{model}-{boot_id()}-00000000.begun").touch()  # nobody holds it: that run was killed
+    state, run = store.begin_run(model)
+    assert state.failed_starts == store.state().failed_starts == 3 and run is not None
     run.end()
     store.accept(model)
     assert (store.state().probation, store.state().failed_starts) == (False, 0)
