@@ -47,7 +47,7 @@ DEFAULT_CALIBRATION = ConvertConfig(Path("run")).num_calibration_images
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """``pruned`` and ``others`` are run directories, None: make pruned copies, look beside ``run`` for others."""
+    """``pruned`` and ``others`` are run directories; None means: make pruned copies, look beside ``run`` for others."""
 
     run: Path
     out: Path
@@ -73,7 +73,7 @@ class CompareConfig:
 def compare(config: CompareConfig) -> Comparison:
     """Makes, scores and times every variant.
 
-    Raises: an `EdgeRuntimeError` that says which input is wrong; a variant that cannot be made is no error but a line.
+    Raises: an `EdgeRuntimeError` that says which input is wrong; a variant that cannot be made is a line, not an error.
     """
     if not list_available_backends():
         raise ConfigurationError("No interpreter is installed, so nothing can be compared. Install ai-edge-litert.")
@@ -111,13 +111,13 @@ def compare(config: CompareConfig) -> Comparison:
         threads=config.threads,
         processor=read_processor_name(),
         rows=tuple(row for row in rows if row.accuracies),
-        # What no interpreter runs has no figures to compare, only reasons.
+        # A variant that no interpreter runs has no figures to compare, only reasons.
         failures=(*failures, *(Failure(row.name, row.group, _reasons(row)) for row in rows if not row.accuracies)),
     )
 
 
 def make_command(config: CompareConfig, variant: Variant) -> str:
-    """The command that writes ``variant`` for a device, "" where it is not full integer or another run's."""
+    """The command that writes ``variant`` for a device, "" if it is not full integer or belongs to another run."""
     flags: list[str] = []
     if config.foreign is not None and variant.run is None:
         flags = to_flags(config.foreign)

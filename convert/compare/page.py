@@ -22,7 +22,7 @@ _TEMPLATE = Path(__file__).parent / "templates" / "compare.html"
 
 
 def render(comparison: Comparison) -> str:
-    """The page, which needs no other file."""
+    """The self-contained page."""
     chosen, why = recommend(comparison)
     marked = comparison.rows.index(chosen)
     backend, threads = comparison.backends[0], comparison.threads[0]

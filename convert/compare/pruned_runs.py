@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Pruning:
-    """Starts at once, one copy after the other; `wait` waits for it. A copy that exists already is asked for again: the
-    program there decides whether it still belongs to the run.
+    """Starts at once, one copy after the other; `wait` waits for it. An existing copy is requested again: `train.prune`
+    decides whether it still belongs to the run.
     """
 
     def __init__(
@@ -30,14 +30,14 @@ class Pruning:
         self._thread.start()
 
     def wait(self) -> dict[int, Path | str]:
-        """For each percentage the run directory, or why there is none."""
+        """The run directory for each percentage, or the reason why there is none."""
         if self._thread.is_alive():
             stage("Waiting for the pruned copies")
         self._thread.join()
         return {percent: self._errors.get(percent, path) for percent, path in self._jobs.items()}
 
     def stop(self) -> None:
-        """Ends what still runs."""
+        """Ends processes that are still running."""
         self._stopped = True
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()

@@ -1,4 +1,4 @@
-"""What a comparison found, as frozen rows; which row it recommends; and both as JSON and Markdown."""
+"""The results of a comparison as frozen rows; which row it recommends; and both as JSON and Markdown."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Row:
-    """One variant; sizes in bytes, ``zeros`` the share of weights that are zero, ``float_tensors`` how many are not
-    integer, ``incompatible`` the backends that cannot run it and why, ``command`` what writes it, "" for nothing.
+    """One variant; sizes in bytes, ``zeros`` the share of weights that are zero, ``float_tensors`` how many tensors are
+    not integer, ``incompatible`` the backends that cannot run it and why, ``command`` the one that writes it, else "".
     """
 
     name: str
@@ -54,11 +54,11 @@ class Row:
 
     @property
     def accuracy(self) -> Accuracy:
-        """On the preferred backend that runs it."""
+        """The accuracy on the preferred backend that runs it."""
         return self.accuracies[0]
 
     def timing(self, backend: str, threads: int) -> Timing | None:
-        """What it took on ``backend`` with so many threads, None where it does not run."""
+        """Its time on ``backend`` with this many threads, None where it does not run."""
         return next((row for row in self.timings if (row.backend, row.threads) == (backend, threads)), None)
 
 
@@ -82,9 +82,9 @@ class Comparison:
 
 
 def recommend(comparison: Comparison) -> tuple[Row, str]:
-    """The row to take, and why with the command that makes it: of the variants and pruned copies of this model that
+    """The row to take, and why, with the command that makes it: of the variants and pruned copies of this model that
     every backend runs and that do not lose accuracy significantly, the one with the least time x bytes. One that some
-    programs refuse has to save `WORTH` of that against one that all take.
+    programs refuse must save `WORTH` of that compared with one that all accept.
     """
     backend = comparison.backends[0]
     own = [row for row in comparison.rows if row.group in (SAME_MODEL, "pruned")]
@@ -98,7 +98,7 @@ def recommend(comparison: Comparison) -> tuple[Row, str]:
 
     candidates = sound or [reference]
     least = min(cost(row) for row in candidates)
-    # Within a tie the earlier row: the one that eats raw pixels comes before the one that does not.
+    # In a tie the earlier row wins: the one that takes raw pixels comes before the one that does not.
     chosen = next(row for row in candidates if cost(row) <= least * (1 + TIE))
     welcome = [row for row in candidates if not find_refusing(row) and cost(row) * (1 - WORTH) <= least]
     if find_refusing(chosen) and welcome:
@@ -123,7 +123,7 @@ def recommend(comparison: Comparison) -> tuple[Row, str]:
 
 
 def find_refusing(row: Row) -> str:
-    """Which programs refuse a file of this variant, "" when all known ones take it."""
+    """Which programs refuse a file of this variant, "" when all known programs accept it."""
     return "MediaPipe and Android's task library refuse an int8 input" if row.name == INT8_IO else ""
 
 
@@ -167,7 +167,7 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def tabulate_accuracy(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Head and rows, one a variant: its figures on the preferred backend, and the accuracy on each other one."""
+    """Head and rows, one per variant: its figures on the preferred backend, and the accuracy on each other one."""
     backends = comparison.backends
     head = ["variant", f"accuracy, {backends[0]}", "95 % interval", "change, points", "McNemar p", "agreement"]
     head += ["precision", "recall", "F1", *(f"accuracy, {backend}" for backend in backends[1:])]
@@ -187,7 +187,7 @@ def tabulate_accuracy(comparison: Comparison) -> tuple[list[str], list[list[str]
 
 
 def tabulate_sizes(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Head and rows, one a variant: bytes, weights, MACs, and the backends that load it."""
+    """Head and rows, one per variant: bytes, weights, MACs, and the backends that load it."""
     head = [
         "variant",
         "bytes",
@@ -208,7 +208,7 @@ def tabulate_sizes(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
 
 
 def tabulate_latency(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Head and rows, one a variant: milliseconds for each backend and thread count, and the ratio to float32."""
+    """Head and rows, one per variant: milliseconds for each backend and thread count, and the ratio to float32."""
     pairs = [(backend, threads) for backend in comparison.backends for threads in comparison.threads]
     head = [
         "variant",

@@ -24,7 +24,7 @@ from edge_runtime.system.command import run_command
 from edge_runtime.system.quiet_start import silence_stderr
 
 _TEMPLATE = Path(__file__).parent / "templates" / "sizes.html"
-# As much as a smaller size may be behind in the field, besides being within the interval of the most accurate one.
+# How far a smaller size may be behind in the field test; it must also be within the interval of the most accurate one.
 LITTLE = 0.02
 
 
@@ -32,7 +32,7 @@ LITTLE = 0.02
 class Size:
     """One size: rates in [0, 1] on the first backend of its report, ``field`` the mean over the scenes of the field
     test (None without one), ``unknown`` the share of foreign images that are called unknown (None without any);
-    ``time_ratio`` is to the first size. A refused one has ``refusal`` and no file.
+    ``time_ratio`` is relative to the first size. A refused size has ``refusal`` and no file.
     """
 
     name: str
@@ -49,11 +49,11 @@ class Size:
 
 
 def read_sizes(paths: Sequence[Path], seconds: float) -> tuple[Size, ...]:
-    """The Size of each model at ``paths`` from the report beside it; they take turns for ``seconds`` of timing.
+    """The Size of each model at ``paths``, from the report beside it; the models take turns for ``seconds`` of timing.
 
     Raises:
         MissingInputError: there is no report.
-        DataError: the models have other labels or another number of test images, so they cannot be compared.
+        DataError: the models differ in labels or in the number of test images, so they cannot be compared.
     """
     reports = {path: _read_report(path) for path in paths}
     first = reports[paths[0]]
@@ -105,7 +105,7 @@ def _make_size(path: Path, report: Any, timings: Mapping[str, Any]) -> Size:
 
 
 def recommend_size(sizes: Sequence[Size]) -> tuple[Size | None, str]:
-    """The size to take and why: the smallest that is as good as the best, as far as so many images can tell."""
+    """The size to take and why: the smallest that is as good as the best, as far as this many images can tell."""
     able = sorted((size for size in sizes if not size.refusal), key=lambda size: size.file_bytes)
     if not able:
         return None, "Take none: every size was refused; the reports say why."
@@ -116,7 +116,7 @@ def recommend_size(sizes: Sequence[Size]) -> tuple[Size | None, str]:
         for size in able
         if size.accuracy >= best.interval[0] and (most is None or (size.field or 0.0) >= most - LITTLE)
     ]
-    # The most accurate need not be the best in the field; then what is best there is taken.
+    # The most accurate size need not be the best in the field test; then the best one there is taken.
     chosen = enough[0] if enough else max(able, key=lambda size: (size.field or 0.0, size.accuracy))
     field = "" if chosen.field is None else f", {chosen.field:.1%} in the scenes of the field test"
     why = f"Take {chosen.name}: {chosen.accuracy:.1%} on the test images{field}, {chosen.file_bytes / 1000:,.0f} kB."

@@ -31,8 +31,8 @@ SAME_MODEL, PRUNED, OTHER = "same weights", "pruned", "other architecture"
 
 @dataclass(frozen=True)
 class Variant:
-    """``name`` is short and unique, ``how`` says in words what it is, ``group`` one of the constants above; ``run`` is
-    the run directory that it was converted from, None for the one that is compared.
+    """``name`` is short and unique, ``how`` says in words what it is, ``group`` is one of the constants above; ``run``
+    is the run directory that it was converted from, None for the run being compared.
     """
 
     name: str
@@ -82,7 +82,7 @@ def convert_pruned(run: Path, sparsity: str, num_calibration: int, seed: int) ->
 
 
 def convert_other(run: Path, num_calibration: int, seed: int) -> Variant | Failure:
-    """The full-integer variant of another run directory, called after its folder."""
+    """The full-integer variant of another run directory, named after its folder."""
     return _made(
         run.name, "another run on the same data, full integer", OTHER, lambda: _converted(run, num_calibration, seed)
     )
@@ -98,7 +98,7 @@ def find_runs_on_same_data(run: Path, source: Source, candidates: Sequence[Path]
         try:
             other = read_run_directory(path)
         except EdgeRuntimeError:
-            continue  # an unfinished or damaged run is none to compare with
+            continue  # an unfinished or damaged run cannot be compared
         if other.spec.labels == source.spec.labels and {entry.sha256 for entry in other.test} == tested:
             found.append(path)
     return found

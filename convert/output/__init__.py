@@ -1,1 +1,1 @@
-"""Whole files, progress, page frames, plots: how results leave. Never knows what they mean."""
+"""Whole files, progress, page frames, plots: how results are written. Never knows what they mean."""

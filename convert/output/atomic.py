@@ -17,7 +17,7 @@ def refuse_to_overwrite(path: Path, *, force: bool) -> None:
 
 def expect_room(path: Path, *, force: bool) -> None:
     """Raises OutputError when ``path`` cannot be written, UsageError when it exists and ``force`` is not set:
-    asked before hours of work, not after.
+    called before hours of work, not after.
     """
     refuse_to_overwrite(path, force=force)
     try:
@@ -27,20 +27,20 @@ def expect_room(path: Path, *, force: bool) -> None:
 
 
 def write_text_atomically(path: Path, text: str) -> None:
-    """As `write_atomically`, replacing what is there; a file's name in ``text`` that is no UTF-8 is written escaped.
+    """As `write_atomically`, but replaces an existing file; a file name in ``text`` that is not UTF-8 is escaped.
 
     Raises:
-        OutputError: ``path`` cannot be written; the text is kept in a temporary place, which is named.
+        OutputError: ``path`` cannot be written; the text is kept in a temporary file, which the error names.
     """
     write_atomically(path, text.encode("utf-8", "backslashreplace"), force=True)
 
 
 def write_atomically(path: Path, content: bytes, *, force: bool) -> None:
-    """Writes ``content`` to ``path``, whole or not at all; makes the folders that it needs.
+    """Writes ``content`` to ``path``, whole or not at all; makes missing folders.
 
     Raises:
         UsageError: ``path`` exists and ``force`` is not set.
-        OutputError: ``path`` cannot be written; the content is kept in a temporary place, which is named.
+        OutputError: ``path`` cannot be written; the content is kept in a temporary file, which the error names.
     """
     refuse_to_overwrite(path, force=force)
     try:
@@ -51,7 +51,7 @@ def write_atomically(path: Path, content: bytes, *, force: bool) -> None:
 
 
 def _keep(name: str, content: bytes) -> str:
-    """Puts ``content`` into the system's temporary folder; where it is, as the end of a sentence."""
+    """Puts ``content`` into the system's temporary folder; returns where it is, as the end of a sentence."""
     try:
         kept = Path(tempfile.mkdtemp(prefix="convert-")) / name
         kept.write_bytes(content)

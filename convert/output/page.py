@@ -1,6 +1,6 @@
 """Pages from templates: one environment, one frame (`templates/base.html`), plain values in, HTML out.
 
-A page is a template beside its module that extends the frame; what it says is escaped, and charts come from `plot`.
+A page is a template beside its module that extends the frame; its text is escaped, and charts come from `plot`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _FRAME = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text, its first column names; ``names`` are further columns of names, ``words`` of sentences, and
-    ``marked`` is the row that stands out.
+    """A table of text whose first column holds names; ``names`` are further columns of names, ``words`` those of
+    sentences, and ``marked`` is the row that stands out.
     """
 
     head: Sequence[str]
@@ -33,13 +33,13 @@ class Table:
 
 
 def render_page(template: Path, **values: object) -> str:
-    """The page of the ``template`` file, as HTML that needs no other file; every value that it names must be given."""
+    """The page made from the ``template`` file, as self-contained HTML; every value that it names must be given."""
     return name_charts_apart(_open_templates(template.parent).get_template(template.name).render(**values))
 
 
 @cache
 def _open_templates(folder: Path) -> Environment:
-    """The templates of ``folder`` and those of the frame. In each, ``ui`` holds the frame's macros."""
+    """The templates in ``folder`` and those of the frame. In each, ``ui`` holds the frame's macros."""
     templates = Environment(
         loader=FileSystemLoader([folder, _FRAME]),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""Puts names beside the points of a plot so that none covers another name, a point or an interval."""
+"""Places names beside the points of a plot so that none covers another name, a point or an interval."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _NEAR = 22.0  # px; a name further away gets a line to its point
 def place_names(
     plot: Axes, names: Sequence[str], spots: Sequence[Spot], taken: Sequence[Spot], *, must: bool = False
 ) -> bool:
-    """Writes each name near its spot (data coordinates), clear of all spots and of what is ``taken``.
+    """Writes each name near its spot (data coordinates), clear of all spots and of everything ``taken``.
 
-    Returns False, with nothing written, when a name finds no room; with ``must`` such a name goes to its first place.
+    Returns False, with nothing written, when there is no room for a name; with ``must`` it gets its first position.
     """
     figure = plot.get_figure(root=True)
     assert figure is not None
@@ -64,7 +64,7 @@ def _transform(plot: Axes, spot: Spot) -> Spot:
 
 
 def _candidates(x: float, y: float, width: float, height: float) -> Iterator[Bbox]:
-    """Boxes around a point, the nearest first: right, left, above and below, then the same a line further."""
+    """Boxes around a point, nearest first: right, left, above and below, then the same one line further away."""
     for rise in (0.0, 12.0, -12.0, 20.0, -20.0, 34.0, -34.0, 48.0, -48.0, 62.0, -62.0, 76.0, -76.0, 90.0, -90.0):
         beside = _GAP if abs(rise) < 16 else 0.0
         for left in (x + beside, x - beside - width, x - width / 2, x + 30, x - 30 - width):

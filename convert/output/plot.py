@@ -1,6 +1,6 @@
-"""Every chart of the host: curves, bars, intervals, a scatter with its Pareto front, a confusion matrix; all as SVG.
+"""Every chart of the host: curves, bars, intervals, a scatter plot with its Pareto front, a confusion matrix; all SVG.
 
-A chart gets plain values and the words on its axes; it never knows what was measured. Colours are roles of `theme`.
+A chart gets plain values and axis labels; it never knows what was measured. Colours are roles of `theme`.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Curve:
 
 @dataclass(frozen=True)
 class Point:
-    """A model: ``cost`` (less is better), ``rate`` in [0, 1] with its interval; ``kind`` is a colour; what does not
-    count is shown but makes no front. A point without a name is told to the pointer as ``tip``.
+    """A model: ``cost`` (less is better), ``rate`` in [0, 1] with its interval; ``kind`` is a colour; a point that does
+    not count is shown but is not on the front. A point without a name shows ``tip`` under the pointer.
     """
 
     name: str
@@ -73,7 +73,7 @@ def draw_curves(
     alone: bool = False,
 ) -> str:
     """Rates over the numbers of an x axis; ``axes`` names x and y. ``share``: the x axis is a share in [0, 1] too.
-    ``wanted`` is a named rate, drawn dashed. ``alone``: an SVG file of its own.
+    ``wanted`` is a named rate, drawn dashed. ``alone``: a standalone SVG file.
     """
     with matplotlib.style.context(_STYLE):
         figure = make_figure(300)
@@ -103,7 +103,7 @@ def draw_curves(
 
 
 def find_pareto(points: Sequence[Point]) -> tuple[Point, ...]:
-    """The points that no other one beats in both cost and rate, by rising cost."""
+    """The points that no other point beats in both cost and rate, by rising cost."""
     front: list[Point] = []
     for point in sorted(points, key=lambda point: (point.cost, -point.rate)):
         if not front or point.rate > front[-1].rate:
@@ -112,7 +112,7 @@ def find_pareto(points: Sequence[Point]) -> tuple[Point, ...]:
 
 
 def draw_scatter(points: Sequence[Point], axes: tuple[str, str], *, front: bool = True) -> str:
-    """Rate against cost on a logarithmic axis, the intervals as bars, the Pareto front dashed. Names that find no room
+    """Rate against cost on a logarithmic axis, the intervals as bars, the Pareto front dashed. Names without room
     beside their points become numbers with a key below.
     """
     named = [point for point in points if point.name]
@@ -172,8 +172,8 @@ def _obstacles(points: Sequence[Point]) -> list[tuple[float, float]]:
 
 
 def draw_bars(groups: Mapping[str, Sequence[Bar]], axis: str, *, digits: int = 1, alone: bool = False) -> str:
-    """Horizontal bars from 0 on with their values behind them: a panel a group, on a scale of its own, under its title
-    ("" for none).
+    """Horizontal bars from 0 with their values at their ends: one panel per group, each with its own scale, under its
+    title ("" for none).
     """
     names = {title: [textwrap.fill(bar.name, 26) for bar in bars] for title, bars in groups.items()}
     lines = {title: max((name.count("\n") + 1 for name in found), default=1) for title, found in names.items()}
@@ -202,7 +202,7 @@ def draw_bars(groups: Mapping[str, Sequence[Bar]], axis: str, *, digits: int = 1
 
 
 def draw_intervals(rows: Sequence[tuple[str, float, tuple[float, float]]], axis: str) -> str:
-    """A dot with its interval a row (name, rate in [0, 1], interval), on one axis."""
+    """A dot with its interval for each row (name, rate in [0, 1], interval), on one axis."""
     with matplotlib.style.context(_STYLE):
         figure = make_figure(56 + 34 * len(rows))
         plot = figure.add_subplot(xlabel=axis)
@@ -234,7 +234,7 @@ def draw_confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> st
         for row, found in enumerate(counts):
             for column, count in enumerate(found):
                 if count:
-                    # Not darker than 0.55: text is readable on it in both themes.
+                    # Not darker than 0.55, so that text on it is readable in both themes.
                     shade = 0.04 + 0.51 * count / sum(found)
                     kind = LIGHT["one" if row == column else "two"]
                     plot.add_patch(Rectangle((column, row), 1, 1, facecolor=kind, alpha=shade, edgecolor="none"))
@@ -252,7 +252,7 @@ def draw_confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> st
 
 
 def _scale_rates(plot: Axes, low: float, high: float) -> None:
-    """The y axis for rates from ``low`` to ``high`` with some room, in round per cents."""
+    """Sets the y axis for rates from ``low`` to ``high`` with some room, in round percentages."""
     room = max(0.01, 0.05 * (high - low))
     plot.set_ylim(max(0.0, low - room), min(1.0 + 0.2 * room, high + room))
     plot.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))

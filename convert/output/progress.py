@@ -1,4 +1,4 @@
-"""Says on stderr how far a long stage is and how long it will still take; stdout stays free for results."""
+"""Says on stderr how far a long stage has come and how long it will still take; stdout stays free for results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Item = TypeVar("Item", covariant=True)
 
 
 class SizedIterable(Sized, Iterable[Item], Protocol[Item]):
-    """What has a length and can be gone through."""
+    """Anything that has a length and can be iterated over."""
 
 
 def with_progress(
@@ -20,8 +20,8 @@ def with_progress(
     write: Callable[[str], object] | None = None,
     now: Callable[[], float] = time.monotonic,
 ) -> Iterator[Item]:
-    """The ``items``, one by one; about once a second (a terminal) or every ten seconds (a log) a line with the ETA
-    is written.
+    """The ``items``, one by one; writes a line with the ETA about once a second (to a terminal) or every ten seconds
+    (to a log).
     """
     terminal = write is None and sys.stderr.isatty()
     write = write or sys.stderr.write
@@ -39,5 +39,5 @@ def with_progress(
 
 
 def stage(text: str) -> None:
-    """One line about what happens now."""
+    """Prints one line about what happens now."""
     print(text, file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from convert.output.theme import LIGHT, render_colour_style
 
 WIDTH = 420  # of a plot, in px; one line of text is 12 px, so that it is still readable in a window of 400 px
-# The fonts of browsers are at most as wide as DejaVu Sans, by which matplotlib measures.
+# Browser fonts are at most as wide as DejaVu Sans, with which matplotlib measures.
 SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "plot",
@@ -52,16 +52,16 @@ _ALONE = "text { font-family: system-ui, sans-serif; }"
 
 
 def make_figure(height: float, width: float = WIDTH) -> Figure:
-    """An empty figure of ``width`` x ``height`` px whose parts make room for each other."""
+    """An empty figure of ``width`` x ``height`` px whose parts are laid out without overlaps."""
     return Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained")
 
 
 def to_svg(figure: Figure, label: str, tips: Mapping[str, str] | None = None, *, alone: bool = False) -> str:
-    """The figure as one ``<svg>`` element that says ``label`` to a screen reader. ``tips`` are what a pointer is told,
-    by the ``gid`` of an artist. With ``alone`` it is a file with colours of its own, else it takes those of the page.
+    """The figure as one ``<svg>`` element with ``label`` for screen readers. ``tips`` are shown under the pointer, by
+    the ``gid`` of an artist. With ``alone`` it is a file with its own colours, else it takes those of the page.
     """
     buffer = io.StringIO()
-    # What SVG calls metadata would hold the date.
+    # The SVG metadata would hold the date.
     with matplotlib.rc_context({name: SETTINGS[name] for name in ("svg.fonttype", "svg.hashsalt")}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     drawn = buffer.getvalue()
@@ -90,14 +90,14 @@ def _colour(colour: str) -> str:
 
 
 def _name_only_used(body: str) -> str:
-    """What nothing refers to has no name."""
+    """``body`` without the names that nothing refers to."""
     used = {first or second for first, second in re.findall(r"url\(#([^)]+)\)|href=\"#([^\"]+)\"", body)}
     body = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", body)
     return re.sub(r"(url\(#|href=\"#| id=\")", r"\1plot-", body)
 
 
 def name_charts_apart(page: str) -> str:
-    """The page with names of its charts' parts that no two charts share."""
+    """The page with the parts of its charts renamed so that no two charts share a name."""
     first, *charts = page.split('<svg viewBox="')
     parts = [
         re.sub(r"(url\(#|href=\"#| id=\")plot-", rf"\g<1>plot{number}-", chart)

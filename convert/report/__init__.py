@@ -1,1 +1,1 @@
-"""What a conversion found, as values and as pages. Never measures anything."""
+"""The results of a conversion, as values and as pages. Never measures anything."""

@@ -1,4 +1,4 @@
-"""Writes the model card of a converted file: what it is, how it was made and how well it does, from its own files.
+"""Writes the model card of a converted file: what it is, how it was made and how well it does, from existing files.
 
 Every figure comes from the run directory, the file and the conversion's report, and these three must belong together.
 Usage: python -m convert.report.card RUN FILE

@@ -53,7 +53,7 @@ def read_card(run: Path, file: Path, report_path: Path) -> Card:
     """The Card of ``file``, which was converted from ``run`` with the report at ``report_path``.
 
     Raises:
-        MissingInputError: one of them is not there.
+        MissingInputError: one of them is missing.
         DataError: they do not belong together, or are not what training and conversion write.
         ModelError: ``file`` is damaged.
     """
@@ -104,7 +104,7 @@ def read_card(run: Path, file: Path, report_path: Path) -> Card:
 
 
 def measure_run(run: Path, file: Path, num_images: int) -> Robustness:
-    """How ``file`` does on ``num_images`` test images of ``run`` when they are corrupted.
+    """How well ``file`` does on ``num_images`` corrupted test images of ``run``.
 
     Raises: what `read_run_directory`, `ImageEntry.read` and `Classifier` raise.
     """

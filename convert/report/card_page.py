@@ -1,4 +1,4 @@
-"""The text of a model card as Markdown, and its curves as an SVG file; `card` reads what they say."""
+"""The text of a model card as Markdown, and its curves as an SVG file; `card_facts` reads what they say."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _recipe(card: Card) -> str:
 
 
 def _list_earlier_runs(config: Mapping[str, Any]) -> list[list[str]]:
-    """A row for the run that was learnt from, and one for the run that was gone on with."""
+    """A row for the run whose weights this one starts from, and one for its teacher."""
     roles = (("start", "goes on from the weights of"), ("teacher", "teacher"))
     return [
         [what, f"{config[role]['name']}, SHA-256 `{config[role]['sha256']}`"]
@@ -141,7 +141,7 @@ def _confusion(card: Card) -> str:
 
 
 def _scenes(field_test: Mapping[str, Any]) -> str:
-    """A row a scene of the conversion's field test, on the first backend."""
+    """A row for each scene of the conversion's field test, on the first backend."""
     num, backend = field_test["num_images"], field_test["rows"][0]["backend"]
     rows = [
         # Adding zero turns -0.0 into 0.0.
@@ -183,7 +183,7 @@ def _limits(card: Card) -> str:
 
 
 def _commonest(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> tuple[int, str, str]:
-    """(how often, the truth, the wrong answer) of the largest entry beside the diagonal."""
+    """(how often, the truth, the wrong answer) of the largest entry off the diagonal."""
     mistakes = [
         (count, labels[row], labels[column])
         for row, counts in enumerate(matrix)

@@ -1,4 +1,4 @@
-"""What a conversion found, as one value; `conversion_text` and `conversion_page` say it."""
+"""The results of a conversion, as one value; `conversion_text` and `conversion_page` present them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from edge_runtime.metrics import wilson_interval
 @dataclass(frozen=True)
 class ConversionReport:
     """All figures of one conversion; sizes in bytes, ``max_drop`` in points, flatbuffer sizes without the appended
-    parts; ``file_bytes`` are those of the whole ``file``, None when none was written. ``unknown``, ``gallery`` and
-    ``field_test`` need labelled test images; ``training`` is the run's metrics.json, and ``size`` what it was trained
-    as, empty where there are no sizes. ``label_order`` and ``normalization`` are there when they fit far better,
-    ``ranges`` where narrower ones were tried.
+    parts; ``file_bytes`` is the size of the whole ``file``, None when none was written. ``unknown``, ``gallery`` and
+    ``field_test`` need labelled test images; ``training`` is the run's metrics.json, and ``size`` the size in which it
+    was trained, empty where there are no sizes. ``label_order`` and ``normalization`` are set when another one fits far
+    better, ``ranges`` when narrower ones were tried.
     """
 
     name: str
@@ -57,7 +57,7 @@ class ConversionReport:
 
 @dataclass(frozen=True)
 class AccuracyRow:
-    """One line of the accuracy table; rates in [0, 1]; ``drop`` and what follows are None for the float model."""
+    """One row of the accuracy table; rates in [0, 1]; ``drop`` and the fields after it are None for the float model."""
 
     model: str
     kernels: str
@@ -70,7 +70,7 @@ class AccuracyRow:
 
 
 def name_rate(report: ConversionReport) -> str:
-    """What the rates of `list_accuracies` are: without held-out labels the float model's answers stand in for them."""
+    """What the rates of `list_accuracies` are: without held-out labels the float model's answers replace the labels."""
     return "accuracy" if report.verification.tested else "same answer as float32"
 
 

@@ -1,7 +1,7 @@
-"""The report as one HTML page that needs nothing else: no script, no font, no file beside it; light, dark and print.
+"""The report as one self-contained HTML page: no script, no font, no file beside it; light, dark and print.
 
-Every section is one value here and one template in `templates/sections`, shown where the value is not None. A new
-section is a field of `to_html`, a template, and a block in `templates/conversion.html`.
+Every section is one value here and one template in `templates/sections`, shown when the value is not None. A new
+section needs a field of `to_html`, a template, and a block in `templates/conversion.html`.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Chart:
 
 @dataclass(frozen=True)
 class GallerySection:
-    """Cards of the surest mistakes and of the least sure answers of the test split; ``shows_where`` the model looked in
-    the mistakes.
+    """Cards of the most confident mistakes and the least confident answers on the test split; ``shows_where``: whether
+    the mistakes show where the model looked.
     """
 
     num_mistakes: int
@@ -67,8 +67,8 @@ class FlipSection:
 
 
 def to_html(report: ConversionReport, images: Mapping[str, Image], looked: Mapping[str, Image] | None = None) -> str:
-    """The page; ``images`` are (h, w, 3) uint8 BGR by the name that the report calls them, ``looked`` those that show
-    where the model looked, of the mistakes.
+    """The page; ``images`` are (h, w, 3) uint8 BGR by their name in the report, ``looked`` those of the mistakes that
+    show where the model looked.
     """
     verified, verdict = report.verification, judge(report)
     return render_page(
@@ -96,7 +96,7 @@ def to_html(report: ConversionReport, images: Mapping[str, Image], looked: Mappi
 
 
 def make_tiles(report: ConversionReport) -> list[Tile]:
-    """The figures at the top of the page: how good, how fast, and what it takes."""
+    """The figures at the top of the page: how good, how fast, and how large."""
     audit, first = report.audit, report.verification.backends[0]
     tiles = []
     if report.verification.tested:
@@ -152,7 +152,7 @@ def _tabulate_accuracies(report: ConversionReport) -> Table:
 
 
 def _tabulate_classes(report: ConversionReport) -> Table:
-    """A row per class; one without test images has no figures, and every recall of the first backend its interval."""
+    """A row per class; one without test images has no figures, and each recall on the first backend has an interval."""
     backends = report.verification.backends
     head = ["class", "images", "float recall"]
     for index, backend in enumerate(backends):

@@ -1,4 +1,4 @@
-"""What a conversion found, as JSON and as Markdown for a terminal; the page for people is in `conversion_page`."""
+"""The results of a conversion, as JSON and as Markdown for a terminal; the page for people is in `conversion_page`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convert.report.verdict import describe_time, judge
 
 
 def to_data(report: ConversionReport) -> dict[str, Any]:
-    """The report as plain JSON values, with its verdict and next steps; numbers that are no numbers become null."""
+    """The report as plain JSON values, with its verdict and next steps; NaN and infinities become null."""
     verdict = judge(report)
     said = {"passed": report.verification.passed, "verdict": dataclasses.asdict(verdict)}
     said["next_steps"] = list_next_steps(report, verdict)

@@ -1,4 +1,4 @@
-"""The report page's part on the field test: a row a scene, its accuracy and change on each backend."""
+"""The report page's section on the field test: a row per scene, its accuracy and change on each backend."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from convert.output.page import Table, count
 
 
 def tabulate_scenes(found: FieldTest) -> Table:
-    """A row a scene; changes in points against the images as they are."""
+    """A row per scene; changes in points against the unchanged images."""
     backends = list(dict.fromkeys(row.backend for row in found.rows))
     head = ["scene"]
     for backend in backends:

@@ -1,4 +1,4 @@
-"""What to do after a conversion, most urgent first: from what is wrong to the command that comes next."""
+"""What to do after a conversion, most urgent first: from problems to the next command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convert.report.training_section import find_best_gain
 from convert.report.verdict import FEW_TEST_IMAGES, Verdict, describe_recall, list_names
 from edge_runtime.metrics import ClassMetrics
 
-# Own photos can be learnt in a larger size than these.
+# Your own photos can be learnt in a larger size than these.
 SMALLER_SIZES = ("tiny", "small")
 
 
@@ -49,7 +49,7 @@ def _mend_input(report: ConversionReport) -> list[str]:
 
 
 def _name_classes(report: ConversionReport) -> list[str]:
-    """Which classes need images: those that nobody can judge, and the one that is recognised worst."""
+    """Which classes need images: those with too few to judge, and the one that is recognised worst."""
     rows = report.verification.backends[0].report.per_class
     few = [row.label for row in rows if row.support < FEW_TEST_IMAGES]
     steps = []
@@ -89,7 +89,7 @@ def _say_enough(report: ConversionReport) -> list[str]:
 
 
 def _advise_size(report: ConversionReport) -> list[str]:
-    """What training found out about a larger size, as it said it."""
+    """What training found out about a larger size, in its own words."""
     advice = report.training.get("size_advice")
     sentence = advice.get("sentence") if isinstance(advice, Mapping) else None
     if isinstance(sentence, str):
@@ -100,7 +100,7 @@ def _advise_size(report: ConversionReport) -> list[str]:
 
 
 def _look_at_nothing(report: ConversionReport) -> list[str]:
-    """The empty scene, where it gets labels."""
+    """What to do about the empty scene, if it gets labels."""
     passing = [item for item in report.unknown.foreign if item.acceptance.coverage > 0.1] if report.unknown else []
     if not any("empty" in item.name for item in passing):
         return []

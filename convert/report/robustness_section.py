@@ -1,4 +1,4 @@
-"""The part of a model card on corrupted images, and the row of one model in a table of several; Markdown."""
+"""The section of a model card on corrupted images, and the table of several models; Markdown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convert.output.page import render_markdown_table
 
 
 def render_robustness(found: Robustness) -> str:
-    """What was measured, and a row for each corruption with its five strengths."""
+    """What was measured, and a row per corruption with its five strengths."""
     rows = [
         [_described(corruption), *_rates(found, corruption), f"{_mean(found, corruption):.1%}"]
         for corruption in CORRUPTIONS
@@ -24,12 +24,12 @@ def render_robustness(found: Robustness) -> str:
 
 
 def render_marked(found: Robustness) -> str:
-    """The same between marks, so that the section of a card can be measured again."""
+    """The same between markers, so that this section of a card can be measured again and replaced."""
     return f"<!-- robustness -->\n{render_robustness(found)}\n<!-- end of robustness -->"
 
 
 def tabulate_robustness(found: Mapping[str, Robustness]) -> str:
-    """Each model's accuracy as the images are, and the mean over the five strengths of each corruption."""
+    """Each model's accuracy on unchanged images, and its mean over the five strengths of each corruption."""
     rows = [
         [name, f"{one.clean:.1%}", *(f"{_mean(one, corruption):.1%}" for corruption in CORRUPTIONS), f"{one.mean:.1%}"]
         for name, one in found.items()

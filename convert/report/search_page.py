@@ -67,7 +67,7 @@ def render(result: dict[str, Any]) -> str:
 
 
 def _make_table(rows: Sequence[dict[str, Any]], *, marked: int, like: str | None) -> Table:
-    """A row a trial; with ``like`` times are also told against those of that file."""
+    """A row per trial; with ``like``, times are also given relative to those of that file."""
     head = ["network", "input", "validation", "int8 test", "95 % interval", "bytes", "MACs", "ms per image", "trial"]
     body = []
     for row in rows:

@@ -17,7 +17,7 @@ _THUMBNAIL_PIXELS = 160
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """An image as a data address; a ``tiny`` one keeps its pixels when it is shown larger than it is."""
+    """An image as a data URL; a ``tiny`` one keeps its pixels visible when it is shown enlarged."""
 
     alt: str
     address: str
@@ -34,7 +34,7 @@ class Line:
 
 @dataclass(frozen=True)
 class GalleryCard:
-    """``images`` may hold more than one view of the same image, the image itself first; none when it is not known."""
+    """``images`` may hold more than one view of the same image, the image itself first; none when it is unknown."""
 
     truth: str
     lines: tuple[Line, ...]
@@ -44,7 +44,7 @@ class GalleryCard:
 def describe_shown(
     items: Sequence[Shown], images: Mapping[str, Image], looked: Mapping[str, Image] | None = None
 ) -> list[GalleryCard]:
-    """A card an answer; ``images`` are (h, w, 3) uint8 BGR by name, and so are those of where the model ``looked``."""
+    """A card per answer; ``images``, and ``looked`` for where the model looked, are (h, w, 3) uint8 BGR by name."""
     cards = []
     for item in items:
         kind = "good" if item.truth == item.label else "bad"
@@ -57,7 +57,7 @@ def describe_shown(
 
 
 def describe_flips(flips: Sequence[Flip], images: Mapping[str, Image]) -> list[GalleryCard]:
-    """A card an image whose answer integer arithmetic changed; ``images`` are (h, w, 3) uint8 BGR by name."""
+    """A card per image whose answer integer arithmetic changed; ``images`` are (h, w, 3) uint8 BGR by name."""
     cards = []
     for flip in flips:
         answers = (
@@ -69,12 +69,12 @@ def describe_flips(flips: Sequence[Flip], images: Mapping[str, Image]) -> list[G
 
 
 def make_thumbnail(alt: str, image: Image) -> Thumbnail:
-    """The (h, w, 3) uint8 BGR ``image``, its longer side at most 160 pixels, as a data address."""
+    """The (h, w, 3) uint8 BGR ``image``, its longer side at most 160 pixels, as a data URL."""
     scale = min(1.0, _THUMBNAIL_PIXELS / max(image.shape[:2]))
     size_wh = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
     tiny = scale == 1.0
     small = image if tiny else cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
-    # A photo is a tenth as large as JPEG; an image as small as its thumbnail keeps its pixels.
+    # As JPEG a photo takes a tenth of the bytes; an image no larger than its thumbnail keeps its exact pixels.
     kind, suffix = ("png", ".png") if tiny else ("jpeg", ".jpg")
     code = base64.b64encode(cv2.imencode(suffix, small)[1].tobytes()).decode()
     return Thumbnail(alt, f"data:image/{kind};base64,{code}", tiny)

@@ -1,6 +1,6 @@
-"""The report page's part on training: warnings about the images, their counts, and the curves of the history.
+"""The report page's section on training: warnings about the images, their counts, and the curves of the history.
 
-What `train` writes into metrics.json is free-form: what is missing or of another form is left out.
+The metrics.json that `train` writes has no fixed form: anything missing or of another form is left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CURVES: tuple[tuple[str, str, Kind], ...] = (
 
 @dataclass(frozen=True)
 class DataWarning:
-    """A warning about images: some of the ``files`` that it concerns, and how many it concerns in all."""
+    """A warning about images: some of the ``files`` concerned, and how many there are in all."""
 
     text: str
     files: tuple[str, ...]
@@ -30,7 +30,7 @@ class DataWarning:
 
 @dataclass(frozen=True)
 class LearningSection:
-    """What a share of the images teaches: ``sentence`` and chart of all, what the second half brought each class."""
+    """What a share of the images teaches: a ``sentence`` and a chart, and what the second half brought each class."""
 
     sentence: str
     chart: str
@@ -40,7 +40,7 @@ class LearningSection:
 
 @dataclass(frozen=True)
 class TrainingSection:
-    """What the template says; ``warnings`` is None where nobody looked, ``chart`` is SVG or empty."""
+    """The values for the template; ``warnings`` is None where nothing was checked, ``chart`` is SVG or empty."""
 
     warnings: tuple[DataWarning, ...] | None
     counts: Table | None
@@ -86,8 +86,8 @@ def _read_temperature(fit: Any) -> Mapping[str, Any] | None:
 
 
 def find_best_gain(curve: Any) -> tuple[str, float, float, float] | None:
-    """The class to which the second half of the images surely brought most, and how much with its interval, in [-1, 1];
-    None where no gain is sure, or the run's ``curve`` is none.
+    """The class that certainly gained most from the second half of the images, and the gain with its interval, in
+    [-1, 1]; None where no gain is certain, or ``curve`` is not a learning curve.
     """
     gains = curve.get("class_gain") if isinstance(curve, Mapping) else None
     if not isinstance(gains, Mapping):
@@ -120,7 +120,7 @@ def _read_learning(curve: Any) -> LearningSection | None:
 
 
 def _draw_history(history: Any, best: Any) -> str:
-    """Accuracy by epoch, or by round of transfer learning, a dot on the one whose weights were kept."""
+    """Accuracy by epoch, or by round of transfer learning, with a dot on the one whose weights were kept."""
     if not isinstance(history, list) or not all(isinstance(row, Mapping) for row in history):
         return ""
     name = "round" if any("round" in row for row in history) else "epoch"

@@ -1,4 +1,4 @@
-"""The report page's part on answers: when the model says "unknown", and what that gains."""
+"""The report page's section on answers: when the model says "unknown", and what that gains."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convert.output.plot import Curve, draw_curves
 
 @dataclass(frozen=True)
 class UnknownSection:
-    """What the template says: the figures, and the curve of precision over coverage as SVG or empty."""
+    """The values for the template: the figures, and the curve of precision over coverage as SVG or empty."""
 
     report: UnknownReport
     chart: str
@@ -24,7 +24,7 @@ def describe_unknown(report: UnknownReport | None) -> UnknownSection | None:
 
 
 def _tabulate(report: UnknownReport) -> Table | None:
-    """A row a set of images: what passes, and what is refused for which reason."""
+    """A row per set of images: what passes, and what is refused for which reason."""
     if not report.foreign:
         return None
     rows = [("test images of the classes", report.test), *((item.name, item.acceptance) for item in report.foreign)]

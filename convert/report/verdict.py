@@ -15,13 +15,13 @@ from convert.output.page import count
 from convert.report.conversion import ConversionReport
 from edge_runtime.metrics import ClassificationReport, wilson_interval
 
-# Of the difference in accuracy between the two models, from end to end: beyond that, the test images cannot tell.
+# Width of the interval of the difference in accuracy between the two models: beyond this, the test images cannot tell.
 WIDEST_DROP_INTERVAL = 0.06
-# Of the accuracy itself.
+# Width of the interval of the accuracy itself.
 WIDEST_INTERVAL = 0.1
 # The figures of a class with fewer test images are little more than a guess.
 FEW_TEST_IMAGES = 10
-# A scene of the camera, or a set of foreign images, is warned about from here on.
+# From here upwards, a camera scene or a set of foreign images gets a warning.
 LARGE_COST = 0.1
 MANY_PASS = 0.5
 _MOST_NAMES = 5
@@ -38,7 +38,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``conversion``: what did integers cost? ``model``: how good is it? And what makes both doubtful."""
+    """``conversion``: what did integers cost? ``model``: how good is it? ``warnings``: what makes both doubtful?"""
 
     conversion: Statement
     model: Statement
@@ -46,7 +46,7 @@ class Verdict:
 
 
 def judge(report: ConversionReport) -> Verdict:
-    """The Verdict of all that was measured."""
+    """The Verdict on everything that was measured."""
     return Verdict(_judge_conversion(report), _judge_model(report), tuple(_list_warnings(report)))
 
 
@@ -185,7 +185,7 @@ def describe_recall(num_correct: int, num: int) -> str:
 
 
 def describe_time(found: ImageTime) -> str:
-    """What the time is of, and where it was measured."""
+    """What was timed, and where."""
     return (
         f"a frame of {FRAME_WIDTH}x{FRAME_HEIGHT}, one thread, {found.backend} on {found.processor} (the fastest of "
         f"{found.num_calls}: {found.fastest_ms:.2g} ms); a device differs: edge-runtime bench"

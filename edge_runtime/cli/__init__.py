@@ -71,7 +71,7 @@ def write_usage() -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one verb and gives the exit code; never raises what a user can cause."""
+    """Runs one verb and returns the exit code; never raises what a user can cause."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     _print_any_name()
     _hide_addresses(arguments)
@@ -81,8 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(printable(f"edge-runtime: {redact_arguments(name_flags(error), arguments)}"), file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
-        # The reader of our results left (for example `| head`); point stdout elsewhere so that Python's last flush is
-        # quiet.
+        # The reader of our results has left (for example `| head`); point stdout elsewhere so that Python's last flush
+        # is quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 73
     except SystemExit as error:  # argparse: 0 after --help, 2 after a usage error
         return error.code if isinstance(error.code, int) else 2
-    except Exception:  # the last door: what gets here is our defect, and says so with the exit code for it
+    except Exception:  # the last resort: anything caught here is a bug of ours and gets the exit code for bugs
         import traceback
 
         traceback.print_exc()
@@ -104,13 +104,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _hide_addresses(arguments: Sequence[str]) -> None:
-    """Every user of this machine may read the process list."""
+    """Hides addresses, since every user of this machine may read the process list."""
     for address in find_addresses(arguments):
         hide_address(address)
 
 
 def _print_any_name() -> None:
-    """A file name that is no UTF-8 must not end a run when it is printed."""
+    """A file name that is not UTF-8 must not end a run when it is printed."""
     import io
 
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -1,4 +1,4 @@
-"""``edge-runtime adopt``: gives a model that others made a contract, so that it is as good as one of ours."""
+"""``edge-runtime adopt``: gives a third-party model a contract, so that it works like one of ours."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     from edge_runtime.system.durable import write_durably
 
     if flags.out.exists() and not flags.replace:
-        raise UsageError(f"{flags.out} is there already; name another file, or add --replace.")
+        raise UsageError(f"{flags.out} already exists; name another file, or add --replace.")
     flags.backend = "all"  # adopting records what each backend answers
     model = open_model(flags.file, flags.labels, read_stated_flags(flags), meet_unproved=make_first_run(flags))
     content = adopt(model, flags.name or flags.out.stem, flags.threshold)

@@ -96,7 +96,7 @@ def main(arguments: list[str]) -> int:
 
 
 def open_explainer(flags: Namespace, classifier: Classifier) -> Explainer | None:
-    """What draws where the model looked, where --explain asks for it; raises what `Explainer` raises."""
+    """The `Explainer` that --explain asks for, None without the flag; raises what `Explainer` raises."""
     if flags.explain is None:
         return None
     from edge_runtime.cli.explain import Explainer
@@ -106,13 +106,13 @@ def open_explainer(flags: Namespace, classifier: Classifier) -> Explainer | None
 
 
 def read_files(names: list[str]) -> Iterator[tuple[str, Callable[[InputSpec | None], Image]]]:
-    """(name, what reads it) of each image file of ``names``, and of each one below the folders among them.
+    """(name, function that reads it) for each image file in ``names``, and for each one below the folders among them.
 
-    Reading gives (h, w, 3) uint8 BGR, decoded no smaller than the spec that it is called with needs; it raises as
-    `read_shrunk` does.
+    The function gives (h, w, 3) uint8 BGR, decoded no smaller than the spec passed to it needs, and raises what
+    `read_shrunk` raises.
 
     Raises:
-        DataError: a folder holds no image.
+        DataError: a folder holds no images.
     """
     from edge_runtime.pixels.image_file import list_images
     from edge_runtime.pixels.shrink import read_shrunk
@@ -126,10 +126,10 @@ def read_files(names: list[str]) -> Iterator[tuple[str, Callable[[InputSpec | No
 
 
 def read_demo(model: ModelFile) -> Iterator[tuple[str, Callable[[InputSpec | None], Image]]]:
-    """The golden images of ``model``, (h, w, 3) uint8 BGR, as `read_files` gives files.
+    """The golden images of ``model``, (h, w, 3) uint8 BGR, in the form in which `read_files` gives files.
 
     Raises:
-        DataError: the model carries none.
+        DataError: the model carries no golden images.
     """
     if model.goldens is None:
         raise DataError(f"{model.contract.spec.name} carries no images to show; name an image file instead of --demo.")

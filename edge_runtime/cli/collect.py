@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from edge_runtime.live.collect import Kept
 
-BACKGROUND = "background"  # the folder beside the classes that training knows as the empty scene
+BACKGROUND = "background"  # the folder beside the classes that training treats as the empty scene
 
 
 def main(arguments: list[str]) -> int:
@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
     add_camera_flags(parser)
     parser.add_argument("--out", default="photos", metavar="DIR", help="the folder of classes (default photos)")
     parser.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between images (default 1)")
-    parser.add_argument("--on-enter", action="store_true", help="take take an image each time Enter is pressed instead")
+    parser.add_argument("--on-enter", action="store_true", help="take an image each time Enter is pressed instead")
     parser.add_argument("--count", type=int, metavar="N", help="stop after N images")
     parser.add_argument(
         "--max-mb", type=float, default=500.0, metavar="MB", help="size limit of DIR/NAME (default 500)"
@@ -110,7 +110,7 @@ def main(arguments: list[str]) -> int:
 
 
 class _Teller:
-    """Prints kept images to stdout and refusals to stderr, the same refusal once."""
+    """Prints kept images to stdout and refusals to stderr, a repeated refusal only once."""
 
     def __init__(self, flags: Namespace) -> None:
         self.flags, self.last = flags, ""
@@ -132,7 +132,7 @@ def _given(value: float | None, default: float) -> float:
 
 
 class _Enter:
-    """Whether Enter was pressed since the last question; ``ended`` when nothing more can come from stdin."""
+    """Whether Enter was pressed since the last call; ``ended`` when nothing more can come from stdin."""
 
     def __init__(self) -> None:
         self.ended = False

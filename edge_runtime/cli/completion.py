@@ -1,4 +1,4 @@
-"""``edge-runtime completion``: what makes a shell complete verbs, flags and values, asked of the verbs' parsers."""
+"""``edge-runtime completion``: a script that completes verbs, flags and values, taken from the verbs' parsers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ complete -o default -F _edge_runtime edge-runtime
 
 @dataclass(frozen=True)
 class Flag:
-    """One spelling of a flag, what it means, the values that it may have, and whether it has any."""
+    """One spelling of a flag, its help, the values that it may have, and whether it takes a value."""
 
     name: str
     help: str
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
 
 
 def collect_flags() -> dict[str, tuple[Flag, ...]]:
-    """The flags of every verb, asked of its parser."""
+    """The flags of every verb, taken from its parser."""
     from edge_runtime.cli import MODULES, VERBS
 
     found = {}
@@ -87,7 +87,7 @@ def write_script(shell: str, flags: Mapping[str, tuple[Flag, ...]]) -> str:
 
 
 def _write_bash(shell: str, flags: Mapping[str, tuple[Flag, ...]]) -> str:
-    """For Bash, and for Zsh, which takes the same by its bashcompinit."""
+    """For Bash, and for Zsh, which accepts the same script through its bashcompinit."""
     indent = " " * 12
     values = [
         f'{indent}"{verb} {flag.name}") words="{" ".join(flag.choices)}" ;;'

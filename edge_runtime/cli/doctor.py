@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     if flags.camera is not None:
         from edge_runtime.cameras.password import add_password
 
-        # Read here alone: what a camera's options need is OpenCV, and that may be what is missing.
+        # Imported only here: camera options need OpenCV, and that may be what is missing.
         options = read_camera_options(flags)
         findings += (check_camera(add_password(flags.camera, flags.camera_password_file), options),)
     for finding in findings:

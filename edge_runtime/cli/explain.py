@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from edge_runtime.inference.postprocess import Prediction
     from edge_runtime.pixels.preprocess import Image
 
-# About the size that an image is drawn in, whatever the model needs of it.
+# About the size that an image is drawn at, whatever size the model needs.
 SIDE = 480
 
 
 class Explainer:
-    """Writes PNG files: one file ``target``, or for several images one each in the folder ``target``.
+    """Writes PNG files: the one file ``target``, or for several images one file each in the folder ``target``.
 
     Raises:
-        UsageError: ``target`` names one file, and ``several`` images may come.
+        UsageError: ``target`` names one file, but ``several`` images may come.
         ModelError: the model of ``classifier`` cannot show where it looked.
     """
 
@@ -41,15 +41,16 @@ class Explainer:
 
     @property
     def spec(self) -> InputSpec:
-        """Down to which size images may be decoded for drawing."""
+        """How small images may be decoded for drawing."""
         spec = self._classifier.input_spec
         return replace(spec, height=max(spec.height, SIDE), width=max(spec.width, SIDE))
 
     def write(self, name: str, number: int, image: Image, prediction: Prediction) -> str:
-        """Draws the frame classified last over ``image``, the (h, w, 3) uint8 BGR one called ``name``; says what it is.
+        """Draws where the model looked in the last frame over ``image``, (h, w, 3) uint8 BGR, named ``name``; returns a
+        line that says what was drawn.
 
         Raises:
-            EdgeRuntimeError: the file cannot be written; OutputError, one of them: nor its folder be made.
+            EdgeRuntimeError: the file cannot be written; an OutputError where its folder cannot be made.
         """
         times = max(1, SIDE // max(image.shape[:2]))
         image = image.repeat(times, axis=0).repeat(times, axis=1)

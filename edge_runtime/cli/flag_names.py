@@ -1,10 +1,10 @@
-"""The flag of each argument that a message of the library names: `max_age_ms` there is --max-age-ms here."""
+"""The flag for each argument that a library message names: `max_age_ms` there is --max-age-ms here."""
 
 from __future__ import annotations
 
 import re
 
-# Errors below name their arguments in backticks; a name that is missing here is told as it is.
+# Errors from the library name their arguments in backticks; a name that is missing here is printed unchanged.
 FLAGS = {
     "again": "--again",
     "allow_host": "--allow-host",
@@ -63,5 +63,5 @@ _NAMED = re.compile(r"`([a-z_]+)`")
 
 
 def name_flags(message: object) -> str:
-    """``message`` with the flag in the place of each `argument` that it names."""
+    """``message`` with each `argument` that it names replaced by its flag."""
     return _NAMED.sub(lambda found: FLAGS.get(found.group(1), found.group(0)), str(message))

@@ -28,7 +28,7 @@ CAMERA_HELP = (
 
 
 def add_camera_flags(parser: ArgumentParser, default: str | None = "0") -> None:
-    """Adds --camera and what may be said about it; without ``default`` there may be none."""
+    """Adds --camera and the flags that describe a camera; without ``default`` the camera is optional."""
     absent = f"(default {default})" if default is not None else "(default: none is opened)"
     parser.add_argument("--camera", default=default, metavar="CAMERA", help=f"{CAMERA_HELP} {absent}")
     parser.add_argument(
@@ -73,7 +73,7 @@ def verb_parser(verb: str, description: str, *examples: str) -> ArgumentParser:
 
 
 def add_model_flags(parser: ArgumentParser) -> None:
-    """Adds --model, and what may have to be said of a model that others made."""
+    """Adds --model, and the flags that a third-party model may need."""
     parser.add_argument(
         "--model",
         metavar="MODEL",
@@ -85,7 +85,7 @@ def add_model_flags(parser: ArgumentParser) -> None:
 
 
 def add_stated_flags(parser: ArgumentParser) -> None:
-    """Adds what a model that others made may leave open: how its input is made."""
+    """Adds the flags for what a third-party model may leave open: how its input is made."""
     group = parser.add_argument_group("for models by others (adopt writes these into the file)")
     group.add_argument(
         "--normalize", metavar="FORM", help="what float pixels become: 0..1, -1..1, 0..255, imagenet, or MEAN,STD"
@@ -98,7 +98,7 @@ def add_stated_flags(parser: ArgumentParser) -> None:
 
 
 def read_stated_flags(flags: Namespace) -> StatedInput | None:
-    """What the flags of `add_stated_flags` state, None when nothing; raises UsageError where it is malformed."""
+    """What the flags of `add_stated_flags` state, None when nothing; raises UsageError when it is malformed."""
     texts = (flags.normalize, flags.channels, flags.resize, flags.input_size)
     if texts == (None, None, None, None):
         return None
@@ -129,10 +129,11 @@ def add_classifier_flags(parser: ArgumentParser) -> None:
 
 
 def read_threshold_flags(flags: Namespace) -> tuple[float | None, dict[str, float]]:
-    """What --threshold says: a probability for all classes, None without one, and those of single ones by label.
+    """The values of --threshold: a probability for all classes (None without one), and those for single classes by
+    label.
 
     Raises:
-        UsageError: one is no number.
+        UsageError: a value is not a number.
     """
     from edge_runtime.errors import UsageError
 
@@ -163,7 +164,7 @@ def add_region_flag(parser: ArgumentParser, default: str) -> None:
 
 
 def read_region_flag(flags: Namespace) -> Region | None:
-    """The region that --region names, None without it and for a verb that has no such flag; raises UsageError."""
+    """The region that --region names, None without it and for verbs without that flag; raises UsageError."""
     given = getattr(flags, "region", None)
     if given is None:
         return None
@@ -194,9 +195,9 @@ def add_format_flag(parser: ArgumentParser) -> None:
 
 
 def open_flagged_model(flags: Namespace) -> ModelFile:
-    """The model that the flags name, else the one in use; what had to be assumed of it goes to stderr.
+    """The model that the flags name, else the one in use; assumptions about it go to stderr.
 
-    A file that neither the package, the store nor a trusted key vouches for is tried in a process of its own first.
+    A file that neither the package, the store nor a trusted key vouches for is tried in a separate process first.
     """
     from edge_runtime.model.model_file import open_model
 
@@ -207,7 +208,7 @@ def open_flagged_model(flags: Namespace) -> ModelFile:
 
 
 def make_first_run(flags: Namespace) -> Callable[[bytes, str, Callable[[], ModelFile]], None]:
-    """What `open_model` shall do with a file that nobody vouches for before it reads it: try it as ``flags`` say."""
+    """What `open_model` does before it reads a file that nobody vouches for: it tries the file as ``flags`` say."""
 
     def try_first(content: bytes, name: str, read: Callable[[], ModelFile]) -> None:
         from edge_runtime.installed.first_run import FirstRun, first_run, is_known
@@ -221,7 +222,7 @@ def make_first_run(flags: Namespace) -> Callable[[bytes, str, Callable[[], Model
 
 
 def _list_backends(flags: Namespace) -> tuple[str, ...]:
-    """Those that will run the model; none for a verb that only reads it."""
+    """The backends that will run the model; none for a verb that only reads it."""
     backend = getattr(flags, "backend", None)
     if backend != "all":
         return (backend,) if backend else ()
@@ -233,8 +234,8 @@ def _list_backends(flags: Namespace) -> tuple[str, ...]:
 def open_flagged_classifier(
     flags: Namespace, model: ModelFile, region: Region | None = None, *, maps: bool = False
 ) -> Classifier:
-    """``model``, ready to classify as the flags say, with ``maps`` where it can; OpenCV gets as many threads.
-    ``region`` is what is looked at without --region. Raises what `Classifier` raises.
+    """``model``, ready to classify as the flags say, with ``maps`` where it has them; OpenCV gets as many threads as
+    the backend. ``region`` is what is looked at without --region. Raises what `Classifier` raises.
     """
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.pixels.opencv import cv2
@@ -255,13 +256,13 @@ def open_flagged_classifier(
 
 
 def say(flags: Namespace, text: str) -> None:
-    """One line for people to stderr, unless --quiet asks for none. Errors do not come this way."""
+    """Prints one line for people to stderr, unless --quiet is given. Errors are not printed this way."""
     if not flags.quiet:
         print(printable(text), file=sys.stderr, flush=True)
 
 
 def print_result(form: str, text: Callable[[], str], value: Callable[[], object]) -> None:
-    """One result to stdout: text for people, or one line of JSON."""
+    """Prints one result to stdout: text for people, or one line of JSON."""
     if form == "text":
         print(printable(text()), flush=True)
     else:

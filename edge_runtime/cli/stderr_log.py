@@ -1,7 +1,7 @@
-"""What is logged, as lines on stderr: ours as they are, those of other libraries short and few.
+"""Log records as lines on stderr: ours unchanged, those of other libraries short and few.
 
-A library may log the same trouble a thousand times a second, each with a traceback: nobody reads that, and the disk
-under a service's journal is small.
+A library may log the same problem a thousand times a second, each time with a traceback: nobody reads that, and the
+disk under a service's journal is small.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.printable import printable
 
 OURS = "edge_runtime"
-# So many lines of other libraries in so many seconds.
+# At most this many lines from other libraries in this many seconds.
 MAX_FOREIGN, PERIOD_S = 10, 60.0
 
 
 class Lines(logging.Formatter):
-    """One line a record; of other libraries without the traceback."""
+    """One line per record; records of other libraries lose their traceback."""
 
     def __init__(self) -> None:
         super().__init__("edge-runtime: %(message)s")
@@ -35,7 +35,7 @@ class Lines(logging.Formatter):
 
 
 class FewOfOthers(logging.Filter):
-    """Lets `MAX_FOREIGN` records of other libraries pass in `PERIOD_S`; the last of them says that more may follow."""
+    """Lets `MAX_FOREIGN` records of other libraries pass in `PERIOD_S`; the last one says that more may follow."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -11,12 +11,12 @@ from typing import Any, NoReturn
 
 from edge_runtime.errors import UsageError
 
-# In the place of arguments it makes a verb show its parser instead of doing its work.
+# Passed in place of arguments, this makes a verb show its parser instead of doing its work.
 SHOW_PARSER = "\0show-parser"
 
 
 class ParserShown(Exception):
-    """Carries the parser of a verb to who asked with `SHOW_PARSER`."""
+    """Carries the parser of a verb to the caller that passed `SHOW_PARSER`."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         super().__init__(parser.prog)
@@ -24,10 +24,10 @@ class ParserShown(Exception):
 
 
 class VerbParser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are `UsageError`: what was wrong, what was probably meant, where the help is."""
+    """An ArgumentParser whose errors are `UsageError`: what was wrong, what was probably meant, where to find help."""
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse does, but a value such as ``-1..1`` is none of its flags. Raises ParserShown when asked to."""
+        """As argparse does, but a value such as ``-1..1`` is not taken for a flag. Raises ParserShown when asked to."""
         if args == [SHOW_PARSER]:
             raise ParserShown(self)
         self._negative_number_matcher = re.compile(r"-\.?\d")
@@ -37,7 +37,7 @@ class VerbParser(argparse.ArgumentParser):
         """Raises UsageError.
 
         Raises:
-            UsageError: always; it is how argparse reports any mistake on the command line.
+            UsageError: always; argparse reports every mistake on the command line this way.
         """
         raise UsageError(f"{message[:1].upper()}{message[1:]}{self._guess(message)}; see {self.prog} --help.")
 
@@ -53,7 +53,7 @@ class VerbParser(argparse.ArgumentParser):
 
 
 def add_quiet_flag(parser: argparse.ArgumentParser) -> None:
-    """Adds --quiet, which every command spells so."""
+    """Adds --quiet, which is spelt the same in every command."""
     parser.add_argument("--quiet", action="store_true", help="print results, and nothing to stderr but errors")
 
 

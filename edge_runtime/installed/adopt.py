@@ -1,4 +1,4 @@
-"""Puts a contract behind a flatbuffer that others made: what is known of it, and goldens recorded here."""
+"""Appends a contract to a third-party flatbuffer: what is known about it, and goldens recorded here."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from edge_runtime.store.shipped import default_model
 
 
 def adopt(model: ModelFile, name: str, threshold: float = 0.0) -> bytes:
-    """The bytes of a model file of ours around the unchanged flatbuffer of ``model``, which has no contract; ``name``
-    is what it is called, ``threshold`` a probability in [0, 1] below which the answer is "unknown".
+    """The bytes of one of our model files, made from the unchanged flatbuffer of ``model``, which has no contract;
+    ``name`` is what it is called, ``threshold`` a probability in [0, 1] below which the answer is "unknown".
 
     Raises:
         UsageError: ``model`` has a contract already.
-        ModelError: the name or threshold cannot be, the interpreter refuses it, or no image has a clear answer.
+        ModelError: the name or threshold is invalid, the interpreter refuses the model, or no image has a clear answer.
     """
     if not model.assumptions:
         raise UsageError(f"{model.contract.spec.name} has its contract already; use it as it is.")

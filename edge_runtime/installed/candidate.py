@@ -2,8 +2,8 @@
 to the next, and must give labels for a minute (`HealthCheck`); one that cannot is rolled back and remembered
 (`ModelSwitch`).
 
-The loop only asks between frames. Models are loaded, and the store is read and written, in a thread: labels wait for no
-disk and for no lock that an installation holds.
+The loop only asks between frames. Models are loaded, and the store is read and written, in a thread: labels never wait
+for a disk or for a lock that an installation holds.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from edge_runtime.store.store import Store
 from edge_runtime.system.clock import monotonic_s
 
 CHECK_EVERY_S = 0.1
-# At the end of a run a verdict may still be written down; together with `ModelSwitch.end` well within the 3 s that a
-# signal to end may take.
+# At the end of a run a verdict may still be written; together with `ModelSwitch.end` this stays well within the 3 s
+# that ending on a signal may take.
 LAST_WAIT_S = 0.5
 _log = logging.getLogger(__name__)
 
 
 class ModelFollower:
-    """Called between two frames with the numbers of labels and of late ones so far (see `HealthCheck`); gives a
-    classifier when the model was changed.
+    """Called between two frames with the numbers of labels and of late ones so far (see `HealthCheck`); returns a
+    classifier when the model has changed.
 
-    ``load`` makes a classifier of a model file. Use `begin` before the first model is loaded and `end` when the run
+    ``load`` makes a classifier from a model file. Use `begin` before the first model is loaded and `end` when the run
     ends well; a run that does neither counts as a crash of the candidate.
     """
 
@@ -56,9 +56,9 @@ class ModelFollower:
         return self._start(self._switch.first(self._store.state()))
 
     def instead(self, error: ModelError | MissingInputError) -> Path:
-        """The file to start with when the one of `begin` cannot be loaded: the one before, else raises ``error``.
+        """The file to start with when the one from `begin` cannot be loaded: the previous one, else raises ``error``.
 
-        A candidate is remembered as refused; one that worked before was damaged and may be installed again,
+        A candidate is remembered as refused; a model that worked before was damaged and may be installed again,
         and so may one whose file is gone.
         """
         state, failed = self._store.state(), self._used
@@ -92,7 +92,7 @@ class ModelFollower:
         return None
 
     def end(self) -> None:
-        """The run ended well, so it is no crash."""
+        """The run ended well, so it does not count as a crash."""
         if self._work is not None and self._work.is_brief:
             self._work.wait(LAST_WAIT_S)
         self._switch.end()

@@ -1,8 +1,8 @@
-"""Tries a file that nobody vouches for in a forked process first: what it crashes or fills there, it does not here.
+"""Tries a file that nobody vouches for in a forked process first: a crash or full memory there does no harm here.
 
 A model is a program for the interpreter, and old interpreters check little of it. The child shares what was imported,
-so it costs what loading the model and two frames cost; it may take memory and time by the size of the file, and does
-not outlive its parent.
+so it costs as much as loading the model and running two frames; its limits on memory and time grow with the size of the
+file, and it does not outlive its parent.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from edge_runtime.system.parent_death import die_with
 if TYPE_CHECKING:
     from edge_runtime.model.model_file import ModelFile
 
-# What a file of any size may take, and what it may take more for each of its bytes.
+# What a file of any size may use, and how much more for each of its bytes.
 MEMORY_BYTES, MEMORY_PER_BYTE = 160 * 1024 * 1024, 6
 CPU_S, CPU_S_PER_BYTE = 1.0, 2e-6
-# A busy machine gives a process a tenth of its time; none may wait without end.
+# A busy machine may give a process only a tenth of its time; but nothing may wait forever.
 PATIENCE = 10.0
 _MAX_ANSWER = 16 * 1024
 _WAY_OUT = (
@@ -41,7 +41,7 @@ _WAY_OUT = (
 
 @dataclass(frozen=True)
 class FirstRun:
-    """With which ``backends`` and ``threads`` a `Classifier` shall run a file; without a backend it is only read."""
+    """The ``backends`` and ``threads`` with which a `Classifier` will run a file; without a backend it is only read."""
 
     backends: tuple[str, ...] = ("auto",)
     threads: int = 1
@@ -52,7 +52,7 @@ def first_run(content: bytes, name: str, read: Callable[[], ModelFile], how: Fir
 
     Raises:
         ModelError: it crashed the child, or took too much memory or time.
-        EdgeRuntimeError: what reading and loading it raised there, as the class that it was; or no child can start.
+        EdgeRuntimeError: what reading and loading it raised there, with its class; or no child can start.
     """
     if how.backends:
         from edge_runtime.inference.classifier import Classifier  # noqa: F401  imported once, for both processes
@@ -63,7 +63,7 @@ def first_run(content: bytes, name: str, read: Callable[[], ModelFile], how: Fir
     read_end, write_end = os.pipe()
     parent = os.getpid()
     try:
-        with warnings.catch_warnings():  # of Python 3.12 about threads: the child touches none of what they hold
+        with warnings.catch_warnings():  # Python 3.12 warns about threads: the child touches nothing that they hold
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
     except OSError as error:
@@ -80,7 +80,7 @@ def first_run(content: bytes, name: str, read: Callable[[], ModelFile], how: Fir
     finally:
         os.close(read_end)
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)  # it said what it had to say, or is too late
+            os.kill(pid, signal.SIGKILL)  # it has answered, or is too late
         _, status = os.waitpid(pid, 0)
     _judge(answer, os.waitstatus_to_exitcode(status), name, limit_s)
 
@@ -127,7 +127,7 @@ def _error_class(kind: str) -> type[EdgeRuntimeError]:
 def _be_child(
     content: bytes, name: str, read: Callable[[], ModelFile], how: FirstRun, parent: int, pipe: int
 ) -> None:  # pragma: no cover  another process
-    """Never returns: nothing of what the parent does at its end may happen here, too."""
+    """Never returns: nothing that the parent does when it ends may happen here as well."""
     try:
         die_with(parent)
         _limit(content)
@@ -139,7 +139,7 @@ def _be_child(
             megabytes = _memory_bytes(content) // 2**20
             text = f"{name} takes more than {megabytes} MB of memory to be loaded, so it is refused. {_WAY_OUT}"
             said = {"kind": "ModelError", "text": text}
-        except Exception as error:  # a bug that the file found: it is refused, and this is said
+        except Exception as error:  # a bug that the file triggered: it is refused, and the message says why
             said = {"kind": "ModelError", "text": f"{name} cannot be read ({type(error).__name__}: {error})."}
         os.write(pipe, json.dumps(said).encode()[:_MAX_ANSWER])
     finally:
@@ -173,12 +173,12 @@ def _limit(content: bytes) -> None:
         signal.signal(number, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_PROF, _cpu_s(content))
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)  # what an allocator says of a broken heap is not for people
+    os.dup2(nowhere, 2)  # what an allocator prints about a broken heap is not for people
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115  this process ends soon
 
 
 def _data_bytes() -> int:
-    """What this process holds already, as RLIMIT_DATA counts."""
+    """The memory that this process holds already, as RLIMIT_DATA counts it."""
     for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
         if line.startswith("VmData:"):
             return int(line.split()[1]) * 1024

@@ -1,19 +1,19 @@
-"""Whether a candidate labels what it is given: it is kept after a minute of labels, and half a minute of
-frames without one is enough to say no. A camera that gives nothing, or nothing worth a label, proves neither.
+"""Whether a candidate labels what it is given: it is kept after a minute of labels, and refused after half a minute of
+frames without one. A camera that gives nothing, or nothing worth a label, proves neither.
 """
 
 from __future__ import annotations
 
 HEALTH_CHECK_S = 60.0
 PATIENCE_S = 30.0
-# Labels further apart than this do not prove the time between them.
+# Labels further apart than this prove nothing about the time between them.
 LONGEST_GAP_S = 2.0
 
 
 class HealthCheck:
-    """``passed`` once the model has proved itself, ``failure`` says why it must go; neither while nobody knows.
+    """``passed`` once the model has proved itself, ``failure`` says why it must go; neither while this is undecided.
 
-    All counts are of the run so far: ``num_labels`` given, and ``num_late`` frames that the model was given and whose
+    All counts are for the run so far: ``num_labels`` given, and ``num_late`` frames that the model was given but whose
     label came too late to be used. ``now_s`` is monotonic.
     """
 
@@ -32,7 +32,7 @@ class HealthCheck:
         return self._num_labels > self._labels_before
 
     def add(self, num_labels: int, num_late: int, now_s: float) -> None:
-        """What happened since the last call, of which there are several a second and one before every frame."""
+        """Adds what has happened since the last call; called several times a second, and before every frame."""
         if self.passed or self.failure:
             return
         elapsed_s, self._asked_s = now_s - self._asked_s, now_s

@@ -1,4 +1,4 @@
-"""From a file or an address to the model in use: read once, judge the signature, try in a child, then switch."""
+"""From a file or an address to the model in use: read it once, judge the signature, try it in a child, then switch."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from edge_runtime.store.store import Store
 from edge_runtime.system.guarded_read import read_at_most
 from edge_runtime.system.redact import redact, redact_answer
 
-# Silence, and everything from the first question to the last byte.
+# Limits for silence, and for everything from the first request to the last byte.
 FETCH_TIMEOUT_S, FETCH_S = 30.0, 300.0
-# Models for small devices have a few megabytes; whoever has a larger one fetches the file and installs that.
+# Models for small devices have a few megabytes; a larger one can be downloaded first and installed from the file.
 MAX_FETCHED_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class InstallConfig:
-    """``again`` tries a model that was refused before; ``max_latency_ms`` replaces the limit against the one in use."""
+    """``again`` tries a model that was refused before; ``max_latency_ms`` replaces the limit set by the one in use."""
 
     backend: str = "auto"
     max_latency_ms: float | None = None
@@ -70,10 +70,10 @@ def install(source: str, store: Store, config: InstallConfig) -> Installed:
     if signature is None:
         _, claimed = split_signature(content, name)
         version = claimed.version if claimed else 0
-    # The package's own model, which nobody chose, sets no limit.
+    # The package's own model, which nobody chose to install, sets no limit.
     current = None if state.current == SHIPPED else store.current_path()
     in_use = current if current is not None and current.exists() else None
-    # Nothing of its structure is read in this process, which may be root's, before the child has done it.
+    # This process, which may be root's, reads nothing of the file's structure before the child has done so.
     tried = probe(content, name, in_use, config.backend, config.max_latency_ms)
     # A version that no trusted key vouches for must not raise the floor.
     store.add(content, version if signature else 0, again=config.again)
@@ -111,7 +111,7 @@ def fetch(source: str) -> bytes:
 
 
 class _Download:
-    """One address, read in a thread: a server that sends a byte now and then holds up that and nobody else."""
+    """One address, read in a thread: a server that sends a byte now and then holds up only that thread."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -138,7 +138,7 @@ class _Download:
         try:
             with urllib.request.build_opener(_GenuineOnly).open(self._address, timeout=FETCH_TIMEOUT_S) as answer:
                 self._content = read_at_most(_UntilLate(answer, self), MAX_FETCHED_BYTES + 1)
-        except Exception as error:  # raised again where it is waited for
+        except Exception as error:  # raised again in `wait`
             if isinstance(error, urllib.error.HTTPError):
                 error.close()
             self._error = error
@@ -161,7 +161,7 @@ class _UntilLate:
 
 
 def _expect_no_password(address: str) -> None:
-    """What opens addresses knows no passwords in them, and what it says of them would show them."""
+    """The library that opens addresses supports no passwords in them, and its errors would show them."""
     if "@" in urlsplit(address).netloc:
         raise MissingInputError(
             f"{redact(address)} has a user or a password in it, expected an address that anyone may read; a signature "
@@ -170,7 +170,7 @@ def _expect_no_password(address: str) -> None:
 
 
 def _name_of(source: str) -> str:
-    """What the model is called in texts: of an address the file's name, if it is one, for all else may be a secret."""
+    """The model's name in messages: for an address only the file name, if it has one, since the rest may be secret."""
     if not _is_address(source):
         return source.rsplit("/", 1)[-1]
     name = urlsplit(source).path.rsplit("/", 1)[-1]
@@ -182,7 +182,7 @@ def _is_address(source: str) -> bool:
 
 
 def _expect_genuine(address: str) -> None:
-    """Whoever is between the server and a device that asks by http can put another model in: only a signature tells."""
+    """Anyone between the server and a device that uses http can replace the model: only a signature reveals that."""
     if not address.startswith("https://") and not (_is_address(address) and list_trusted_keys()):
         raise SignatureError(
             f"{redact(address)} does not prove that the model is the one its maker put there; expected https, or a "
@@ -192,7 +192,7 @@ def _expect_genuine(address: str) -> None:
 
 
 class _GenuineOnly(urllib.request.HTTPRedirectHandler):
-    """Asks the same of where an address leads to as of the address itself."""
+    """Demands the same of a redirect's target as of the address itself."""
 
     def redirect_request(
         self,

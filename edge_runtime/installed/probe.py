@@ -1,7 +1,7 @@
-"""Tries a new model in a process of its own before anything depends on it: whatever it does there, this one lives.
+"""Tries a new model in a separate process before anything depends on it: whatever it does there, this process survives.
 
-A model is a program for the interpreter, so the child gives up root's rights before it looks at a byte of one. The new
-model comes on its standard input, and the one in use is read while it still may be, so neither need be readable for
+A model is a program for the interpreter, so the child gives up root's rights before it looks at a byte of one. It gets
+the new model on its standard input and reads the one in use while it still may, so neither need be readable by
 everybody; it prints one line of JSON.
 """
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from edge_runtime.inference.classifier import Classifier
 
 TIMEOUT_S = 60.0
-# A child that asks for more is refused before it troubles the device's other programs.
+# A child that asks for more is refused before it affects the device's other programs.
 MAX_ADDRESS_SPACE = 2 * 1024**3
-# How often as long as the model in use a new one may take, unless it is still this fast.
+# How many times as long as the model in use a new one may take, unless it is still this fast.
 MAX_SLOWDOWN, ALWAYS_FAST_MS = 8.0, 0.5
 NUM_TIMED = 30
-# Who the child is when root starts it: "nobody", as the kernel and every distribution number him.
+# The user of the child when root starts it: "nobody", with the number that the kernel and every distribution use.
 NOBODY = 65534
 PR_SET_NO_NEW_PRIVS = 38
 CHILD_COMMAND = (
@@ -55,7 +55,7 @@ class Probe:
 def probe(
     content: bytes, name: str, current: Path | None, backend: str = "auto", max_latency_ms: float | None = None
 ) -> Probe:
-    """Runs the model file ``content`` in a child, against the file ``current`` that is in use; ``name`` is for texts.
+    """Runs the model file ``content`` in a child, against the file ``current`` in use; ``name`` is for messages.
 
     Raises:
         ModelError: it crashes, hangs, does not load, fails its goldens or is too slow; the text says which.
@@ -119,7 +119,7 @@ def main(arguments: list[str]) -> None:
         answer = {"failed": str(error)}
     except (EdgeRuntimeError, MemoryError) as error:
         answer = {"refused": str(error) or "There is not enough memory for the model."}
-    except Exception as error:  # a bug that the file found: it is refused, and this is said
+    except Exception as error:  # a bug that the file triggered: it is refused, and the message says why
         answer = {"refused": f"{name} cannot be tried ({type(error).__name__}: {error})."}
     print(json.dumps(answer))
 
@@ -138,7 +138,7 @@ def _measure(name: str, current: Path | None, backend: str, parent: int) -> dict
         with contextlib.suppress(OSError):
             current_content = current.read_bytes()
     _give_up_rights()
-    die_with(parent)  # the kernel forgets it when the user changes
+    die_with(parent)  # again: the kernel forgets it when the user changes
     model = read_model(content, name, needs_contract=True)
     if model.golden_npz is None:
         return {
@@ -150,7 +150,7 @@ def _measure(name: str, current: Path | None, backend: str, parent: int) -> dict
         return {"refused": f"The model fails its golden frames: {report.failures[0]}. Convert it again."}
     current_ms = None
     if current_content:
-        with contextlib.suppress(EdgeRuntimeError):  # a broken model in use must not keep a better one out
+        with contextlib.suppress(EdgeRuntimeError):  # a broken model in use must not block a better one
             current_ms = _latency_ms(Classifier(read_model(current_content, "the model in use"), backend=backend))
     return {
         "name": classifier.contract.spec.name,
@@ -161,8 +161,8 @@ def _measure(name: str, current: Path | None, backend: str, parent: int) -> dict
 
 
 def import_all() -> None:
-    """Imports whatever reading and running a model may import later: where root's Python is in /root, a process
-    without root's rights can import nothing from it.
+    """Imports everything that reading and running a model may import later: where root's Python is in /root, a process
+    without root's rights can import nothing from there.
     """
     import numpy.random  # noqa: F401  NumPy 2 imports it when it is first used
 
@@ -200,10 +200,10 @@ def _tame() -> None:
 
 
 def _give_up_rights() -> None:
-    """Nobody from now on when this is root; and no program that is started here may gain rights.
+    """Turns root into "nobody"; and no program started from here may gain rights.
 
     Raises:
-        ConfigurationError: this machine does not let root become someone else.
+        ConfigurationError: this machine does not let root become another user.
     """
     ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if os.geteuid() != 0:

@@ -1,7 +1,7 @@
 """What a run reads and writes in the store: which model comes next, whether this run judges it, and what came of it.
 
 All of this may wait for a disk or for an installation that holds the store's lock, so `ModelFollower` calls it in a
-thread, or while no frame is there yet. Where the store cannot be written, its models are used without being judged.
+thread, or before the first frame. Where the store cannot be written, its models are used without being judged.
 """
 
 from __future__ import annotations
@@ -23,18 +23,16 @@ from edge_runtime.store.state import StoreState
 from edge_runtime.store.store import LOCK_WAIT_S, Store
 
 MAX_FAILED_STARTS = 3
-# A weak power supply may end the machine whenever the camera starts; so may a model where nothing limits its memory.
+# A weak power supply may bring the machine down whenever the camera starts; so may a model whose memory is not limited.
 MAX_UNCLEAR_ENDS = 10
-# Where a run itself waits, before its first frame and after its last one, a signal must still end it in time.
+# The run itself waits before its first frame and after its last one; there a signal must still end it in time.
 BRIEF_WAIT_S = 1.0
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """The model that the store has in use; ``classifier`` is there when it is another one than the run had, and warmed
-    up.
-    """
+    """The store's model in use; ``classifier`` is set, and warmed up, when the run used another model before."""
 
     model: str
     is_judged: bool = False
@@ -42,12 +40,12 @@ class Candidate:
 
 
 class ModelSwitch:
-    """One run's view of ``store``; ``load`` makes a classifier of a model file."""
+    """One run's view of ``store``; ``load`` makes a classifier from a model file."""
 
     def __init__(self, store: Store, load: Callable[[Path], Classifier]) -> None:
         self._store, self._load = store, load
         self._has_warned = False
-        # Runs are begun in a thread while `end` may be ending them.
+        # A thread begins runs while `end` may be ending them.
         self._beginning = threading.Lock()
         self._open_runs: list[OpenRun] = []
         self._has_ended = False
@@ -61,8 +59,8 @@ class ModelSwitch:
         return Candidate(state.current, is_judged)
 
     def next(self, used: Candidate, is_judged: bool) -> Candidate | None:
-        """What follows ``used``, which ``is_judged`` or not: another model, loaded, or the same one with what is known
-        of it now; None when the new one cannot be had.
+        """What follows ``used``, which ``is_judged`` or not: another model, loaded, or the same one with what is now
+        known about it; None when the new one cannot be used.
         """
         try:
             state = self._store.state()
@@ -79,7 +77,7 @@ class ModelSwitch:
             classifier = self._load(self._store.path_of(state.current))
             classifier.classify(np.zeros((48, 64, 3), np.uint8))
             return dataclasses.replace(found, classifier=classifier)
-        except Exception as error:  # an interpreter may raise anything at a model, and the old one goes on labelling
+        except Exception as error:  # an interpreter may raise anything for a model; the old one keeps labelling
             reason = str(error) if isinstance(error, EdgeRuntimeError) else f"It cannot be loaded: {error!r}."
         _log.warning("The new model is not used: %s", reason)
         if is_judged:
@@ -87,7 +85,7 @@ class ModelSwitch:
         return None
 
     def note(self, used: Candidate, failure: str) -> None:
-        """Writes down what the health check of the model in use came to."""
+        """Records the verdict of the health check on the model in use."""
         try:
             if failure:
                 self.take_back(self._store.state(), used.model, failure)
@@ -95,45 +93,45 @@ class ModelSwitch:
             self._store.accept(used.model)
             _log.warning("Model %s gave labels for %g s and is kept.", used.model[:12], HEALTH_CHECK_S)
         except EdgeRuntimeError as error:
-            _log.warning("What was found of the model cannot be noted: %s", error)
+            _log.warning("The verdict on the model cannot be saved: %s", error)
 
     def take_back(self, state: StoreState, model: str, reason: str | None, wait_s: float = LOCK_WAIT_S) -> StoreState:
-        """The state without ``model``, remembered as refused with a ``reason``; where that cannot be written, what this
-        run does without it.
+        """The state without ``model``, which is remembered as refused if there is a ``reason``; where that cannot be
+        written, the state with which this run continues.
         """
-        _log.warning("Model %s is taken back: %s", model[:12], reason or "its file is damaged or gone.")
+        _log.warning("Model %s is rolled back: %s", model[:12], reason or "its file is damaged or gone.")
         try:
             return self._store.rollback(reason, expected=model, wait_s=wait_s)
         except EdgeRuntimeError as error:
-            _log.warning("That it is taken back cannot be noted: %s", error)
+            _log.warning("The rollback cannot be saved: %s", error)
         history = tuple(entry for entry in state.history if entry != model)
         return dataclasses.replace(state, history=history or state.history, probation=False)
 
     def note_label(self, used: Candidate) -> None:
-        """The model in use gave a label, so a machine that ends from now on is no fault of the model."""
+        """The model in use gave a label, so if the machine goes down from now on, that is not the model's fault."""
         try:
             for run in self._open_runs:
                 if run.model == used.model:
                     run.note_label()
         except OSError as error:
-            _log.warning("That the model labels cannot be noted: %s", error)
+            _log.warning("That the model gives labels cannot be saved: %s", error)
 
     def end(self) -> None:
-        """The run ended well, so it is no crash, neither of the model in use nor of one that is just being loaded."""
+        """The run ended well, so it counts as a crash neither of the model in use nor of one that is being loaded."""
         self._has_ended = True
         if not self._beginning.acquire(timeout=BRIEF_WAIT_S):
-            _log.warning("That this run ended well cannot be noted: another process holds the store.")
+            _log.warning("That this run ended well cannot be saved: another process holds the store.")
             return
         try:
             for run in self._open_runs:
                 run.end()
         except OSError as error:
-            _log.warning("That this run ended well cannot be noted: %s", error)
+            _log.warning("That this run ended well cannot be saved: %s", error)
         finally:
             self._beginning.release()
 
     def _begin_run(self, state: StoreState, wait_s: float = LOCK_WAIT_S) -> tuple[StoreState, bool]:
-        """(the state now, whether this run judges its model)."""
+        """(The state now, whether this run judges its model)."""
         if not state.probation:
             return state, False
         with self._beginning:

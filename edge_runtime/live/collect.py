@@ -58,8 +58,8 @@ class CollectConfig:
         plain = self.label.strip() == self.label and self.label.isprintable() and not self.label.startswith(".")
         if not self.label or not plain or "/" in self.label or "\\" in self.label:
             raise UsageError(
-                f"`label` is {self.label!r}, expected a name that can be a directory's: no slashes, no dot in front, "
-                "no blanks at its ends."
+                f"`label` is {self.label!r}, expected a valid directory name: no slashes, no leading dot, "
+                "no leading or trailing blanks."
             )
         if self.every_s is not None and not 0 <= self.every_s < math.inf:
             raise UsageError(f"`every_s` is {self.every_s:g}, expected seconds of at least 0.")
@@ -203,7 +203,7 @@ def collect(
         now_s = clock()
         if frame is None:
             if source.ended:
-                reason = "the camera's images end here"
+                reason = "the camera has no more images"
                 break
             if now_s - seen_s > config.give_up_s:
                 trouble = source.trouble or f"{source.name} is silent; check cable, power and address."

@@ -1,2 +1,2 @@
-"""``edge-runtime run``: its flags, its model, its outputs. Never holds what a program without a command line
-would want."""
+"""``edge-runtime run``: its flags, its model, its outputs. Never holds anything that a program without a command line
+would need."""

@@ -87,7 +87,7 @@ def run_parser() -> ArgumentParser:
 
 
 def add_look_flags(parser: ArgumentParser) -> None:
-    """Adds when frames of a live camera are looked at."""
+    """Adds the flags that say when frames of a live camera are looked at."""
     group = parser.add_argument_group("when to look (live cameras)")
     group.add_argument("--max-fps", type=float, metavar="N", help="look at N frames per second at most (default all)")
     group.add_argument(
@@ -111,7 +111,7 @@ def main(arguments: list[str]) -> int:
     stop.install()
     try:
         return _run(arguments, stop)
-    except Exception:  # native modules make an error of their own of the end that is asked for while they are imported
+    except Exception:  # native modules turn a request to end during their import into an error of their own
         if stop.requested and stop.is_starting:
             return 0
         raise
@@ -130,7 +130,7 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
     from edge_runtime.outputs.formats import open_sink
     from edge_runtime.outputs.stdout import Outlet
 
-    # Who asks to wait for a camera without end, as the service does, waits for disks too.
+    # A run that waits for its camera without end, as the service does, also waits for disks.
     patient = flags.give_up_s == math.inf
     address = add_password(flags.camera, flags.camera_password_file)
     settings = read_settings(flags, address)
@@ -141,7 +141,7 @@ def _run(arguments: list[str], stop: StopRequest) -> int:
         lock_camera(camera),
         open_shadow(
             flags, live=camera.live or options.realtime
-        ) as shadow,  # first, so that its faults are not those of the model in use
+        ) as shadow,  # opened first, so that its faults are not blamed on the model in use
         open_run_model(flags) as used,
         open_outputs(flags, NamingSink(printed), outlet, patient=patient, shadow=shadow) as outputs,
         open_camera(

@@ -1,4 +1,4 @@
-"""The model of a run: the one that was named, or the installed one, which is followed when it changes."""
+"""The model of a run: the named one, or the installed one, which the run follows when it changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge_runtime.system.watchdog import Watchdog
 
 
 class RunModel:
-    """``classifier`` is the one to begin with; `between_frames` is what a `Loop` asks for another."""
+    """``classifier`` is the one to begin with; a `Loop` asks `between_frames` for another."""
 
     def __init__(self, classifier: Classifier, follower: ModelFollower | None, watchdog: Watchdog) -> None:
         self.classifier, self._follower, self._watchdog = classifier, follower, watchdog
@@ -28,7 +28,7 @@ class RunModel:
         return self.classifier.model
 
     def between_frames(self, num_labels: int, num_late: int) -> Classifier | None:
-        """Feeds the watchdog; gives another classifier when the model in use has changed."""
+        """Feeds the watchdog; returns another classifier when the model in use has changed."""
         self._watchdog.alive(num_labels)
         changed = self._follower(num_labels, num_late) if self._follower is not None else None
         if changed is not None:
@@ -38,9 +38,9 @@ class RunModel:
 
 @contextlib.contextmanager
 def open_run_model(flags: Namespace) -> Iterator[RunModel]:
-    """The model that the flags of ``run`` mean, for as long as the block runs.
+    """The model that the flags of ``run`` select, for as long as the block runs.
 
-    A run that ends by the model's fault, or by a bug, counts against a candidate; a missing camera does not.
+    A run that ends through the model's fault, or through a bug, counts against a candidate; a missing camera does not.
     """
     watchdog = Watchdog()
     maps = needs_maps(flags)
@@ -59,10 +59,12 @@ def open_run_model(flags: Namespace) -> Iterator[RunModel]:
     try:
         classifier = load(path)
     except (ModelError, MissingInputError) as error:
-        if isinstance(error, MissingInputError) and path.exists():  # a file of --labels, no fault of the model
+        if (
+            isinstance(error, MissingInputError) and path.exists()
+        ):  # the --labels file is missing: not the model's fault
             raise
         classifier = load(follower.instead(error))
-    except (SystemExit, ImportError):  # told to end while it starts
+    except (SystemExit, ImportError):  # told to end while starting
         follower.end()
         raise
     try:

@@ -1,4 +1,4 @@
-"""What ``run`` tells while it runs names flags, as its errors do: the library behind it names arguments."""
+"""Makes what ``run`` reports name flags, as its errors do; the library behind it names arguments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class NamingSink:
-    """Passes everything on to ``sink``, the reasons of events with flags."""
+    """Passes everything on to ``sink``; reasons of events name flags."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -29,12 +29,12 @@ class NamingSink:
         self._sink.event(dataclasses.replace(event, reason=name_flags(event.reason)))
 
     def status(self, status: Status) -> None:
-        """How the run goes."""
+        """How the run is going."""
         self._sink.status(status)
 
 
 class NamingObserver:
-    """Passes everything on to ``observer``, the reasons of pulses with flags."""
+    """Passes everything on to ``observer``; reasons of pulses name flags."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer

@@ -1,4 +1,4 @@
-"""What ``run`` sends out beside stdout: their flags, and how they become the loop's sink and observer."""
+"""The outputs of ``run`` beside stdout: their flags, and how they become the loop's sink and observer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAGE_HEIGHT, PAGE_WIDTH = 360, 480
 @dataclass(frozen=True)
 class Outputs:
     """``observer`` is None when nobody needs more than results, so that the loop does no more than it must;
-    ``wants_look`` says whether a viewer waits for a frame of a camera that skips them on purpose.
+    ``wants_look`` says whether a viewer is waiting for a frame of a camera that skips frames on purpose.
     """
 
     sink: Sink
@@ -72,8 +72,8 @@ def add_output_flags(parser: ArgumentParser) -> None:
 
 
 def choose_smallest_input(flags: Namespace, spec: InputSpec, candidate: InputSpec | None = None) -> InputSpec | None:
-    """Down to which size a camera may shrink its images while decoding, for the model in use and for a candidate; None
-    when whole frames are wanted.
+    """How far a camera may shrink its images while decoding, for the model in use and for a candidate; None when
+    whole frames are wanted.
     """
     if _list_folders(flags):
         return None
@@ -102,9 +102,9 @@ def open_outputs(
     flags: Namespace, printed: Sink, printer: Outlet, *, patient: bool = False, shadow: Shadow | None = None
 ) -> Iterator[Outputs]:
     """Everything that the flags ask for beside ``printed``, which ``printer`` prints; closed when the block ends.
-    ``shadow`` is told of every frame.
+    ``shadow`` sees every frame.
 
-    Files of a ``patient`` run may be impossible to write at first.
+    In a ``patient`` run, files need not be writable at first.
 
     Raises:
         ConfigurationError, OutputError, UsageError, MissingInputError: before anything is opened where possible.
@@ -174,7 +174,7 @@ def _camera_shown(flags: Namespace) -> str:
 
 
 def describe_signature(model: ModelFile) -> str:
-    """What is known of the signature of a model that was opened; opening has refused it if it had to be refused."""
+    """What is known about the signature of an opened model; opening has already refused one that must be refused."""
     if model.path is None:
         return "not checked"
     if model.signature is None:
@@ -185,7 +185,7 @@ def describe_signature(model: ModelFile) -> str:
 
 
 def _list_folders(flags: Namespace) -> dict[Path, list[str]]:
-    """Each folder for frames, with all the reasons that it was named for."""
+    """Each folder for frames, with all the reasons for which frames go there."""
     named = {"uncertain": flags.save_uncertain, "change": flags.save_changes}
     if getattr(flags, "shadow", None):
         named["difference"] = flags.save_differences or flags.save_uncertain or flags.save_changes
@@ -197,7 +197,7 @@ def _list_folders(flags: Namespace) -> dict[Path, list[str]]:
 
 
 def _recorders(flags: Namespace) -> list[Any]:
-    """One recorder a folder."""
+    """One recorder per folder."""
     folders = _list_folders(flags)
     if not folders:
         return []
@@ -207,7 +207,7 @@ def _recorders(flags: Namespace) -> list[Any]:
 
 
 def refuse_lone_flags(flags: Namespace) -> None:
-    """UsageError where a flag stands without the one that it belongs to."""
+    """Raises UsageError for a flag that is given without the one it belongs to."""
     lone = {
         "--web-token-file needs --web": flags.web_token_file and flags.web is None,
         "--allow-host needs --web": flags.allow_host and flags.web is None,
@@ -217,4 +217,4 @@ def refuse_lone_flags(flags: Namespace) -> None:
     }
     for words, is_so in lone.items():
         if is_so:
-            raise UsageError(f"{words}, which is not there; add it, or leave the flag out.")
+            raise UsageError(f"{words}, which is missing; add it, or leave the flag out.")

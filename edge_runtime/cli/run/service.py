@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     from edge_runtime.cli.run.command import run_parser
 
     run_flags = run_parser().parse_args(flags.run)
-    if flags.run:  # what is there without any needs no look, nor what a run needs to be installed
+    if flags.run:  # without flags there is nothing to check, and what a run needs need not be installed
         from edge_runtime.cli.run.unit_checks import check_unit_flags
 
         check_unit_flags(run_flags)  # a unit that cannot start is not printed
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
 
 
 def find_lasting_program(script: Path) -> Path:
-    """``script``, by the link ``current`` where that names its release: the next release moves the link."""
+    """``script``, through the link ``current`` where that names its release: the next release moves the link."""
     release = script.parent.parent
     current = release.parent.with_name("current")
     if release.parent.name == "releases" and current.is_symlink() and current.resolve() == release.resolve():

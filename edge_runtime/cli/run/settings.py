@@ -18,7 +18,7 @@ from edge_runtime.live.smoothing import Hold, parse_hold
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The camera, what is said of it, and how its loop runs."""
+    """The camera, its options, and how its loop runs."""
 
     camera: CameraAddress
     options: CameraOptions
@@ -35,7 +35,7 @@ def read_settings(flags: Namespace, address: str) -> RunSettings:
     options = dataclasses.replace(options, look=read_look_flags(flags, hold))
     options.check_for(camera)
     give_up_s = flags.give_up_s
-    if give_up_s is None:  # whoever can be told of a missing camera can also be told of its coming
+    if give_up_s is None:  # those who can see that a camera is missing can also see it come
         give_up_s = options.choose_patience_s(30.0) if flags.web is None and not flags.mqtt else math.inf
     config = LoopConfig(
         max_age_ms=flags.max_age_ms,
@@ -48,14 +48,14 @@ def read_settings(flags: Namespace, address: str) -> RunSettings:
 
 
 def read_look_flags(flags: Namespace, hold: Hold | None) -> LookConfig | None:
-    """What the flags say of when to look, None when of every frame; raises what `LookConfig` raises."""
+    """What the flags say about when to look, None for every frame; raises what `LookConfig` raises."""
     if flags.max_fps is None and flags.every is None and not flags.on_motion:
         return None
     return LookConfig(flags.max_fps, flags.every, flags.on_motion, hold.window if hold is not None else 1)
 
 
 def choose_playback(options: CameraOptions, flags: Namespace, camera: CameraAddress) -> CameraOptions:
-    """With a live page a file is shown as a camera would be, or it would be over before anybody looked."""
+    """With a live page a file is played like a camera, or it would be over before anybody looked."""
     is_shown = flags.web is not None and not camera.live
     realtime = is_shown if flags.realtime is None else flags.realtime
     loop = is_shown if flags.loop is None else flags.loop

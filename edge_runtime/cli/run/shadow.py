@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_shadow_flags(parser: ArgumentParser) -> None:
-    """Adds --shadow, and where the frames go to which the candidate gives another label."""
+    """Adds --shadow, and the flag that saves frames to which the candidate gives another label."""
     group = parser.add_argument_group("candidate")
     group.add_argument(
         "--shadow",
@@ -33,7 +33,7 @@ def add_shadow_flags(parser: ArgumentParser) -> None:
 def open_shadow(flags: Namespace, *, live: bool) -> Iterator[Shadow | None]:
     """The candidate that the flags name, None without one; closed when the block ends.
 
-    A file that nobody vouches for is tried in a process of its own first, as every model's is. Raises what opening a
+    A file that nobody vouches for is tried in a separate process first, as for every model. Raises what opening a
     model and `Classifier` raise.
     """
     if not flags.shadow:

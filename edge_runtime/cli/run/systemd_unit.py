@@ -1,6 +1,6 @@
 """The systemd unit that runs the classifier at boot, with as few rights as a camera and a network need.
 
-`systemd-analyze security` must stay at or below 2.0 for it, and `systemd-analyze verify` silent; tests hold both.
+`systemd-analyze security` must rate it at or below 2.0, and `systemd-analyze verify` stay silent; tests check both.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ WantedBy=multi-user.target
 
 @dataclass(frozen=True)
 class ServiceConfig:
-    """``program`` and ``arguments`` are what is run; ``memory_mb`` the most that all its processes may use."""
+    """``program`` and ``arguments`` are what is run; ``memory_mb`` is the most that all its processes may use."""
 
     program: tuple[str, ...]
     arguments: tuple[str, ...] = ()
@@ -113,7 +113,7 @@ def write_unit_text(config: ServiceConfig) -> str:
 
 
 def _quoted(word: str) -> str:
-    """``word`` as systemd reads one argument: its own quoting, with % and $ doubled."""
+    """``word`` quoted so that systemd reads it as one argument, with % and $ doubled."""
     if any(character in word for character in "\n\r\0"):
         raise ConfigurationError(f"The argument {word!r} has a line break, which a unit cannot hold.")
     doubled = word.replace("%", "%%").replace("$", "$$")

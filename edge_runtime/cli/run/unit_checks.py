@@ -28,10 +28,10 @@ WRITTEN = ("log_file", "save_uncertain", "save_changes", "save_differences")
 
 
 def check_unit_flags(flags: Namespace) -> None:
-    """Raises what a run with ``flags`` would end with at once, and more of its paths.
+    """Raises the error with which a run with ``flags`` would end at once, and for paths the service cannot use.
 
     Raises:
-        UsageError, MissingInputError, ConfigurationError: a value or a path that cannot work.
+        UsageError, MissingInputError, ConfigurationError: a value or a path cannot work.
     """
     refuse_lone_flags(flags)
     paths = [(name, Path(getattr(flags, name))) for name in READ if getattr(flags, name)]
@@ -49,7 +49,7 @@ def check_unit_flags(flags: Namespace) -> None:
     read_region_flag(flags)
     read_stated_flags(flags)
     if flags.web is not None:
-        # The token itself need not be readable by who writes the unit.
+        # Whoever writes the unit need not be able to read the token.
         WebConfig(*parse_web_address(flags.web), "of its file" if flags.web_token_file else None, ())
     if flags.mqtt:
         parse_mqtt(flags.mqtt, None, flags.mqtt_ca, settings.camera.shown, flags.camera)
@@ -59,7 +59,7 @@ def check_unit_flags(flags: Namespace) -> None:
 
 
 def _expect_no_password(camera: str) -> None:
-    """Raises ConfigurationError where one would stand in the unit, which every user of the device may read."""
+    """Raises ConfigurationError when a password would be in the unit, which every user of the device may read."""
     address = parse_camera(camera)
     if address.kind not in ("http", "rtsp"):
         return
@@ -102,6 +102,6 @@ def _check_written(name: str, text: str) -> None:
 
 
 def _is_hidden(path: Path) -> str:
-    """The folder that the service does not have in which ``path`` lies, links followed, or empty."""
+    """The folder hidden from the service in which ``path`` lies, with links followed; empty when it is visible."""
     places = (path, Path(os.path.realpath(path)))
     return next((folder for folder in HIDDEN if any(place.is_relative_to(folder) for place in places)), "")

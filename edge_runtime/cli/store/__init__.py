@@ -1,1 +1,1 @@
-"""The subcommands that change or show which model is installed. Never decide anything that `installed` should."""
+"""The verbs that change or show which model is installed. They never decide anything that `installed` should."""

@@ -1,4 +1,4 @@
-"""``edge-runtime rollback``: back to the model before."""
+"""``edge-runtime rollback``: goes back to the previous model."""
 
 from __future__ import annotations
 

@@ -63,6 +63,6 @@ def main(arguments: list[str]) -> int:
 
 
 def format_candidate(runs: RunCount) -> str:
-    """What a candidate has behind it."""
+    """What a candidate has done so far."""
     now = "a run is trying it now" if runs.num_open else "no run is trying it now"
     return f"candidate: {now}, {runs.num_failed} ended badly"

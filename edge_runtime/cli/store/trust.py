@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("key", nargs="?", metavar="KEY.pub", help="an Ed25519 public key in PEM, as make keys writes")
-    what.add_argument("--list", action="store_true", help="list list the trusted keys (as without KEY.pub)")
+    what.add_argument("--list", action="store_true", help="list the trusted keys (as without KEY.pub)")
     what.add_argument("--remove", metavar="ID", help="stop trusting this key")
     parser.add_argument(
         "--last",
@@ -76,7 +76,7 @@ def _remove_key(key_id: str, *, is_last_allowed: bool) -> None:
     """Removes every file with this key.
 
     Raises:
-        UsageError: no such key is trusted, or it is the last one.
+        UsageError: this key is not trusted, or it is the last one.
         ConfigurationError: this user may not remove it.
     """
     from edge_runtime.errors import ConfigurationError, UsageError
@@ -106,13 +106,13 @@ def _remove_key(key_id: str, *, is_last_allowed: bool) -> None:
 
 
 def _warn_of_refused_model() -> None:
-    """Says so when the model in use has no signature that is trusted now: nothing would label until another comes."""
+    """Warns when the signature of the model in use is no longer trusted: no frames would get labels."""
     from edge_runtime.errors import EdgeRuntimeError, SignatureError
     from edge_runtime.model.signatures import require_trusted
     from edge_runtime.store.state import SHIPPED
     from edge_runtime.store.store import Store
 
-    # A store that is damaged, or not for this user's eyes, is for `status` to explain.
+    # If the store is damaged, or this user may not read it, `status` explains that.
     with contextlib.suppress(EdgeRuntimeError, OSError):
         store = Store()
         current = store.state().current

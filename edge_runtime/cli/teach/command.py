@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
 
     _expect_fitting(flags)
     if flags.out.exists() and not flags.replace:
-        raise UsageError(f"{flags.out} is there already; name another file, or add --replace.")
+        raise UsageError(f"{flags.out} already exists; name another file, or add --replace.")
     folder = Path(flags.folder or "photos")
     backbone = open_backbone(flags.backbone, Store(flags.store))
     if flags.camera is not None:
@@ -93,7 +93,7 @@ def _parser() -> ArgumentParser:
     )
     add_region_flag(parser, "the whole")
     parser.add_argument("--out", type=Path, default=Path("taught.tflite"), metavar="FILE", help="the model to write")
-    parser.add_argument("--replace", action="store_true", help="replace the model where it is there already")
+    parser.add_argument("--replace", action="store_true", help="replace the model if it exists")
     parser.add_argument("--name", help="what to call the model (default: its file name)")
     parser.add_argument(
         "--backbone", type=Path, metavar="FILE", help="what it stands on (default: the one of install --as-backbone)"
@@ -113,7 +113,7 @@ def _expect_fitting(flags: Namespace) -> None:
     if flags.pause is not None and not 0 <= flags.pause < 3600:
         raise UsageError(f"--pause is {flags.pause:g}, expected seconds of at least 0.")
     if flags.camera is None and flags.labels is not None:
-        raise UsageError("--labels needs --camera, which is not there; add it, or leave the flag out.")
+        raise UsageError("--labels needs --camera, which is missing; add it, or leave the flag out.")
 
 
 def _take_photos(flags: Namespace, folder: Path, stop: Callable[[], bool]) -> bool:

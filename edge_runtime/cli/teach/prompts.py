@@ -1,6 +1,6 @@
-"""Leads through the classes: says what to show, waits for Enter or a pause, and takes the photos of each.
+"""Guides the user through the classes: says what to show, waits for Enter or a pause, and takes the photos of each.
 
-Photos that are there already count, so whoever was interrupted starts again with the same command.
+Existing photos count, so a user who was interrupted continues with the same command.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from edge_runtime.system.clock import monotonic_s
 
 
 class Prompter:
-    """Takes up to ``num_photos`` photos per class from ``source`` as ``config`` says, whose label is replaced. Each
-    class begins ``pause_s`` seconds after it was asked for, None: when Enter is pressed. ``tell`` gets what
-    the person shall read.
+    """Takes up to ``num_photos`` photos per class from ``source`` as ``config`` says, with its label replaced. Each
+    class begins ``pause_s`` seconds after the prompt, None: when Enter is pressed. ``tell`` gets the text for the
+    user.
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class Prompter:
         self._lines = _Lines(source, should_stop)
 
     def take_all(self, labels: Sequence[str] | None) -> bool:
-        """Takes the photos of every class, whose names are asked for where ``labels`` are None; False when stopped.
+        """Takes the photos of every class, and asks for the names if ``labels`` is None; False when stopped.
 
         Raises:
-            UsageError: a name cannot be a folder's, stdin ended while it was needed, or nobody can be asked for names.
+            UsageError: a name cannot be a folder name, stdin ended while it was needed, or there is nobody to ask.
             CameraError: the camera gives no frame.
         """
         if labels is None and self._pause_s is not None:
@@ -107,18 +107,18 @@ class Prompter:
         else:
             self._tell(f"{what}, then press Enter.")
             if self._lines.read() is None and not self._should_stop():
-                raise UsageError("stdin ended while Enter was waited for; begin by yourself with --pause S.")
+                raise UsageError("stdin ended while waiting for Enter; start without it by giving --pause S.")
         return not self._should_stop()
 
 
 class _Lines:
-    """Lines of stdin; a live camera's frames are read, and forgotten, while it waits."""
+    """Lines of stdin; while it waits, a live camera's frames are read and discarded."""
 
     def __init__(self, source: FrameSource, should_stop: Callable[[], bool]) -> None:
         self._source, self._should_stop, self._rest = source, should_stop, b""
 
     def read(self) -> str | None:
-        """The next line without blanks at its ends; None when stdin has ended, or it shall stop."""
+        """The next line without leading and trailing blanks; None when stdin has ended or it is told to stop."""
         while b"\n" not in self._rest:
             if self._should_stop():
                 return None
@@ -133,7 +133,7 @@ class _Lines:
         return line.decode("utf-8", "replace").strip()
 
     def wait(self, seconds: float) -> None:
-        """Returns after that many seconds, or when it shall stop."""
+        """Returns after that many seconds, or when told to stop."""
         end_s = monotonic_s() + seconds
         while monotonic_s() < end_s and not self._should_stop():
             if self._source.live:

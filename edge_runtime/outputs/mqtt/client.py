@@ -1,8 +1,8 @@
 """Publishes the run to an MQTT broker (extra ``mqtt``), from a thread that reads `LiveState`, never from the loop.
 
-Publishes, and listens to its own state topic alone, to notice another run there. While the broker is away the newest
-state and the last hundred events are kept, nothing else. Every connection is a new client, so nothing of a broken one
-lives on; a plain connection is never tried where TLS was asked for.
+It publishes, and subscribes only to its own state topic, to notice another run there. While the broker is unreachable,
+only the newest state and the last hundred events are kept. Every connection is a new client, so nothing of a broken one
+survives; a plain connection is never tried where TLS was asked for.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ NEIGHBOUR_GONE_S = 3 * STATE_EVERY_S
 
 
 class MqttOutput:
-    """Publishes until closed; `take_events` tells when the broker goes and comes.
+    """Publishes until closed; `take_events` reports when the broker goes and comes back.
 
     Raises:
-        ConfigurationError: the authority file is no certificate.
+        ConfigurationError: the authority file is not a certificate.
     """
 
     def __init__(self, config: MqttConfig, live: LiveState, system: Callable[[], SystemState]) -> None:
@@ -121,7 +121,7 @@ class MqttOutput:
         return client
 
     def _serve(self, client: Client) -> bool:
-        """Publishes over one connection until it breaks; true when the broker had accepted it."""
+        """Publishes over one connection until it breaks; true if the broker had accepted it."""
         deadline_s = monotonic_s() + CONNECT_S
         state_due_s, last_key, greeted = 0.0, None, False
         online_due_s = monotonic_s() + STATE_EVERY_S
@@ -141,7 +141,7 @@ class MqttOutput:
             self._introduce(client, snapshot.model.name if snapshot.model else "")
             message = make_state_message(snapshot, self._system())
             if monotonic_s() >= online_due_s:
-                # Another run with our prefix may have said goodbye in the meantime, whether states change or not.
+                # Sent even when no state changes: another run with our prefix may have said goodbye in the meantime.
                 online_due_s = monotonic_s() + STATE_EVERY_S
                 client.publish(self._config.topic("availability"), "online", 1, retain=True)
             if make_state_key(message) != last_key or monotonic_s() >= state_due_s:
@@ -158,7 +158,7 @@ class MqttOutput:
         return True
 
     def _greet(self, client: Client) -> None:
-        """What a new connection starts with; events that the last one did not get acknowledged are sent again."""
+        """Sends what a new connection starts with, and again the events that the broker has not acknowledged."""
         self._trouble.worked(f"publishing to {self._config.shown}")
         self._events = deque([*self._sent.values(), *self._events], MAX_EVENTS)
         self._sent.clear()
@@ -166,10 +166,10 @@ class MqttOutput:
         snapshot = self._live.snapshot()
         self._introduce(client, snapshot.model.name if snapshot.model else "")
         client.publish(self._config.topic("availability"), "online", 1, retain=True)
-        client.subscribe(self._config.topic("state"), 0)  # a broker may refuse; then nobody else is noticed
+        client.subscribe(self._config.topic("state"), 0)  # a broker may refuse; then other runs go unnoticed
 
     def _introduce(self, client: Client, model: str) -> None:
-        """Sends the description of the device, again when the model is known or another one."""
+        """Sends the description of the device, and again when the model becomes known or changes."""
         if model == self._introduced:
             return
         self._introduced = model
@@ -177,7 +177,7 @@ class MqttOutput:
         client.publish(topic, to_json_line(message), 1, retain=True)
 
     def _collect(self) -> None:
-        """Turns what changed since the last look into events."""
+        """Turns the changes since the last call into events."""
         snapshot = self._live.snapshot()
         for change in snapshot.changes:
             if change.number > self._last_change:
@@ -203,7 +203,7 @@ class MqttOutput:
             self._refusal = f"refuses the login ({reason})"
 
     def _on_message(self, client: Client, userdata: Any, message: Any) -> None:
-        """Tells of a state that is none of ours; a retained one may be that of an earlier run."""
+        """Reports a state that is not ours; a retained one may be from an earlier run."""
         if message.retain or message.payload in self._sent_states:
             return
         self._neighbour_heard_s = monotonic_s()

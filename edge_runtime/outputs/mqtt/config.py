@@ -1,4 +1,4 @@
-"""Which broker an address such as mqtts://pi@broker.lan means, read once into a value; standard library only."""
+"""Reads an address such as mqtts://pi@broker.lan once into a value; standard library only."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class MqttConfig:
 
     @property
     def shown(self) -> str:
-        """The broker for logs and messages, without user and password."""
+        """The broker's address for logs and messages, without user and password."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
 
@@ -93,20 +93,20 @@ def parse_mqtt(
 
 
 def default_prefix(camera: str, camera_address: str = "", root: Path = Path("/")) -> str:
-    """``edge-runtime/HOST-MACHINE/CAMERA``; hosts that have one name differ in the part for the machine, cameras that
-    one recorder shows in a part for the path of ``camera_address``.
+    """``edge-runtime/HOST-MACHINE/CAMERA``; hosts with the same name differ in the machine part, and cameras of the
+    same recorder in a part made from the path of ``camera_address``.
     """
     host = socket.gethostname()
     if not camera:
         return f"edge-runtime/{host}"
     words = re.sub(r"[^A-Za-z0-9]+", "-", camera).strip("-")[:60] or "camera"
-    try:  # the number itself should not be published, says its manual
+    try:  # its manual says that the number itself should not be published
         machine = (root / "etc/machine-id").read_bytes().strip()
     except OSError:
         return f"edge-runtime/{host}/{words}"
     host += "-" + hashlib.sha256(b"edge-runtime" + machine).hexdigest()[:6]
     path = re.sub(r"^\w+://[^/]*/?", "", camera_address) if "://" in camera_address else ""
-    if path:  # it may be a password: without the machine's number nobody can try passwords on this
+    if path:  # it may hold a password: without the machine's number nobody can test guesses against this
         words += "-" + hashlib.sha256(b"camera" + machine + path.encode("utf-8", "surrogateescape")).hexdigest()[:6]
     return f"edge-runtime/{host}/{words}"
 

@@ -1,4 +1,4 @@
-"""What is said over MQTT: the state, an event, and Home Assistant's description of the device; pure functions."""
+"""The MQTT messages: the state, an event, and Home Assistant's description of the device; pure functions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DISCOVERY_PREFIX = "homeassistant"
 
 def make_state_message(snapshot: Snapshot, system: SystemState) -> dict[str, Any]:
     """The state; ``label``, ``score`` and ``label_ts``, when its frame was looked at, are null while no label holds.
-    Nothing moves since ``still_since``, null while something does or nobody watches for it.
+    Nothing has moved since ``still_since``, null while something moves or movement is not watched.
     """
     result = snapshot.result
     return {
@@ -39,13 +39,13 @@ def make_state_message(snapshot: Snapshot, system: SystemState) -> dict[str, Any
 
 
 def make_state_key(message: dict[str, Any]) -> tuple[Any, ...]:
-    """What makes a state worth sending at once; numbers that always move wait for the next regular one."""
+    """The parts of a state whose change is sent at once; numbers that always change wait for the next regular state."""
     told = tuple(message[name] for name in ("label", "state", "throttled", "model", "version"))
     return (*told, message["still_since"] is not None)
 
 
 def make_label_event(change: LabelChange) -> dict[str, Any]:
-    """A label change as an event; ``reason`` says why it is unknown, and is there only then."""
+    """A label change as an event; ``reason`` says why the label is unknown, and is present only then."""
     event = {"event": "label", "ts": round(change.ts, 3), "label": change.label, "score": round(change.score, 4)}
     return {**event, "reason": change.reason} if change.unknown else event
 
@@ -88,7 +88,7 @@ def make_discovery(config: MqttConfig, model: str) -> tuple[str, dict[str, Any]]
             "expire_after": EXPIRE_AFTER_S,
             "entity_category": "diagnostic",
         },
-        # Unknown while something moves, or where no --on-motion watches for it.
+        # Unknown while something moves, or without --on-motion.
         "still_since": sensor("still_since", "Nothing moves since", "still_since", device_class="timestamp")
         | {"value_template": "{{ value_json.still_since | as_datetime if value_json.still_since else none }}"},
         "fps": sensor("fps", "Frame rate", "fps", unit_of_measurement="fps", icon="mdi:speedometer", **measured),

@@ -1,3 +1,3 @@
-"""The live page (extra `web`). Only `server` and what it imports need starlette and uvicorn; `config` does not. Never
-changes anything on the device: it reads.
+"""The live page (extra `web`). Only `server` and what it imports need starlette and uvicorn; `config` does not. It only
+reads: it never changes anything on the device.
 """

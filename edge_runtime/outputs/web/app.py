@@ -43,7 +43,7 @@ def build_app(
     bell: Bell,
     metrics: Callable[[], bytes] | None,
 ) -> ASGIApp:
-    """The guarded application; ``metrics`` None means that their library is not installed."""
+    """The guarded application; ``metrics`` None means that the metrics library is not installed."""
     state = _StateText(live, system, images)
 
     async def snapshot_jpg(request: Request) -> Response:
@@ -67,7 +67,7 @@ def build_app(
         )
 
     async def thumb(request: Request) -> Response:
-        number = request.path_params["number"]  # text: a number of thousands of digits is none
+        number = request.path_params["number"]  # text: it may have thousands of digits
         jpeg = images.thumb(int(number)) if re.fullmatch(r"[0-9]{1,12}", number) else None
         return Response(jpeg, media_type="image/jpeg") if jpeg else PlainTextResponse("No longer kept.\n", 404)
 
@@ -100,7 +100,7 @@ def build_app(
 
 
 class _StateText:
-    """The state as JSON text, made at most every `STATE_VALID_S` however many ask."""
+    """The state as JSON text, made at most every `STATE_VALID_S`, however many readers ask."""
 
     def __init__(self, live: LiveState, system: Callable[[], SystemState], images: FrameEncoder) -> None:
         self._live, self._system, self._images = live, system, images

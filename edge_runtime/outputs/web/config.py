@@ -1,5 +1,5 @@
-"""Where the live page listens and whom it answers; standard library only, so that a wrong flag is told before anything
-loads.
+"""Where the live page listens and whom it answers; standard library only, so that a wrong flag is reported before
+anything loads.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ class WebConfig:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     def allows_host(self, header: str) -> bool:
-        """True when the ``Host`` header names this machine as it was meant to be reached.
+        """True when the ``Host`` header names this machine by one of its allowed names.
 
-        A page of another site that points its own name here (DNS rebinding) is refused by it. Bare IP addresses
-        cannot be pointed elsewhere, so they are allowed wherever other machines may connect at all.
+        This refuses a page of another site that points its own name here (DNS rebinding). Bare IP addresses cannot be
+        pointed elsewhere, so they are allowed wherever other machines may connect at all.
         """
         match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?", header)
         if match is None:
@@ -77,7 +77,7 @@ def parse_web_address(text: str) -> tuple[str, int]:
     """The (host, port) of ``HOST``, ``PORT``, ``HOST:PORT`` or ``[IPv6]:PORT``; empty text means 127.0.0.1:8080.
 
     Raises:
-        UsageError: it is none of them.
+        UsageError: it is none of these.
     """
     if text.isdecimal():
         host, port = "", text
@@ -97,7 +97,7 @@ def read_token(path: str) -> str:
 
     Raises:
         MissingInputError: there is no such file.
-        ConfigurationError: what it holds could be guessed.
+        ConfigurationError: the token could be guessed.
     """
     try:
         token = Path(path).read_text(encoding="utf-8").strip()
@@ -119,7 +119,7 @@ def read_token(path: str) -> str:
 
 
 def parse_web(web: str, web_token_file: str | None, allow_host: Sequence[str]) -> WebConfig:
-    """The live page at the address ``web``, for whoever has the token of the file ``web_token_file``; ``allow_host``
+    """The live page at the address ``web``, for anyone with the token in the file ``web_token_file``; ``allow_host``
     are other names of this machine. Raises what `parse_web_address`, `read_token` and `WebConfig` raise.
     """
     host, port = parse_web_address(web)

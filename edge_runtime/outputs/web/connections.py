@@ -1,7 +1,7 @@
-"""Which connections to the live page stay when there are too many: those that have an answer running.
+"""Which connections to the live page stay when there are too many: those with an answer in progress.
 
-A connection costs a descriptor, and the cameras need some, too. Whoever only connects, as often as they like, takes
-places from themselves and never from a viewer who asks.
+A connection costs a file descriptor, and the cameras need some, too. A client that only connects, however often, takes
+places from itself and never from a viewer who sends a request.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MAX_CONNECTIONS, MAX_PER_ADDRESS = 48, 32
 FIRST_REQUEST_S = NEXT_REQUEST_S = 10.0
-# How many are taken from the kernel's queue before those that are too many are dropped, and how long that queue is.
+# How many are taken from the kernel's queue before the excess is dropped, and how long that queue is.
 ACCEPTED_AT_ONCE, QUEUE = 16, 256
-# What is left to cameras, files and the broker where a process may have few descriptors.
+# Descriptors left for cameras, files and the broker where a process may have only a few.
 _SHARE_OF_DESCRIPTORS = 4
 
 
 def count_places() -> int:
-    """How many connections may be open at once; fewer where this process may have few descriptors."""
+    """How many connections may be open at once; fewer where this process is allowed few descriptors."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, soft // _SHARE_OF_DESCRIPTORS)
 
 
 class BoundedProtocol(H11Protocol):
-    """Drops connections that ask nothing, and lets an answer cut off a reader that does not read."""
+    """Drops connections that request nothing, and lets an answer cut off a reader that does not read."""
 
     began_s = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Makes room for itself, and begins to wait for the first request."""
+        """Makes room for itself, and starts waiting for the first request."""
         super().connection_made(transport)
         self.began_s = self.loop.time()
         self.app_state = {**self.app_state, "abort": transport.abort}
@@ -50,11 +50,11 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no answer is on its way."""
+        """Whether no answer is in progress."""
         return self.cycle is None or self.cycle.response_complete
 
     def on_response_complete(self) -> None:
-        """Begins to wait for the next request."""
+        """Starts waiting for the next request."""
         answered = self.cycle
         super().on_response_complete()  # which may go on with the next request at once
         self.loop.call_later(NEXT_REQUEST_S, self._drop_unless_asked_again, answered)
@@ -64,14 +64,14 @@ class BoundedProtocol(H11Protocol):
             self.transport.abort()
 
     def _drop_unless_asked_again(self, answered: object) -> None:
-        # uvicorn's own limit ends with the first byte of the next request, which may be the only one that comes.
+        # uvicorn's own timeout ends with the first byte of the next request, which may be the only byte that comes.
         if self.cycle is answered:
             self.transport.abort()
 
 
 def choose_dropped(connections: Iterable[BoundedProtocol], new: BoundedProtocol) -> BoundedProtocol | None:
-    """The one to drop now that ``new`` is among ``connections``: the oldest idle one of its address when that has too
-    many, else of the address that has most; ``new`` itself when none is idle; None when there is room.
+    """The one to drop now that ``new`` is among ``connections``: the oldest idle one from its address if that has too
+    many, else from the address with the most; ``new`` itself when none is idle; None when there is room.
     """
     every = [each for each in connections if not each.transport.is_closing()]
     counts = Counter(each.address for each in every)

@@ -1,5 +1,4 @@
-"""The newest image for whoever looks: encoded once for all viewers, in a thread of its own, and only while somebody
-looks.
+"""The newest image for all viewers: encoded once, in a separate thread, and only while somebody is looking.
 
 An image is handed out only while the camera is believed, so that an old one is never shown as live.
 """
@@ -38,8 +37,8 @@ VALID_S = 1.0
 class EncodedFrame:
     """An encoded frame. ``crop`` is the region that the model sees: left, top, width, height as fractions.
 
-    ``heat`` says where the model looked for the frame's best class, empty where that is not known: columns, rows, where
-    the whole map lies as ``crop`` does, and a byte a cell in base64, 255 where the most spoke for the class.
+    ``heat`` says where the model looked for the frame's best class, empty where that is unknown: columns, rows, the
+    position of the whole map (like ``crop``), and one byte per cell in base64, 255 where most spoke for the class.
     """
 
     number: int
@@ -110,11 +109,11 @@ class FrameEncoder:
 
     def pulse(self, pulse: Pulse) -> None:
         self._is_shown = pulse.state.is_live
-        # Of a camera that skips frames on purpose the newest one that was looked at is the present one for longer.
+        # When a camera skips frames on purpose, the newest one that was looked at stays current for longer.
         self._valid_s = max(VALID_S, pulse.label_valid_s) if pulse.rests else VALID_S
 
     def wants_look(self) -> bool:
-        """Whether somebody looks and has no image yet that may be called live, though the camera is."""
+        """Whether somebody is looking and has no image yet that may be called live, although the camera is live."""
         return self._is_shown and bool(self._num_viewers or self._num_waiting) and self.newest() is None
 
     def _crop(self, height: int, width: int) -> tuple[float, float, float, float]:
@@ -148,12 +147,12 @@ class FrameEncoder:
             return True
 
     def leave(self) -> None:
-        """Gives the place back."""
+        """Gives up the place."""
         with self._changed:
             self._num_viewers -= 1
 
     def ask(self, waiting: bool) -> None:
-        """Notes that somebody wants one image (true), or has it or has given up (false)."""
+        """Notes that somebody is waiting for one image (true), or has received it or given up (false)."""
         with self._changed:
             self._num_waiting += 1 if waiting else -1
 
@@ -167,7 +166,7 @@ class FrameEncoder:
 
     @property
     def rests(self) -> bool:
-        """Whether the newest image is the present one although no newer frame was looked at."""
+        """Whether the newest image is still current although no newer frame was looked at."""
         image = self.newest()
         return image is not None and self._clock() - image.captured_s > VALID_S
 
@@ -213,7 +212,7 @@ class FrameEncoder:
 
 
 def _within(pixels: Image, width: int, height: int) -> Image:
-    """``pixels``, made smaller where they do not fit, with their shape kept."""
+    """``pixels``, made smaller if they do not fit, with their aspect ratio kept."""
     scale = min(width / pixels.shape[1], height / pixels.shape[0])
     if scale >= 1:
         return pixels

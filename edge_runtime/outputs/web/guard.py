@@ -1,4 +1,4 @@
-"""Stands before every route: who may ask, in which way, and what a browser may do with the answer.
+"""Guards every route: who may ask, how, and what a browser may do with the answer.
 
 A web site that the viewer visits must learn nothing and use up nothing here, and a name shown on the page must never
 become markup.
@@ -32,7 +32,7 @@ HEADERS = (
 
 
 class Guard:
-    """Wraps an ASGI application; refuses with 421, 405, 403 or 401 before it is asked."""
+    """Wraps an ASGI application; refuses with 421, 405, 403 or 401 before the application sees the request."""
 
     def __init__(self, app: ASGIApp, config: WebConfig) -> None:
         self._app, self._config = app, config
@@ -60,7 +60,7 @@ class Guard:
             )
         if scope["method"] not in ("GET", "HEAD"):
             return PlainTextResponse("Only GET and HEAD are answered.\n", 405, {"Allow": "GET, HEAD"})
-        # Browsers say who asks; another site's page may link here but not embed anything of us.
+        # Browsers say which site asks; another site's page may link here but not embed anything of ours.
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate":
             return PlainTextResponse("Other sites may not embed this.\n", 403)
         if self._config.token is not None and not _same(_offered_token(headers), self._config.token):
@@ -77,7 +77,7 @@ def _offered_token(headers: Headers) -> str:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(value.strip(), validate=True).decode().partition(":")[2]
-        except ValueError:  # no base64, no UTF-8, or bytes that are not even ASCII
+        except ValueError:  # not base64, not UTF-8, or bytes that are not even ASCII
             return ""
     return ""
 

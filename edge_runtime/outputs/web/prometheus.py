@@ -1,4 +1,4 @@
-"""The run as Prometheus metrics (extra ``metrics``), in base units, under one prefix and in a registry of their own."""
+"""The run as Prometheus metrics (extra ``metrics``), in base units, under one prefix and in a separate registry."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class _Run(Collector):
 
 
 def _shadow_metrics(shadow: ShadowSummary) -> Iterator[Metric]:
-    """Of the candidate that is scored beside the model in use."""
+    """The metrics of the candidate that is scored beside the model in use."""
     text = "Frames that the candidate was shown, by whether it gave the label of the model in use."
     frames = CounterMetricFamily("edge_runtime_shadow_frames", text, labels=["agrees"])
     frames.add_metric(["yes"], shadow.num_agreed)

@@ -1,4 +1,4 @@
-"""Serves the live page from a thread of its own (extra ``web``); the loop never waits for it."""
+"""Serves the live page from a separate thread (extra ``web``); the loop never waits for it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ except ImportError as missing:
         f"The live page needs starlette and uvicorn ({missing}): pip install 'edge-runtime[web]'."
     ) from missing
 
-# What a slow reader has not read yet waits here, so it bounds how old an image on the wire can be.
+# What a slow reader has not read yet waits here, so this bounds how old an image on the wire can be.
 SEND_BUFFER_BYTES = 128 * 1024
 
 
@@ -120,7 +120,7 @@ def _serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
             log_level="critical",
             access_log=False,
             server_header=False,
-            limit_concurrency=2 * MAX_CONNECTIONS,  # the protocol drops the idle ones before that
+            limit_concurrency=2 * MAX_CONNECTIONS,  # the protocol drops idle connections before this limit
             backlog=ACCEPTED_AT_ONCE,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=1,
@@ -133,7 +133,7 @@ def _serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
         thread.join(0.01)
     if not server.started:
         raise OutputError("The live page's server did not start within 10 s; the machine may be busy, try again.")
-    listener.listen(QUEUE)  # asyncio made the kernel's queue as short as what it takes at once
+    listener.listen(QUEUE)  # asyncio made the kernel's queue only as long as the number it accepts at once
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from edge_runtime.outputs.jsonl import make_shadow_object
 from edge_runtime.system.thermal import WORDS, SystemState
 
 VERSION = 1
-# What the chip says, and how grave it is.
+# What the chip reports, and how serious it is.
 CHIPS = {
     HealthState.OK: ("live", "good"),
     HealthState.STARTING: ("starting", "warn"),
@@ -46,8 +46,9 @@ def make_health_object(snapshot: Snapshot, system: SystemState) -> dict[str, Any
 def make_state_object(
     snapshot: Snapshot, system: SystemState, size_wh: tuple[int, int] | None, num_viewers: int
 ) -> dict[str, Any]:
-    """All that the page shows; times in milliseconds, rates a second, ``label`` null when no label holds now; ``rest``
-    is of cameras that skip frames on purpose: since when nothing moves, and whether the label is of an older frame.
+    """All that the page shows; times in milliseconds, rates per second, ``label`` null when none holds now; ``rest``
+    is for cameras that skip frames on purpose: since when nothing has moved, and whether the label is from an older
+    frame.
     """
     word, level = CHIPS[snapshot.state]
     if "drift" in snapshot.causes and "low_fps" not in snapshot.causes:
@@ -117,7 +118,7 @@ def _shadow(shadow: ShadowSummary | None) -> dict[str, Any] | None:
 
 
 def _fresh_ms(snapshot: Snapshot) -> int | None:
-    """How old a frame may be that is shown as the present one; None while nothing moves."""
+    """How old a frame may be to be shown as the current one; None while nothing moves."""
     return None if math.isinf(snapshot.label_valid_s) else round(1e3 * snapshot.label_valid_s)
 
 

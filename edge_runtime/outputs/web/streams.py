@@ -1,6 +1,6 @@
 """Answers that never end: the images as multipart JPEG, and the state as server-sent events.
 
-Every reader gets the newest and nothing that it missed; one that does not read for `WRITE_S` is cut off.
+Every reader gets the newest item and nothing that it missed; one that does not read for `WRITE_S` is cut off.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BOUNDARY = "edge-runtime-frame"
 
 
 class Bell:
-    """Rung from any thread, heard by every coroutine that waits."""
+    """Rung from any thread, heard by every waiting coroutine."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -44,7 +44,7 @@ class Bell:
 
 
 class EndlessAnswer:
-    """An ASGI answer that sends the parts of ``parts`` until the reader goes, is too slow, or the parts end."""
+    """An ASGI answer that sends ``parts`` until the reader leaves or is too slow, or the parts end."""
 
     def __init__(self, content_type: str, parts: Callable[[], AsyncIterator[bytes]], write_s: float = WRITE_S) -> None:
         self._content_type, self._parts, self._write_s = content_type, parts, write_s
@@ -80,7 +80,7 @@ async def _disconnect(receive: Receive) -> None:
 
 
 class FrameStream:
-    """``multipart/x-mixed-replace``: one part an image, with its age; the fifth viewer is told that all places are
+    """``multipart/x-mixed-replace``: one part per image, with its age; the fifth viewer is told that all places are
     taken.
     """
 
@@ -105,7 +105,7 @@ class FrameStream:
         while not self._images.closed:
             image = self._images.newest()
             if image is None or image.number == last:
-                yield b""  # a chance to notice that the reader went
+                yield b""  # a chance to notice that the reader has left
                 await self._bell.wait(0.5)
                 continue
             last = image.number
@@ -122,8 +122,8 @@ class FrameStream:
 class EventStream:
     """``text/event-stream``: the state a few times a second; made once for all readers by ``state_text``.
 
-    When all places are taken, whoever has listened longest is cut off: a page listens again after a second, and readers
-    that no longer read keep nobody out.
+    When all places are taken, the reader that has listened longest is cut off: a page reconnects after a second, and
+    readers that no longer read keep nobody out.
     """
 
     def __init__(self, state_text: Callable[[], str], is_closed: Callable[[], bool]) -> None:

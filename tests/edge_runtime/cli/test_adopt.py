@@ -90,7 +90,7 @@ def test_a_copy_that_is_there_stays_unless_it_shall_be_replaced(
 ) -> None:
     assert run_adopt("--normalize", "0..1") == 0
     assert run_adopt("--normalize", "0..1") == 2
-    assert "is there already; name another file, or add --replace" in capsys.readouterr().err
+    assert "already exists; name another file, or add --replace" in capsys.readouterr().err
     assert run_adopt("--normalize", "0..1", "--replace", "--format", "jsonl") == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["type"] == "adopted"
 

@@ -371,7 +371,7 @@ def test_a_run_ends_although_a_verdict_and_a_start_wait_for_the_store(
         follower.end()
         assert not waiting.is_done()
     waiting.wait(20)
-    assert "cannot be noted: another process holds the store" in caplog.text
+    assert "cannot be saved: another process holds the store" in caplog.text
     assert store.state().current == SHIPPED
     assert LAST_WAIT_S + BRIEF_WAIT_S < 2  # of the 3 s that a signal may take
 
@@ -426,7 +426,7 @@ def test_a_damaged_model_gives_way_even_where_that_cannot_be_noted(
     follower.begin()
     assert follower.instead(ModelError("It is cut short.")) == store.path_of(SHIPPED)
     assert (store.state().current, store.state().refused) == (model, {})
-    assert "That it is taken back cannot be noted" in caplog.text
+    assert "The rollback cannot be saved" in caplog.text
 
 
 def test_a_proved_model_that_was_damaged_gives_way_to_the_one_before(

@@ -59,7 +59,7 @@ def test_sharp_new_frames_are_written_with_their_pixels(tmp_path: Path) -> None:
     files = sorted((tmp_path / "mug").iterdir())
     assert [file.name for file in files] == ["00001.jpg", "00002.jpg"]
     assert np.abs(cv2.imread(str(files[1])).astype(int) - sharp(2)).mean() < 4
-    assert (summary.num_kept, summary.reason) == (2, "the camera's images end here")
+    assert (summary.num_kept, summary.reason) == (2, "the camera has no more images")
     assert all(isinstance(item, Kept) for item in told)
 
 
@@ -184,7 +184,7 @@ def test_a_silent_camera_is_an_error(tmp_path: Path, clock) -> None:  # type: ig
 
 @pytest.mark.parametrize("label", ["", "a/b", ".hidden", " mug", "a\\b", "a\nb"])
 def test_a_label_that_is_no_directory_s_name_is_refused(tmp_path: Path, label: str) -> None:
-    with pytest.raises(UsageError, match=r"`label` is .*, expected a name that can be a directory's"):
+    with pytest.raises(UsageError, match=r"`label` is .*, expected a valid directory name"):
         CollectConfig(tmp_path, label)
 
 
@@ -240,7 +240,7 @@ def test_the_verb_collects_from_a_folder_as_from_a_camera(tmp_path: Path, capsys
     assert lines[-1]["num_kept"] == 3
     assert main([*flags[:-1], "text", "--min-sharpness", "1e9"]) == 0
     printed = capsys.readouterr()
-    assert printed.out == "0 kept, 3 blurred, 0 alike; the camera's images end here\n"
+    assert printed.out == "0 kept, 3 blurred, 0 alike; the camera has no more images\n"
     assert printed.err.count("left out, blurred") == 1
 
 

@@ -30,7 +30,7 @@ def test_a_model_that_is_installed_while_it_runs_is_taken_over_without_a_restart
     since = machine.now()
     machine.check("edge-runtime install --max-latency-ms 1e6 /host/small.tflite")
     journal = machine.wait_for_line("From the next frame on: model", since)
-    assert "is taken back" not in journal
+    assert "is rolled back" not in journal
     labels = machine.num_labels()
     machine.wait_for_labels(labels + 10)
     store = machine.store()

@@ -118,7 +118,7 @@ def test_the_summary_says_it_in_words(photos: Path, tmp_path: Path, capsys: pyte
     assert "of 6 taught photos recognised when left out" in told and "provisional" in told
     assert read_model(out.read_bytes(), "it").contract.spec.name == "shapes"
     assert run_teach(photos, "--backbone", default_model(), "--out", out) == 2
-    assert f"{out} is there already; name another file, or add --replace." in capsys.readouterr().err
+    assert f"{out} already exists; name another file, or add --replace." in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("lonely")
@@ -175,7 +175,7 @@ def test_on_a_device_that_trusts_a_key_it_is_said_that_a_taught_model_must_be_si
         (("--photos", "4"), "--photos is 4, expected 5 to 20 a class."),
         (("--photos", "21"), "--photos is 21, expected 5 to 20 a class."),
         (("--pause", "-1"), "--pause is -1, expected seconds of at least 0."),
-        (("--labels", "a,b"), "--labels needs --camera, which is not there; add it, or leave the flag out."),
+        (("--labels", "a,b"), "--labels needs --camera, which is missing; add it, or leave the flag out."),
     ],
 )
 def test_flags_that_cannot_be_are_refused(
@@ -263,7 +263,7 @@ def test_each_class_gets_its_photos_and_they_are_a_training_folder(
 
 
 def test_a_camera_that_ends_too_early_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"red has 3 photos, expected 6: the camera's images end here\."):
+    with pytest.raises(DataError, match=r"red has 3 photos, expected 6: the camera has no more images\."):
         make_prompter(tmp_path, 6).take_all(tuple(COLOURS))
 
 
@@ -290,4 +290,4 @@ def test_typed_names_and_enter_lead_through_it(photos: Path, tmp_path: Path) -> 
     done = subprocess.run(
         [*map(str, command), "--replace", "--labels", "cup"], input=b"", capture_output=True, timeout=120
     )
-    assert done.returncode == 2 and b"stdin ended while Enter was waited for" in done.stderr
+    assert done.returncode == 2 and b"stdin ended while waiting for Enter" in done.stderr
