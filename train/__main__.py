@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def say_interrupted(arguments: Sequence[str]) -> str:
-    """What a Ctrl-C means for the command line ``arguments``; make, `edge-train` and `train.zoo` always resume."""
+    """What to do after a Ctrl-C on the command line ``arguments``; make, `edge-train` and `train.zoo` always resume."""
     how = "the same command" if "--resume" in arguments else "the same command with --resume"
     return f"interrupted; {how} goes on after the last finished epoch"
 

@@ -43,18 +43,18 @@ def fit_arrays(
     curves: Curves | None = None,
     stream: TextIO = sys.stderr,
 ) -> Path:
-    """Trains ``model`` and writes the run directory ``out``, which `python -m convert` takes; its path.
+    """Trains ``model``, writes the run directory ``out``, which `python -m convert` takes, and returns its path.
 
     ``model`` is a network that is trained from scratch, or "transfer": transfer learning
-    from ImageNet's features, as for own photos, for at most ``minutes``.
+    from ImageNet's features, as for your own photos, for at most ``minutes``.
 
     ``data``, ``validation`` and ``test`` are each a pair of images, (n, h, w, 3) uint8 RGB or (n, h, w) uint8 grey, and
-    (n,) class indices into ``labels``; or a `tf.data.Dataset` of such pairs, batched or not. What is not given is held
-    out of ``data``, a tenth of each class, equal images together. ``size`` is the network's (height, width), unless
-    given that of the images; for "transfer" one of "tiny", "small" (unless given) and "full".
+    (n,) class indices into ``labels``; or a `tf.data.Dataset` of such pairs, batched or not. A missing split is held
+    out of ``data``, a tenth of each class, identical images together. ``size`` is the network's (height, width), by
+    default that of the images; for "transfer" it is one of "tiny", "small" (the default) and "full".
 
     Raises:
-        DataError: images or class indices are of another kind, or a class has too few images.
+        DataError: images or class indices are of the wrong kind, or a class has too few images.
         UsageError: ``out`` exists or cannot be written, there is no such model, or ``size`` is not one of its sizes.
         MissingInputError: "transfer" has no network to fetch the weights with.
     """
@@ -127,7 +127,7 @@ def read_pairs(data: Pairs | Iterable[Any], num_classes: int) -> tuple[NDArray[n
     """(n, h, w, 3) uint8 RGB images and (n,) int64 class indices of a pair of arrays or of a `tf.data.Dataset`.
 
     Raises:
-        DataError: they are of another kind; says which and what to do.
+        DataError: they are of the wrong kind; the message says which and what to do.
     """
     images, labels = data if isinstance(data, tuple) else _gather(data)
     images, labels = np.asarray(images), np.asarray(labels)
@@ -165,7 +165,7 @@ def _gather(data: Iterable[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 def hold_out_arrays(
     images: NDArray[np.uint8], indices: NDArray[np.int64], labels: Sequence[str]
 ) -> tuple[tuple[NDArray[np.uint8], NDArray[np.int64]], tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-    """(the rest, the held out) tenth of each class, chosen by content: equal images are on one side.
+    """(the rest, the held-out tenth) of each class, chosen by content: identical images are on the same side.
 
     Raises:
         DataError: a class has fewer than two different images.

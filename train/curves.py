@@ -1,6 +1,6 @@
-"""The curves of a training while it runs: a line of CSV after each epoch, and TensorBoard's event files.
+"""The curves of a training run in progress: a line of CSV after each epoch, and TensorBoard event files.
 
-Whoever cannot be written to is left out with a warning: no curve is worth a training.
+A file that cannot be written is left out with a warning: no curve is worth losing a training run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 class Curves:
     """Writes each row of the history into ``table``, a CSV file, and into ``board``, a folder for TensorBoard; either
-    may be None. A training that goes on appends.
+    may be None. A resumed training run appends.
     """
 
     def __init__(self, table: str | Path | None, board: str | Path | None = None) -> None:
@@ -23,7 +23,7 @@ class Curves:
         self._writer: Any = None
 
     def add(self, row: dict[str, float]) -> str:
-        """Writes one row; what could not be written, in a sentence, and "" when all was."""
+        """Writes one row; returns a sentence about what could not be written, "" when everything was."""
         try:
             if self.table is not None:
                 self._add_line(self.table, row)
@@ -47,7 +47,7 @@ class Curves:
             else:
                 self._columns = list(row)
                 _append(table, self._columns)
-        # Each line is whole at once: it is read while training runs.
+        # Each line is written in one piece, since the file is read while training runs.
         _append(table, [row.get(column, "") for column in self._columns])
 
     def _add_event(self, board: Path, row: dict[str, float]) -> None:

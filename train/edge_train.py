@@ -1,6 +1,6 @@
 """The command `edge-train`: a folder of photos becomes one verified file, by training and then converting.
 
-Each is the ordinary command line in a process of its own, so that nothing of training fills the memory of conversion.
+Each step is the ordinary command line in a separate process, so that training leaves nothing in conversion's memory.
 Never trains or converts itself.
 """
 
@@ -53,12 +53,12 @@ examples:
   edge-train photos -- --max-drop 0.5 --precision 98
   edge-train sort frames --into photos
 """
-# The folder that holds the packages, for the processes: a train.py where the user works must not come first.
+# The folder that holds the packages, for the child processes: a train.py in the user's folder must not come first.
 _PACKAGES = str(Path(__file__).resolve().parents[1])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; the exit code, which is that of the step that failed."""
+    """Runs the command line; returns the exit code, which is that of the step that failed."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help"):
         print(USAGE, end="", file=sys.stdout if given else sys.stderr)
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_file(given: Sequence[str]) -> int:
-    """Trains and converts as ``edge-train FOLDER ...`` says; the exit code of the step that failed, or 0.
+    """Trains and converts as ``edge-train FOLDER ...`` says; returns the exit code of the step that failed, or 0.
 
     Raises:
         UsageError: a flag is wrong.
@@ -93,7 +93,7 @@ def make_file(given: Sequence[str]) -> int:
 
 
 def _split(given: Sequence[str]) -> tuple[list[str], list[str]]:
-    """What stands before ``--`` and behind it."""
+    """The arguments before ``--`` and after it."""
     cut = given.index("--") if "--" in given else len(given)
     return list(given[:cut]), list(given[cut + 1 :])
 
@@ -110,7 +110,7 @@ def _expect_data(data: str) -> None:
 
 
 def run_step(module: str, arguments: Sequence[str]) -> int:
-    """Runs ``python -m module`` to its end, which a Ctrl-C may bring; its exit code, 128 + N after signal N."""
+    """Runs ``python -m module`` to its end, or until a Ctrl-C; returns its exit code, 128 + N after signal N."""
     search_path = os.pathsep.join(filter(None, [_PACKAGES, os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": search_path, "PYTHONSAFEPATH": "1"}
     process = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment)
@@ -120,7 +120,7 @@ def run_step(module: str, arguments: Sequence[str]) -> int:
             try:
                 code = process.wait()
                 break
-            except KeyboardInterrupt:  # the step got it, too, and says what it means
+            except KeyboardInterrupt:  # the step got it, too, and says what to do
                 continue
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -1,4 +1,4 @@
-"""Tells people on stderr how far training is and when it will end: a bar on a terminal, else one line per epoch."""
+"""Says on stderr how far training has come and when it will end: a bar on a terminal, else one line per epoch."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Progress:
         self.drawn_s = float("-inf")
 
     def note(self, text: str) -> None:
-        """One line for people, in place of the moving one."""
+        """Prints one line for people in place of the progress line."""
         print(f"\r\x1b[K{text}" if self.live else text, file=self.stream, flush=True)
 
     def step(self, epoch: int, step: int, num_steps: int, loss: float) -> None:
-        """After ``step`` of ``num_steps`` of ``epoch`` (counted from 0)."""
+        """Called after ``step`` of ``num_steps`` of ``epoch`` (counted from 0)."""
         now, done = self.clock(), epoch + step / num_steps
         if self.first is None:
             self.first = (now, done)
@@ -47,12 +47,12 @@ class Progress:
         self.stream.flush()
 
     def record(self, row: dict[str, float]) -> None:
-        """Adds a row of the history to the curves, where there are such."""
+        """Adds a row of the history to the curves, if there are any."""
         if self.curves is not None and (warning := self.curves.add(row)):
             self.note(warning)
 
     def epoch(self, row: dict[str, float], num_epochs: int) -> None:
-        """After an epoch: its row of the history, and the time left."""
+        """Called after an epoch: shows its row of the history and the time left."""
         self.record(row)
         start = "\r\x1b[K" if self.live else ""
         self.stream.write(
@@ -69,7 +69,7 @@ class Progress:
 
 
 class Stage:
-    """One stage of known length on ``stream``: a line that moves on a terminal, else one about every ten seconds."""
+    """One stage of known length on ``stream``: a progress line on a terminal, else a line about every ten seconds."""
 
     def __init__(self, stream: TextIO, label: str, total: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.stream, self.label, self.total, self.clock = stream, label, total, clock
@@ -94,6 +94,6 @@ class Stage:
 
 
 def format_duration(seconds: float) -> str:
-    """``MM:SS``, or ``H:MM:SS`` from an hour on."""
+    """``MM:SS``, or ``H:MM:SS`` from one hour upwards."""
     hours, rest = divmod(round(seconds), 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60:02d}:{rest % 60:02d}"

@@ -60,7 +60,7 @@ def read_config(run: Path) -> TrainConfig:
         names = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in ("teacher", "start")]
         fields = {name: values[name] for name in names}
         if "optimizer" in fields["recipe"]:
-            # Runs of earlier versions do not say that they had no teacher and no start.
+            # Runs from earlier versions do not record that they had no teacher and no start.
             for role in ("teacher", "start"):
                 fields[role] = TeacherRun(**values[role]) if values.get(role) else None
             fields["recipe"], fields["input"] = Recipe(**fields["recipe"]), InputSpec(**fields["input"])
@@ -84,10 +84,10 @@ def make_pruned_config(run: Path, sparsity: float, epochs: int) -> PrunedConfig:
 
 
 def fine_tune(run: Path, config: PrunedConfig, dataset: Dataset) -> TrainResult:
-    """Prunes while training on; the best epoch of those that have all their zeros counts.
+    """Prunes while training continues; keeps the best epoch among those that have all their zeros.
 
     Raises:
-        DataError: the loss is no longer a number.
+        DataError: the loss became NaN or infinite.
     """
     import keras
 
@@ -106,7 +106,7 @@ def fine_tune(run: Path, config: PrunedConfig, dataset: Dataset) -> TrainResult:
     history: list[dict[str, float]] = []
     best, best_epoch, best_accuracy = model.get_weights(), config.pruning_epochs, -1.0
     for epoch in range(config.pruning_epochs):
-        # The seed's batches go on behind those of the training.
+        # The seed's batches continue after those of the training.
         number = recipe.epochs + epoch
         row = train_epoch(
             learner,
@@ -133,14 +133,14 @@ def fine_tune(run: Path, config: PrunedConfig, dataset: Dataset) -> TrainResult:
 
 
 def read_trained_recipe(config: TrainConfig) -> Recipe:
-    """The recipe of a training from scratch. Raises UsageError for one by transfer learning."""
+    """The recipe of a run trained from scratch. Raises UsageError for a run by transfer learning."""
     if not isinstance(config.recipe, Recipe):
         raise UsageError("The run was made by transfer learning; only networks trained from scratch can be pruned.")
     return config.recipe
 
 
 def is_current(out: Path, config: PrunedConfig) -> bool:
-    """If ``out`` holds this very pruning of this very model already."""
+    """Whether ``out`` already holds exactly this pruning of exactly this model."""
     try:
         found = json.loads((out / "config.json").read_text("utf-8"))
     except (OSError, ValueError):

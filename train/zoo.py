@@ -1,8 +1,8 @@
-"""Trains one of the models that the package ships again, from the complete CIFAR-10: `ZOO` is the one place of what
-they are trained with.
+"""Retrains one of the models that the package ships on the complete CIFAR-10: `ZOO` is the only place that says how
+they are trained.
 
-Usage: python -m train.zoo NAME. Stopped or killed, the same command goes on after the last finished epoch. What a model
-learns from or goes on from is trained first, unless it lies beside it.
+Usage: python -m train.zoo NAME. If it was stopped or killed, the same command continues after the last finished epoch.
+A model's teacher, and the model it starts from, are trained first unless they already exist beside it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from train.__main__ import main as train_main
 @dataclass(frozen=True)
 class ZooModel:
     """How a model was trained. ``changes`` are the values that differ from the recipe's, ``teacher`` is the entry of
-    `ZOO` that it learnt from as well, ``start`` the one whose weights it went on from; ``model`` is the architecture
-    where the entry is not called like it.
+    `ZOO` that it also learnt from, ``start`` the one whose weights it started from; ``model`` is the architecture if
+    its name differs from the entry's.
     """
 
     recipe: str
@@ -33,9 +33,9 @@ class ZooModel:
     start: str | None = None
 
 
-# A finished network goes on with half of its images in other light; a larger one says what the clean ones show.
+# A finished network trains on with half of its images in other light; a larger one labels the clean ones.
 LIGHT = {"learning_rate": 0.05, "light": 0.5, "views": 4, "averaged": 0.5}
-# The package ships those that are called like their architecture; the others teach, or wait to be trained to the end.
+# The package ships those named after their architecture; the others are teachers, or starting points.
 ZOO = {
     "micro": ZooModel("modern", 100, teacher="small-teacher"),
     "resnet8": ZooModel("modern", 120),
@@ -52,7 +52,7 @@ ZOO = {
 
 
 def list_flags_of(name: str, out: Path, data_path: Path | None = None, *, quiet: bool = False) -> list[str]:
-    """The command line of `python -m train` that trains the zoo's ``name`` into ``out``, or goes on with it."""
+    """The command line of `python -m train` that trains the zoo's ``name`` into ``out``, or continues it."""
     model = ZOO[name]
     architecture = model.model or name
     flags = ["--data", "cifar10", "--model", architecture, "--name", architecture, "--recipe", model.recipe]
@@ -67,14 +67,14 @@ def list_flags_of(name: str, out: Path, data_path: Path | None = None, *, quiet:
 
 
 def find_run_of(earlier: str, out: Path) -> Path:
-    """Where the run of ``earlier`` lies when the model that needs it is trained into ``out``: beside it."""
+    """Where the run of ``earlier`` is when the model that needs it is trained into ``out``: beside it."""
     return out.with_name(f"zoo-{earlier}")
 
 
 def train_with_earlier(name: str, out: Path, data_path: Path | None, *, quiet: bool = False) -> int:
-    """Trains what the zoo's ``name`` needs and does not find, then ``name`` itself; the exit code of the last training.
+    """Trains what the zoo's ``name`` needs and does not find, then ``name`` itself; returns the last exit code.
 
-    A training that fails ends it.
+    It ends with the first training run that fails.
     """
     for earlier in (ZOO[name].teacher, ZOO[name].start):
         if earlier is not None and not out.exists():

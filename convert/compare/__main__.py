@@ -30,7 +30,7 @@ _EXAMPLES = """examples:
 
 
 def parse(arguments: Sequence[str] | None = None) -> tuple[CompareConfig, argparse.Namespace]:
-    """The configuration that the command line means, and the flags that say what to print."""
+    """The configuration from the command line, and the flags that say what to print."""
     parser = VerbParser(
         prog="python -m convert.compare",
         description="Shows what each variant of a trained model costs and gains, and recommends one.",

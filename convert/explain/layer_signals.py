@@ -1,8 +1,8 @@
 """Runs the float and the integer model side by side on real images and measures, layer by layer, what rounding does.
 
-A layer's *own* noise is what its weights and its output's 256 levels do to a perfect input; the *accumulated* noise is
-what the integer file really has there, with everything that came before. Noise is judged channel by channel: a huge
-channel would hide that the others have drowned.
+A layer's *own* noise is what its weights and its output's 256 levels add to a perfect input; the *accumulated* noise is
+what the integer file really has there, including all earlier layers. Noise is judged channel by channel: a huge channel
+would hide that the others have drowned.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edge_runtime.errors import ModelError
 from edge_runtime.inference.interpreter import Interpreter
 
 WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
-# Their output scale is laid down by the format, so it is nobody's mistake.
+# The format prescribes their output scale, so it is nobody's mistake.
 FIXED_SCALE = ("SOFTMAX", "LOGISTIC", "TANH", "L2_NORMALIZATION", "LOG_SOFTMAX")
 BEST_DB = 120.0
 Vector = NDArray[np.float64]
@@ -134,9 +134,9 @@ def measure_layers(
 def _pair(
     integer_nodes: Sequence[Node], integer_tree: Any, float_nodes: Sequence[Node], float_tree: Any
 ) -> list[tuple[Node, Node]]:
-    """Each operator that computes integers with a scale, and the same one of the float model: of several of a kind in
-    one layer the first belongs to the first. Those that only one model has, or that are of another shape there (a
-    transposition that was moved), are left out.
+    """Each operator that computes scaled integers, with its counterpart in the float model: several of one kind in a
+    layer are paired in order. Operators that only one model has, or that have another shape there (a transposition
+    that was moved), are left out.
     """
     places: dict[tuple[str, str], list[Node]] = {}
     for node in float_nodes:
@@ -154,7 +154,7 @@ def _pair(
 
 
 def _has_one_scale(tensor: Any) -> bool:
-    """Not so of what compares, counts or says a shape."""
+    """Whether the tensor has one scale; results of comparing, counting or taking a shape have none."""
     quantization = tensor.quantization
     return quantization is not None and quantization.scale is not None and len(quantization.scale) == 1
 

@@ -24,7 +24,7 @@ LENT_USE = 0.25
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One layer with what is wrong and what helps; ``to_blame`` is False where the noise came from a layer before."""
+    """One layer with its problem and what helps; ``to_blame`` is False if the noise came from an earlier layer."""
 
     signals: Signals
     unevenness: float
@@ -55,8 +55,8 @@ def explain_signals(name: str, signals: Sequence[Signals], num_images: int, agre
 
 
 def find_scale_owner(row: Signals, signals: Sequence[Signals], by_layer: dict[str, Signals]) -> str | None:
-    """The layer whose large values set the scale of ``row``: the converter may give both inputs of an addition one
-    scale. None when the scale is its own.
+    """The layer whose large values set the scale of ``row``, since the converter may give both inputs of an addition
+    one scale. None when ``row`` has its own scale.
     """
     for reader in signals:
         if row.layer in reader.reads:
@@ -77,7 +77,7 @@ def _diagnose(row: Signals, by_layer: dict[str, Signals], owner: str | None) -> 
     middle = statistics.median(alive)
     unevenness = max(alive) / middle if middle > 0 else 1.0
     largest = max(range(len(row.channels)), key=lambda index: row.channels[index])
-    # An addition or a pooling hands on the uneven channels that a layer with weights made.
+    # An addition or a pooling passes on the uneven channels that a layer with weights produced.
     before = [by_layer[name].own_db for name in row.reads if name in by_layer]
     own_fault = row.kind in WITH_WEIGHTS or not before or row.own_db < min(before) - INHERITED_DB
     to_blame = own_fault and row.kind not in FIXED_SCALE and owner is None
@@ -120,7 +120,7 @@ def to_json_text(explanation: Explanation) -> str:
 
 
 def tabulate(explanation: Explanation) -> tuple[list[str], list[list[str]]]:
-    """The table: a row a layer in order of execution."""
+    """The table: one row per layer in order of execution."""
     head = ["layer", "operator", "own SQNR, dB", "accumulated, dB", "weights, dB", "output step"]
     head += ["largest / median channel", "range used", "cut off", "dead", "drowned", "what to do"]
     body = []
@@ -151,7 +151,7 @@ def to_markdown(explanation: Explanation) -> str:
 
 
 def to_html(explanation: Explanation) -> str:
-    """The page: the worst layers, what helps, the layers' noise as bars, and every figure; it needs no other file."""
+    """The self-contained page: the worst layers, what helps, the layers' noise as bars, and every figure."""
     head, body = tabulate(explanation)
 
     def kind(item: Diagnosis) -> Kind:
@@ -170,7 +170,7 @@ def to_html(explanation: Explanation) -> str:
         poor_db=POOR_DB,
         own_chart=draw_bars({"": own}, "signal to quantisation noise, dB"),
         accumulated_chart=draw_bars({"": accumulated}, "signal to quantisation noise, dB"),
-        # What to do is sentences: they have a table of their own, so that no window cuts them off.
+        # The advice consists of sentences: it has a separate table, so that no window cuts it off.
         advice=Table(
             ["layer", "what to do"],
             [[item.signals.layer, "; ".join(item.advice)] for item in explanation.layers if item.advice],

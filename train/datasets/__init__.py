@@ -1,4 +1,4 @@
-"""Data sets by name or folder; `open_dataset` is the one door. All data checks live here, never a network."""
+"""Data sets by name or folder; `open_dataset` is the only entry point. All data checks live here, never a network."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def open_dataset(
     layout: dict[str, Path] | None = None,
     progress: TextIO | None = None,
 ) -> Dataset:
-    """The data set ``data``: `cifar10-mini`, `cifar10` or a folder; ``data_path`` is where the complete one lies.
+    """The data set ``data``: `cifar10-mini`, `cifar10` or a folder; ``data_path`` is where the complete CIFAR-10 is.
 
-    ``layout`` gives the folder of each split of a folder of images, where their names do not say so. The seed picks
-    the validation split of the named ones from their training images; a folder is split by content.
+    ``layout`` gives the folder of each split of an image folder, if their names do not show it. The seed picks
+    the validation split of the named data sets from their training images; a folder is split by content.
 
     Raises:
         UsageError: ``data_path`` was given for another data set.

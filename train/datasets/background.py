@@ -1,7 +1,7 @@
-"""What the camera sees when nothing is there: images that are no class, in a folder named background.
+"""What the camera sees when nothing is there: images that belong to no class, in a folder named background.
 
-Training shows things before them and learns to name none of the classes on them. A part is held out for conversion, so
-that what they say about "unknown" was not learnt by heart.
+Training places objects in front of them and learns to see none of the classes in them. A part is held out for
+conversion, so that what they show about "unknown" was not learnt by heart.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from train.datasets.image_files import find_files
 
 NAME = "background"
 HELD_OUT_SHARE = 0.2
-# More than these differ little from each other; they are held in memory.
+# More images than this would add little; they are held in memory.
 MOST_READ = 200
 
 
@@ -39,18 +39,18 @@ class Background:
 
 
 def is_background(folder: Path) -> bool:
-    """Whether a folder beside the classes is no class but the empty scene."""
+    """Whether a folder beside the classes is the empty scene and not a class."""
     return folder.name.lower() == NAME
 
 
 def find_background(folders: Sequence[Path], *, skip_bad: bool = False) -> Background | None:
     """The images of the empty scene in ``folders`` and below; None without folders.
 
-    A fifth is held out, in the order of their names and in one piece: neighbours in time show the same.
+    A fifth is held out as one run of consecutive names, since images close in time show the same scene.
 
     Raises:
         MissingInputError: a folder does not exist.
-        DataError: files are unreadable, unless ``skip_bad``; or no image is left.
+        DataError: files are unreadable (without ``skip_bad``), or no image is left.
     """
     if not folders:
         return None

@@ -1,4 +1,4 @@
-"""Where what took long to fetch or to compute is kept between runs."""
+"""Where data that took long to fetch or compute is kept between runs."""
 
 from __future__ import annotations
 

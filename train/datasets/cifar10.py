@@ -1,4 +1,4 @@
-"""The complete CIFAR-10 from wherever it is at hand; whichever way it came, the original batches' checksums decide.
+"""The complete CIFAR-10 from wherever it is available; whatever the source, the original batches' checksums decide.
 
 A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 """

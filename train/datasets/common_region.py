@@ -1,4 +1,4 @@
-"""The region of the camera's frame that all images of a folder were cut from, where they say so and agree."""
+"""The region of the camera's frame that all images of a folder were cropped from, if they record it and agree."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What may go wrong with a folder of photos, said before training: in words, with the files.
+"""What may go wrong with a folder of photos, reported before training: in words, with the files.
 
-What cannot work is refused where the folder is read; everything here is a warning. Nothing here opens a file.
+Anything that cannot work is refused when the folder is read; everything here is a warning. Nothing here opens a file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from train.datasets.near_duplicates import Sighting, find_near_duplicates
 FEW = 30
 IMBALANCE = 3.0
 MAX_LISTED = 10
-# Grey images are no fault where all are; a few among colours teach the colour instead of the thing.
+# Grey images are fine where all are grey; a few among colour images teach the colour instead of the object.
 GREY_SHARE = 0.9
 
 
@@ -42,12 +42,12 @@ def make_warning(kind: str, text: str, files: Iterable[str] = ()) -> DataWarning
 
 
 def say_count(num: int, one: str, many: str) -> str:
-    """How many there are, in words that agree: "1 image is", "3 images are"."""
+    """The number with a noun and a verb that agree: "1 image is", "3 images are"."""
     return f"{num} {one if num == 1 else many}"
 
 
 def check_images(splits: Mapping[str, Sequence[Sighting]], labels: Sequence[str], input_side: int) -> DataChecks:
-    """What the images of ``splits`` (train, validation, test) say; ``input_side`` is the model's, in pixels."""
+    """Warnings about the images of ``splits`` (train, validation, test); ``input_side`` is the model's, in pixels."""
     counts = {
         name: {label: sum(sighting.label == label for sighting in images) for label in labels}
         for name, images in splits.items()
@@ -62,7 +62,7 @@ def check_images(splits: Mapping[str, Sequence[Sighting]], labels: Sequence[str]
 
 
 def format_checks(checks: DataChecks) -> list[str]:
-    """The report for people: counts, then a line a warning and the files below it."""
+    """The report for people: counts, then one line per warning with the files below it."""
     width = max(len("class"), *(len(label) for label in checks.counts["train"]))
     text = [f"{'class':{width}}  " + "  ".join(f"{name:>10}" for name in checks.counts)]
     for label in checks.counts["train"]:

@@ -1,6 +1,6 @@
-"""What every data set is to the rest of training: three splits of images that are read batch by batch.
+"""How the rest of training sees every data set: three splits of images that are read batch by batch.
 
-A split hands out preprocessed uint8 images by index; files are decoded when asked for, never all held in memory.
+A split returns preprocessed uint8 images by index; files are decoded on demand, never all held in memory.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class ImageRecord:
 
 
 class Split(Protocol):
-    """Images with labels, read by index from 0. What cannot be read raises DataError or MissingInputError."""
+    """Images with labels, read by index from 0. Unreadable images raise DataError or MissingInputError."""
 
     @property
     def input(self) -> InputSpec:
-        """The size of what `read` gives, and how images are brought to it."""
+        """The size of the images from `read`, and how they are resized to it."""
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -97,7 +97,7 @@ class FileSplit:
         """(len(indices), h, w, 3) uint8 RGB pixels in the input's size, preprocessed as on the device.
 
         Raises:
-            MissingInputError, DataError: a file has gone or was damaged since the folder was read.
+            MissingInputError, DataError: a file has been removed or damaged since the folder was read.
         """
         images: list[Image] = [preprocess(read_image(self.files[i]), self.input) for i in indices]
         return np.stack(images)
@@ -113,9 +113,9 @@ class FileSplit:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named data set: class labels in output order and three splits without an image in common. All images were cut
-    from ``region`` of a camera's frame, where they say so; None where they do not. ``groups`` has for each training
-    image the index of the first one that it is a near-duplicate of (its own if none), empty where nobody looked.
+    """A named data set: class labels in output order and three splits without an image in common. ``region`` is the
+    part of the camera's frame that all images were cropped from, if they record it, else None. ``groups`` has for each
+    training image the index of the first one that it is a near-duplicate of (its own if none), empty if not checked.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What makes a folder unusable, gathered so that one look names all of it: nobody wants one fault a run."""
+"""What makes a folder unusable, gathered so that one run names every fault: nobody wants one fault per run."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ MAX_LISTED = 10
 
 
 class Faults:
-    """Sentences about what has to be mended in ``folder``."""
+    """Sentences about what has to be fixed in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.sentences: list[str] = []
 
     def add(self, sentence: str) -> None:
-        """Keeps one fault; it must say what was found, what was expected and what to do."""
+        """Records one fault; it must say what was found, what was expected and what to do."""
         self.sentences.append(sentence)
 
     def expect_none(self, files: Sequence[object], fault: str, expected: str) -> None:
-        """A fault that names ``files`` unless there are none."""
+        """Records a fault that names ``files``, unless there are none."""
         if files:
             self.add(f"{len(files)} file(s) {fault}: {list_names(files)}. Expected {expected}.")
 
     def refuse(self) -> None:
-        """Raises DataError with every fault there is; returns when there is none."""
+        """Raises DataError with every fault; returns when there are none."""
         if len(self.sentences) == 1:
             raise DataError(self.sentences[0])
         if self.sentences:

@@ -1,6 +1,6 @@
-"""A folder of images as a data set: one directory per class, or splits above those (`layout.py` tells).
+"""A folder of images as a data set: one directory per class, or splits above those (`layout.py` decides).
 
-Every file is read once to hash, to try and to look at it; training decodes it again batch by batch, so the images
+Every file is read once to hash, decode and check it; training decodes it again batch by batch, so the images
 never have to fit in memory.
 """
 
@@ -37,7 +37,7 @@ from train.datasets.splits import (
 )
 from train.progress import Stage
 
-UNKNOWN = "unknown"  # as in edge_runtime/inference/postprocess.py, which is no door of training's
+UNKNOWN = "unknown"  # as in edge_runtime/inference/postprocess.py, which training may not import
 
 
 def open_folder(
@@ -51,15 +51,15 @@ def open_folder(
 ) -> Dataset:
     """The data set in ``folder``: labels are the class directories' names, sorted; ``checks`` say what may not work.
 
-    ``layout`` says which folder of classes each split is; without it the folders' names do. A folder ``background``
-    beside the classes or the splits is no class but what the camera sees when nothing is there; the one given as
-    ``background`` is taken besides. With ``skip_bad``, files that cannot be decoded, are no images or lie in two
-    classes are left out with a warning. How far reading is goes to ``progress``.
+    ``layout`` says which folder of classes each split is; without it the folder names do. A folder ``background``
+    beside the classes or the splits is not a class but what the camera sees when nothing is there; the one given as
+    ``background`` is added to it. With ``skip_bad``, files that cannot be decoded, are not images or are in two
+    classes are left out with a warning. Progress of the reading goes to ``progress``.
 
     Raises:
         MissingInputError: there is no such folder.
-        DataError: files are unreadable, misplaced or contradictory, or a class or split is empty or too small; names
-            all of them at once.
+        DataError: files are unreadable, misplaced or contradictory, or a class or split is empty or too small; the
+            message names all of them at once.
     """
     for path in (folder, *(layout or {}).values()):
         if not path.is_dir():
@@ -118,7 +118,7 @@ def open_folder(
 
 
 class _Reader:
-    """Reads the images below ``root`` and gathers what it left out."""
+    """Reads the images below ``root`` and records what it left out."""
 
     def __init__(self, root: Path, layout: dict[str, Path] | None, skip_bad: bool, progress: TextIO | None) -> None:
         self.root, self.layout, self.skip_bad, self.progress = root, layout, skip_bad, progress
@@ -141,7 +141,7 @@ class _Reader:
         folders = list_folders(folder)
         self.background += [path for path in folders if is_background(path)]
         entries = [path for path in folders if not is_background(path)]
-        # A licence or a note beside the classes is nobody's mistake.
+        # A licence or a note beside the classes is not a mistake.
         self.faults.expect_none(
             list_images(folder), f"lie beside the classes of {folder}", "every image in its class's directory"
         )
@@ -177,7 +177,7 @@ class _Reader:
         return [image for image in results if isinstance(image, LabelledImage)]
 
     def without_conflicts(self, given: dict[str, list[LabelledImage]]) -> dict[str, list[LabelledImage]]:
-        """``given`` without what lies in two classes; each such content is a fault unless bad files are skipped."""
+        """``given`` without images that are in two classes; each such image is a fault unless bad files are skipped."""
         conflicts = find_conflicts(given)
         if conflicts and self.skip_bad:
             names = [" = ".join(image.name for image in group) for group in conflicts]

@@ -1,4 +1,4 @@
-"""Which files of a folder are images, and what each of them holds: the one walk and the one reading of own photos."""
+"""Which files of a folder are images, and what each one holds: the only code that walks and reads photo folders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOTES = (
 @dataclass(frozen=True)
 class FileContent:
     """What was found in an image file: the SHA-256 of its bytes in hex, how the image looks, and the region of a
-    camera's frame that it says it was cut from, None when it says nothing.
+    camera's frame that it was cropped from, None when the file does not record one.
     """
 
     sha256: str
@@ -40,13 +40,13 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The visible files in ``folder`` and all below it, sorted: those that end like images, and the others."""
+    """The visible files in ``folder`` and below, sorted: those with an image suffix, and the others."""
     found = list_files(folder)
     return [path for path in found if _has_image_suffix(path)], [path for path in found if not _has_image_suffix(path)]
 
 
 def is_note(path: Path) -> bool:
-    """Whether the file is a licence or the like, which downloaded sets have anywhere."""
+    """Whether the file is a licence or the like, which downloaded sets may have anywhere."""
     return path.stem.lower() in _NOTES and path.suffix.lower() in ("", ".txt", ".md", ".rst", ".html", ".pdf")
 
 

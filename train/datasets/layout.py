@@ -1,7 +1,7 @@
-"""What the folders of a photo set are: classes, splits of classes, or something that has to be said.
+"""What the folders of a photo set are: classes, splits of classes, or something that the user has to specify.
 
-Public sets lay their folders out in many ways. What is recognised is read; what could be meant in two ways is refused
-with what was seen, never trained on as if it were classes.
+Public sets arrange their folders in many ways. Recognised layouts are read; an ambiguous one is refused with a
+description of what was found, and never trained on as if its folders were classes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, is_visible, list_file
 from train.datasets.image_files import list_folders, list_images
 
 SPLITS = ("train", "validation", "test")
-# The parts of folder names that say so: train, Training_Set, seg_train, train-images, val2017, ...
+# The parts of folder names that mark a split: train, Training_Set, seg_train, train-images, val2017, ...
 _WORDS = {
     "train": ("train", "training", "trainset", "trainval", "trn"),
     "validation": ("val", "valid", "validation", "valset", "dev", "eval", "evaluation"),
@@ -35,11 +35,11 @@ _SAY_SO = "Say which folder is what with --train DIR --validation DIR --test DIR
 def find_layout(folder: Path, ignored: Collection[str] = ()) -> dict[str, Path]:
     """The folder of classes of each split in ``folder``; only "train" where nothing is split.
 
-    A lone folder around others, as unpacked archives have it, is looked through. ``ignored`` are names (lower case) of
+    A lone wrapper folder, as in unpacked archives, is entered. ``ignored`` are names (lower case) of
     folders that are neither classes nor splits.
 
     Raises:
-        DataError: what the folders are cannot be told; says what was seen and how to say it.
+        DataError: the layout is ambiguous; the message says what was found and how to specify it.
     """
     root = look_through(folder)
     entries = [path for path in _list_holding(root) if path.name.lower() not in ignored]
@@ -58,15 +58,15 @@ def find_layout(folder: Path, ignored: Collection[str] = ()) -> dict[str, Path]:
 
 
 def split_named(name: str) -> str | None:
-    """The split that a folder of this name may be, None when it says none."""
+    """The split that a folder of this name may be, None when the name does not suggest one."""
     words = re.findall(r"[a-z]+", name.lower())
     found = {split for split, spellings in _WORDS.items() if any(word in spellings for word in words)}
     return found.pop() if len(found) == 1 else None
 
 
 def look_through(folder: Path) -> Path:
-    """``folder``, or the folder of several that lies in it alone, however deep; what holds no image beside it, such as
-    lists and annotations, does not count.
+    """Descends from ``folder`` as long as it holds only one folder of classes; folders without images beside that one,
+    such as lists and annotations, do not count.
     """
     entries = list_folders(folder)
     if len(entries) > 1:
@@ -77,8 +77,8 @@ def look_through(folder: Path) -> Path:
 
 
 def _list_holding(root: Path) -> list[Path]:
-    """The folders of ``root`` that hold an image somewhere; all where none does, or where only empty ones are left out:
-    an empty class is a fault of its own.
+    """The folders of ``root`` that hold an image at any depth; all folders if none does, or if only empty ones would be
+    left out: an empty class is a separate fault.
     """
     entries = list_folders(root)
     holding = [path for path in entries if _holds_image(path)]
@@ -87,9 +87,9 @@ def _list_holding(root: Path) -> list[Path]:
 
 
 def _holds_image(path: Path) -> bool:
-    # The first one is enough: a class may hold a hundred thousand.
+    # The first image is enough: a class may hold a hundred thousand.
     names = (item.name for item in path.iterdir() if item.suffix.lower() in IMAGE_SUFFIXES)
-    # A link may lead back to where it lies.
+    # A link may lead back to its own folder.
     return any(map(is_visible, names)) or any(
         _holds_image(item) for item in list_folders(path) if not item.is_symlink()
     )
@@ -127,7 +127,7 @@ def _given_splits(root: Path, entries: list[Path], parts: dict[Path, str]) -> di
 
 
 def _may_be_class(path: Path, classes: Collection[str]) -> bool:
-    """Whether a split's only folder is one of the classes, and no mere wrapper such as images/."""
+    """Whether a split's only folder is one of the classes, and not just a wrapper such as images/."""
     return path.name.lower() in classes and _plain(path) not in _IMAGES
 
 
@@ -147,9 +147,9 @@ def _expect_folders(root: Path, entries: list[Path]) -> None:
 
 
 def _expect_classes_in_splits(root: Path, entries: list[Path], named: dict[Path, str]) -> None:
-    """Images right in train/ and test/ have no classes; a class that is called train stands among other classes."""
+    """Images directly in train/ and test/ have no classes; a class named train is among other classes."""
     flat = [path for path in named if list_images(path) and not list_folders(path)]
-    # bounding_box_train and bounding_box_test are splits whatever stands beside them; train and test_tube are classes.
+    # bounding_box_train and bounding_box_test are splits whatever is beside them; train and test_tube are classes.
     alike = len({_without_split(path.name) for path in flat}) == 1 and len({named[path] for path in flat}) > 1
     if flat and len(set(named.values())) > 1 and (len(named) == len(entries) or alike):
         _refuse_flat(root, flat)
@@ -178,7 +178,7 @@ def _expect_no_notes(root: Path, entries: list[Path]) -> None:
 
 
 def _expect_no_repetition(root: Path, entries: list[Path], parts: dict[Path, str]) -> None:
-    """Folders that hold only folders with the same names again are splits, or a wrapper, but no classes."""
+    """Folders that hold only folders with the same names again are splits, or a wrapper, but not classes."""
     inner = {path: {item.name.lower() for item in list_folders(path)} for path in entries if _holds_classes(path)}
     outer = {path.name.lower() for path in entries}
     for path, names in inner.items():
@@ -200,7 +200,7 @@ def _expect_no_repetition(root: Path, entries: list[Path], parts: dict[Path, str
 
 
 def _expect_no_wrapper(root: Path, entries: list[Path]) -> None:
-    """A folder that holds splits is no class."""
+    """A folder that holds splits is not a class."""
     for path in entries:
         inner = list_folders(look_through(path))
         if {"train"} < {split_named(item.name) for item in inner if list_folders(item)}:
@@ -211,7 +211,7 @@ def _expect_no_wrapper(root: Path, entries: list[Path]) -> None:
 
 
 def _expect_train(root: Path, entries: list[Path], parts: dict[Path, str]) -> None:
-    """A folder that is called as a split is no class where all hold only folders."""
+    """A folder named like a split is not a class if all folders hold only folders."""
     if parts and len(entries) > 1 and all(_holds_classes(path) for path in entries):
         raise DataError(
             f"{root} has {_names(entries)}, but no train/, and all of them hold only folders: that looks like splits, "
@@ -220,7 +220,7 @@ def _expect_train(root: Path, entries: list[Path], parts: dict[Path, str]) -> No
 
 
 def _expect_no_shelves(root: Path, entries: list[Path]) -> None:
-    """Folders by first letter, and numbered parts of one heap of images, are where a set is kept and not what it is."""
+    """Folders by first letter, and numbered parts of one pile of images, say where an image is, not what it is."""
     inner = {path: list_folders(path) for path in entries if _holds_classes(path)}
     begins = [item.name.lower().startswith(path.name.lower()) for path, items in inner.items() for item in items]
     if len(entries) > 2 and len(inner) == len(entries) and all(len(path.name) == 1 for path in inner) and all(begins):

@@ -1,8 +1,8 @@
-"""Finds near-duplicates: by a perceptual hash first, by their thumbnails then, so that plain backgrounds do
-not count as likeness.
+"""Finds near-duplicates: first by a perceptual hash, then by their thumbnails, so that plain backgrounds do
+not count as similarity.
 
-A copy in another size or quality is told by its hash. The next frame of a burst is not: the hand moved a little, and
-the hash a lot. It is told by a larger thumbnail, which fits the other's when it is shifted a little.
+A copy in another size or quality is recognised by its hash. The next frame of a burst is not: the hand moves a little,
+and the hash changes a lot. It is recognised by a larger thumbnail, which matches the other's when shifted a little.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edge_runtime.pixels.preprocess import Image
 HASH_SIDE, THUMBNAIL_SIDE, DETAIL_SIDE, DCT_SIDE = 8, 12, 24, 32
 MAX_HASH_DISTANCE = 8  # of 64 bits
 MAX_THUMBNAIL_DIFFERENCE = 6.0  # mean of 0..255, after taking off each image's own mean
-# Of 1,500 photos of clothing no two different ones reached this likeness, at any distance of their hashes up to 20.
+# Among 1,500 photos of clothing no two different ones were this similar, at any distance of their hashes up to 20.
 MOVED_HASH_DISTANCE, MOVED_LIKENESS, MOST_SHIFT = 16, 0.97, 2
 CHUNK = 64
 GREY_DIFFERENCE = 2.0
@@ -29,7 +29,7 @@ _NUM_ONES = np.array([bin(value).count("1") for value in range(256)], np.uint8)
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What a decoded image looks like: size in pixels, 64-bit hash, (12, 12, 3) thumbnail bytes, no colours or some.
+    """What a decoded image looks like: size in pixels, 64-bit hash, (12, 12, 3) thumbnail bytes, grey or colour.
 
     ``oddities`` are words about its file: alpha, animated, deep (16 bits), turned (by EXIF). ``detail`` is a
     (24, 24, 3) thumbnail, in which moved images are found.
@@ -107,7 +107,7 @@ def _are_near_duplicates(first: ImageFacts, second: ImageFacts, distance: int) -
             return True
     shape = (DETAIL_SIDE, DETAIL_SIDE, 3)
     whole, other = (np.frombuffer(facts.detail, np.uint8).reshape(shape) for facts in (first, second))
-    # The middle of one, looked for around the middle of the other; colours count, brightness and contrast do not.
+    # Searches for the middle of one around the middle of the other; colours count, brightness and contrast do not.
     middle = np.ascontiguousarray(other[MOST_SHIFT:-MOST_SHIFT, MOST_SHIFT:-MOST_SHIFT])
     if middle.std() == 0:
         return False

@@ -1,4 +1,4 @@
-"""What an image file has that a camera frame has not, told from its first bytes: nothing is decoded here."""
+"""What an image file has that a camera frame has not, judged by its first bytes: nothing is decoded here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ TIFF_BITS, TIFF_EXTRA_SAMPLES = 0x0102, 0x0152
 
 
 def find_oddities(content: bytes) -> tuple[str, ...]:
-    """Any of "alpha", "animated", "deep" (more than 8 bits a colour) and "turned" (as it says itself) for a file."""
+    """Any of "alpha", "animated", "deep" (more than 8 bits per colour) and "turned" (by its EXIF data) for a file."""
     return _of_its_format(content) + (("turned",) if read_orientation(content) > 1 else ())
 
 
@@ -20,7 +20,7 @@ def _of_its_format(content: bytes) -> tuple[str, ...]:
         flags = content[20] if len(content) > 20 else 0
         return tuple(word for word, bit in (("alpha", 0x10), ("animated", 0x02)) if flags & bit)
     if content[:4] == b"RIFF" and content[8:16] == b"WEBPVP8L":
-        # A mark, 14 bits each for width and height, then the bit that says whether alpha is used.
+        # A signature, 14 bits each for width and height, then the bit that says whether alpha is used.
         return ("alpha",) if len(content) > 24 and content[24] & 0x10 else ()
     tags = read_tiff_tags(content)
     found = [

@@ -1,4 +1,4 @@
-"""Splits without an image in common: given ones are made disjoint, missing ones are held out by content, with
+"""Splits without an image in common: given splits are made disjoint, missing ones are held out by content, with
 near-duplicates together.
 
 The same images give the same splits on any machine and under any file names.
@@ -23,7 +23,7 @@ HELD_OUT_SHARE = 0.1
 @dataclass(frozen=True)
 class LabelledImage:
     """One image file of a class; ``name`` is its path below the data set's folder, ``region`` the part of a camera's
-    frame that it was cut from, None when it does not say.
+    frame that it was cropped from, None when the file does not record one.
     """
 
     file: Path
@@ -34,12 +34,12 @@ class LabelledImage:
     region: Region | None = None
 
     def sighting(self) -> Sighting:
-        """What near-duplicates are looked for in."""
+        """The image's data in which near-duplicates are searched for."""
         return Sighting(self.name, self.label, self.facts)
 
 
 def find_conflicts(given: dict[str, list[LabelledImage]]) -> list[list[LabelledImage]]:
-    """Every group of files with the same content in more than one class, in the order of the files."""
+    """Every group of files with identical content in more than one class, in the order of the files."""
     same: dict[str, list[LabelledImage]] = {}
     for image in (image for images in given.values() for image in images):
         same.setdefault(image.sha256, []).append(image)
@@ -47,7 +47,7 @@ def find_conflicts(given: dict[str, list[LabelledImage]]) -> list[list[LabelledI
 
 
 def describe_conflict(group: list[LabelledImage]) -> str:
-    """The files of one content and the classes they are in, for people."""
+    """The files with the same content and their classes, for people."""
     classes = sorted({image.label for image in group})
     return (
         f"{list_names(image.file for image in group)} are the same image but in the classes {' and '.join(classes)}; "
@@ -69,9 +69,9 @@ def describe_small_classes(images: list[LabelledImage], labels: Sequence[str], n
 
 
 def make_disjoint(given: dict[str, list[LabelledImage]]) -> tuple[dict[str, list[LabelledImage]], list[DataWarning]]:
-    """Every content once: what is in the test split leaves the other two, what is in validation leaves training.
+    """Every content once: what is in the test split is removed from the other two, what is in validation from training.
 
-    No content may be in two classes: `find_conflicts` tells.
+    No content may be in two classes: `find_conflicts` finds these.
     """
     result: dict[str, list[LabelledImage]] = {}
     taken: dict[str, tuple[str, str]] = {}
@@ -106,7 +106,7 @@ def hold_out(
 ) -> tuple[list[LabelledImage], list[LabelledImage]]:
     """(what stays, what is held out): a tenth of each class, at least one image, in the order of their hashes.
 
-    Near-duplicates of a class stay together, or the test would ask for what was shown in training.
+    Near-duplicates of a class stay together, or the test would ask about images seen in training.
 
     Raises:
         DataError: a class has too few images.
@@ -136,10 +136,10 @@ def _chosen(images: list[LabelledImage], split: str, num: int) -> list[str]:
             chosen += digests
     if chosen:
         return chosen
-    # All are near-duplicates: there is nothing left but to part them.
+    # All are near-duplicates: they can only be divided.
     return sorted((image.sha256 for image in images), key=lambda digest: _order(split, digest))[:num]
 
 
 def _order(split: str, digest: str) -> str:
-    # The split's name in front gives each split an order of its own.
+    # With the split's name in front, each split has its own order.
     return hashlib.sha256(f"{split}:{digest}".encode()).hexdigest()

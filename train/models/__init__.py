@@ -1,6 +1,6 @@
-"""The architectures by name; each lives in a file of its own with one ``build(input_spec, num_classes)``.
+"""The architectures by name; each has its own file with one ``build(input_spec, num_classes)``.
 
-Imports an architecture only when it is asked for, so that listing them does not load TensorFlow.
+Imports an architecture only on demand, so that listing them does not load TensorFlow.
 Never knows how one is trained.
 """
 

@@ -1,4 +1,4 @@
-"""Writes an untrained network, so that its time can be measured before anything is spent on training:
+"""Writes an untrained network, so that its time can be measured before any time is spent on training:
 `python -m train.models NAME --size 32 --classes 10 --out x.keras`.
 """
 

@@ -1,9 +1,9 @@
 """``scaled-KIND-wW-dD[-s2]``: a family of networks from tiny to large, whose costs are known before anything is built.
 
-KIND is plain (3x3 convolutions), residual or inverted (inverted residuals); W the channels of the first of three
-stages, doubled at each halving of the image; D the blocks of a stage; with -s2 the first convolution halves the
-image too, which makes everything behind it four times cheaper. `plan` says what is in a network, `build` makes it and
-`costs` counts it, so the three cannot disagree.
+KIND is plain (3x3 convolutions), residual or inverted (inverted residuals); W is the number of channels of the first of
+three stages, doubled at each halving of the image; D is the number of blocks per stage; with -s2 the first convolution
+halves the image too, which makes everything after it four times cheaper. `build` makes a network and `costs` counts it,
+both from its `plan`, so that the three cannot disagree.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ KINDS = ("plain", "residual", "inverted")
 STEMS = (1, 2)  # strides of the first convolution
 STAGES = 3
 EXPANSION = 4
-# Bytes in the packed int8 file besides one a weight, fitted to converted files: an output channel's scales and bias,
-# an operator's tensors and names, the rest.
+# Bytes in the packed int8 file besides one per weight, fitted to converted files: for an output channel's scales and
+# bias, for an operator's tensors and names, and for the rest.
 CHANNEL_BYTES, OPERATOR_BYTES, FILE_BYTES = 12, 286, 1276
 
 
@@ -46,12 +46,12 @@ class Architecture:
 
     @property
     def name(self) -> str:
-        """As ``--model`` takes it: scaled-KIND-wWIDTH-dDEPTH, with -s2 behind it for a stem of stride 2."""
+        """The name for ``--model``: scaled-KIND-wWIDTH-dDEPTH, followed by -s2 for a stem of stride 2."""
         return f"scaled-{self.kind}-w{self.width}-d{self.depth}" + (f"-s{self.stem}" if self.stem != 1 else "")
 
     @property
     def min_size(self) -> int:
-        """The side in pixels that leaves one pixel to the last stage, which is halved once a stage but the first."""
+        """The side in pixels that leaves one pixel for the last stage; every stage but the first halves the image."""
         return self.stem << (STAGES - 1)
 
 
@@ -88,7 +88,7 @@ def parse(name: str) -> Architecture:
     """The Architecture called ``name``.
 
     Raises:
-        UsageError: it is no such name.
+        UsageError: there is no such architecture.
     """
     found = re.fullmatch(r"scaled-([a-z]+)-w(\d{1,4})-d(\d{1,3})(?:-s([2-9]))?", name)
     if found is None:
@@ -158,7 +158,7 @@ def build(input_spec: InputSpec, num_classes: int, name: str) -> keras.Model:
     """The untrained model: (n, h, w, 3) pixels 0..255 -> (n, num_classes) logits.
 
     Raises:
-        UsageError: ``name`` is none of the family, or the input is too small for it.
+        UsageError: ``name`` is not in the family, or the input is too small for it.
     """
     import keras
     from keras import layers

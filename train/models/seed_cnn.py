@@ -1,4 +1,4 @@
-"""``seed_cnn``: two convolutions and two dense layers, the plainest network that learns; any input size from 4x4."""
+"""``seed_cnn``: two convolutions and two dense layers, the simplest network that learns; any input size from 4x4."""
 
 from __future__ import annotations
 

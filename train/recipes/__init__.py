@@ -1,1 +1,1 @@
-"""What a training was asked to do, as frozen values. Never imports TensorFlow."""
+"""What a training run was asked to do, as frozen values. Never imports TensorFlow."""

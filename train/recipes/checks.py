@@ -1,4 +1,4 @@
-"""The check of one value of a recipe, and its words."""
+"""The check of one value of a recipe, and its message."""
 
 from __future__ import annotations
 

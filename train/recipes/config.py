@@ -27,7 +27,7 @@ class Recipe:
     ``warmup`` is the share of all steps with a rising rate. ``weight_decay`` is decoupled and acts on kernels alone:
     each step takes rate x decay off them. ``crop_padding`` and ``cutout`` are pixels, ``mixup`` and ``cutmix`` the
     alpha of their Beta distribution, ``average`` the decay a step of the weights' moving average; 0 turns each off.
-    ``light`` is the share of the images that are seen in other light (`train/scratch/light.py`). A teacher answers to
+    ``light`` is the share of the images that are seen in other light (`train/scratch/light.py`). A teacher labels
     ``views`` crops of each image, and ``averaged`` is the share that the mean over them has in its answers.
     ``precision`` is what convolutions and batch norms compute in; weights, loss and evaluation are always float32.
     """
@@ -70,7 +70,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TeacherRun:
-    """An earlier run to learn from or to go on with: its model's name and the SHA-256 of its `model.keras`."""
+    """An earlier run to learn from or to start from: its model's name and the SHA-256 of its `model.keras`."""
 
     name: str
     sha256: str
@@ -79,7 +79,7 @@ class TeacherRun:
 @dataclass(frozen=True)
 class TrainConfig:
     """One training run: the data set's name or folder, the architecture, the input, the recipe, the seed; a
-    teacher, and a start whose weights it goes on from.
+    teacher, and a start whose weights it begins with.
     """
 
     name: str
@@ -131,7 +131,7 @@ def preset(model: str, recipe: str | None = None, epochs: int | None = None) -> 
     Raises:
         UsageError: there is no such architecture or recipe.
     """
-    family = model.partition("-")[0]  # of scaled-residual-w16-d1
+    family = model.partition("-")[0]  # such as scaled, for scaled-residual-w16-d1
     if family not in PRESETS:
         raise UsageError(f"There is no model {model!r}, expected one of {', '.join(PRESETS)}.")
     if recipe is not None and recipe not in RECIPES:

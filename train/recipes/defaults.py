@@ -1,4 +1,4 @@
-"""What is trained where nothing is said, the same for `python -m train`, `edge-train` and `make`. Never trains."""
+"""What is trained by default, the same for `python -m train`, `edge-train` and `make`. Never trains."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TRANSFER = "transfer"
 
 
 def choose_model(data: str) -> str:
-    """The architecture for ``data``: own photos use transfer learning from ImageNet, CIFAR-10 trains from scratch."""
+    """The architecture for ``data``: photos use transfer learning from ImageNet, CIFAR-10 trains from scratch."""
     return "resnet8" if data in NAMED_DATA else TRANSFER
 
 

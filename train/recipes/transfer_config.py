@@ -18,7 +18,7 @@ FLIPS = ("auto", "on", "off")
 
 @dataclass(frozen=True)
 class Scale:
-    """One point between small and accurate: the input's side in pixels, and the block whose expansion gives the
+    """One trade-off between small and accurate: the input's side in pixels, and the block whose expansion gives the
     features (16: the whole network with its head).
     """
 
@@ -32,15 +32,15 @@ SCALES = {scale.name: scale for scale in (Scale("tiny", 128, 8), Scale("small", 
 
 @dataclass(frozen=True)
 class TransferRecipe:
-    """How to learn own photos.
+    """How to learn a user's own photos.
 
     The head is fitted on features first; then blocks from ``first_block`` on are tuned with Adam for ``epochs`` passes,
     but at least ``min_steps`` steps, and never beyond ``minutes`` after the start of the run. ``average`` is the decay
     a step of the weights' moving average; ``crop_area`` the smallest share of an image that a random crop keeps;
     ``jitter`` how far brightness, contrast and saturation move; ``patience`` rounds without progress end the tuning.
-    ``flip`` says whether a mirror image is the same thing: on, off, or auto (decided on validation images). ``placed``
-    is the share of images that are shown smaller before a background, ``out_of_distribution`` the number of images of
-    none of the classes beside each one of a class; 0 turns either off.
+    ``flip`` says whether a mirror image shows the same thing: on, off, or auto (decided on validation images).
+    ``placed`` is the share of images that are shown smaller in front of a background, ``out_of_distribution`` the
+    number of images of none of the classes for each image of a class; 0 turns either off.
     """
 
     name: str
@@ -81,7 +81,7 @@ _EFFORT = {"tiny": (16, 12.0, 2, 2e-3), "small": (12, 14.0, 3, 2e-3), "full": (7
 
 
 def transfer(scale: str = "small", minutes: float | None = None, epochs: int | None = None) -> TransferRecipe:
-    """The recipe for own photos at ``scale``, chosen on validation images.
+    """The recipe for a user's own photos at ``scale``, chosen on validation images.
 
     Raises:
         UsageError: there is no such scale.

@@ -1,4 +1,4 @@
-"""The flags of training, and the frozen `TrainConfig` that they mean. Never trains."""
+"""The flags of training, and the frozen `TrainConfig` made from them. Never trains."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def fill_defaults(args: argparse.Namespace) -> argparse.Namespace:
-    """The same flags with data, model and run directory said."""
+    """The same flags with data, model and run directory filled in."""
     data = args.data if args.train is None else str(args.train)
     model = args.model or choose_model(data)
     return argparse.Namespace(
@@ -164,7 +164,7 @@ def make_configuration(args: argparse.Namespace) -> TrainConfig:
 
 
 def choose_layout(args: argparse.Namespace) -> dict[str, Path] | None:
-    """The folder of each split that is given by itself, None where --data is split."""
+    """The folder of each split that has its own flag, None where --data is split."""
     given = {split: getattr(args, split) for split in SPLITS}
     return {split: path.expanduser().resolve() for split, path in given.items() if path} if args.train else None
 

@@ -1,4 +1,4 @@
-"""Whether the run directories that a user names are fit for their purpose: asked before any work, so quickly."""
+"""Whether the run directories that a user names are fit for their purpose: checked before any work, so quickly."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def expect_room(out: Path) -> None:
 
 
 def expect_same_data(out: Path, data: str) -> None:
-    """Raises UsageError when the finished run at ``out`` was trained on something else than ``data``."""
+    """Raises UsageError when the finished run at ``out`` was trained on something other than ``data``."""
     path = out / "config.json"
     saved = str(json.loads(path.read_text("utf-8"))["data"]) if path.is_file() else data
     if saved != data and Path(saved).expanduser().resolve() != Path(data).expanduser().resolve():
@@ -41,7 +41,7 @@ def expect_same_data(out: Path, data: str) -> None:
 
 
 def find_teacher_run(folder: Path, flag: str = "--teacher") -> TeacherRun:
-    """What identifies the run in ``folder``, which ``flag`` named. Raises UsageError when that is no run directory."""
+    """What identifies the run in ``folder``, named by ``flag``. Raises UsageError when that is not a run directory."""
     model, config = folder / "model.keras", folder / "config.json"
     if not (model.is_file() and config.is_file()):
         raise UsageError(

@@ -1,6 +1,6 @@
 """Writes the run directory, the only thing that conversion gets from training; it is whole or it does not exist.
 
-docs/architecture.md says what is in it. Written under a temporary name beside its place and renamed at the end.
+docs/architecture.md says what is in it. It is written under a temporary name beside its place and renamed at the end.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ CALIBRATION_STREAM = 20
 def write_run(
     out: Path, config: TrainConfig, dataset: Dataset, result: TrainResult, report: ClassificationReport
 ) -> None:
-    """Writes everything into ``out``, replacing what is there in one step.
+    """Writes everything into ``out``, replacing an existing run in one step.
 
     Raises:
-        OSError: the file system is full or forbidden; what was there is unchanged.
+        OSError: the file system is full or may not be written; an existing run is unchanged.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
@@ -65,7 +65,7 @@ def keep_run(
     """As `write_run`; where ``out`` cannot be written, the run is kept in a temporary place.
 
     Raises:
-        OutputError: it is in a temporary place, which is named; or there is no such place either.
+        OutputError: the run is in a temporary folder, which the message names; or that could not be written either.
     """
     try:
         write_run(out, config, dataset, result, report)
@@ -85,7 +85,7 @@ def keep_run(
 
 
 def choose_calibration_indices(dataset: Dataset, seed: int) -> list[int]:
-    """At most MAX_CALIBRATION training images, seeded, dealt out class by class, none of them a test image."""
+    """At most MAX_CALIBRATION training images, drawn with the seed, dealt out class by class, none a test image."""
     tested = {dataset.test.record(index).sha256 for index in range(len(dataset.test.labels))}
     order = make_balanced_order(dataset.train.labels, np.random.default_rng([seed, CALIBRATION_STREAM]))
     picked: list[int] = []
@@ -129,7 +129,7 @@ def _write_images(folder: Path, dataset: Dataset, seed: int) -> dict[str, list[d
 
 
 def _background_entry(path: Path) -> dict[str, str]:
-    """An image of the empty scene that was not trained on: where it is and what it was."""
+    """An image of the empty scene that was not used for training: its path and its hash."""
     return {"name": path.name, "file": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
@@ -160,10 +160,10 @@ def _replace(temporary: Path, out: Path) -> None:
 
 
 def _sync_tree(folder: Path) -> None:
-    """Brings every file below ``folder`` to the disk: the rename must not be there before them."""
+    """Flushes every file below ``folder`` to the disk: the rename must not reach it before them."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            with path.open("r+b") as file:  # Windows syncs only what may be written
+            with path.open("r+b") as file:  # Windows syncs only files that are open for writing
                 os.fsync(file.fileno())
     for path in (folder, *sorted(folder.rglob("*"))):
         if path.is_dir():

@@ -25,7 +25,7 @@ class Shifts:
     flips: NDArray[np.bool_]
 
     def pick(self, indices: NDArray[np.int64]) -> Shifts:
-        """Those of the images at ``indices``, in that order."""
+        """The shifts of the images at ``indices``, in that order."""
         return Shifts(self.padding, self.tops[indices], self.lefts[indices], self.flips[indices])
 
 
@@ -34,7 +34,7 @@ def augment(
 ) -> tuple[Images, Targets]:
     """New (n, h, w, 3) uint8 RGB images and (n, classes) float32 targets, changed as ``recipe`` says.
 
-    ``shifts`` replace those that would be drawn.
+    ``shifts`` replace the shifts that would be drawn.
     """
     if shifts is not None:
         images = shift(images, shifts)
@@ -87,7 +87,7 @@ def cutout(images: Images, size: int, rng: np.random.Generator) -> Images:
 
 
 def mixup(images: Images, targets: Targets, alpha: float, rng: np.random.Generator) -> tuple[Images, Targets]:
-    """Each image blended with another of the batch, its share drawn from Beta(alpha, alpha); targets alike."""
+    """Each image blended with another of the batch, its share drawn from Beta(alpha, alpha); the targets likewise."""
     share = float(rng.beta(alpha, alpha))
     order = rng.permutation(len(images))
     blend = images * np.float32(share) + images[order] * np.float32(1 - share)

@@ -26,7 +26,7 @@ class Lesson:
 
 
 def count_batches(split: Split, batch_size: int) -> int:
-    """Batches an epoch; an incomplete last one is left out (other images each epoch) unless it is the only one."""
+    """Batches per epoch; an incomplete last one is left out (different images each epoch) unless it is the only one."""
     return max(1, len(split.labels) // batch_size)
 
 

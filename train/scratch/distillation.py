@@ -50,7 +50,7 @@ class Teacher:
     def lesson(self, split: Split, recipe: Recipe, seed: int, epoch: int) -> Lesson:
         """The shifts of ``epoch`` for all of ``split``, and the teacher's (n, classes) float32 probabilities for them.
 
-        The first epoch of a view asks the teacher, later ones read what it said.
+        The first epoch with a view asks the teacher; later ones read its stored answers.
         """
         if not recipe.averaged:
             shifts, logits = self._view(split, recipe, seed, epoch % recipe.views)
@@ -68,7 +68,7 @@ class Teacher:
         return shifts, _read(path) if path.exists() else self._ask(split, shifts, path)
 
     def _question(self, split: Split, shifts: Shifts) -> str:
-        """16 hexadecimal digits that no other teacher, images or shifts share."""
+        """16 hexadecimal digits that are unique to this teacher, these images and these shifts."""
         digest = hashlib.sha256(self.run.sha256.encode())
         for index in range(len(split.labels)):
             digest.update(split.record(index).sha256.encode())
@@ -82,7 +82,7 @@ class Teacher:
         )
         content = io.BytesIO()
         np.save(content, logits, allow_pickle=False)
-        # Kept answers only save time: without them the teacher is asked again.
+        # Stored answers only save time: without them the teacher is asked again.
         with contextlib.suppress(OSError, EdgeRuntimeError):
             self.answers.mkdir(parents=True, exist_ok=True)
             write_durably(path, content.getvalue())
@@ -108,11 +108,11 @@ def _read(path: Path) -> NDArray[np.float32]:
 def open_teacher(folder: Path, config: TrainConfig, dataset: Dataset, answers: Path) -> Teacher:
     """The network of the run directory ``folder`` for the training that ``config`` describes on ``dataset``.
 
-    ``answers`` is where its answers may be kept. It must have been trained on the same splits: one that learnt the
-    student's validation or test images would tell them.
+    ``answers`` is where its answers may be kept. It must have been trained on the same splits: a teacher that learnt
+    the student's validation or test images would give away their labels.
 
     Raises:
-        UsageError: it was trained on other data, splits, classes or another input.
+        UsageError: it was trained on different data, splits, classes or a different input.
         DataError: it is no longer the network that the run was configured with.
     """
     _expect_same_splits(folder, "teacher", config, dataset)
@@ -121,12 +121,12 @@ def open_teacher(folder: Path, config: TrainConfig, dataset: Dataset, answers: P
 
 
 def open_start(folder: Path, config: TrainConfig, dataset: Dataset) -> keras.Model:
-    """The network of the run directory ``folder``, whose weights the training that ``config`` describes goes on from.
+    """The network of the run directory ``folder``, whose weights the training that ``config`` describes starts from.
 
     It must have been trained on the same splits, for the same reason as a teacher.
 
     Raises:
-        UsageError: it was trained on other data, splits, classes or another input, or is of another architecture.
+        UsageError: it was trained on different data, splits, classes or a different input, or has another architecture.
         DataError: it is no longer the network that the run was configured with.
     """
     _expect_same_splits(folder, "start", config, dataset)

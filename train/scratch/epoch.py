@@ -1,4 +1,4 @@
-"""One epoch of a network's own training, from scratch or while it is pruned: its steps, then the validation split."""
+"""One epoch of training a network from scratch or while it is pruned: its steps, then the validation split."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Learner(Protocol):
         """One update by (n, h, w, 3) uint8 RGB images and (n, classes) float32 targets; (loss, images that agree)."""
 
     def finish_epoch(self) -> None:
-        """Brings what was learnt into ``model``."""
+        """Copies what was learnt into ``model``."""
 
 
 def train_epoch(
@@ -39,14 +39,14 @@ def train_epoch(
     num_steps: int,
     peak_rate: float,
 ) -> dict[str, float]:
-    """Trains through ``batches`` and evaluates; the epoch's row of the history, counted from 1, with its seconds.
+    """Trains through ``batches`` and evaluates; returns the epoch's row of the history, counted from 1, with its time.
 
     ``epoch`` counts from 0, each has ``num_steps``; ``rate_of`` gives the learning rate of a step, counted through all
-    epochs; ``report`` hears the epoch, how many of its steps are done, ``num_steps`` and the last loss. Accuracies are
+    epochs; ``report`` gets the epoch, how many of its steps are done, ``num_steps`` and the last loss. Accuracies are
     in [0, 1].
 
     Raises:
-        DataError: the loss is no longer a number.
+        DataError: the loss became NaN or infinite.
     """
     started_s = time.monotonic()
     hits = seen = 0

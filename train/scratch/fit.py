@@ -44,12 +44,12 @@ def fit(
     teacher: Teacher | None = None,
     start: keras.Model | None = None,
 ) -> TrainResult:
-    """Trains as ``config`` says, from the weights of ``start`` and on the answers of ``teacher`` as well, with a
-    checkpoint in ``checkpoints`` an epoch.
+    """Trains as ``config`` says, from the weights of ``start`` and also on the answers of ``teacher``, with a
+    checkpoint in ``checkpoints`` every epoch.
 
     Raises:
         ConfigurationError: the checkpoint to resume belongs to another configuration.
-        DataError: the loss is no longer a number.
+        DataError: the loss became NaN or infinite.
     """
     recipe = config.recipe
     if not isinstance(recipe, Recipe):
@@ -102,7 +102,7 @@ def fit(
 
 
 def calibrate(model: keras.Model, dataset: Dataset, forward: Forward) -> TemperatureFit:
-    """Makes the scores of a model that learnt a teacher's softened ones as sure as they are right; no label moves."""
+    """Calibrates the scores of a model that learnt a teacher's softened scores; no label changes."""
     fitted = fit_temperature(compute_logits(model, dataset.validation, forward), dataset.validation.labels)
     fold_temperature(model, fitted.temperature)
     return fitted
@@ -115,7 +115,7 @@ class _Learner:
         self.model, self.forward = model, compile_forward(model)
         self.training = clone_for_training(model, recipe.precision)
         self.recipe = recipe
-        # On little data the average must not reach back into the time of high rates.
+        # On little data the average must not reach back to the steps with high rates.
         self.decay = max(0.0, min(recipe.average, 1 - SHORTEST_AVERAGE / total_steps))
         self.optimizer: Any = (
             keras.optimizers.Adam(recipe.learning_rate)
@@ -144,7 +144,7 @@ class _Learner:
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         if self.recipe.average:
             self.num_steps.assign_add(1)
-            # The average must not remember the random start: it begins short and lengthens to its final decay.
+            # The average must forget the random start: its span begins short and grows to that of the final decay.
             num = tf.cast(self.num_steps, tf.float32)
             decay = tf.minimum(self.decay, (1 + num) / (10 + num))
             for average, value in zip(self.model.variables, self.training.variables, strict=True):

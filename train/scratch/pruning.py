@@ -36,7 +36,7 @@ class PruningLearner:
         self.model, self.forward = model, compile_forward(model)
         self.sparsity, self.steps_an_epoch, self.total_steps = sparsity, steps_an_epoch, total_steps
         self.training = clone_for_training(model)
-        # A depthwise kernel is called otherwise in some versions and holds few weights; it stays whole.
+        # A depthwise kernel has another name in some versions and holds few weights; it stays whole.
         layers = [layer for layer in self.training.layers if type(layer).__name__ in ("Conv2D", "Dense")]
         self.kernels = [layer.kernel for layer in layers]
         self.masks = [tf.Variable(tf.ones(kernel.shape), trainable=False) for kernel in self.kernels]
@@ -47,7 +47,7 @@ class PruningLearner:
 
     def step(self, images: NDArray[np.uint8], targets: NDArray[np.float32], rate: float) -> tuple[float, int]:
         """One update by (n, h, w, 3) uint8 RGB images and (n, classes) float32 targets; (loss, images that agree)."""
-        # At an epoch's last step too: it is chosen by the zeros that the schedule gives it there.
+        # Also at an epoch's last step: an epoch is judged by the zeros that the schedule gives it there.
         if self.num_steps % MASK_EVERY == 0 or (self.num_steps + 1) % self.steps_an_epoch == 0:
             wanted = compute_target_sparsity(self.num_steps, self.total_steps, self.sparsity)
             for kernel, mask in zip(self.kernels, self.masks, strict=True):

@@ -1,5 +1,5 @@
-"""The copy of a model that is trained: batch normalisation by TensorFlow's fused kernel, with which inverted residuals
-train twice as fast, and bfloat16 if asked.
+"""The copy of a model that is trained: batch normalisation by TensorFlow's fused kernel, which makes inverted residuals
+train twice as fast, and bfloat16 on request.
 
 Its layers have the stock layers' variables in the stock order, so weights move both ways by position; nothing of it is
 ever saved.
@@ -39,8 +39,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
         return result.y
 
 
-# What may be computed in bfloat16: the bulk of the work. Depthwise convolutions are slower in it, and the pixels, the
-# pooled means and the logits keep all their bits.
+# Layers that may compute in bfloat16: the bulk of the work. Depthwise convolutions are slower in it, and the pixels,
+# the pooled means and the logits keep full precision.
 HALVED = (keras.layers.Conv2D, keras.layers.BatchNormalization, keras.layers.ReLU, keras.layers.Add)
 
 

@@ -1,8 +1,8 @@
 """Finds the best network for a data set within a budget: `python -m train.search --data D --max-kb 100`.
 
-Each trial is a whole train -> convert -> verify of the int8 file. The winner is chosen by validation accuracy among
-what keeps the budget; test accuracies are only reported. The same command goes on where it stopped, and run on another
-machine with the same folder and --join it helps.
+Each trial is a complete train -> convert -> verify of the int8 file. The winner is chosen by validation accuracy among
+networks within the budget; test accuracies are only reported. The same command continues where it stopped, and on
+another machine, with the same folder and --join, it helps.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def make_configuration(options: argparse.Namespace) -> SearchConfig:
 
     Raises:
         UsageError: a flag is out of range.
-        MissingInputError: the file to be like is not there.
+        MissingInputError: the file for --like does not exist.
     """
     from train.datasets import open_dataset
     from train.search.worker import SearchConfig
@@ -87,7 +87,7 @@ def make_configuration(options: argparse.Namespace) -> SearchConfig:
     data = options.data if options.data in NAMED_DATA else str(Path(options.data).resolve())
     data_path = None if options.data_path is None else options.data_path.resolve()
     sizes = tuple(options.sizes or choose_sizes(options.data))
-    # What is wrong with the data is said here, before any worker starts.
+    # Faults in the data are reported here, before any worker starts.
     dataset = open_dataset(data, data_path, InputSpec(sizes[0], sizes[0]), options.seed)
     trial = TrialConfig(
         data=data,
@@ -124,7 +124,7 @@ def search(config: SearchConfig, *, join: bool, quiet: bool = False) -> int:
     study = begin(config)
     if not join:
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            study.tell(trial.number, state=TrialState.FAIL)  # an earlier start was stopped in the middle of it
+            study.tell(trial.number, state=TrialState.FAIL)  # an earlier run of the command was stopped during it
     deadline_s = time.time() + 60 * config.minutes
     context = multiprocessing.get_context("spawn")
     processes = [
@@ -149,7 +149,7 @@ def finish(config: SearchConfig) -> dict[str, Any]:
     """Times the front again, alone and side by side; copies the winner; writes front.json and its page.
 
     Raises:
-        DataError: nothing that was tried keeps the budget.
+        DataError: nothing that was tried keeps within the budget.
     """
     from train.search.worker import choose_front, count_run, count_too_slow, open_study, read_results
 
@@ -218,7 +218,7 @@ def run(options: argparse.Namespace) -> int:
         return failed
     try:
         with silence_stderr(options.quiet):
-            result = finish(config)  # what the others finished is not lost with a worker that died
+            result = finish(config)  # a dead worker does not lose what the others finished
     except DataError:
         if failed:
             return failed

@@ -13,7 +13,7 @@ AS_DEAR = 1.05  # timing the same network twice differs by less
 
 
 class AmongNoDearer(optuna.pruners.BasePruner):
-    """Ends a trial at one of ``rungs`` (epochs) when more than half of those no dearer were better at it."""
+    """Ends a trial at one of ``rungs`` (epochs) when more than half of those that cost no more were better."""
 
     def __init__(self, rungs: tuple[int, ...]) -> None:
         self.rungs = rungs

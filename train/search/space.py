@@ -1,4 +1,4 @@
-"""What the search may choose from, and what it may cost: known by counting before anything is trained."""
+"""What the search may choose from, and what each choice costs: known by counting before anything is trained."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from train.recipes.config import NAMED_DATA
 
 WIDTHS = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
 DEPTHS = (1, 2, 3)
-SMALL_WIDTHS = 5  # the first so many are small
+SMALL_WIDTHS = 5  # this many, from the first, are small
 SMALL_SIZES, LARGE_SIZES = (16, 20, 24, 28, 32), (48, 64, 80, 96, 128)
-# The count of a file's bytes is this exact; only what is over by more is refused without training.
+# The count of a file's bytes is this accurate; only a network that is over by more is refused without training.
 BYTES_TOLERANCE = 0.03
 # Time grows with the width to the power of 1.3 to 1.5 (measured from 16 to 64 channels), so the width by this of time.
 WIDTH_BY_TIME = 0.7
-# One trial looks at about so many images: enough epochs for 9,000 of them to tell networks apart.
+# One trial sees about this many images: enough epochs of 9,000 of them to tell networks apart.
 IMAGES_A_TRIAL, MIN_EPOCHS, MAX_EPOCHS = 270_000, 12, 60
 
 
@@ -47,7 +47,7 @@ class Budget:
                 raise UsageError(f"The budget's {name.replace('_', ' ')} is {value}, expected a number above 0.")
 
     def excess(self, figures: dict[str, float]) -> float:
-        """By how much the worst of ``figures`` (bytes, macs, latency_ms, time_ratio) is over, relative; <= 0 is
+        """By what share the worst of ``figures`` (bytes, macs, latency_ms, time_ratio) exceeds its limit; <= 0 is
         within.
         """
         limits = {name.removeprefix("max_"): limit for name, limit in vars(self).items() if limit is not None}
@@ -93,8 +93,8 @@ def measure_excess_before_training(candidate: Candidate, budget: Budget, num_cla
 
 
 def list_first_candidates(sizes: Sequence[int], budget: Budget, num_classes: int) -> tuple[dict[str, Any], ...]:
-    """What is tried first: of each kind and stem the widest shallow network within what can be counted; small ones
-    where nothing limits the work of an image.
+    """What is tried first: for each kind and stem the widest shallow network within the limits that can be counted;
+    small ones where nothing limits the work per image.
     """
     limited = budget.max_macs or budget.max_latency_ms or budget.max_time_ratio
     found = []
@@ -115,8 +115,8 @@ def list_parameters(candidate: Candidate) -> dict[str, Any]:
 
 
 def make_narrower(candidate: Candidate, excess: float) -> Candidate | None:
-    """The widest network of the same shape that may keep the time that ``candidate`` is over by ``excess``; None if
-    there is none.
+    """The widest network of the same shape that may keep within the time that ``candidate`` exceeds by ``excess``; None
+    if there is none.
     """
     old = candidate.architecture
     allowed = [width for width in WIDTHS if width < old.width and width <= old.width / (1 + excess) ** WIDTH_BY_TIME]
@@ -124,13 +124,13 @@ def make_narrower(candidate: Candidate, excess: float) -> Candidate | None:
 
 
 def has_any_within(sizes: Sequence[int], budget: Budget, num_classes: int) -> bool:
-    """If some candidate may keep the budget, by counting."""
+    """Whether any candidate may keep within the budget, by counting."""
     smallest = [Candidate(Architecture(kind, WIDTHS[0], DEPTHS[0], max(STEMS)), min(sizes)) for kind in KINDS]
     return any(measure_excess_before_training(candidate, budget, num_classes) <= 0 for candidate in smallest)
 
 
 def is_larger_everywhere(candidate: Candidate, other: Candidate) -> bool:
-    """If ``candidate`` is ``other`` with nothing smaller: then it cannot be faster."""
+    """Whether ``candidate`` is at least as large as ``other`` in every respect: then it cannot be faster."""
     a, b = candidate.architecture, other.architecture
     wider = a.width >= b.width and a.depth >= b.depth and a.stem <= b.stem
     return a.kind == b.kind and wider and candidate.size >= other.size

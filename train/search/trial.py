@@ -22,7 +22,7 @@ TIMING_S = 2.0
 
 @dataclass(frozen=True)
 class TrialConfig:
-    """What all trials share; ``like`` is the file to be no slower than, ``cores`` what one trial may use."""
+    """What all trials share; networks must not be slower than the file ``like``; one trial may use ``cores``."""
 
     data: str
     data_path: Path | None
@@ -66,7 +66,7 @@ def train_trial(
     report: Callable[[int, float], bool],
     deadline_s: float,
 ) -> Path:
-    """Trains into ``folder/run``; ``report`` hears each epoch's training accuracy and says if to go on.
+    """Trains into ``folder/run``; ``report`` gets each epoch's training accuracy and says whether to continue.
 
     Under crops and flips, with few epochs, training accuracy ranks networks early; the validation accuracy of averaged
     weights says little before the rates have fallen.

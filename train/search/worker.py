@@ -59,10 +59,10 @@ class SearchConfig:
 
 
 def begin(config: SearchConfig) -> optuna.Study:
-    """Writes what the search is about; its study, with the first trials waiting if it is new.
+    """Writes what the search is about; returns its study, with the first trials queued if it is new.
 
     Raises:
-        ConfigurationError: the folder holds a search about something else, or nothing can keep the budget.
+        ConfigurationError: the folder holds a search for something else, or nothing can keep within the budget.
     """
     if not has_any_within(config.sizes, config.budget, config.num_classes):
         raise ConfigurationError(
@@ -93,7 +93,7 @@ def _identity(config: SearchConfig) -> dict[str, Any]:
 
 
 def open_study(config: SearchConfig, seed: int = 0) -> optuna.Study:
-    """The search's study in the file that all workers share; made if there is none."""
+    """The search's study in the file that all workers share; created if it does not exist."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(config.out / "study.log")))
     with warnings.catch_warnings():
@@ -137,7 +137,7 @@ def work(config: SearchConfig, worker: int, deadline_s: float) -> None:
             _say(study, config, deadline_s, trial.number, candidate, str(error))
             if not any(other.state is TrialState.COMPLETE for other in study.get_trials(deepcopy=False)):
                 raise
-        except BaseException:  # also a Ctrl-C: the others must not wait for a trial that nobody works on
+        except BaseException:  # also for Ctrl-C: the others must not wait for a trial that nobody is working on
             study.tell(trial, state=TrialState.FAIL)
             raise
 
@@ -186,7 +186,7 @@ def _run(
         "seconds": round(time.time() - started_s, 1),
     }
     trial.set_user_attr("result", result)
-    # What the gate refused is no solution, whatever it costs.
+    # A network that the gate refused is not a solution, whatever it costs.
     trial.set_constraint(BUDGET, excess if converted["passed"] else max(1.0, excess))
     study.tell(trial, accuracy)
     words = (
@@ -216,7 +216,7 @@ def read_results(study: optuna.Study) -> dict[int, dict[str, Any]]:
 
 
 def choose_front(found: dict[int, dict[str, Any]]) -> tuple[int, ...]:
-    """The numbers of those within the budget that no other one beats or equals in accuracy, bytes and time at once."""
+    """The numbers of those within the budget that no other matches or beats in accuracy, bytes and time alike."""
     inside = {number: row for number, row in found.items() if row["excess"] <= 0 and row["passed"]}
 
     def beaten(number: int) -> bool:
@@ -245,7 +245,7 @@ def _costs(row: dict[str, Any]) -> tuple[float, ...]:
 
 
 def _certain_excess(study: optuna.Study, candidate: Candidate, config: SearchConfig) -> float:
-    """Over the budget by counting, or larger in everything than what was too slow, or tried already."""
+    """Over the budget by counting, or larger in every respect than one that was too slow, or already tried."""
     excess = measure_excess_before_training(candidate, config.budget, config.num_classes)
     if excess > 0:
         return excess
@@ -266,7 +266,7 @@ def _shortest_duration_s(study: optuna.Study) -> float:
 
 
 def _tidy(study: optuna.Study, config: SearchConfig) -> None:
-    """Removes the run directories that are not on the front any more; their figures and files stay."""
+    """Removes the run directories that are no longer on the front; their figures and files stay."""
     found = read_results(study)
     kept = set(choose_front(found))
     for number in found.keys() - kept:
@@ -286,10 +286,10 @@ def _say(
 
 
 def run_worker(config: SearchConfig, worker: int, deadline_s: float, quiet: bool = False) -> None:
-    """`work` with errors in words, as a process of its own, which ends with the exit code. A terminated worker ends its
+    """`work` with errors in words, in a separate process, which ends with the exit code. A terminated worker ends its
     training too.
 
-    It must stand here and not beside the command: a new process cannot import the `__main__` of a package.
+    It must be here and not beside the command: a new process cannot import the `__main__` of a package.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 

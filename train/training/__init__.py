@@ -1,3 +1,1 @@
-"""What both ways of training share: targets, checkpoints, predictions, scores. Never knows which of the two it
-serves.
-"""
+"""What both ways of training share: targets, checkpoints, predictions, scores. Never knows which of the two uses it."""

@@ -1,4 +1,4 @@
-"""The state of a training after an epoch, in one file that is replaced whole: a killed run finds the old or the new.
+"""The state of training after an epoch, in one file that is replaced whole: a killed run finds the old or the new one.
 
 Plain arrays in an .npz and a JSON text; never a pickle. Random numbers need no state here: every batch draws from
 (seed, epoch, batch).
@@ -29,7 +29,7 @@ Arrays = list[NDArray[Any]]
 class Checkpoint:
     """After ``epoch`` epochs: raw weights, the optimizer's variables, averaged weights, the best epoch's weights.
 
-    ``history`` has one JSON object an epoch; ``config`` is the configuration that must not change on resume.
+    ``history`` has one JSON object per epoch; ``config`` is the configuration that must not change on resume.
     """
 
     epoch: int
@@ -46,7 +46,7 @@ def save_checkpoint(folder: Path, state: Checkpoint) -> None:
     """Writes ``folder``/checkpoint.npz; after a crash it is the old one or the new one, whole.
 
     Raises:
-        EdgeRuntimeError: the file system is full or forbidden.
+        EdgeRuntimeError: the file system is full or may not be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def save_checkpoint(folder: Path, state: Checkpoint) -> None:
 
 
 def keep_checkpoint(folder: Path, state: Checkpoint, note: Callable[[str], None]) -> None:
-    """As `save_checkpoint`; where it cannot be written, ``note`` is told, and training goes on without."""
+    """As `save_checkpoint`; if it cannot be written, ``note`` gets the reason, and training continues without it."""
     try:
         save_checkpoint(folder, state)
     except EdgeRuntimeError as error:
@@ -98,7 +98,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
 
 
 def expect_same(saved: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
-    """Raises ConfigurationError when a checkpoint's configuration is not the wanted one; names what differs."""
+    """Raises ConfigurationError when a checkpoint's configuration is not the expected one; names what differs."""
     keys = sorted(key for key in saved.keys() | wanted.keys() if saved.get(key) != wanted.get(key))
     if keys:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""What a network says to many images: the same for the scores, the choice of the best epoch and a teacher."""
+"""A network's answers for many images: the same for the scores, the choice of the best epoch and a teacher."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def compute_logits(
 ) -> NDArray[np.float32]:
     """The (n, classes) float32 logits of every image of ``split``, in order.
 
-    ``forward`` spares tracing the model; ``change`` gets each batch, uint8, with its images' indices and returns
-    what the model shall see instead.
+    ``forward`` saves tracing the model again; ``change`` gets each batch, uint8, with its images' indices and returns
+    what the model sees instead.
     """
     forward = forward or compile_forward(model)
 
     def batches() -> Iterable[NDArray[np.uint8]]:
-        # As many pixels as 500 small images have: memory must not grow with the size of the input.
+        # As many pixels as in 500 small images: memory must not grow with the size of the input.
         size = max(16, min(LARGEST_BATCH, EVALUATION_BATCH_PIXELS // (split.input.height * split.input.width)))
         for start in range(0, len(split.labels), size):
             indices = np.arange(start, min(start + size, len(split.labels)))

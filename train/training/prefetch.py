@@ -1,4 +1,4 @@
-"""Computes the next items in a thread while the present one is used."""
+"""Computes the next items in a thread while the current one is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training gives: the model, its history, its best epoch."""
+"""The result of a training run: the model, its history, its best epoch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import keras
 class TrainResult:
     """The stock model with its best weights, and one history row per epoch (loss, accuracies in [0, 1], seconds).
 
-    ``train_accuracy`` counts agreement with the targets: with a mixture's larger part, with what a teacher said.
+    ``train_accuracy`` counts agreement with the targets: the larger part of a mixed image, or a teacher's answer.
 
-    ``extra`` goes into metrics.json as it is.
+    ``extra`` goes into metrics.json unchanged.
     """
 
     model: keras.Model

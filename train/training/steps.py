@@ -20,10 +20,10 @@ def take_steps(
     place: str,
     peak_rate: float,
 ) -> float:
-    """Takes ``step`` for each of ``batches``; the mean loss, NaN of no batch.
+    """Takes ``step`` for each of ``batches``; returns the mean loss, NaN without batches.
 
-    ``step`` gets the batch's number, from 0, and the batch, and gives its loss; ``report`` hears after each how many
-    are done and the loss. ``place`` ("in epoch 3") and ``peak_rate``, the highest learning rate, are for the error.
+    ``step`` gets the batch's number, from 0, and the batch, and returns its loss; after each, ``report`` gets the
+    number done and the loss. ``place`` ("in epoch 3") and ``peak_rate``, the highest learning rate, are for the error.
 
     Raises:
         DataError: a loss is not a finite number.

@@ -1,7 +1,7 @@
 """One number that makes a network's probabilities honest: logits divided by it fit the validation labels best.
 
-Guo et al., "On Calibration of Modern Neural Networks" (2017). It is folded into the last layer, so whoever runs the
-model sees honest scores and nothing else has to know.
+Guo et al., "On Calibration of Modern Neural Networks" (2017). It is folded into the last layer, so every program that
+runs the model sees honest scores and nothing else has to know.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class TemperatureFit:
 def fit_temperature(
     logits: NDArray[np.float32], labels: NDArray[np.int64], expected: float | None = None
 ) -> TemperatureFit:
-    """The temperature with the least cross-entropy on (n, classes) logits and (n,) labels; the fewer these are, the
-    nearer to the ``expected`` one, where there is one.
+    """The temperature with the least cross-entropy on (n, classes) logits and (n,) labels; the fewer labels, the nearer
+    to the ``expected`` one, if given.
     """
 
     def cost(logarithm: float) -> float:
