@@ -97,7 +97,7 @@ def _found(session: Session) -> str:
 
 
 def _cache(into: Path) -> Path:
-    """Where thumbnails are kept between two sittings."""
+    """Where thumbnails are kept between two sessions."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-runtime"
     return base / f"sort-{hashlib.sha256(str(into.expanduser().resolve()).encode()).hexdigest()[:16]}.db"
 

@@ -132,7 +132,7 @@ class ClassFolders:
         return original
 
     def take_back(self, originals: Iterable[Original]) -> None:
-        """Takes the copies of ``originals`` out of their classes; each must still lie where it was copied from.
+        """Takes the copies of ``originals`` out of their classes; each original must still be in its place.
 
         Raises:
             DataError: an original has changed or is gone: its copy stays.
@@ -153,7 +153,7 @@ class ClassFolders:
             append_lines(self._notes / LOG, lines)
 
     def note(self, originals: Iterable[Original]) -> None:
-        """Writes into the log what was sorted right before a crash."""
+        """Adds to the log what was sorted just before a crash."""
         append_lines(
             self._notes / LOG,
             [

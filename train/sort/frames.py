@@ -1,6 +1,6 @@
-"""The saved frames below a folder, with what the device wrote beside each: when, by which camera, labelled how.
+"""The saved frames below a folder, with what the device wrote beside each: its time, camera and label.
 
-A frame without such a line is a frame all the same: its file says when it was written.
+A frame without such a line still counts: its file says when it was written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Groups frames that show the same to the eye, says what the model takes each group for, and how strange it is.
+"""Groups frames that look the same to the eye, and says what the model takes each group for and how unusual it is.
 
-A person labels a group with one key, so groups must be pure: an object that fills one cell of the thumbnail parts two
-frames, however alike their grounds are, and every member is like the first one, not like a chain of others.
+A person labels a group with one key, so groups must be pure: an object that fills one cell of the thumbnail separates
+two frames, however similar their backgrounds, and every member resembles the first one, not a chain of others.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Stands before every route of the sorting page: only this machine's browser, with the address that was printed.
+"""Guards every route of the sorting page: only this machine's browser, with the address that was printed.
 
-Whoever knows the token may change class folders, so no other web site may learn it or have a request sent for it.
+Anyone with the token may change class folders, so no other web site may learn it or have a request sent with it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class SortGuard:
         if not hmac.compare_digest(token.encode(), self._token.encode()) or scope["path"].count("/") < 2:
             return PlainTextResponse("Open the address that python -m train.sort printed.\n", 404)
         if scope["method"] == "POST":
-            # Browsers say who asks: a form or a script of another site must change nothing here.
+            # Browsers say which site asks: a form or script of another site must change nothing here.
             if headers.get("sec-fetch-site", "same-origin") != "same-origin" or not self._is_own(headers):
                 return PlainTextResponse("Only the sorting page itself may change anything.\n", 403)
             length = headers.get("content-length", "")

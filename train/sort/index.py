@@ -1,6 +1,6 @@
 """What is known of each image file by its path, size and time: SHA-256, looks and a thumbnail, made once and kept.
 
-The file is a cache: whoever deletes it waits a moment longer at the next start, and loses nothing.
+The file is a cache: if it is deleted, the next start takes a moment longer, and nothing is lost.
 """
 
 from __future__ import annotations

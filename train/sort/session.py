@@ -1,4 +1,4 @@
-"""One sitting of sorting: the frames that are left, in groups, and each step with its way back.
+"""One sorting session: the remaining frames, in groups, and each step with its undo.
 
 Calls may come from several threads; one at a time changes anything.
 """

@@ -1,4 +1,4 @@
-"""The log of what was sorted: one line of JSON an image, appended only; the last line of an image counts."""
+"""The log of what was sorted: one line of JSON per image, append-only; the last line for an image counts."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Transfer learning: own photos and a pretrained backbone. Never knows training from scratch."""
+"""Transfer learning: a user's own photos and a pretrained backbone. Never knows training from scratch."""

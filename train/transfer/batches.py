@@ -17,7 +17,7 @@ from train.transfer.scenes.camera import Camera
 # (n, h, w, 3) uint8 RGB pixels, (n, classes) float32 targets, (n,) float32 weights with mean 1 over the data set.
 PhotoBatch = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
 VIEW_STREAM = 12
-# What an out-of-distribution image counts beside one of a class.
+# The weight of an out-of-distribution image relative to one of a class.
 OTHER_WEIGHT = 0.5
 
 
@@ -55,7 +55,7 @@ class CameraViews:
 def draw_photo_batches(photos: Photos, seed: int, start: int) -> Generator[PhotoBatch, None, None]:
     """Endless batches of what the camera shows from step ``start`` on, each by (seed, step) alone.
 
-    Behind the images of the classes stand out-of-distribution ones, with the same target for every class.
+    The images of the classes are followed by out-of-distribution ones, with the same target for every class.
     """
     recipe, camera = photos.camera.recipe, photos.camera
     num_others = round(recipe.batch_size * recipe.out_of_distribution)

@@ -1,4 +1,4 @@
-"""Tunes the pretrained network and its new head on the photos themselves, as long as that pays and the time lasts.
+"""Tunes the pretrained network and its new head on the photos themselves, as long as it helps and there is time.
 
 The rate falls with the share of the steps, or of the time, that is used up, whichever is more: on a fast machine a run
 repeats exactly, on a slow one it ends in time with the rate where it should be.
@@ -40,7 +40,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True)
 class Tuning:
-    """The best weights, one history row a round, which of them was best (0: the head alone), and why it ended."""
+    """The best weights, one history row per round, the best round (0: the head alone), and why tuning ended."""
 
     weights: list[NDArray[Any]]
     history: list[dict[str, float]]
@@ -57,7 +57,7 @@ class Clock:
     deadline_s: float
 
     def used(self) -> float:
-        """The share of the time that is gone, in [0, 1]."""
+        """The share of the time that has passed, in [0, 1]."""
         if self.deadline_s <= self.started_s:
             return 1.0
         return min(1.0, max(0.0, (self.now() - self.started_s) / (self.deadline_s - self.started_s)))
@@ -90,7 +90,7 @@ def tune(
     """Tunes round by round; a checkpoint is written into ``keep`` = (folder, configuration) after each.
 
     Raises:
-        DataError: the loss is no longer a number.
+        DataError: the loss became NaN or infinite.
     """
     recipe, model = tuner.recipe, tuner.model
     total = num_steps(len(photos.train_labels), recipe)
@@ -195,7 +195,7 @@ def _count_right(row: dict[str, float]) -> float:
 def _ending(
     history: list[dict[str, float]], step: int, total: int, clock: Clock, recipe: TransferRecipe
 ) -> Ending | None:
-    """Why tuning should end now; None when it should go on."""
+    """Why tuning should end now; None when it should continue."""
     if step >= total:
         return Ending.STEPS
     if _nothing_left(history[-1]):

@@ -55,7 +55,7 @@ def _moments(batches: Iterator[FeatureBatch]) -> tuple[Array, Array]:
 
 
 def _fit_all(batches: Iterator[FeatureBatch], mean: Array, deviation: Array, num_classes: int) -> list[Head]:
-    """One head a penalty, all from the same pass over the batches."""
+    """One head per penalty, all from the same pass over the batches."""
     kernels = tf.Variable(tf.zeros((len(PENALTIES), len(mean), num_classes)))
     biases = tf.Variable(tf.zeros((len(PENALTIES), 1, num_classes)))
     penalties = tf.constant(PENALTIES)
@@ -68,7 +68,7 @@ def _fit_all(batches: Iterator[FeatureBatch], mean: Array, deviation: Array, num
             logits = tf.einsum("nf,pfc->pnc", (features - mean) / deviation, kernels) + biases
             fits = tf.nn.softmax_cross_entropy_with_logits(tf.broadcast_to(targets, tf.shape(logits)), logits)
             decay = penalties * tf.reduce_sum(kernels * kernels, axis=(1, 2))
-            # The heads share no weight, so the gradient of the sum is each one's own.
+            # The heads share no weights, so the gradient of the sum gives each head its own.
             loss = tf.reduce_sum(tf.reduce_mean(fits * weights, axis=1) + decay)
         optimizer.learning_rate.assign(rate)
         optimizer.apply_gradients(zip(tape.gradient(loss, [kernels, biases]), [kernels, biases], strict=True))

@@ -40,7 +40,7 @@ class Views:
 
 @dataclass(frozen=True)
 class CrossValidated:
-    """What heads say of images that they did not see: ``logits`` (n, classes) float32, and the ``labels`` (n,)."""
+    """The answers of heads for images they did not see: ``logits`` (n, classes) float32, and the ``labels`` (n,)."""
 
     logits: Array
     labels: Labels
@@ -48,7 +48,7 @@ class CrossValidated:
 
 @dataclass(frozen=True)
 class HeadChoice:
-    """The head, whether it was fitted on mirror images too, and what said so.
+    """The head, whether it was fitted on mirror images too, and the evidence.
 
     ``losses`` are the mean cross-entropies in nats (with mirror images, without), ``accuracies`` alike in [0, 1];
     ``num_images`` were judged, in ``num_folds`` turns (1: the validation split: ``cross_validated`` is None).
@@ -66,7 +66,7 @@ class HeadChoice:
 
     @property
     def accuracy(self) -> float:
-        """That of the chosen head, in [0, 1], on images that it was not fitted on."""
+        """The accuracy of the chosen head, in [0, 1], on images that it was not fitted on."""
         return self.accuracies[0 if self.mirrored else 1]
 
     def facts(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class HeadSettings:
     smoothing: float
 
     def heads(self, views: Views, *, mirrored: bool) -> list[Head]:
-        """One head a strength of decay, fitted on ``views``, with their mirror images too if ``mirrored``."""
+        """One head per strength of decay, fitted on ``views``, with their mirror images too if ``mirrored``."""
         return fit_heads(self._batches(views, mirrored=mirrored), len(self.class_weights))
 
     def _batches(self, views: Views, *, mirrored: bool) -> Batches:

@@ -19,7 +19,7 @@ from train.transfer.head_choice import ENOUGH_IMAGES, HeadSettings, Labels, View
 SHARES = (0.25, 0.5, 0.75, 1.0)
 _HALF, _ALL = SHARES.index(0.5), SHARES.index(1.0)
 NUM_FOLDS = 3
-# What the second half of the images must have brought for more of them to be worth the work.
+# The gain from the second half of the images that makes more of them worth the work.
 LEAST_GAIN = 0.01
 
 
@@ -68,7 +68,7 @@ class LearningCurve:
         }
 
     def sentence(self) -> str:
-        """What that says about more images, for people."""
+        """What the curve says about more images, for people."""
         gain, low, high = self.gain()
         rates = ", ".join(f"{rate:.1%}" for rate in self.accuracies)
         counts = ", ".join(map(str, self.num_different))

@@ -1,6 +1,6 @@
-"""Own photos in, a calibrated model out: features, head, tuning, temperature, within a given time.
+"""A user's photos in, a calibrated model out: features, head, tuning, temperature, within a given time.
 
-The order matters: what is cheap comes first, so that whenever the time is up there is a whole model.
+The order matters: cheap steps come first, so that there is a complete model whenever the time is up.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from train.transfer.scenes.camera import Camera
 from train.transfer.size_advice import LARGEST, compare_with_full, is_asked_for
 from train.transfer.tuner import Tuner
 
-# From this ratio of the largest class to the smallest on, images of small classes count for more.
+# From this ratio of the largest class to the smallest upwards, images of small classes count for more.
 UNBALANCED = 3.0
 # Writing the run takes this long, besides scoring the test split.
 WRITING_S = 4.0
@@ -194,7 +194,7 @@ def _advice(
 
 
 def _camera(config: TrainConfig, recipe: TransferRecipe, dataset: Dataset, *, mirrored: bool) -> Camera:
-    """What the training images are shown through; the empty scene, where there is one, lies behind them."""
+    """The camera that shows the training images; the empty scene, if there is one, is their background."""
     spec = config.input
     own = [] if dataset.background is None else dataset.background.read(enlarge(spec))
     backgrounds = Backgrounds(max(spec.height, spec.width), load_small_photos(config.seed), own, config.seed)

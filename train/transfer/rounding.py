@@ -1,4 +1,4 @@
-"""A network that is trained feeling the rounding that its integer form will bring.
+"""A network that is trained with the rounding of its later integer form.
 
 The outputs of linear layers have no fixed range: one outlier makes the steps of all other values coarse. While they are
 tuned they are rounded to 256 steps between the batch's extremes, with the gradient passed straight through (Jacob et
@@ -21,7 +21,7 @@ class Rounded(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     """(n, ...) float32 -> the same values on the nearest of 256 steps from the smallest (at most 0) to the largest."""
 
     def call(self, x: Any) -> Any:
-        """The rounded values; the gradient is that of the values as they came."""
+        """The rounded values; the gradient is that of the unrounded values."""
         low = tf.minimum(tf.reduce_min(x), 0.0)
         high = tf.maximum(tf.reduce_max(x), low + 1e-3)
         coarse = tf.quantization.fake_quant_with_min_max_vars(x, low, high, num_bits=8)

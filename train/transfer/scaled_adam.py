@@ -31,7 +31,7 @@ class ScaledAdam:
         """One step with the rate ``rate``; then the moving average of the variables follows."""
         self.num_steps.assign_add(1.0)
         num = self.num_steps
-        # The average must not remember the start: it begins short and lengthens to its final decay.
+        # The average must forget the start: its span begins short and grows to that of the final decay.
         decay = tf.minimum(self.average_decay, (1 + num) / (10 + num))
         for variable, scale, gradient, first, second, averaged in zip(
             self.variables, self.scales, gradients, self.first, self.second, self.averaged, strict=True
@@ -44,11 +44,11 @@ class ScaledAdam:
             averaged.assign(decay * averaged + (1 - decay) * variable)
 
     def state(self) -> list[NDArray[Any]]:
-        """All numbers but the variables' and their average's, for a checkpoint."""
+        """All numbers except the variables and their averages, for a checkpoint."""
         return [variable.numpy() for variable in (*self.first, *self.second, self.num_steps)]
 
     def restore(self, state: Sequence[NDArray[Any]], averaged: Sequence[NDArray[Any]]) -> None:
-        """Goes on from what `state` gave, with these moving averages."""
+        """Continues from what `state` gave, with these moving averages."""
         for variable, value in zip((*self.first, *self.second, self.num_steps), state, strict=True):
             variable.assign(value)
         for variable, value in zip(self.averaged, averaged, strict=True):

@@ -1,4 +1,4 @@
-"""Whether a larger size would pay where photos are few: said before tuning, from features alone.
+"""Whether a larger size would pay when photos are few: judged before tuning, from features alone.
 
 With few photos the choice of the backbone decides more than tuning does, and heads on features are quickly
 cross-validated at both sizes.

@@ -2,7 +2,7 @@
 
 The two classes are animals and vehicles of the embedded CIFAR-10 images: they say nothing to a user, but they give the
 file a test split and golden frames with clear answers, so that it is verified like any other model. Images are sheets
-of one, four or nine small photos, enlarged: the network shall see edges of several sizes when its ranges are measured.
+of one, four or nine small photos, enlarged: the network must see edges of several sizes when its ranges are measured.
 """
 
 from __future__ import annotations

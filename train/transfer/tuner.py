@@ -38,13 +38,13 @@ class Tuner:
         return float(self._step(images, targets, weights, tf.constant(rate, tf.float32)))
 
     def logits(self, store: ImageStore | CameraViews) -> NDArray[np.float32]:
-        """(n, classes) float32 of all images, with the weights as they are."""
+        """(n, classes) float32 logits of all images, with the current weights."""
         starts = range(0, len(store), EVALUATION_BATCH)
         batches = prefetch(store.batch(range(start, min(start + EVALUATION_BATCH, len(store)))) for start in starts)
         return np.concatenate([self._forward(tf.constant(images)).numpy() for images in batches])
 
     def exchange(self) -> None:
-        """Swaps the weights with their moving average; twice is as before."""
+        """Swaps the weights with their moving average; a second call swaps them back."""
         for variable, average in zip(self.optimizer.variables, self.optimizer.averaged, strict=True):
             raw = variable.numpy()
             variable.assign(average)

@@ -112,7 +112,7 @@ def load_pretrained(path: Path | None = None) -> dict[str, Folded]:
 
     Raises:
         MissingInputError: the package is not installed.
-        DataError: the file is not the one that is known to be good.
+        DataError: the file is not the known good one.
     """
     tensors = read_torch_weights((path or find_weights_file()).read_bytes(), WEIGHTS_SHA256)
     names = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}

@@ -1,7 +1,7 @@
 """Reads the tensors of the one PyTorch ``.pth`` file (the layout before version 1.6) that is used, with NumPy alone.
 
-The file is a pickle, and a pickle is code. Nothing of it is read before its SHA-256 is the pinned one; what is built
-then is ordered dictionaries and arrays, and no other name is known. PyTorch is not needed and never imported.
+The file is a pickle, and a pickle is code. Nothing of it is read before its SHA-256 matches the pinned one; then only
+ordered dictionaries and arrays are built, and any other name is refused. PyTorch is not needed and never imported.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _rebuild(
 
 
 def _to_array(name: str, tensor: _Tensor, storage: NDArray[Any]) -> NDArray[Any]:
-    # `np.ndarray` checks this too, of itself; an error of ours says of which weights.
+    # `np.ndarray` checks this too; our own error says which weights are wrong.
     last = tensor.offset + sum((length - 1) * step for length, step in zip(tensor.shape, tensor.strides, strict=True))
     if min(tensor.offset, *tensor.strides, *tensor.shape, 0) < 0 or (0 not in tensor.shape and last >= storage.size):
         raise DataError(

@@ -1,1 +1,1 @@
-"""What the frozen part of the backbone says of each image, computed once and kept. Never trains."""
+"""The features that the frozen part of the backbone gives for each image, computed once and kept. Never trains."""

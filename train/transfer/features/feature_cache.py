@@ -1,7 +1,7 @@
-"""What the frozen network saw in an image, kept between runs by the image's content: a second run starts at once.
+"""The frozen network's features of an image, kept between runs by the image's content: a second run starts at once.
 
-One file a network and input, of records of one length; a damaged or cut record is ignored, never believed. Where
-nothing can be written, the rows of this run are kept in memory.
+One file per network and input, with records of one length; a damaged or truncated record is ignored, never believed.
+Where nothing can be written, the rows of this run are kept in memory.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class FeatureCache:
             self._descriptor = open_shared(folder / f"features-{key}.bin")
         except OSError:
             self._descriptor = _open_elsewhere()
-        # A file grown too large starts anew; within a run it only grows, because that run needs what it has put in.
+        # A file grown too large starts anew; within a run it only grows, because the run needs what it has added.
         if os.fstat(self._descriptor).st_size > MAX_BYTES:
             os.ftruncate(self._descriptor, 0)
         self._places = self._scan()
@@ -51,7 +51,7 @@ class FeatureCache:
         return self._features(read_at(self._descriptor, self._size, place))
 
     def put(self, sha256: list[str], features: Features) -> None:
-        """Adds (n, num) float16 rows; where the disk is full, for this run alone."""
+        """Adds (n, num) float16 rows; if the disk is full, for this run only."""
         rows = b"".join(
             _seal(bytes.fromhex(digest) + row.tobytes()) for digest, row in zip(sha256, features, strict=True)
         )
@@ -69,7 +69,7 @@ class FeatureCache:
             self._places[bytes.fromhex(digest)] = end + number * self._size
 
     def close(self) -> None:
-        """Gives the file back; nothing can be read or added any more."""
+        """Closes the file; nothing can be read or added afterwards."""
         os.close(self._descriptor)
 
     def _scan(self) -> dict[bytes, int]:

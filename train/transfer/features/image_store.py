@@ -65,7 +65,7 @@ class ImageStore:
         return np.stack([self.read(int(index)) for index in indices])
 
     def close(self) -> None:
-        """Gives the file back, and with it all images."""
+        """Deletes the file, and with it all images."""
         self._file.close()
 
     def __enter__(self) -> ImageStore:

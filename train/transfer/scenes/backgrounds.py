@@ -1,7 +1,7 @@
-"""What lies behind an image that a camera sees from further away: drawn, so that nobody's photos have to ship.
+"""Backgrounds for an image that a camera sees from further away: drawn, so that nobody's photos have to ship.
 
-Plain colours, gradients, textures and heaps of overlapping shapes; pieces of the embedded CIFAR-10 images, which are
-photos; and the user's own images of the empty scene where there are any.
+Plain colours, gradients, textures and piles of overlapping shapes; pieces of the embedded CIFAR-10 images, which are
+photos; and the user's own images of the empty scene, if there are any.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.pixels.preprocess import Image
 from train.datasets.cifar10_mini import read_mini
 
-# Heaps and textures take milliseconds to draw: that many are drawn at the start, and cropped anew each time.
+# Piles and textures take milliseconds to draw: this many are drawn at the start, and cropped anew each time.
 NUM_DRAWN = 96
 NUM_PHOTOS = 2_000
-# How often the user's own empty scene is what lies behind.
+# How often the user's own empty scene is the background.
 OWN_SHARE = 0.5
 
 
@@ -127,7 +127,7 @@ def fill_shape(
 
 
 def _piece(image: Image, height: int, width: int, least_area: float, rng: np.random.Generator) -> Image:
-    """A random part of at least that share of ``image``, mirrored or not, in another size."""
+    """A random part of at least this share of ``image``, mirrored or not, in another size."""
     share = np.sqrt(rng.uniform(least_area, 1))
     rows, columns = max(2, round(image.shape[0] * share)), max(2, round(image.shape[1] * share))
     top, left = (

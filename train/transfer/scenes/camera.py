@@ -1,4 +1,4 @@
-"""Training photos as the camera will show what is on them, and images of nothing that it will show as well."""
+"""Training photos as the camera will show their objects, and images of none of the classes, which it will also show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from train.transfer.scenes.out_of_distribution import draw_out_of_distribution
 from train.transfer.scenes.placing import place, turn
 from train.transfer.scenes.varying import crop_randomly, vary, vary_light
 
-# A photo that is shown smaller keeps at least this share of its area: the thing must stay whole.
+# A photo that is shown smaller keeps at least this share of its area: the object must stay whole.
 LEAST_AREA_PLACED = 0.6
 TURNED_SHARE = 0.15
 

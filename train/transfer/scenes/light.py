@@ -26,7 +26,7 @@ class Light:
 
 
 def relight(image: Image, light: Light, rng: np.random.Generator) -> Image:
-    """The (h, w, 3) uint8 RGB image as another camera in other light would give it."""
+    """The (h, w, 3) uint8 RGB image as another camera would see it in other light."""
     happens = rng.random(5)
     strength = rng.random(5)
     gains = np.ones(3)

@@ -1,7 +1,7 @@
-"""Images of none of the classes, drawn for training: the answer to them should be that every class is as likely.
+"""Images of none of the classes, drawn for training: the answer to them should be that every class is equally likely.
 
-Far ones (backgrounds with nothing before them) and near ones: things that do not exist on plain backgrounds, and photos
-of the classes themselves cut into tiles that are shuffled, which have their colours and textures but not the thing.
+Far ones (backgrounds with nothing in front) and near ones: imaginary objects on plain backgrounds, and photos of the
+classes themselves cut into shuffled tiles, which have their colours and textures but not the object.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from edge_runtime.pixels.preprocess import Image
 from train.transfer.scenes.backgrounds import Backgrounds, draw_gradient, draw_plain, fill_shape
 
-# How often it is the user's own empty scene, where there is one.
+# How often the user's own empty scene is used, if there is one.
 EMPTY_SHARE = 0.4
 
 
@@ -34,7 +34,7 @@ def draw_out_of_distribution(
 
 
 def draw_thing(height: int, width: int, backgrounds: Backgrounds, rng: np.random.Generator) -> Image:
-    """A few joined shapes with a texture and a soft shadow on a plain background: an object that nobody knows."""
+    """A few joined shapes with a texture and a soft shadow on a plain background: an unknown object."""
     frame = (draw_plain if rng.random() < 0.4 else draw_gradient)(height, width, rng)
     mask = np.zeros((height, width), np.uint8)
     centre = np.array([width, height]) * rng.uniform(0.35, 0.65, 2)

@@ -1,4 +1,4 @@
-"""An image as part of a camera's frame: smaller, off-centre, before something else."""
+"""An image as part of a camera's frame: smaller, off-centre, in front of something else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from edge_runtime.pixels.preprocess import Image
 from train.transfer.scenes.backgrounds import Backgrounds
 
-# The shapes of frames, width to height, and how often each is met.
+# The shapes of frames, width to height, and how often each occurs.
 FRAMES, FRAME_SHARES = (4 / 3, 16 / 9, 1.0, 3 / 4), (0.5, 0.2, 0.15, 0.15)
 # How much of the frame's height or width the image fills: all of it (bars at two sides) or less.
 WHOLE_SHARE, LEAST_SIDE = 0.25, 0.4
@@ -34,7 +34,7 @@ def choose_box(aspect: float | None, height: int, width: int, rng: np.random.Gen
 def place(
     image: Image, aspect: float | None, height: int, width: int, backgrounds: Backgrounds, rng: np.random.Generator
 ) -> Image:
-    """The (height, width, 3) uint8 RGB frame that shows ``image`` before a background."""
+    """The (height, width, 3) uint8 RGB frame that shows ``image`` in front of a background."""
     rows, columns = choose_box(aspect, height, width, rng)
     frame = backgrounds.draw(height, width, rng)
     # Half of the time in the middle, where people hold things.
@@ -47,7 +47,7 @@ def place(
 
 
 def turn(image: Image, rng: np.random.Generator) -> Image:
-    """The image turned by up to MOST_TURN degrees; what comes in at the corners has its edges' mean colour."""
+    """The image turned by up to MOST_TURN degrees; the empty corners get the mean colour of its edges."""
     height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), rng.uniform(-MOST_TURN, MOST_TURN), 1.0)
     edge = np.concatenate([image[0], image[-1]]).mean(axis=0).tolist()
