@@ -70,7 +70,7 @@ test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## run all tests, the dev
 	wait $$litert; litert=$$?; \
 	for name in litert tflite; do echo "== $$name: build/test-$$name.log"; tail -n 40 build/test-$$name.log; done; \
 	test "$$litert$$tflite" = 00
-	$(BIN)/python -m pytest -q $(DEVICE_ONLY:%=--ignore=tests/edge_runtime/%)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(DEVICE_ONLY:%=--ignore=tests/edge_runtime/%)
 
 train: $(STAMP) ## train on DATA into RUN, or go on where that stopped
 	$(BIN)/python -m train --data "$(PHOTOS)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(QUIET) $(if $(filter --force,$(TRAIN_FLAGS)),,--resume) $(TRAIN_FLAGS)
