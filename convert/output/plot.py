@@ -98,8 +98,20 @@ def draw_curves(
             plot.set_xlim(places[0] - room, places[-1] + room)
             plot.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
         if len(curves) > 1 or wanted:
-            figure.legend(loc="outside upper left", ncols=3, handlelength=1.4, columnspacing=1.4, borderaxespad=0.2)
+            add_legend(figure)
         return to_svg(figure, f"{axes[1]} over {axes[0]}", alone=alone)
+
+
+def add_legend(figure: Figure) -> None:
+    """Names the curves above the plot, in as many columns as fit the width."""
+    for columns in (3, 2, 1):
+        legend = figure.legend(
+            loc="outside upper left", ncols=columns, handlelength=1.4, columnspacing=1.4, borderaxespad=0.2
+        )
+        figure.draw_without_rendering()
+        if legend.get_window_extent().width <= figure.bbox.width or columns == 1:
+            return
+        legend.remove()
 
 
 def find_pareto(points: Sequence[Point]) -> tuple[Point, ...]:

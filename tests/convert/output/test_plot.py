@@ -111,6 +111,15 @@ def test_curves_name_themselves_and_their_axes() -> None:
     assert faults(drawn) == []
 
 
+def test_names_too_long_for_one_line_of_the_legend_get_more_lines() -> None:
+    curves = [
+        Curve("right among the accepted", (0.2, 1.0), (0.99, 0.9)),
+        Curve("the stored threshold", (0.9,), (0.95,), "two"),
+    ]
+    drawn = draw_curves(curves, ("coverage", "precision"), share=True, wanted=("wanted precision", 0.95))
+    assert "wanted precision" in {text for text, _ in written(drawn)} and faults(drawn) == []
+
+
 def test_a_long_history_has_round_epochs() -> None:
     drawn = draw_curves([Curve("a", tuple(range(1, 97)), (0.5,) * 95 + (0.9,))], ("epoch", "accuracy"))
     texts = [text for text, _ in written(drawn)]
