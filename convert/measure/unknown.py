@@ -156,7 +156,7 @@ def _warn(config: ConvertConfig, source: Source, fit: ThresholdFit) -> None:
     if len(source.validation) < FEW_IMAGES:
         stage(
             f"warning: the threshold {fit.threshold:.3f} was fitted on {len(source.validation)} validation images "
-            f"only; expected at least {FEW_IMAGES} for one to rely on."
+            f"only; expected at least {FEW_IMAGES} for a reliable one."
         )
     if not fit.reached:
         stage(f"warning: {explain_unreached(fit, config.precision)}")

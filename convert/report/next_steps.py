@@ -60,7 +60,7 @@ def _name_classes(report: ConversionReport) -> list[str]:
         name, gain, low, high = best
         between = f"95 % interval {100 * low:+.0f} to {100 * high:+.0f}"
         found = f"its second half brought {100 * gain:+.0f} points ({between})"
-        return [*steps, f"More images of {name} would pay most: {found}."]
+        return [*steps, f"More images of {name} would pay off most: {found}."]
     judged = [row for row in rows if row.support >= FEW_TEST_IMAGES and row.recall < 1]
     if judged:
         steps.append(_describe_weakest(min(judged, key=lambda row: row.recall), report))

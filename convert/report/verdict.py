@@ -173,7 +173,7 @@ def _warn_about_camera(report: ConversionReport) -> list[str]:
         if fit is not None and fit.validation.num_images < FEW_VALIDATION_IMAGES:
             warnings.append(
                 f"The threshold was fitted on {count(fit.validation.num_images, 'validation image')} only; "
-                f"{FEW_VALIDATION_IMAGES} make one to rely on."
+                f"at least {FEW_VALIDATION_IMAGES} make it reliable."
             )
     return warnings
 

@@ -244,8 +244,8 @@ def expect_label(label: str) -> None:
     plain = is_plain_name(label) and not label.startswith(".") and len(label) <= 100
     if not label or not plain or "/" in label or "\\" in label:
         raise UsageError(
-            f"The class is {label!r}, expected a name that can be a folder's: no slashes, no dot in front, no blanks "
-            "at its ends, at most 100 letters."
+            f"The class is {label!r}, expected a valid folder name: no slashes, no leading dot, no spaces at "
+            "either end, at most 100 letters."
         )
     if label.lower() == UNKNOWN or label.lower() in SPLIT_NAMES:
         raise UsageError(

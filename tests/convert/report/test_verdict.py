@@ -163,7 +163,7 @@ def test_the_camera_and_the_empty_scene_are_warned_about() -> None:
     camera, empty, few = judge(report).warnings
     assert "dark costs 50 points" in camera
     assert empty == "75% of 80 images of none of the classes (empty scenes) get a label instead of “unknown”."
-    assert few == "The threshold was fitted on 18 validation images only; 100 make one to rely on."
+    assert few == "The threshold was fitted on 18 validation images only; at least 100 make it reliable."
     assert any("edge-runtime collect --background" in step for step in list_next_steps(report, judge(report)))
 
 
@@ -180,7 +180,7 @@ def test_the_weakest_class_the_size_and_the_next_command_come_last() -> None:
     curve = {"sentence": "it is so", "class_gain": {"key": [0.1, 0.02, 0.2], "cup": [0.3, -0.1, 0.7]}}
     learnt = make_report(training={"learning_curve": curve})
     assert list_next_steps(learnt, judge(learnt))[:2] == (
-        "More images of key would pay most: its second half brought +10 points (95 % interval +2 to +20).",
+        "More images of key would pay off most: its second half brought +10 points (95 % interval +2 to +20).",
         "Have I enough? It is so.",
     )
     guessing = make_report([[40, 30, 30], [33, 34, 33], [30, 30, 40]])

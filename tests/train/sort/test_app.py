@@ -152,7 +152,7 @@ def test_other_methods_are_refused(ask: Client) -> None:
         ([{"frames": [True], "label": "mug"}], "expected numbers of frames and a label"),
         ([{"frames": [0], "label": None}], "expected numbers of frames and a label"),
         ([{"frames": [7], "label": "mug"}], "There is no frame 7; expected 0 to 1"),
-        ([{"frames": [0], "label": "../mug"}], "expected a name that can be a folder's"),
+        ([{"frames": [0], "label": "../mug"}], "expected a valid folder name"),
     ],
 )
 def test_what_cannot_be_meant_is_told(ask: Client, value: object, words: str) -> None:
