@@ -78,13 +78,13 @@ def describe_ranges(choice: RangeChoice | None) -> str:
     """How far the ranges of the inner tensors reach and why, in a sentence or two."""
     if choice is None:
         return "The ranges of the inner tensors hold all that calibration gave."
-    did = "leave out" if choice.narrowed else "hold all that calibration gave, also"
+    did = "leave out" if choice.narrowed else "hold all that calibration gave, including"
     taken, left = (choice.narrower, choice.whole) if choice.narrowed else (choice.whole, choice.narrower)
     images = f"{count(choice.num_images, 'calibration image')}{' kept for this' if choice.held_out else ''}"
     return (
         f"The ranges of the inner tensors {did} the few values furthest out: on {images} the scores are "
-        f"{taken.difference:.3f} off those of float32 and {taken.agreement:.1%} of the labels the same, with the other "
-        f"choice {left.difference:.3f} and {left.agreement:.1%}."
+        f"{taken.difference:.3f} off float32's and {taken.agreement:.1%} of the labels agree; the other choice gives "
+        f"{left.difference:.3f} and {left.agreement:.1%}."
     )
 
 

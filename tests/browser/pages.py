@@ -53,6 +53,7 @@ def make_conversion_page() -> str:
         unknown=None, field_test=None, scenes=None, gallery=GallerySection(9, cards, cards), flips=[FlipSection("litert", 1, 2, cards)],
         training=describe_training({"history": history, "best_epoch": 40}),
         calibration=Table(["class", "images"], [[label, "20"] for label in LABELS]),
+        ranges="The ranges of the inner tensors hold all that calibration gave.",
         sizes=Table(["flatbuffer", "bytes"], [["float32 model", "321,276"]]),
         operators=Table(["operator", "layer"], [["CONV_2D", "a_layer"]], names=(1,)),
     )  # fmt: skip

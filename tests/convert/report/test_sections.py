@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
+from convert.converter.range_choice import Closeness, RangeChoice
 from convert.measure.gallery import Shown
 from convert.measure.gate import Flip
 from convert.measure.threshold import Acceptance, UnknownReport, apply_threshold, fit_threshold, trace_coverage
 from convert.output.page import render_page
+from convert.report.conversion import describe_ranges
 from convert.report.conversion_page import TEMPLATES, GallerySection
 from convert.report.thumbnail_cards import describe_flips, describe_shown, make_thumbnail
 from convert.report.training_section import describe_training, find_best_gain
@@ -166,3 +168,17 @@ def test_every_section_of_the_page_is_a_block_that_another_page_may_fill() -> No
     included = set(re.findall(r'include "sections/(\w+)\.html"', page))
     assert included == {path.stem for path in (TEMPLATES / "sections").iterdir()}
     assert all(f"{{% block {name} %}}" in page for name in included)
+
+
+def test_the_choice_of_ranges_says_what_both_came_to() -> None:
+    whole, narrower = Closeness(agreement=0.95, difference=0.02), Closeness(agreement=0.97, difference=0.012)
+    assert describe_ranges(None) == "The ranges of the inner tensors hold all that calibration gave."
+    assert describe_ranges(RangeChoice(True, whole, narrower, 200, True)) == (
+        "The ranges of the inner tensors leave out the few values furthest out: on 200 calibration images kept for this "
+        "the scores are 0.012 off float32's and 97.0% of the labels agree; the other choice gives 0.020 and 95.0%."
+    )
+    assert describe_ranges(RangeChoice(False, whole, narrower, 1, False)) == (
+        "The ranges of the inner tensors hold all that calibration gave, including the few values furthest out: on "
+        "1 calibration image the scores are 0.020 off float32's and 95.0% of the labels agree; the other choice gives "
+        "0.012 and 97.0%."
+    )
