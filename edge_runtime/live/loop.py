@@ -6,18 +6,18 @@ It never waits for anything but the camera, never labels a frame older than the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from edge_runtime.cameras.frame import Frame, FrameSource
-from edge_runtime.errors import CameraError, UsageError
+from edge_runtime.errors import CameraError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import Prediction
 from edge_runtime.live.drift import NO_REFERENCE, DriftWatch
-from edge_runtime.live.health import OK, STARTING, Condition, Health, HealthConfig
+from edge_runtime.live.health import OK, STARTING, Condition, Health
+from edge_runtime.live.loop_config import LoopConfig
 from edge_runtime.live.observers import Observer, Sink
 from edge_runtime.live.rest import Rest
 from edge_runtime.live.results import Counts, Event, LastKnown, Pulse, Result, ShadowSummary, Status
-from edge_runtime.live.smoothing import Hold, Smoother
+from edge_runtime.live.smoothing import Smoother
 from edge_runtime.live.timings import Timings
 from edge_runtime.pixels.preprocess import preprocess
 from edge_runtime.pixels.region import cut_region
@@ -26,32 +26,6 @@ from edge_runtime.system.memory import measure_pss_mb
 
 POLL_S = 0.25
 PULSE_S = 0.2
-USUAL_MAX_AGE_MS = 500.0
-MAX_AGE_INTERVALS = 1.5
-
-
-@dataclass(frozen=True)
-class LoopConfig:
-    """``max_age_ms`` and the health checks apply to live cameras only; None means 500, or one and a half of the
-    camera's own intervals where that is longer. ``max_frames`` None means no limit.
-
-    ``give_up_s`` is how long the first frame of a live camera may take before CameraError; the loop waits out later
-    outages.
-    """
-
-    max_age_ms: float | None = None
-    max_frames: int | None = None
-    hold: Hold | None = None
-    give_up_s: float = 30.0
-    health: HealthConfig = field(default_factory=HealthConfig)
-
-    def __post_init__(self) -> None:
-        if self.max_age_ms is not None and not self.max_age_ms > 0:
-            raise UsageError(f"`max_age_ms` is {self.max_age_ms:g}, expected a number of milliseconds above 0.")
-        if self.max_frames is not None and self.max_frames < 1:
-            raise UsageError(f"`max_frames` is {self.max_frames}, expected at least 1.")
-        if not self.give_up_s > 0:
-            raise UsageError(f"`give_up_s` is {self.give_up_s:g}, expected seconds above 0, or inf for never.")
 
 
 class Loop:
@@ -255,9 +229,7 @@ class Loop:
     @property
     def _max_age_ms(self) -> float:
         """No frame of a slow stream is newer than one interval: its end is seen only when the next one begins."""
-        if self.config.max_age_ms is not None:
-            return self.config.max_age_ms
-        return max(USUAL_MAX_AGE_MS, MAX_AGE_INTERVALS * 1e3 * (self._health.interval_s or 0.0))
+        return self.config.limit_age_ms(self._health.interval_s)
 
     def _discard(self, age_ms: float, captured: int, now_s: float) -> None:
         self._too_old += 1

@@ -12,7 +12,7 @@ from edge_runtime.cameras.lookout import LookConfig
 from edge_runtime.cameras.options import CameraOptions
 from edge_runtime.cli.flags import read_camera_options
 from edge_runtime.live.health import HealthConfig
-from edge_runtime.live.loop import LoopConfig
+from edge_runtime.live.loop_config import LoopConfig
 from edge_runtime.live.smoothing import Hold, parse_hold
 
 

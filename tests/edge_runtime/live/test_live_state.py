@@ -14,7 +14,8 @@ from edge_runtime.inference.postprocess import ClassScore, Prediction
 from edge_runtime.live.health_state import HealthState
 from edge_runtime.live.label_changes import LabelChanges
 from edge_runtime.live.live_state import LABEL_VALID_S, STALLED_S, LiveState
-from edge_runtime.live.loop import Loop, LoopConfig
+from edge_runtime.live.loop import Loop
+from edge_runtime.live.loop_config import LoopConfig
 from edge_runtime.live.results import Counts, Event, Pulse, Result, Status
 from edge_runtime.outputs.fan_out import FanOut
 

@@ -21,7 +21,8 @@ from edge_runtime.contract import DriftReference, Region
 from edge_runtime.errors import CameraError, UsageError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import Prediction
-from edge_runtime.live.loop import Loop, LoopConfig
+from edge_runtime.live.loop import Loop
+from edge_runtime.live.loop_config import LoopConfig
 from edge_runtime.live.results import Event, Result, Status
 from edge_runtime.live.smoothing import Hold
 from edge_runtime.model.model_file import ModelFile

@@ -19,7 +19,8 @@ from edge_runtime.contract.drift_reference import PROBABILITIES
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import Prediction
 from edge_runtime.live.live_state import LiveState
-from edge_runtime.live.loop import Loop, LoopConfig
+from edge_runtime.live.loop import Loop
+from edge_runtime.live.loop_config import LoopConfig
 from edge_runtime.live.rest import describe_last_known
 from edge_runtime.live.results import Event, LastKnown, Result, Status
 from edge_runtime.live.smoothing import Hold

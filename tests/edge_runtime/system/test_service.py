@@ -162,7 +162,8 @@ import json, sys, threading, time
 sys.path[:] = json.loads(sys.argv[1])
 from edge_runtime.cameras.opening import open_camera
 from edge_runtime.inference.classifier import Classifier
-from edge_runtime.live.loop import Loop, LoopConfig
+from edge_runtime.live.loop import Loop
+from edge_runtime.live.loop_config import LoopConfig
 from edge_runtime.store.shipped import default_model
 from edge_runtime.outputs.formats import open_sink
 from edge_runtime.outputs.stdout import Outlet
