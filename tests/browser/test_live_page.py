@@ -14,6 +14,8 @@ from typing import Any
 import cv2
 import pytest
 
+from edge_runtime.cameras.pace import UNKNOWN_S
+
 pytestmark = pytest.mark.slow
 Run = Callable[..., subprocess.Popen[str]]
 LABEL = "document.getElementById('label')?.textContent"
@@ -22,7 +24,8 @@ VEIL = "document.getElementById('veil')?.hidden === false && document.getElement
 WIDTHS = {"phone": (390, 844, True), "narrow": (320, 640, True), "desktop": (1280, 800, False)}
 
 
-def words(page: Any, chip: str, limit_s: float = 20.0) -> str:
+def words(page: Any, chip: str, limit_s: float = 2 * UNKNOWN_S) -> str:
+    """Waits for the chip; a camera that stops before its rate is known is missed only after ``UNKNOWN_S``."""
     page.wait_for(f"{CHIP} === {json.dumps(chip)}", limit_s)
     return str(page.value("document.getElementById('chip').innerText"))
 
