@@ -18,11 +18,22 @@ list_available_backends()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """A module of TensorFlow's tests imports it when it is collected, also where none of them will run."""
-    if "not tensorflow" not in config.option.markexpr or collection_path.suffix != ".py":
+    """A module of which no test will run is not imported either: what it needs takes seconds in every worker."""
+    if collection_path.suffix != ".py":
         return None
-    text = collection_path.read_text("utf-8")
-    return re.search(r"^pytestmark = .*mark\.tensorflow", text, re.MULTILINE) is not None or None
+    unwanted = [mark for mark in ("slow", "tensorflow") if f"not {mark}" in config.option.markexpr]
+    marks = re.search(r"^pytestmark = .*", collection_path.read_text("utf-8"), re.MULTILINE) if unwanted else None
+    return (marks is not None and any(f"mark.{mark}" in marks[0] for mark in unwanted)) or None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """A module that imports TensorFlow when it is collected has the mark as a whole."""
+    before = "tensorflow" in sys.modules
+    report = yield
+    if not before and "tensorflow" in sys.modules and "not tensorflow" in collector.config.option.markexpr:
+        raise pytest.UsageError(f"{collector.nodeid} imports TensorFlow; give it pytestmark = pytest.mark.tensorflow.")
+    return report
 
 
 @pytest.hookimpl(wrapper=True)

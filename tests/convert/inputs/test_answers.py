@@ -11,7 +11,7 @@ import pytest
 from convert.inputs.answers import find_meaning, run_model, to_probabilities
 from edge_runtime.errors import ModelError
 
-pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.tensorflow
 INPUTS = np.random.default_rng(0).normal(size=(9, 8, 8, 3)).astype(np.float32)
 
 
