@@ -13,6 +13,7 @@ from edge_runtime.contract import Region, to_json
 from edge_runtime.errors import ModelError
 from edge_runtime.model.model_file import open_model
 
+pytestmark = pytest.mark.tensorflow
 REGION = Region(0.25, 0.1, 0.5, 0.3)
 
 
