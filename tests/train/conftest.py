@@ -17,7 +17,8 @@ def colour_split(name: str, num: int, seed: int) -> ArraySplit:
     return ArraySplit(images, labels, tuple(f"{name}/{i:03d}" for i in range(num)), InputSpec(8, 8))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def colours() -> Dataset:
+    """Do not change its arrays."""
     splits = [colour_split(name, num, seed) for seed, (name, num) in enumerate((("a", 96), ("b", 24), ("c", 30)))]
     return Dataset("colours", ("red", "green", "blue"), *splits)

@@ -7,6 +7,7 @@ import io
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -46,12 +47,14 @@ def config(recipe: Recipe, teacher: TeacherRun | None = None) -> TrainConfig:
     return TrainConfig("colours", "colours", "seed_cnn", SPEC, recipe, 3, teacher)
 
 
-@pytest.fixture
-def teacher_folder(colours: Dataset, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def teacher_folder(colours: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that no test changes."""
+    folder = tmp_path_factory.mktemp("teacher")
     recipe = dataclasses.replace(adam(4), batch_size=16)
-    result = fit(config(recipe), colours, tmp_path / "c", resume=False, progress=Progress(io.StringIO(), 4))
-    write_run(tmp_path / "teacher", config(recipe), colours, result, evaluate(result.model, colours))
-    return tmp_path / "teacher"
+    result = fit(config(recipe), colours, folder / "c", resume=False, progress=Progress(io.StringIO(), 4))
+    write_run(folder / "teacher", config(recipe), colours, result, evaluate(result.model, colours))
+    return folder / "teacher"
 
 
 def opened(folder: Path, colours: Dataset, answers: Path) -> Teacher:
@@ -273,7 +276,14 @@ def test_transfer_takes_no_teacher() -> None:
 
 
 def test_the_command_line_trains_a_teacher_and_its_student_and_names_the_teacher_in_the_run(tmp_path: Path) -> None:
-    small = ["--epochs", "1", "--batch-size", "500"]
+    for label in range(3):
+        (tmp_path / "photos" / f"{label}").mkdir(parents=True)
+        for number in range(20):
+            image = np.random.default_rng(100 * label + number).integers(
+                60 * label, 60 * label + 90, (32, 32, 3), np.uint8
+            )
+            cv2.imwrite(str(tmp_path / "photos" / f"{label}" / f"{number}.png"), image)
+    small = ["--data", str(tmp_path / "photos"), "--size", "32", "--epochs", "1", "--batch-size", "20"]
     assert main([*small, "--model", "seed_cnn", "--name", "master", "--out", str(tmp_path / "t")]) == 0
     earlier = ["--teacher", str(tmp_path / "t"), "--start", str(tmp_path / "t"), "--light", "0.5"]
     assert main([*small, "--model", "seed_cnn", *earlier, "--out", str(tmp_path / "p")]) == 0

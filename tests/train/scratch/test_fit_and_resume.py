@@ -54,23 +54,19 @@ def same_weights(first: TrainResult, second: TrainResult) -> bool:
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
-def test_the_same_seed_gives_the_same_weights(colours: Dataset, tmp_path: Path) -> None:
-    results = [run(small(modern(1)), colours, tmp_path / name, model="resnet8") for name in ("a", "b")]
-    assert same_weights(*results)
-
-
 @pytest.mark.parametrize(
     ("recipe", "model"),
     [
         (adam(4), "seed_cnn"),
-        (dataclasses.replace(modern(4), mixup=0.2), "resnet8"),
-        (dataclasses.replace(modern(4), precision="bfloat16"), "resnet8"),
+        (dataclasses.replace(modern(3), mixup=0.2), "resnet8"),
+        (dataclasses.replace(modern(3), precision="bfloat16"), "resnet8"),
     ],
     ids=["adam", "modern", "bfloat16"],
 )
 def test_a_killed_run_goes_on_exactly_as_if_it_had_not_been(
     colours: Dataset, tmp_path: Path, recipe: Recipe, model: str
 ) -> None:
+    """Which two trainings of one seed can only do when that gives the same weights."""
     whole = run(small(recipe), colours, tmp_path / "whole", model=model)
     with pytest.raises(Killed):
         fit(
@@ -78,14 +74,14 @@ def test_a_killed_run_goes_on_exactly_as_if_it_had_not_been(
             colours,
             tmp_path / "killed",
             resume=False,
-            progress=KillingProgress(io.StringIO(), 4),
+            progress=KillingProgress(io.StringIO(), recipe.epochs),
         )
     state = load_checkpoint(tmp_path / "killed")
     assert state is not None
     assert state.epoch == 2
     resumed = run(small(recipe), colours, tmp_path / "killed", resume=True, model=model)
     assert same_weights(whole, resumed)
-    assert len(resumed.history) == 4
+    assert len(resumed.history) == recipe.epochs
 
 
 def test_three_colours_are_learnt_and_the_best_epoch_is_kept(colours: Dataset, tmp_path: Path) -> None:
