@@ -109,6 +109,16 @@ def test_a_lost_connection_is_said_and_ends_by_itself(run: Run, page: Any) -> No
     page.open("about:blank")
 
 
+def test_a_camera_of_unknown_rate_is_not_called_live_while_nothing_comes(run: Run, page: Any, camera: Any) -> None:
+    camera.server.fps = 0.2  # a label holds for two seconds
+    run()
+    page.wait_for(f"{CHIP} === 'waiting' && ({VEIL} || '').startsWith('No fresh frame for')", 30)
+    assert "No fresh frame for" in page.value("document.getElementById('chip').innerText")
+    camera.server.fps = 20
+    assert words(page, "live") == "live"
+    assert page.complaints == []
+
+
 def test_below_the_threshold_the_label_is_drawn_as_unknown(run: Run, page: Any) -> None:
     run("--threshold", "1.0")
     page.wait_for(f"{LABEL} === 'unknown'")
@@ -251,7 +261,7 @@ def test_accessibility_has_no_finding(
     if state == "no camera":
         camera.server.stop()
         words(page, "no camera")
-    time.sleep(0.3)  # the bars' movement, which would be measured half-way
+    page.wait_for("document.getAnimations().length === 0")  # the bars would be measured half-way
     assert list_findings() == []
 
 

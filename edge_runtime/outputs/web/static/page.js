@@ -51,6 +51,11 @@ function veil(lost, age) {
   if (paused) return "Paused";
   if (frameTrouble) return frameTrouble;
   if (painter.capturedAt === null) return "Waiting for the first frame";
+  return overdue(age);
+}
+
+// That the newest frame is too old, or nothing; a camera of unknown rate is called silent only much later.
+function overdue(age) {
   return state.camera.fresh_ms !== null && age > state.camera.fresh_ms ? `No fresh frame for ${(age / 1000).toFixed(0)} s` : "";
 }
 
@@ -77,6 +82,11 @@ function tick() {
     chip("bad", "connection lost", "nothing heard from the device; trying again");
     renderLabel(null);
     show("rest", "");
+  } else if (state) {
+    const { level, chip: word, reasons } = state.health;
+    const late = level === "good" && age !== Infinity && !paused ? overdue(age) : "";
+    if (late) chip("warn", "waiting", late);
+    else chip(level, word, reasons.join("; "));
   }
   $("frame").setAttribute("aria-label", words ? `not live: ${words.replace("\n", ": ")}` : `live frame of ${state.camera.name}`);
   speak(now);
@@ -99,7 +109,6 @@ function render() {
   const { health, camera } = state;
   show("camera", camera.name || "Camera");
   document.title = `${state.label?.shown || health.chip} · ${camera.name || "edge-runtime"}`;
-  chip(health.level, health.chip, health.reasons.join("; "));
   renderLabel(state.label);
   renderRest();
   renderHeat();
