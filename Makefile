@@ -60,17 +60,19 @@ lint: $(STAMP) ## check format, lint and types
 check: lint ## check format, lint and types, and run the fast tests
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not tensorflow"
 
-# Tests that need nothing of the workstation; the others of tests/edge_runtime run with both interpreters in one process, too.
-DEVICE_ONLY := cameras cli live outputs pixels reports
-# The device tests mostly wait for cameras and processes, so both environments run them side by side.
+# Tests of the device package that need nothing of the workstation, where the others run with both interpreters in one process, too.
+DEVICE_ONLY := cameras cli installed live outputs pixels reports store system
+# The device's tests mostly wait, so they run beside the workstation's, which give way to them. What no package decides is
+# shown once where it takes long: in the modern environment.
 test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## run all tests, the device's in both device environments
 	@mkdir -p build
 	@.venv-litert/bin/python -m pytest -q tests/edge_runtime > build/test-litert.log 2>&1 & litert=$$!; \
-	.venv-tflite/bin/python -m pytest -q tests/edge_runtime > build/test-tflite.log 2>&1; tflite=$$?; \
-	wait $$litert; litert=$$?; \
+	.venv-tflite/bin/python -m pytest -q tests/edge_runtime -m "not slow or arithmetic" > build/test-tflite.log 2>&1 & tflite=$$!; \
+	trap 'kill $$litert $$tflite' INT TERM; \
+	nice $(BIN)/python -m pytest -q -n 2 --dist loadfile $(DEVICE_ONLY:%=--ignore=tests/edge_runtime/%); host=$$?; \
+	wait $$litert; litert=$$?; wait $$tflite; tflite=$$?; \
 	for name in litert tflite; do echo "== $$name: build/test-$$name.log"; tail -n 40 build/test-$$name.log; done; \
-	test "$$litert$$tflite" = 00
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(DEVICE_ONLY:%=--ignore=tests/edge_runtime/%)
+	test "$$host$$litert$$tflite" = 000
 
 train: $(STAMP) ## train on DATA into RUN, or go on where that stopped
 	$(BIN)/python -m train --data "$(PHOTOS)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(QUIET) $(if $(filter --force,$(TRAIN_FLAGS)),,--resume) $(TRAIN_FLAGS)

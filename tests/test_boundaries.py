@@ -256,3 +256,22 @@ def test_only_quantize_py_touches_the_tflite_converter() -> None:
 
 def test_no_shipped_module_is_a_drawer_of_odds_and_ends() -> None:
     assert not {path.stem for path in modules().values()} & {"utils", "util", "common", "helpers", "misc"}
+
+
+# Folders whose tests ask what NumPy, OpenCV or the interpreter answers; in the others they only carry it.
+ARITHMETIC = ("inference", "installed", "model", "pixels")
+
+
+def test_what_numpy_opencv_or_the_interpreter_decides_is_tested_in_both_device_environments() -> None:
+    found = []
+    for path in sorted((ROOT / "tests" / "edge_runtime").rglob("test_*.py")):
+        if path.relative_to(ROOT / "tests" / "edge_runtime").parts[0] not in ARITHMETIC:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                marks = {ast.unparse(mark).removeprefix("pytest.mark.") for mark in node.decorator_list}
+                found += [f"{path.name}: {node.name}"] if "slow" in marks and "arithmetic" not in marks else []
+    assert found == [], "mark them with pytest.mark.arithmetic"
+    commands = [line for line in (ROOT / "Makefile").read_text("utf-8").splitlines() if "pytest -q tests/edge_" in line]
+    assert ["-m" in line.split("pytest", 1)[1] for line in commands] == [False, True]
+    assert '-m "not slow or arithmetic"' in commands[1]

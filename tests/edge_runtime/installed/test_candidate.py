@@ -503,6 +503,7 @@ def lines(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.slow
+@pytest.mark.arithmetic
 def test_a_running_service_takes_a_new_model_between_two_frames(
     store: Store, make_model: Callable[..., bytes], service: subprocess.Popen[str]
 ) -> None:
@@ -526,6 +527,7 @@ def test_a_running_service_takes_a_new_model_between_two_frames(
 
 
 @pytest.mark.slow
+@pytest.mark.arithmetic
 def test_a_running_service_ends_in_time_although_its_store_is_held(
     store: Store, make_model: Callable[..., bytes], service: subprocess.Popen[str]
 ) -> None:

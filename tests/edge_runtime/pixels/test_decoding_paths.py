@@ -36,6 +36,7 @@ def embedded_images(labels: tuple[str, ...]) -> Iterator[tuple[np.ndarray, str]]
 
 
 @pytest.mark.slow
+@pytest.mark.arithmetic
 @pytest.mark.parametrize("size_wh", [(640, 480), (1280, 720), (1920, 1080)])
 def test_every_decoding_path_is_as_often_right_as_the_plain_one(size_wh: tuple[int, int]) -> None:
     if not SHEETS.is_dir():

@@ -273,6 +273,7 @@ def test_names_are_needed_where_nobody_can_be_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.arithmetic
 def test_typed_names_and_enter_lead_through_it(photos: Path, tmp_path: Path) -> None:
     frames = tmp_path / "frames"
     frames.mkdir()
