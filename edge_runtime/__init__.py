@@ -6,6 +6,18 @@ raise. A name loads on first use, so that `import edge_runtime` stays free of Op
 
 from __future__ import annotations
 
+import sys
+
+# Before anything slow: a service that is stopped while it starts has ended well. Not in a program that imports this.
+if sys.argv[1:2] == ["run"] and (
+    (sys.argv[0] == "-m" and "edge_runtime" in getattr(sys, "orig_argv", ["edge_runtime"]))
+    or sys.argv[0].endswith("edge-runtime")
+):
+    import os
+    import signal
+
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
+
 import importlib
 from typing import TYPE_CHECKING, Any
 

@@ -1,16 +1,20 @@
-"""``edge-runtime`` and ``python -m edge_runtime``: the command line, which may be told to end before it is there."""
+"""``edge-runtime`` and ``python -m edge_runtime``: the command line; what it is told to end before it is there, the
+package itself hears.
+"""
 
 from __future__ import annotations
 
 import sys
 
-if sys.argv[1:2] == ["run"]:  # a service that is stopped while it starts has ended well
-    import os
-    import signal
+from edge_runtime import cli
+from edge_runtime.system.command import open_streams
 
-    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
 
-from edge_runtime.cli import main
+def main() -> int:
+    """Runs the verb that the command line names; the exit code."""
+    open_streams()
+    return cli.main()
+
 
 if __name__ == "__main__":
     sys.exit(main())

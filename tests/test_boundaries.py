@@ -48,7 +48,7 @@ ARROWS = {
     "edge_runtime/cli/run": f"{GROUND} pixels model system store inference cameras installed live outputs outputs/mqtt outputs/web cli",
     "edge_runtime/cli/store": f"{GROUND} model system store installed installed/teach cli",
     "edge_runtime/cli/teach": f"{GROUND} pixels model system store cameras live installed/teach cli",
-    "edge_runtime/__main__": "cli",
+    "edge_runtime/__main__": "cli system",
     "edge_runtime/__init__": "errors version cameras inference model",
     # convert: run directory or .keras -> one verified file. Any folder may use the device's own code (`DEVICE`).
     "convert/__init__": "",

@@ -52,20 +52,24 @@ def begin_command() -> None:
     if _Process.is_command or not (sys.argv[:1] == ["-m"] or name.partition(".")[0] in _PROGRAMS):
         return
     _Process.is_command = True
-    _open_streams()
+    open_streams()
     # Not where whoever started this wants it ignored, as `nohup` and a search do.
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, _leave)
     sys.unraisablehook = _hear_unraisable
 
 
-def _open_streams() -> None:
-    """Closed ones lead nowhere: the next file would get their numbers, and what libraries write there."""
+def open_streams() -> None:
+    """Has closed standard streams of this process lead nowhere: the next file would get their numbers, and what
+    libraries write there. What cannot be written to stderr is lost, and changes no exit code.
+    """
     while True:
         number = os.open(os.devnull, os.O_RDWR)
         if number > 2:
             os.close(number)
             break
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
     if sys.stdout is None:
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     line_buffered = {"errors": "backslashreplace", "line_buffering": True, "write_through": True}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from edge_runtime.model import model_file
 from edge_runtime.model.model_file import read_model
 from edge_runtime.outputs.stdout import Outlet
 from tests.attacks import forged
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -89,3 +93,20 @@ def test_a_line_that_was_cut_by_the_disk_is_not_joined_with_the_next(
         monkeypatch.undo()
     assert path.read_text().splitlines() == ["fir", "second", "third"]
     assert [event.state for event in outlet.take_events()] == ["failing", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "code", "streams"),
+    [
+        ("run --camera synthetic --frames 2", 0, "<&-"),
+        ("run --camera synthetic --frames 2", 0, "<&- >&- 2>&-"),
+        ("classify docs/samples/bird.jpg", 0, ">&-"),
+        ("classify missing.jpg", 66, "2>&-"),
+        ("classify missing.jpg", 66, "2>/dev/full"),
+    ],
+)
+def test_standard_streams_that_are_closed_or_full_change_nothing(verb: str, code: int, streams: str) -> None:
+    command = f"{sys.executable} -m edge_runtime {verb} {streams}"
+    found = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert found.returncode == code, found.stderr
+    assert "Traceback" not in found.stderr

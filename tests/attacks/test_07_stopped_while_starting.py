@@ -40,6 +40,32 @@ def test_a_run_that_is_stopped_while_it_starts_ends_with_0(delay_s: float, toy_p
     assert b"Traceback" not in errors
 
 
+WHO_HEARS = """
+import signal, sys
+sys.argv[:], sys.orig_argv = {argv!r}, {orig!r}
+import edge_runtime
+print(signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL)
+"""
+
+
+@pytest.mark.parametrize(
+    ("argv", "orig", "hears"),
+    [
+        (["-m", "run"], ["python", "-m", "edge_runtime", "run"], True),
+        (["/opt/bin/edge-runtime", "run"], ["python", "/opt/bin/edge-runtime", "run"], True),
+        (["-m", "run"], ["python", "-m", "a_program_that_imports_it", "run"], False),
+        (["program.py", "run"], ["python", "program.py", "run"], False),
+        (["/opt/bin/edge-runtime", "install"], ["python", "/opt/bin/edge-runtime", "install"], False),
+    ],
+)
+def test_the_package_itself_hears_the_signal_when_it_is_the_command_run(
+    argv: list[str], orig: list[str], hears: bool
+) -> None:
+    program = WHO_HEARS.format(argv=argv, orig=orig)
+    found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == f"{hears}\n", found.stderr
+
+
 def test_while_starting_the_signal_unwinds_and_later_it_is_a_question() -> None:
     stop = StopRequest(is_starting=True)
     with pytest.raises(SystemExit) as caught:
