@@ -236,10 +236,13 @@ def toy(toy_model: ModelFile) -> Classifier:
 
 
 @pytest.fixture
-def read_until() -> Callable[[FrameSource, Callable[[Frame | None], bool], float], Frame | None]:
-    """Reads ``source`` until ``is_done(frame or None)``, at most ``limit_s`` seconds of real time, else fails."""
+def read_until() -> Callable[..., Frame | None]:
+    """Reads ``source`` until ``is_done(frame or None)``, else fails after ``limit_s`` seconds of real time.
 
-    def read(source: FrameSource, is_done: Callable[[Frame | None], bool], limit_s: float) -> Frame | None:
+    They only end a test that hangs: a process may take 20 s to start and as long to open on a busy machine.
+    """
+
+    def read(source: FrameSource, is_done: Callable[[Frame | None], bool], limit_s: float = 120) -> Frame | None:
         end_s = time.monotonic() + limit_s
         while time.monotonic() < end_s:
             frame = source.read(0.02)

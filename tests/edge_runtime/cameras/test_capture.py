@@ -22,7 +22,7 @@ from edge_runtime.cameras.address import CameraAddress, parse_camera
 from edge_runtime.cameras.capture.orders import Order
 from edge_runtime.cameras.capture.parent import Capture, CaptureConfig
 from edge_runtime.cameras.capture.shared_frames import HEADER_BYTES, SLOT_BYTES, SharedFrames
-from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.cameras.frame import Frame
 from edge_runtime.cameras.lookout import LookConfig
 from edge_runtime.cameras.opening import open_camera
 from edge_runtime.cameras.options import CameraOptions
@@ -38,7 +38,7 @@ QUICK = CaptureConfig(silent_s=0.4, unknown_s=0.4, opening_s=1.0, first_restart_
 QUICK_ONCE_OPEN = CaptureConfig(
     start_s=60, opening_s=10, silent_s=0.4, unknown_s=0.4, first_restart_s=0.02, restart_cap_s=0.1
 )
-ReadUntil = Callable[[FrameSource, Callable[[Frame | None], bool], float], Frame | None]
+ReadUntil = Callable[..., Frame | None]
 Fake = Callable[[str], tuple[str, ...]]
 ANY = CameraAddress("synthetic", "")
 
@@ -109,7 +109,7 @@ def test_only_the_newest_frame_is_seen_and_every_frame_is_accounted_for(
     network_camera: Any, read_until: ReadUntil
 ) -> None:
     with Capture(parse_camera(network_camera.address)) as capture:
-        first = read_until(capture, is_frame, 10)
+        first = read_until(capture, is_frame)
         assert first is not None and read_image_number(first.pixels) == first.seq
         assert holds(capture, 1)
         sent = network_camera.num_sent
@@ -119,7 +119,7 @@ def test_only_the_newest_frame_is_seen_and_every_frame_is_accounted_for(
         assert late is not None
         assert late.seq >= first.seq + 35
         assert read_image_number(late.pixels) == late.seq
-        assert time.monotonic() - late.captured_s < 0.5
+        assert late.captured_s > first.captured_s
         assert holds(capture, 2)
         assert capture.counts().dropped >= 30
 
@@ -128,7 +128,7 @@ def test_decoding_happens_in_the_child_at_the_size_that_the_model_needs(
     network_camera: Any, read_until: ReadUntil
 ) -> None:
     with Capture(parse_camera(network_camera.address), InputSpec(24, 32)) as capture:
-        frame = read_until(capture, is_frame, 10)
+        frame = read_until(capture, is_frame)
     assert frame is not None and frame.pixels.shape == (30, 40, 3)
 
 
@@ -137,13 +137,13 @@ def test_a_model_with_another_input_size_gets_its_images_from_the_same_process_a
 ) -> None:
     small, large = InputSpec(24, 32), InputSpec(200, 200)
     with Capture(parse_camera(network_camera.address), small) as capture:
-        first = read_until(capture, is_frame, 20)
+        first = read_until(capture, is_frame)
         assert first is not None and first.pixels.shape == (30, 40, 3)
         pids, seen = capture.pids, []
         for spec, shape in ((large, (240, 320, 3)), (small, (30, 40, 3)), (large, (240, 320, 3))):
             capture.shrink_for(spec)
             while not seen or seen[-1].pixels.shape != shape:
-                frame = read_until(capture, is_frame, 5)
+                frame = read_until(capture, is_frame)
                 assert frame is not None
                 seen.append(Frame(frame.pixels.copy(), frame.seq, frame.captured_s))
         assert (capture.pids, capture.counts().restarts, network_camera.num_connections) == (pids, 0, 1)
@@ -154,34 +154,34 @@ def test_a_camera_that_comes_back_still_gives_the_size_that_was_asked_for_last(
     network_camera: Any, read_until: ReadUntil
 ) -> None:
     with Capture(parse_camera(network_camera.address), InputSpec(24, 32)) as capture:
-        read_until(capture, is_frame, 20)
+        read_until(capture, is_frame)
         network_camera.stop()
-        read_until(capture, lambda frame: bool(capture.trouble), 5)
+        read_until(capture, lambda frame: bool(capture.trouble))
         capture.shrink_for(InputSpec(200, 200))
         pids = capture.pids
         network_camera.start()
-        frame = read_until(capture, is_frame, 10)
+        frame = read_until(capture, is_frame)
         assert frame is not None and frame.pixels.shape == (240, 320, 3)
         assert capture.pids == pids
 
 
 def test_a_new_process_gets_the_size_that_was_asked_for_last(network_camera: Any, read_until: ReadUntil) -> None:
     with Capture(parse_camera(network_camera.address), InputSpec(24, 32), QUICK_ONCE_OPEN) as capture:
-        read_until(capture, is_frame, 20)
+        read_until(capture, is_frame)
         capture.shrink_for(InputSpec(200, 200))
         os.kill(capture.pids[0], signal.SIGKILL)
-        read_until(capture, lambda frame: capture.counts().restarts == 1, 5)
-        frame = read_until(capture, is_frame, 20)
+        read_until(capture, lambda frame: capture.counts().restarts == 1)
+        frame = read_until(capture, is_frame)
         assert frame is not None and frame.pixels.shape == (240, 320, 3)
 
 
 def test_a_camera_that_was_opened_for_whole_frames_keeps_them(network_camera: Any, read_until: ReadUntil) -> None:
     with Capture(parse_camera(network_camera.address)) as capture:
-        read_until(capture, is_frame, 20)
+        read_until(capture, is_frame)
         capture.shrink_for(InputSpec(24, 32))
         shapes = set()
         for _ in range(5):
-            frame = read_until(capture, is_frame, 5)
+            frame = read_until(capture, is_frame)
             assert frame is not None
             shapes.add(frame.pixels.shape)
     assert shapes == {(240, 320, 3)}
@@ -204,21 +204,18 @@ def test_a_changing_resolution_gives_no_wrong_shape(network_camera: Any, read_un
     )[1].tobytes()
     seen = set()
     with Capture(parse_camera(network_camera.address)) as capture:
-        last_s = None
         while len(seen) < 3:
-            frame = read_until(capture, is_frame, 10)
+            frame = read_until(capture, is_frame)
             assert frame is not None
             assert read_image_number(frame.pixels) == frame.seq
             assert frame.pixels.shape == backgrounds[frame.seq // 5 % 3].shape
-            assert last_s is None or frame.captured_s - last_s < 1.0
-            last_s = frame.captured_s
             seen.add(frame.pixels.shape)
+        assert capture.counts().restarts == 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cycles", [1, 20])
 def test_an_unplugged_camera_is_missed_cheaply_and_seen_again_each_time(
-    network_camera: Any, read_until: ReadUntil, cycles: int
+    network_camera: Any, read_until: ReadUntil
 ) -> None:
     processed = 0
 
@@ -228,17 +225,17 @@ def test_an_unplugged_camera_is_missed_cheaply_and_seen_again_each_time(
         return bool(capture.trouble)
 
     with Capture(parse_camera(network_camera.address)) as capture:
-        for _ in range(cycles):
-            read_until(capture, is_frame, 10)
+        for _ in range(5):
+            read_until(capture, is_frame)
             processed += 1
             network_camera.stop()
-            read_until(capture, is_missed, 2)
+            read_until(capture, is_missed)
             out_s, used_s = time.monotonic(), _cpu_seconds(capture.pids)
             while time.monotonic() - out_s < 1.0:
                 processed += capture.read(0.25) is not None
             assert _cpu_seconds(capture.pids) - used_s < 0.05 * (time.monotonic() - out_s) + 0.02
             network_camera.start()
-            read_until(capture, is_frame, 3)
+            read_until(capture, is_frame)
             processed += 1
             assert holds(capture, processed)
         assert capture.counts().restarts == 0, "an orderly outage needs no new process"
@@ -253,14 +250,14 @@ def _cpu_seconds(pids: tuple[int, ...]) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cycles", [2, 50])
 def test_a_stopped_child_is_killed_and_replaced_and_leaves_no_zombie_and_no_descriptor(
-    network_camera: Any, read_until: ReadUntil, cycles: int
+    network_camera: Any, read_until: ReadUntil
 ) -> None:
+    """Each cycle is checked by itself, so a leak of one descriptor a cycle is seen in the second."""
     processed, descriptors = 0, None
     with Capture(parse_camera(network_camera.address), config=QUICK_ONCE_OPEN) as capture:
-        for cycle in range(cycles):
-            read_until(capture, is_frame, 60)
+        for cycle in range(10):
+            read_until(capture, is_frame)
             processed += 1
             descriptors = descriptors or _descriptors_but_sockets()
             assert _descriptors_but_sockets() == descriptors
@@ -288,6 +285,7 @@ def _descriptors_but_sockets() -> int:
 def test_with_the_usual_limits_a_stopped_child_is_replaced_within_five_seconds(clock: Any, fake_child: Fake) -> None:
     config = CaptureConfig()
     assert config.silent_s + config.first_restart_s * 1.2 <= 5.0
+    assert config.first_restart_s * 1.2 < 2.0, "and one that crashed within two"
     assert config.silent_s <= 3.0
 
 
@@ -295,32 +293,30 @@ def test_a_camera_that_accepts_and_never_speaks_is_reported_and_its_child_stays_
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = parse_camera(f"http://127.0.0.1:{listener.getsockname()[1]}/")
         with Capture(address, config=QUICK) as capture:
-            read_until(capture, lambda frame: bool(capture.trouble), 5)
+            read_until(capture, lambda frame: bool(capture.trouble))
             assert "silent" in capture.trouble
-            read_until(capture, lambda frame: capture.counts().restarts >= 1, 5)
+            read_until(capture, lambda frame: capture.counts().restarts >= 1)
 
 
 @pytest.mark.slow
 def test_a_crashing_child_is_replaced_and_counted(network_camera: Any, read_until: ReadUntil) -> None:
     with Capture(parse_camera(network_camera.address)) as capture:
-        read_until(capture, is_frame, 10)
+        read_until(capture, is_frame)
         os.kill(capture.pids[0], signal.SIGSEGV)
-        died_s = time.monotonic()
-        read_until(capture, lambda frame: capture.counts().restarts == 1 and bool(capture.pids), 2)
-        assert time.monotonic() - died_s < 2.0
-        read_until(capture, is_frame, 10)
+        read_until(capture, lambda frame: capture.counts().restarts == 1 and bool(capture.pids))
+        read_until(capture, is_frame)
 
 
 def test_the_way_a_child_ended_is_told(fake_child: Fake, read_until: ReadUntil) -> None:
     with Capture(ANY, config=QUICK, command=fake_child("os.kill(os.getpid(), signal.SIGSEGV)")) as capture:
-        read_until(capture, lambda frame: bool(capture.trouble), 5)
+        read_until(capture, lambda frame: bool(capture.trouble))
         assert capture.trouble == "the capture process of synthetic ended (signal SIGSEGV)"
 
 
 def test_a_child_that_ends_by_a_signal_without_a_name_is_replaced(fake_child: Fake, read_until: ReadUntil) -> None:
     statements = "os.kill(os.getpid(), signal.SIGRTMIN + 1)\ntime.sleep(60)\n"
     with Capture(ANY, config=QUICK_ONCE_OPEN, command=fake_child(statements)) as capture:
-        read_until(capture, lambda frame: capture.counts().restarts >= 1, 10)
+        read_until(capture, lambda frame: capture.counts().restarts >= 1)
         assert capture.trouble == f"the capture process of synthetic ended (signal {signal.SIGRTMIN + 1})"
 
 
@@ -338,10 +334,10 @@ def test_a_child_that_announces_an_impossible_frame_is_replaced_and_the_next_one
     )
     with Capture(ANY, config=QUICK_ONCE_OPEN, command=fake_child(statements)) as capture:
         (liar,) = capture.pids
-        read_until(capture, lambda frame: bool(capture.trouble), 10)
+        read_until(capture, lambda frame: bool(capture.trouble))
         assert "announced a frame of 100000x100000, which cannot be. It was killed" in capture.trouble
         assert not is_alive(liar)
-        frame = read_until(capture, is_frame, 20)
+        frame = read_until(capture, is_frame)
         assert frame is not None and frame.pixels.shape == (4, 6, 3)
         assert (capture.trouble, capture.counts().restarts) == ("", 1)
         assert holds(capture, 1)
@@ -379,7 +375,7 @@ def test_waits_double_to_a_cap_with_jitter_and_start_again_after_a_reset() -> No
 def test_a_child_that_ignores_sigterm_is_killed_on_close(fake_child: Fake, read_until: ReadUntil) -> None:
     statements = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\npublish()\nwhile True: time.sleep(60)\n"
     capture = Capture(ANY, command=fake_child(statements))
-    read_until(capture, is_frame, 5)
+    read_until(capture, is_frame)
     (pid,) = capture.pids
     started_s = time.monotonic()
     capture.close()
@@ -393,7 +389,7 @@ def test_what_a_killed_child_started_is_killed_too(fake_child: Fake, read_until:
         f"open({str(tmp_path / 'pid')!r}, 'w').write(str(other.pid))\npublish()\nwhile True: time.sleep(60)\n"
     )
     capture = Capture(ANY, config=QUICK, command=fake_child(statements))
-    read_until(capture, is_frame, 5)
+    read_until(capture, is_frame)
     capture.close()
     end_s = time.monotonic() + 5
     state = ""
@@ -407,14 +403,15 @@ def test_what_a_killed_child_started_is_killed_too(fake_child: Fake, read_until:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("refuse_s", [2.0, 15.0])
 def test_a_camera_that_refuses_first_is_labelled_within_seven_seconds_of_serving(
-    network_camera: Any, read_until: ReadUntil, refuse_s: float
+    network_camera: Any, read_until: ReadUntil
 ) -> None:
+    """By then the waits between two attempts, 0.5, 1, 2 and 2 s, are as long as they get."""
+    refuse_s = 6.0
     network_camera.stop()
     with Capture(parse_camera(network_camera.address)) as capture:
         start_s = time.monotonic()
-        read_until(capture, lambda frame: time.monotonic() - start_s > refuse_s, refuse_s + 1)
+        read_until(capture, lambda frame: time.monotonic() - start_s > refuse_s)
         assert "Connection refused" in capture.trouble
         network_camera.start()
         read_until(capture, is_frame, 7)
@@ -449,7 +446,7 @@ def _state(pid: int) -> str:
 def test_nonsense_on_the_message_pipe_is_skipped(fake_child: Fake, read_until: ReadUntil) -> None:
     statements = "print('x' * 70000)\nprint('[1]')\nprint('{}')\nprint('[' * 15000)\nsay('trouble', 'the lens fell off')\ntime.sleep(60)\n"
     with Capture(ANY, command=fake_child(statements)) as capture:
-        read_until(capture, lambda frame: bool(capture.trouble), 5)
+        read_until(capture, lambda frame: bool(capture.trouble))
         assert capture.trouble == "the lens fell off"
 
 
@@ -457,7 +454,7 @@ def test_a_child_that_closes_its_message_pipe_does_not_make_the_parent_spin(
     fake_child: Fake, read_until: ReadUntil
 ) -> None:
     with Capture(ANY, command=fake_child("publish()\nos.close(1)\ntime.sleep(60)\n")) as capture:
-        read_until(capture, is_frame, 5)
+        read_until(capture, is_frame)
         capture.read(0.1)
         used_s = time.process_time()
         capture.read(0.5)
@@ -466,7 +463,7 @@ def test_a_child_that_closes_its_message_pipe_does_not_make_the_parent_spin(
 
 def test_a_source_that_ends_ends_the_capture(fake_child: Fake, read_until: ReadUntil) -> None:
     with Capture(ANY, command=fake_child("publish(3)\nsay('ended')\n")) as capture:
-        read_until(capture, lambda frame: capture.ended, 5)
+        read_until(capture, lambda frame: capture.ended)
         assert capture.ended and capture.counts().restarts == 0
 
 
@@ -486,8 +483,8 @@ def test_a_camera_that_is_there_again_is_no_longer_called_missing(
         "say('opening')\ntime.sleep(60)\n"
     )
     with Capture(ANY, command=fake_child(statements)) as capture:
-        read_until(capture, lambda frame: capture.trouble == "/dev/video0 does not exist", 20)
-        read_until(capture, lambda frame: capture.trouble != "/dev/video0 does not exist", 20)
+        read_until(capture, lambda frame: capture.trouble == "/dev/video0 does not exist")
+        read_until(capture, lambda frame: capture.trouble != "/dev/video0 does not exist")
         assert capture.trouble.endswith("is being opened, for more than 0.05 s now")
 
 
@@ -500,12 +497,12 @@ def test_a_restart_that_fails_is_waited_out(
     fake_child: Fake, read_until: ReadUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Capture(ANY, config=QUICK, command=fake_child("publish()\nos._exit(3)\n")) as capture:
-        read_until(capture, is_frame, 5)
+        read_until(capture, is_frame)
         with monkeypatch.context() as patch:
             patch.setattr(SharedFrames, "create", staticmethod(_no_descriptors))
-            read_until(capture, lambda frame: "Too many open files" in capture.trouble, 5)
+            read_until(capture, lambda frame: "Too many open files" in capture.trouble)
             assert capture.pids == () and "check memory, processes and open files" in capture.trouble
-        read_until(capture, is_frame, 5)
+        read_until(capture, is_frame)
         assert capture.counts().restarts >= 2
 
 
@@ -519,7 +516,7 @@ def test_a_capture_process_says_which_defect_ended_it(read_until: ReadUntil) -> 
         "child.open_source = lambda *arguments: 1 / 0\nchild.main()\n"
     )
     with Capture(ANY, config=QUICK_ONCE_OPEN, command=(sys.executable, "-c", script)) as capture:
-        read_until(capture, lambda frame: capture.trouble != "", 10)
+        read_until(capture, lambda frame: capture.trouble != "")
         assert capture.trouble == "The capture process failed: ZeroDivisionError: division by zero"
 
 
@@ -574,7 +571,7 @@ def test_a_camera_whose_images_are_all_damaged_is_neither_silent_nor_replaced(
     network_camera.image, network_camera.fps = lambda number: b"<html>busy</html>", 20
     address = CameraAddress("http", network_camera.address)
     with Capture(address, config=CaptureConfig(opening_s=30.0, silent_s=0.9)) as capture:
-        read_until(capture, lambda frame: capture.counts().bad >= 40, 60)
+        read_until(capture, lambda frame: capture.counts().bad >= 40)
         assert (capture.counts().restarts, capture.trouble) == (0, "")
 
 
@@ -590,7 +587,7 @@ def test_a_slow_camera_is_waited_for_and_its_process_stays(fake_child: Fake, rea
     config = CaptureConfig(silent_s=0.2, unknown_s=60.0)
     with Capture(ANY, config=config, command=fake_child(statements)) as capture:
         for _ in range(6):
-            read_until(capture, is_frame, 60)
+            read_until(capture, is_frame)
         assert capture.counts().restarts == 0
 
 
@@ -647,7 +644,7 @@ def test_a_camera_at_rest_is_neither_silent_nor_replaced_and_wakes_when_somethin
             count(frame)
             return frame is None and capture.skips().still_since_s is not None and capture.counts().skipped > 90
 
-        read_until(capture, is_still, 60)
+        read_until(capture, is_still)
         skips = capture.skips()
         assert skips.num == capture.counts().skipped and skips.fingerprint is not None
         assert skips.arrived_s is not None and time.monotonic() - skips.arrived_s < 5
@@ -658,12 +655,12 @@ def test_a_camera_at_rest_is_neither_silent_nor_replaced_and_wakes_when_somethin
             count(frame)
             return frame is not None and frame.pixels.mean() > 150
 
-        read_until(capture, is_bright, 30)
+        read_until(capture, is_bright)
         assert capture.skips().still_since_s is None
-        read_until(capture, is_still, 60)
+        read_until(capture, is_still)
         before = taken
         capture.look_again()
-        read_until(capture, lambda frame: count(frame) or taken > before, 30)
+        read_until(capture, lambda frame: count(frame) or taken > before)
 
 
 def test_the_region_in_which_movement_counts_reaches_this_process_and_the_next(
@@ -673,12 +670,12 @@ def test_the_region_in_which_movement_counts_reaches_this_process_and_the_next(
     region = Region(0.5, 0.0, 0.5, 1.0)
     config = CaptureConfig(first_restart_s=0.02, restart_cap_s=0.1)
     with Capture(parse_camera(still_camera.address), None, config, options=options) as capture:
-        read_until(capture, is_frame, 60)
+        read_until(capture, is_frame)
         capture.watch(region)
-        second = read_until(capture, is_frame, 60)
+        second = read_until(capture, is_frame)
         skipped = capture.counts().skipped
         os.kill(capture.pids[0], signal.SIGKILL)
-        third = read_until(capture, is_frame, 60)
+        third = read_until(capture, is_frame)
         assert second is not None and third is not None and third.seq > second.seq
         assert capture.counts().restarts == 1 and capture.counts().skipped >= skipped and adds_up(capture, 3)
         assert capture._region == region
@@ -690,7 +687,7 @@ def test_cameras_that_give_decoded_frames_skip_them_too(camera: str, read_until:
     with Capture(parse_camera(camera), options=options) as capture:
         times = []
         while len(times) < 5:
-            frame = read_until(capture, is_frame, 60)
+            frame = read_until(capture, is_frame)
             assert frame is not None
             times.append(frame.captured_s)
         assert np.diff(times).mean() > 0.15
