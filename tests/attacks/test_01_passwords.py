@@ -19,6 +19,7 @@ from edge_runtime.cameras.address import parse_camera
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.outputs.mqtt.config import parse_mqtt
 from edge_runtime.system.redact import find_addresses, redact, redact_answer, redact_arguments
+from tests.patience import HANG_S
 
 SECRET = "hunter2"
 ROOT = Path(__file__).parents[2]
@@ -137,7 +138,7 @@ def test_a_run_shows_no_password_on_stderr_in_json_or_in_the_process_list(toy_pa
             assert run.stdout is not None
             first = run.stdout.readline()
             listed = Path(f"/proc/{run.pid}/cmdline").read_bytes()
-            output, errors = run.communicate(timeout=30)
+            output, errors = run.communicate(timeout=HANG_S)
     said = (first + output + errors).decode()
     assert run.returncode == 69
     assert SECRET not in said and "404 GET ***" in said

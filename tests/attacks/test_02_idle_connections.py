@@ -15,6 +15,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.patience import HANG_S
+
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
@@ -52,7 +54,7 @@ def reconnect_without_end(port: int, stop: threading.Event) -> None:
 
 
 def ask(port: int, path: str = "/api/state", source: str = VIEWER) -> int:
-    connection = http.client.HTTPConnection(VIEWER, port, timeout=10, source_address=(source, 0))
+    connection = http.client.HTTPConnection(VIEWER, port, timeout=HANG_S, source_address=(source, 0))
     with contextlib.closing(connection):
         connection.request("GET", path)
         return connection.getresponse().status
@@ -65,7 +67,7 @@ def count_descriptors() -> int:
 def test_hundreds_of_idle_connections_leave_the_descriptors_to_the_pipeline(port: int) -> None:
     before = count_descriptors()
     idle = connect_idly(port, 400)
-    end_s = time.monotonic() + 10
+    end_s = time.monotonic() + HANG_S
     most = len(idle) + connections.MAX_CONNECTIONS
     while (held := count_descriptors() - before) > most and time.monotonic() < end_s:
         time.sleep(0.02)
@@ -115,7 +117,7 @@ def test_where_no_connection_is_idle_the_new_one_is_dropped(port: int, monkeypat
         each.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert each.recv(100)
     with socket.create_connection((VIEWER, port), 10) as late, contextlib.suppress(ConnectionResetError):
-        late.settimeout(10)
+        late.settimeout(HANG_S)
         assert late.recv(10) == b""
     for each in listeners:
         each.close()

@@ -26,6 +26,7 @@ from edge_runtime.model.soundness import expect_sound
 from edge_runtime.model.tflite_metadata import describe
 from edge_runtime.store.store import Store
 from tests.attacks import forged
+from tests.patience import HANG_S
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "docs" / "samples" / "bird.jpg"
@@ -171,7 +172,7 @@ def test_a_child_that_computes_without_end_dies_with_its_parent_also_as_another_
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         parent.kill()
-    end_s = time.monotonic() + 10
+    end_s = time.monotonic() + HANG_S
     while Path(f"/proc/{child}").exists() and time.monotonic() < end_s:
         time.sleep(0.02)
     assert not Path(f"/proc/{child}").exists()

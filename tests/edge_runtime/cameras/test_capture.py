@@ -30,6 +30,7 @@ from edge_runtime.cameras.sources.synthetic import read_image_number
 from edge_runtime.contract import InputSpec, Region
 from edge_runtime.errors import CameraError, ConfigurationError
 from edge_runtime.system.backoff import Backoff
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="capture processes need Linux")
 
@@ -391,7 +392,7 @@ def test_what_a_killed_child_started_is_killed_too(fake_child: Fake, read_until:
     capture = Capture(ANY, config=QUICK, command=fake_child(statements))
     read_until(capture, is_frame)
     capture.close()
-    end_s = time.monotonic() + 5
+    end_s = time.monotonic() + HANG_S
     state = ""
     while time.monotonic() < end_s and state != "gone":
         with contextlib.suppress(FileNotFoundError):
@@ -430,7 +431,7 @@ def test_the_child_dies_when_its_parent_is_killed(network_camera: Any, tmp_path:
         child = int(parent.stdout.readline())
         assert is_alive(child)
         parent.kill()
-        end_s = time.monotonic() + 3
+        end_s = time.monotonic() + HANG_S
         while is_alive(child) and _state(child) != "Z":
             assert time.monotonic() < end_s, "the capture process outlives its parent"
             time.sleep(0.01)

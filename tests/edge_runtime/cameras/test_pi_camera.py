@@ -22,6 +22,7 @@ from edge_runtime.cameras.sources.rpicam import PiCamera
 from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image, read_image_number
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
+from tests.patience import HANG_S
 
 ROOT = Path(__file__).parents[3]
 Install = Callable[..., Path]
@@ -139,7 +140,7 @@ def test_a_silent_program_is_killed_with_its_capture_process_and_started_again(i
     )
     config = CaptureConfig(silent_s=0.3, unknown_s=0.3, first_restart_s=0.02)
     with Capture(CameraAddress("csi", ""), config=config) as capture:
-        end_s = time.monotonic() + 10
+        end_s = time.monotonic() + HANG_S
         while capture.read(0.1) is None:
             assert time.monotonic() < end_s
         first = int((here / "pid").read_text())
@@ -152,9 +153,9 @@ def test_a_silent_program_is_killed_with_its_capture_process_and_started_again(i
 def test_nothing_survives_closing_the_camera(install: Install) -> None:
     here = install("signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SENDS)
     with open_camera("csi") as capture:
-        assert capture.read(10.0) is not None
+        assert capture.read(HANG_S) is not None
         pids = [*capture.pids, int((here / "pid").read_text())]
-    end_s = time.monotonic() + 3
+    end_s = time.monotonic() + HANG_S
     while any(state(pid) not in ("gone", "Z") for pid in pids):
         assert time.monotonic() < end_s
     assert not {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()} & set(pids)
@@ -169,13 +170,13 @@ def test_a_second_run_on_the_same_camera_ends_with_75_and_the_first_goes_on(inst
         assert first.stdout is not None
         while '"prediction"' not in (line := first.stdout.readline()):
             assert line, "the first run ended"
-        second = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        second = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
         assert (second.returncode, second.stdout) == (75, "")
         assert "Another edge-runtime holds the camera csi; stop that one first" in second.stderr
         while '"prediction"' not in (line := first.stdout.readline()):
             assert line, "the first run ended"
         first.terminate()
-        first.communicate(timeout=30)
+        first.communicate(timeout=HANG_S)
         assert first.returncode == 0
     finally:
         first.kill()

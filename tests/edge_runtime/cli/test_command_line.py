@@ -22,6 +22,7 @@ from edge_runtime import cli
 from edge_runtime.cameras.address import CameraAddress
 from edge_runtime.cameras.lock import lock_camera
 from edge_runtime.errors import AlreadyRunningError
+from tests.patience import HANG_S
 
 ROOT = Path(__file__).parents[3]
 Run = Callable[..., tuple[int, str, str]]
@@ -303,7 +304,7 @@ def test_a_reader_that_leaves_ends_the_run_quietly(toy_path: Path) -> None:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        assert process.wait(10) == 0
+        assert process.wait(HANG_S) == 0
         assert "Traceback" not in process.stderr.read()
 
 
@@ -315,7 +316,7 @@ def test_results_that_cannot_be_written_end_with_1(toy_path: Path, images: Path)
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=30,
+            timeout=HANG_S,
         )
     assert done.returncode == 73
     assert "No space left on device; check the disk and who may write there." in done.stderr
@@ -398,7 +399,7 @@ def test_a_second_signal_ends_the_process_at_once_unless_it_is_the_first_deliver
         "os.kill(os.getpid(), signal.SIGTERM); print('one request so far', flush=True)\n"
         "import time; time.sleep(0.6); os.kill(os.getpid(), signal.SIGTERM); print('alive')\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
     assert (done.returncode, done.stdout) == (128 + signal.SIGTERM, "one request so far\n")
     assert not StopRequest()()
 
@@ -434,6 +435,6 @@ def test_classifying_does_not_import_what_only_a_live_camera_needs(toy_path: Pat
         "'subprocess', 'socket', 'edge_runtime.reports.doctor', 'tensorflow', 'train', 'convert'}))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, env={**os.environ}
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, env={**os.environ}
     )
     assert done.stdout.splitlines()[-1] == "[]", done.stderr

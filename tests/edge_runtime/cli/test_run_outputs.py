@@ -33,6 +33,7 @@ from edge_runtime.contract import InputSpec, Region
 from edge_runtime.outputs.formats import open_sink
 from edge_runtime.outputs.stdout import Outlet
 from edge_runtime.pixels.region import cut_input
+from tests.patience import HANG_S
 
 ROOT = Path(__file__).parents[3]
 
@@ -243,10 +244,10 @@ def test_the_page_stays_up_while_the_camera_is_missing_and_sigterm_ends_all_in_t
         while not line.startswith("live page: "):
             line = process.stderr.readline()
         port = int(line.strip().rstrip("/").rpartition(":")[2])
-        end_s = time.monotonic() + 20
+        end_s = time.monotonic() + HANG_S
         answer: dict[str, object] = {}
         while answer.get("state") != "no_camera" and time.monotonic() < end_s:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)
             with contextlib.closing(connection):
                 connection.request("GET", "/healthz")
                 response = connection.getresponse()
@@ -255,12 +256,12 @@ def test_the_page_stays_up_while_the_camera_is_missing_and_sigterm_ends_all_in_t
             time.sleep(0.1)
         assert answer["state"] == "no_camera"
         assert "cannot be reached: Connection refused" in str(answer["reasons"])
-        viewer = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        viewer = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)
         viewer.request("GET", "/api/events")
         assert viewer.getresponse().status == 200
         asked_s = time.monotonic()
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(HANG_S) == 0
         assert time.monotonic() - asked_s < 3
         viewer.close()
 

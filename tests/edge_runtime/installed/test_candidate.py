@@ -27,6 +27,7 @@ from edge_runtime.model.model_file import open_model
 from edge_runtime.store.runs import RunCount, count_runs
 from edge_runtime.store.state import SHIPPED
 from edge_runtime.store.store import Store
+from tests.patience import HANG_S
 
 
 def until_changed(follower: Any, clock: Any) -> Classifier | None:
@@ -323,7 +324,7 @@ def test_a_run_that_ends_well_while_a_model_is_loaded_is_no_crash_of_it(
 
     def load(path: Path) -> Classifier:
         is_loading.set()
-        may_load.wait(20)
+        may_load.wait(HANG_S)
         return Classifier(open_model(path))
 
     follower = ModelFollower(store, load, clock)
@@ -331,7 +332,7 @@ def test_a_run_that_ends_well_while_a_model_is_loaded_is_no_crash_of_it(
     store.add(make_model(1))
     clock.now_s += 1
     assert follower(0, 0) is None
-    assert is_loading.wait(20)
+    assert is_loading.wait(HANG_S)
     assert count_runs(store.folder, store.state().current).num_open == 1
     follower.end()
     may_load.set()
@@ -370,7 +371,7 @@ def test_a_run_ends_although_a_verdict_and_a_start_wait_for_the_store(
         follower._switch._beginning.acquire()  # as a thread does that begins a run of yet another model
         follower.end()
         assert not waiting.is_done()
-    waiting.wait(20)
+    waiting.wait(HANG_S)
     assert "cannot be saved: another process holds the store" in caplog.text
     assert store.state().current == SHIPPED
     assert LAST_WAIT_S + BRIEF_WAIT_S < 2  # of the 3 s that a signal may take
@@ -523,7 +524,7 @@ def test_a_running_service_takes_a_new_model_between_two_frames(
     assert all(words <= first or words <= set(second) or not words & (first | set(second)) for words in vocabularies)
     assert all(words <= set(second) for words in vocabularies[-15:])
     service.terminate()
-    assert service.wait(10) == 0
+    assert service.wait(HANG_S) == 0
 
 
 @pytest.mark.slow
@@ -536,7 +537,7 @@ def test_a_running_service_ends_in_time_although_its_store_is_held(
     assert next(line for line in lines(service) if line["type"] == "prediction" and line["top"][0]["label"] in labels)
     with store.changing():
         service.terminate()
-        assert service.wait(20) == 0
+        assert service.wait(HANG_S) == 0
 
 
 def test_status_says_that_a_candidate_is_being_tried_and_what_failed_before(

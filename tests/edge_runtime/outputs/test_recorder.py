@@ -7,8 +7,6 @@ from __future__ import annotations
 import base64
 import errno
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +27,7 @@ from edge_runtime.outputs.recorder import Recorder, RecorderConfig
 from edge_runtime.outputs.trouble import OutputTrouble
 from edge_runtime.pixels.image_file import list_images
 from edge_runtime.pixels.jpeg_region import read_region
+from tests.patience import HANG_S, until
 
 BACKGROUND = draw_wave_image(96, 256)
 
@@ -43,13 +42,6 @@ def result(number: int, label: str, score: float = 0.9, unknown: bool = False) -
 
 def records(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-
-
-def until(is_true: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + 10
-    while not is_true():
-        assert time.monotonic() < end_s, "not in time"
-        time.sleep(0.01)
 
 
 def feed(recorder: Recorder, clock: Any, results: list[Result], gap_s: float = 1.0) -> None:
@@ -232,7 +224,7 @@ def test_a_stuck_disk_costs_images_and_never_waits(tmp_path: Path, clock: Any, m
     import threading
 
     go_on = threading.Event()
-    monkeypatch.setattr(ImageFolder, "save", lambda *arguments: go_on.wait(20))
+    monkeypatch.setattr(ImageFolder, "save", lambda *arguments: go_on.wait(HANG_S))
     recorder = Recorder(RecorderConfig(tmp_path, ("uncertain",), keep_free_bytes=0), clock)
     for number in range(100):
         clock.now_s += 2

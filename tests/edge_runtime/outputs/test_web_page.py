@@ -32,6 +32,7 @@ from edge_runtime.outputs.fan_out import FanOut
 from edge_runtime.outputs.web.config import WebConfig
 from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.thermal import SystemState, Throttle
+from tests.patience import HANG_S, until
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
@@ -78,7 +79,7 @@ class Site:
             self._feeding.join()
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG_S)
         with contextlib.closing(connection):
             connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
             answer = connection.getresponse()
@@ -88,7 +89,7 @@ class Site:
         connection = socket.socket()
         if receive_bytes is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        connection.settimeout(10)
+        connection.settimeout(HANG_S)
         connection.connect(("127.0.0.1", self.port))
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         return connection
@@ -109,13 +110,6 @@ def serve(toy: Classifier) -> Iterator[Callable[..., Site]]:
             return sites[0]
 
         yield start
-
-
-def until(is_true: Callable[[], bool], limit_s: float = 10.0) -> None:
-    end_s = time.monotonic() + limit_s
-    while not is_true():
-        assert time.monotonic() < end_s, "not in time"
-        time.sleep(0.02)
 
 
 def test_the_page_and_its_parts_are_served_and_weigh_under_30_kb(serve: Callable[..., Site]) -> None:
@@ -398,7 +392,7 @@ def test_a_reader_that_does_not_read_is_cut_off_and_the_others_go_on(
     with site.connect("/stream.mjpg", receive_bytes=4096) as stuck, site.connect("/stream.mjpg") as quick:
         assert len(parts_of(quick, 60)) == 60
         until(lambda: json.loads(site.ask("/api/state")[2])["viewers"] == 1)
-        stuck.settimeout(5)
+        stuck.settimeout(HANG_S)
         received = 0
         with contextlib.suppress(ConnectionResetError):
             while content := stuck.recv(65536):  # what the kernel still held, then the end
@@ -409,7 +403,10 @@ def test_a_reader_that_does_not_read_is_cut_off_and_the_others_go_on(
 def test_a_connection_that_asks_nothing_is_dropped(serve: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_runtime.outputs.web.connections.FIRST_REQUEST_S", 0.2)
     site = serve()
-    with socket.create_connection(("127.0.0.1", site.port), 5) as silent, contextlib.suppress(ConnectionResetError):
+    with (
+        socket.create_connection(("127.0.0.1", site.port), HANG_S) as silent,
+        contextlib.suppress(ConnectionResetError),
+    ):
         assert silent.recv(10) == b""
     assert site.ask("/healthz")[0] == 503
 
@@ -424,7 +421,7 @@ def test_a_connection_that_begins_a_second_question_and_never_ends_it_is_dropped
         answer.begin()
         assert answer.status == 200 and answer.read()
         slow.sendall(b"GET / HTTP/1.1\r\nX: ")
-        slow.settimeout(5)
+        slow.settimeout(HANG_S)
         assert slow.recv(1 << 16) == b""
     site.feed_on()
     with site.connect("/api/state") as viewer:  # a stream that follows another answer is not cut
@@ -470,7 +467,7 @@ def test_large_frames_are_shown_smaller_and_the_model_s_region_is_told(toy: Clas
     images._input = dataclasses.replace(InputSpec(32, 32), resize="crop")
     assert images.join()
     images.frame(Frame(draw_wave_image(1080, 1920), 7, monotonic_s()), None)
-    assert rung.wait(5)
+    assert rung.wait(HANG_S)
     newest = images.newest()
     images.close()
     assert newest is not None

@@ -26,6 +26,7 @@ from edge_runtime.store.runs import boot_id
 from edge_runtime.store.shipped import default_model
 from edge_runtime.store.state import SHIPPED, StoreState
 from edge_runtime.store.store import Store, default_store
+from tests.patience import HANG_S
 
 ROOT = Path(__file__).parents[3]
 
@@ -92,7 +93,7 @@ def test_a_change_follows_as_soon_as_the_one_before_is_done(store: Store, make_m
         thread = threading.Thread(target=store.add, args=(content,))
         thread.start()
         assert store.state() == StoreState()
-    thread.join(20)
+    thread.join(HANG_S)
     assert store.state().current == hashlib.sha256(content).hexdigest()
 
 
@@ -301,7 +302,7 @@ class Changes:
         return self
 
     def __exit__(self, *arguments: object) -> None:
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=HANG_S)
 
     def __call__(self, *options: str) -> tuple[int, list[str]]:
         """(exit code, negative for a signal; the lines of strace from the first one that names the store's folder)."""
@@ -316,7 +317,7 @@ class Changes:
             assert "attached" in tracer.stderr.readline()
             os.kill(int(child), signal.SIGUSR1)
             code = int(self._process.stdout.readline())
-            tracer.communicate(timeout=30)
+            tracer.communicate(timeout=HANG_S)
         lines = self._log.read_text().splitlines()
         first = next(number for number, line in enumerate(lines) if self._folder in line)
         return code, [line for line in lines[first:] if re.match(r"\w+\(", line)]

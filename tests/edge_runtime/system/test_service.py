@@ -19,6 +19,7 @@ from edge_runtime.cli.run.service import find_lasting_program
 from edge_runtime.cli.run.systemd_unit import ServiceConfig, write_unit_text
 from edge_runtime.errors import ConfigurationError
 from edge_runtime.system.watchdog import Watchdog
+from tests.patience import HANG_S
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 
@@ -96,7 +97,7 @@ class Manager:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
 
-    def next(self, timeout_s: float = 20.0) -> str | None:
+    def next(self, timeout_s: float = HANG_S) -> str | None:
         self._socket.settimeout(timeout_s)
         try:
             return self._socket.recv(4096).decode()
@@ -196,7 +197,7 @@ with open_camera("synthetic:192x128@30") as source:
 def test_a_hanging_inference_ends_the_pings_and_then_the_process_although_threads_live(manager: Manager) -> None:
     done = subprocess.run(
         [sys.executable, "-c", HANGING_INFERENCE, json.dumps(sys.path)],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=HANG_S,
         env={**os.environ, "NOTIFY_SOCKET": str(manager.path), "WATCHDOG_USEC": "2000000"},
     )  # fmt: skip
     assert done.returncode == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.system.thermal import SYSFS_WORD, SystemState, SystemWatch, Throttle, read_system
+from tests.patience import HANG_S
 
 MISSING = ("edge-runtime-there-is-no-such-tool",)
 
@@ -84,7 +85,7 @@ def test_the_watch_reads_in_a_thread_of_its_own(tmp_path: Path) -> None:
     zone(tmp_path, 0, "cpu-thermal", "40000")
     watch = SystemWatch(tmp_path, MISSING, period_s=0.02)
     (tmp_path / "sys/class/thermal/thermal_zone0/temp").write_text("50000")
-    end_s = time.monotonic() + 5
+    end_s = time.monotonic() + HANG_S
     while watch.state.temperature_c != 50.0 and time.monotonic() < end_s:
         time.sleep(0.01)
     watch.close()
