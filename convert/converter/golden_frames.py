@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.config import CLEAR_MARGIN
 from convert.inputs.source import ImageEntry
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import ModelError
@@ -28,8 +30,6 @@ from edge_runtime.pixels.preprocess import SAMPLED_REDUCTION, Image
 NUM_FRAMES = 16
 # Reference kernels take seconds per frame with a network of so many products, and a device tries a model for a minute.
 MANY_MACS, NUM_FRAMES_OF_MANY = 300_000_000, 6
-# The best class's lead over the second, in probability: 51 of the 256 output steps.
-CLEAR_MARGIN = 0.2
 # Images grow with the square of this; a 224-pixel model gets images of such a size too, and enlarges them.
 _LARGEST_BASE = 36
 # The last two are repeated until they are as much larger than the input as sampling (preprocess.py) needs.
@@ -45,6 +45,52 @@ _SHAPES = (
 def count_frames(macs: int) -> int:
     """How many goldens a model of so many products an input carries."""
     return NUM_FRAMES if macs < MANY_MACS else NUM_FRAMES_OF_MANY
+
+
+@dataclass(frozen=True, eq=False)
+class _Golden:
+    """One chosen image (h, w, 3) uint8 BGR, how often its pixels are repeated, and what came of it."""
+
+    image: Image
+    repeats: int
+    digest: NDArray[np.uint8]
+    output: NDArray[np.generic]
+    reference_output: NDArray[np.generic]
+    similarity: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Kernels:
+    """The integer model on each backend, with its usual and its reference kernels, and its neighbours."""
+
+    classifiers: Mapping[str, Classifier]
+    references: Mapping[str, Interpreter]
+    table: NeighbourTable | None
+
+    @property
+    def first(self) -> Classifier:
+        return next(iter(self.classifiers.values()))
+
+    def try_image(self, image: Image, repeats: int) -> tuple[_Golden | None, float]:
+        """The golden of an image that all kernels answer clearly and alike, else None; and the smallest lead, negative
+        where they give different labels.
+        """
+        input_tensor = self.first.input_tensor(repeat_pixels(image, repeats))
+        stored = [classifier.interpreter.invoke(input_tensor) for classifier in self.classifiers.values()]
+        reference = [interpreter.invoke(input_tensor) for interpreter in self.references.values()]
+        real = [dequantize(output, self.first.contract.output_tensor) for output in (*stored, *reference)]
+        lead = min(map(_margin, real))
+        if len({int(output.argmax()) for output in real}) != 1:
+            return None, -lead
+        cosines = _similarities(
+            (*(item.interpreter for item in self.classifiers.values()), *self.references.values()), self.table
+        )
+        same_reference = all(np.array_equal(output, reference[0]) for output in reference)
+        same_cosine = max(cosines) - min(cosines) <= SIMILARITY_STEP / 2
+        if not (same_reference and same_cosine and lead >= CLEAR_MARGIN):
+            return None, lead
+        golden = _Golden(image, repeats, hash_input(input_tensor), stored[0], reference[0], cosines[0])
+        return golden, lead
 
 
 def choose_goldens(
@@ -64,6 +110,37 @@ def choose_goldens(
     Raises:
         ModelError: no image at all has the same clear answer on every kernel.
     """
+    kernels = _open_kernels(classifiers, table)
+    candidates = [entries[index] for index in _clearest(scores)[:_NUM_CANDIDATES]] + list(others)
+    chosen: list[_Golden] = []
+    leads: list[float] = []
+    found_at = 0
+    for turn, entry in enumerate(itertools.cycle(candidates)):
+        if len(chosen) == num_frames or turn - found_at > len(candidates):
+            break
+        is_repeated = len(chosen) >= num_frames - _NUM_REPEATED
+        size = kernels.first.contract.spec.input
+        image, repeats = _odd_sized(entry.read(), len(chosen), size, is_repeated=is_repeated)
+        golden, lead = kernels.try_image(image, repeats)
+        leads.append(lead)
+        if golden is not None:
+            found_at = turn
+            chosen.append(golden)
+    if not chosen:
+        raise ModelError(_say_undecided(leads, num_frames))
+    return Goldens(
+        tuple(golden.image for golden in chosen),
+        np.array([golden.repeats for golden in chosen], np.uint8),
+        np.stack([golden.digest for golden in chosen]),
+        np.stack([golden.output for golden in chosen]),
+        np.stack([golden.reference_output for golden in chosen]),
+        kernels.first.interpreter.kernels,
+        tuple(sorted(kernels.references)),
+        None if table is None else np.array([golden.similarity for golden in chosen], np.float32),
+    )
+
+
+def _open_kernels(classifiers: Mapping[str, Classifier], table: NeighbourTable | None) -> _Kernels:
     first = next(iter(classifiers.values()))
     neighbours = first.contract.neighbours
     extra = () if table is None or neighbours is None else (neighbours.tensor,)
@@ -71,46 +148,22 @@ def choose_goldens(
         backend: Interpreter(first.model.flatbuffer, backend, kernels="reference", extra_outputs=extra)
         for backend in classifiers
     }
-    candidates = [entries[index] for index in _clearest(scores)[:_NUM_CANDIDATES]] + list(others)
-    images: list[Image] = []
-    repeats: list[int] = []
-    digests, outputs, reference_outputs, similarities = [], [], [], []
-    found_at = 0
-    for turn, entry in enumerate(itertools.cycle(candidates)):
-        if len(images) == num_frames or turn - found_at > len(candidates):
-            break
-        is_repeated = len(images) >= num_frames - _NUM_REPEATED
-        image, times = _odd_sized(entry.read(), len(images), first.contract.spec.input, is_repeated=is_repeated)
-        input_tensor = first.input_tensor(repeat_pixels(image, times))
-        stored = [classifier.interpreter.invoke(input_tensor) for classifier in classifiers.values()]
-        reference = [interpreter.invoke(input_tensor) for interpreter in references.values()]
-        real = [dequantize(output, first.contract.output_tensor) for output in (*stored, *reference)]
-        same_label = len({int(output.argmax()) for output in real}) == 1
-        same_reference = all(np.array_equal(output, reference[0]) for output in reference)
-        cosines = _similarities((*(item.interpreter for item in classifiers.values()), *references.values()), table)
-        same_cosine = max(cosines) - min(cosines) <= SIMILARITY_STEP / 2
-        if same_label and same_reference and same_cosine and min(map(_margin, real)) >= CLEAR_MARGIN:
-            found_at = turn
-            images.append(image)
-            repeats.append(times)
-            digests.append(hash_input(input_tensor))
-            outputs.append(stored[0])
-            reference_outputs.append(reference[0])
-            similarities.append(cosines[0])
-    if not images:
-        raise ModelError(
-            f"None of {len(candidates)} images has the same clear answer on all kernels (a lead of {CLEAR_MARGIN}), "
-            f"expected {num_frames}: the model is undecided. Train it longer."
+    return _Kernels(classifiers, references, table)
+
+
+def _say_undecided(leads: Sequence[float], num_frames: int) -> str:
+    """Why no image became a golden, by the smallest lead that each had on any kernel."""
+    best = max(leads)
+    if best >= CLEAR_MARGIN:
+        return (
+            f"No image has the same clear answer on all kernels: a lead of up to {best:.2f}, but other bytes with "
+            f"reference kernels; expected {num_frames} images that agree. Report it with the model."
         )
-    return Goldens(
-        tuple(images),
-        np.array(repeats, np.uint8),
-        np.stack(digests),
-        np.stack(outputs),
-        np.stack(reference_outputs),
-        first.interpreter.kernels,
-        tuple(sorted(references)),
-        None if table is None else np.array(similarities, np.float32),
+    return (
+        f"No image has the same clear answer on all kernels: the best class leads the second by {max(best, 0.0):.2f} "
+        f"at most, expected {CLEAR_MARGIN} on {num_frames} images. Either the model is undecided, then train it longer "
+        "or on more images; or what it ends in keeps its scores close together (a second softmax, a cosine, logits "
+        "times a small number), then leave that out."
     )
 
 

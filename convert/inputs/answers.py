@@ -11,17 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.inputs.bounds import UNIT, UNKNOWN, find_last, find_origin, name_kind, read_bounds
+from convert.inputs.no_scores import SLACK, expect_scores
 from edge_runtime.errors import ModelError
 
-# float16 arithmetic leaves a sum of probabilities a few thousandths away from one.
-_SLACK = 5e-3
 _BATCH = 8
-# What passes every value on, by the names of layers and of operations.
-_PASSING = {
-    "activityregularization", "alphadropout", "cast", "dropout", "expanddims", "flatten", "gaussiandropout",
-    "gaussiannoise", "identity", "reshape", "spatialdropout1d", "spatialdropout2d", "squeeze",
-}  # fmt: skip
-_SIGMOIDS = ("sigmoid", "hard_sigmoid", "hardsigmoid")
 
 
 def run_model(model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -43,18 +37,20 @@ def find_meaning(model: Any, inputs: NDArray[np.float32], name: object) -> str:
     Independent probabilities (a sigmoid each) are probabilities too.
 
     Raises:
-        ModelError: the graph ends in a softmax over something else than the classes; ``name`` is in the text.
+        ModelError: the graph ends in a softmax over something else than the classes, or in what is neither logits nor
+            probabilities (`expect_scores`); ``name`` is in the text.
     """
-    head, values = read_head(model), run_model(model, inputs)
-    in_range = bool((values >= -_SLACK).all() and (values <= 1 + _SLACK).all())
+    values, bounds = run_model(model, inputs), read_bounds(model)
+    in_range = bool((values >= -SLACK).all() and (values <= 1 + SLACK).all())
     sums = values.sum(axis=1)
-    is_distribution = in_range and bool((np.abs(sums - 1) <= _SLACK).all())
-    if head == "softmax" and not is_distribution:
+    is_distribution = in_range and bool((np.abs(sums - 1) <= SLACK).all())
+    if name_kind(find_origin(find_last(model))[0]) == "softmax" and not is_distribution:
         raise ModelError(
             f"{name} ends in a softmax whose {values.shape[1]} outputs sum to {float(sums[0]):.3f} for an image, "
             "expected 1: it is not taken over the classes. Take it over the last axis."
         )
-    if is_distribution or (in_range and head in ("sigmoid", "unknown")):
+    expect_scores(model, values, bounds, name)
+    if is_distribution or (in_range and (bounds is UNKNOWN or bounds.within(UNIT))):
         return "probabilities"
     return "logits"
 
@@ -70,33 +66,3 @@ def to_probabilities(values: NDArray[np.float32], meaning: str) -> NDArray[np.fl
         result = powers / powers.sum(axis=1, keepdims=True)
     shares: NDArray[np.float32] = result.astype(np.float32)
     return shares
-
-
-def read_head(model: Any) -> str:
-    """What the graph computes last, apart from what passes every value on: "softmax", "sigmoid", "layer" (another
-    activation of a layer, or none) or "unknown" (an operation whose outputs only a measurement can tell).
-    """
-    operation, inputs = _origin(model.outputs[0])
-    while inputs and _passes(operation):
-        operation, inputs = _origin(inputs[0])
-    if hasattr(operation, "layers") and hasattr(operation, "outputs"):
-        return read_head(operation)
-    kind = type(operation).__name__.lower()
-    activation = getattr(getattr(operation, "activation", None), "__name__", None)
-    if "softmax" in (kind, activation):
-        return "softmax"
-    if kind in _SIGMOIDS or activation in _SIGMOIDS:
-        return "sigmoid"
-    return "layer" if activation is not None else "unknown"
-
-
-def _passes(operation: Any) -> bool:
-    kind = type(operation).__name__.lower()
-    activation = getattr(getattr(operation, "activation", None), "__name__", None)
-    return kind in _PASSING or (kind == "activation" and activation == "linear")
-
-
-def _origin(tensor: Any) -> tuple[Any, list[Any]]:
-    history = tensor._keras_history
-    node = history.operation._inbound_nodes[history.node_index]
-    return history.operation, list(node.input_tensors)
