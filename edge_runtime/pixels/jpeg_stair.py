@@ -209,7 +209,8 @@ def _is_shade(lines: _Lines, step: Floats) -> bool:
     """Whether the colour fades by a part rather than by an amount: a shadow, or a strip that a camera writes upon."""
     jump = lines.below - lines.above
     by_amount = float(np.abs(jump - step).mean())
-    for from_end in (lines.above + 1.0, 256.0 - lines.above):
+    above = np.clip(lines.above, 0.0, 255.0)  # carried on to the edge, a colour may lie beyond black or white
+    for from_end in (above + 1.0, 256.0 - above):
         part = np.median(jump / from_end, axis=1)[:, None]
         if float(np.abs(jump - part * from_end).mean()) < SHADE_FIT * by_amount:
             return True

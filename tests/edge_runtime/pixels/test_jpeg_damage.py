@@ -118,6 +118,13 @@ def test_a_flat_image_and_one_of_a_few_blocks_have_no_stair() -> None:
     assert not has_stair(draw_scene(20, 640), ScanLayout(16, 16))
 
 
+def test_a_colour_that_fades_to_beyond_black_at_the_edge_is_no_division_by_zero() -> None:
+    """Carried on from 5 and 1, the line at the edge would be at -1; a warning would fail this test."""
+    image = shift_from(draw_scene(), 8 * 40, (60, 60, 60))
+    image[8 * 16 - 3, 160:192], image[8 * 16 - 2, 160:192] = 5, 1
+    assert has_stair(image, ScanLayout(16, 16))
+
+
 @pytest.mark.parametrize("padding", [b"\0" * 7, b"\0" * 40, b"\xff" * 40])
 def test_what_a_chip_pads_with_is_no_damage(padding: bytes) -> None:
     content = encode(draw_scene(240, 320))
