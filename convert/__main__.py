@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# Before TensorFlow is imported: its start-up chatter is not for the people who convert.
+# Set before TensorFlow is imported: its start-up messages mean nothing to whoever converts a model.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from convert.config import IO_DTYPES, ConvertConfig
@@ -34,7 +34,7 @@ exit codes: 0 written, 1 the accuracy gate refused (a report is written, no mode
 
 
 def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, argparse.Namespace]:
-    """The configuration that the command line means, and the flags that say what to print.
+    """The configuration that the command line describes, and the flags that say what to print.
 
     Raises:
         UsageError: options contradict each other.
@@ -51,10 +51,14 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, argpar
     parser.add_argument(
         "--calibration-images", type=int, default=200, metavar="N", help="images to calibrate on (default: 200)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="which calibration images are drawn (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed for drawing the calibration images (default: 0)")
     parser.add_argument("--io", choices=IO_DTYPES, default="uint8", help="type of input and output (default: uint8)")
     parser.add_argument(
-        "--max-drop", type=float, default=1.0, metavar="POINTS", help="largest accepted drop (default: 1.0)"
+        "--max-drop",
+        type=float,
+        default=1.0,
+        metavar="POINTS",
+        help="largest accepted drop in accuracy, in percentage points (default: 1.0)",
     )
     parser.add_argument(
         "--threshold",
@@ -66,28 +70,28 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, argpar
         type=float,
         default=95.0,
         metavar="PERCENT",
-        help="wanted share of right answers among those that are not unknown (default: 95)",
+        help="wanted share of correct answers among those that are not unknown (default: 95)",
     )
     parser.add_argument(
         "--acceptance",
         type=float,
         default=92.0,
         metavar="PERCENT",
-        help="wanted share of known images that are not called unknown; fewer where the validation images show that "
-        "too many answers would be wrong (default: 92)",
+        help="wanted share of images of the classes that are not called unknown; lowered where the validation images "
+        "show that too many answers would be wrong (default: 92)",
     )
     parser.add_argument(
         "--out-of-distribution",
         type=Path,
         metavar="DIR",
-        help="images that belong to none of the classes: the report says how many are called unknown; "
-        "of 20 or more, half help to decide whether neighbours are used",
+        help="a folder of images that belong to none of the classes: the report says how many are called unknown; "
+        "if there are 20 or more, half of them help to decide whether neighbours are used",
     )
     parser.add_argument(
         "--field-test",
         choices=("on", "off"),
         default="on",
-        help="also show the test images as a camera would: small, in other light, blurred (default: on)",
+        help="also test on the test images as a camera would show them: small, in other light, blurred (default: on)",
     )
     parser.add_argument("--force", action="store_true", help="replace the file if it exists")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
@@ -117,7 +121,7 @@ def _config(options: argparse.Namespace) -> ConvertConfig:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    """Runs the command with these arguments, or those of the process, and returns its exit code."""
     return run_command(lambda: _run(arguments))
 
 

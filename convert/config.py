@@ -14,12 +14,12 @@ CLEAR_MARGIN = 0.2
 
 @dataclass(frozen=True)
 class ForeignModel:
-    """What a `.keras` file that `train` did not make lacks: labels in output order, images, and its preprocessing.
+    """What a `.keras` file that `train` did not make does not say: its labels in output order, images, preprocessing.
 
-    ``calibration`` and ``test`` are folders of images, one directory per class (for ``calibration`` a flat folder will
-    do); ``validation``, likewise, is what "unknown" is fitted on.
-    The model takes ``(pixel - mean) / std`` of pixels 0..255, one value or R, G, B, its channels in the order "rgb" or
-    "bgr"; 0 and 1 when it normalises inside, or not at all.
+    ``calibration`` and ``test`` are folders of images, one directory per class (``calibration`` may also be flat);
+    "unknown" is fitted on ``validation``, laid out like ``test``.
+    The model takes ``(pixel - mean) / std`` of pixels 0..255, each one value or R, G, B, with its channels in the order
+    "rgb" or "bgr"; 0 and 1 when it normalises inside, or not at all.
     """
 
     labels: Path
@@ -34,14 +34,13 @@ class ForeignModel:
 
 @dataclass(frozen=True)
 class ConvertConfig:
-    """``source`` is a run directory, or a `.keras` file described by ``foreign``; ``max_drop`` in points (1.0 = one
-    percent).
+    """``source`` is a run directory, or a `.keras` file described by ``foreign``; ``max_drop`` is in percentage points.
 
-    Without ``threshold`` the one is fitted with which ``acceptance`` of the validation images are accepted, fewer where
-    their answers would surely be right less often than ``precision`` (all in [0, 1]); none where there are no such.
-    ``out_of_distribution`` is a folder of images of none of the classes, to measure "unknown" with; ``field_test``
-    shows the test images as a camera would as well. Without ``out`` the file is ``build/<name>.tflite``; without
-    ``name`` it is called as its training run was.
+    Without ``threshold``, one is fitted that accepts ``acceptance`` of the validation images, or fewer where their
+    answers would clearly be right less often than ``precision`` (all in [0, 1]); without validation images there is
+    none. ``out_of_distribution`` is a folder of images that belong to none of the classes, to measure "unknown" with;
+    ``field_test`` also tests on the test images as a camera would show them. Without ``out`` the file is
+    ``build/<name>.tflite``; without ``name`` it has the name of its training run.
     """
 
     source: Path

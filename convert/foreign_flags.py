@@ -1,4 +1,4 @@
-"""The flags that describe a `.keras` file that `train` did not make: the same for each command that takes one."""
+"""The flags that describe a `.keras` file not made by `train`: the same for every command that takes one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DEFAULTS = {"test": None, "validation": None, "resize": "stretch", "mean": (0.0
 
 
 def add_foreign_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds a group with --labels, --calibration and what else only a `.keras` file needs."""
+    """Adds a group with --labels, --calibration and the other flags that only a `.keras` file needs."""
     group = parser.add_argument_group("for a .keras file")
     group.add_argument("--labels", type=Path, metavar="FILE", help="one label per line, in output order")
     group.add_argument(
@@ -25,15 +25,20 @@ def add_foreign_flags(parser: argparse.ArgumentParser) -> None:
         "--validation",
         type=Path,
         metavar="DIR",
-        help="images to fit unknown on, one directory per class, not the test's",
+        help="images to fit the threshold for unknown on, one directory per class; not those of --test",
     )
-    group.add_argument("--resize", choices=RESIZE_MODES, default="stretch", help="how images get the input's size")
+    group.add_argument(
+        "--resize",
+        choices=RESIZE_MODES,
+        default="stretch",
+        help="how images are fitted to the input (default: stretch)",
+    )
     group.add_argument(
         "--normalize",
         type=_normalization,
         metavar="FORM",
-        help="what pixels become, spelled as on the device: 0..1, -1..1, 0..255, imagenet, or MEAN,STD; the same as "
-        "--mean and --std",
+        help="the pixel values that the model expects, written as on the device: 0..1, -1..1, 0..255, imagenet, or "
+        "MEAN,STD; replaces --mean and --std",
     )
     group.add_argument(
         "--mean",
@@ -43,22 +48,28 @@ def add_foreign_flags(parser: argparse.ArgumentParser) -> None:
         help="the model takes (pixel - M) / S of pixels 0..255: one number, or R,G,B (default: 0)",
     )
     group.add_argument(
-        "--std", type=_numbers, default=(1.0,), metavar="S", help="(default: 1: the model normalises inside)"
+        "--std",
+        type=_numbers,
+        default=(1.0,),
+        metavar="S",
+        help="see --mean: one number, or R,G,B (default: 1: the model normalises inside)",
     )
-    group.add_argument("--channels", choices=("rgb", "bgr"), default="rgb", help="the model's order (default: rgb)")
+    group.add_argument(
+        "--channels", choices=("rgb", "bgr"), default="rgb", help="the order of the model's channels (default: rgb)"
+    )
 
 
 def read_foreign_flags(options: argparse.Namespace) -> ForeignModel | None:
-    """What the flags say of a `.keras` file; None for a run directory, which needs none of them.
+    """The `.keras` file that the flags describe; None for a run directory, which needs none of them.
 
     Raises:
-        UsageError: one of two that are needed together is missing, the others are given without them, or two say the
-            same.
+        UsageError: --labels or --calibration is missing where the other, or any of the rest, is given; or two flags
+            say the same.
     """
     given = {name: getattr(options, name) for name in _DEFAULTS}
     if options.normalize is not None:
         if (given["mean"], given["std"]) != (_DEFAULTS["mean"], _DEFAULTS["std"]):
-            raise UsageError("--normalize says what --mean and --std say; give it, or these two.")
+            raise UsageError("--normalize says the same as --mean and --std; give either it or those two.")
         given |= {"mean": options.normalize.mean, "std": options.normalize.std}
     if options.labels or options.calibration:
         if not (options.labels and options.calibration):
@@ -66,12 +77,12 @@ def read_foreign_flags(options: argparse.Namespace) -> ForeignModel | None:
         return ForeignModel(options.labels, options.calibration, **given)
     if given != _DEFAULTS or options.normalize is not None:
         names = ", ".join(f"--{name}" for name in ("normalize", *_DEFAULTS))
-        raise UsageError(f"{names} describe a .keras file, with --labels and --calibration.")
+        raise UsageError(f"{names} describe a .keras file, which also needs --labels and --calibration.")
     return None
 
 
 def to_flags(foreign: ForeignModel) -> list[str]:
-    """The flags that `read_foreign_flags` reads ``foreign`` from."""
+    """The flags from which `read_foreign_flags` reads ``foreign`` again."""
     flags = ["--labels", str(foreign.labels), "--calibration", str(foreign.calibration)]
     for name, default in _DEFAULTS.items():
         value = getattr(foreign, name)
@@ -93,4 +104,4 @@ def _numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number and no three numbers R,G,B") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor three numbers R,G,B") from error

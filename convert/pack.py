@@ -1,8 +1,7 @@
-"""Rewrites a .tflite file smaller without changing what it computes: equal parts once, fields that nothing reads left
-out.
+"""Makes a .tflite file smaller without changing what it computes: stores equal parts once, leaves out unread fields.
 
-Same operators, same tensors, same weights, in the same order. Never trusts itself: the packed model is read back and
-compared part by part, and both run on every backend that is installed. Usage: python -m convert.pack IN OUT
+Operators, tensors and weights stay the same, in the same order. To make sure, the packed model is read back and
+compared part by part, and both models run on every installed backend. Usage: python -m convert.pack IN OUT
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from edge_runtime.system.command import run_command
 
 @dataclass(frozen=True)
 class PackReport:
-    """Flatbuffer sizes in bytes; ``backends`` are those on which outputs were equal to the byte."""
+    """Flatbuffer sizes in bytes; ``backends`` are those on which the outputs were identical."""
 
     bytes_before: int
     bytes_after: int
@@ -33,27 +32,28 @@ class PackReport:
 
     @property
     def saved(self) -> float:
-        """The part of the flatbuffer that was saved, in [0, 1]."""
+        """The share of the flatbuffer that was saved, in [0, 1]."""
         return 1 - self.bytes_after / self.bytes_before
 
 
 def pack_file(content: bytes, name: str, *, short_names: bool = False) -> tuple[bytes, PackReport]:
-    """A packed copy of a .tflite file with all that is appended to it; its outputs were compared on every backend
-    here.
+    """A packed copy of a .tflite file with all that is appended to it, its outputs compared on every installed backend.
 
     Raises:
-        ModelError: it is no .tflite file, or the packed model differs.
+        ModelError: it is not a .tflite file, or the packed model differs.
     """
     flatbuffer, attach = _parts(content, name)
     packed = pack(flatbuffer, shorten_name if short_names else None)
     differing = compare_outputs(open_interpreters(flatbuffer), open_interpreters(packed))
     if differing:
-        raise ModelError(f"{name} gives other outputs on {', '.join(differing)} when packed; keep the file as it is.")
+        raise ModelError(
+            f"{name} gives different outputs on {', '.join(differing)} when packed; keep the file as it is."
+        )
     return attach(packed), PackReport(len(flatbuffer), len(packed), list_available_backends())
 
 
 def _parts(content: bytes, name: str) -> tuple[bytes, Callable[[bytes], bytes]]:
-    """The flatbuffer of a file, and what makes a file of another flatbuffer with the same things appended."""
+    """The flatbuffer of a file, and a function that appends everything else in the file to another flatbuffer."""
     if b"contract.json" in content:
         model = read_model(content, name)
         return model.flatbuffer, lambda packed: write_model(packed, model.contract, model.goldens)
@@ -61,19 +61,19 @@ def _parts(content: bytes, name: str) -> tuple[bytes, Callable[[bytes], bytes]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    """Runs the command with these arguments, or those of the process, and returns its exit code."""
     return run_command(lambda: _run(arguments))
 
 
 def _run(arguments: Sequence[str] | None) -> int:
     parser = VerbParser(
         prog="python -m convert.pack",
-        description="Writes a smaller .tflite file that computes the same to the byte.",
+        description="Writes a smaller .tflite file whose outputs are identical, byte for byte.",
         epilog="example: python -m convert.pack model.tflite smaller.tflite",
     )
     parser.add_argument("model", metavar="IN", type=Path, help="any .tflite file")
     parser.add_argument("out", metavar="OUT", type=Path, help="the file to write")
-    parser.add_argument("--short-names", action="store_true", help="keep only the layer's part of each tensor name")
+    parser.add_argument("--short-names", action="store_true", help="shorten each tensor name to that of its layer")
     parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
     options = parser.parse_args(arguments)
@@ -87,7 +87,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     else:
         print(
             f"{options.out}: {report.bytes_before:,} -> {report.bytes_after:,} bytes, {report.saved:.1%} smaller; "
-            f"outputs equal to the byte on {', '.join(report.backends)}"
+            f"outputs identical on {', '.join(report.backends)}"
         )
     return 0
 

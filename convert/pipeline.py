@@ -1,7 +1,7 @@
-"""The stages of one conversion in their order: read, calibrate, convert, verify, choose goldens, write.
+"""The stages of one conversion in order: read, calibrate, convert, verify, choose goldens, write.
 
-One value walks through them: what a stage found is part of what the next one gets, so nothing is loaded, parsed or
-opened twice. Nothing is written before everything was checked; a refused model leaves its report, but no file.
+Each stage passes on all that it found, so nothing is loaded, parsed or opened twice. Nothing is written before
+everything has been checked; a refused model leaves its report, but no file.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ConversionResult:
 
 @dataclass(frozen=True, eq=False)
 class Conversion:
-    """What is converted, both models of it, open, and the images that they are measured on."""
+    """The source, its float and its integer model, both opened, and the images that they are measured on."""
 
     config: ConvertConfig
     source: Source
@@ -83,7 +83,7 @@ class Conversion:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A conversion with what its classifiers said, when it says "unknown", and the gate's decision."""
+    """A conversion with the scores of its classifiers, its limits for "unknown", and the gate's decision."""
 
     conversion: Conversion
     unknown: Decision
@@ -94,11 +94,11 @@ class Measured:
 def convert(config: ConvertConfig) -> ConversionResult:
     """Converts, verifies and writes one model as ``config`` says.
 
-    Raises: an `EdgeRuntimeError` that says which input is wrong. A refusal by the gate is no error but a result
+    Raises: an `EdgeRuntimeError` that says which input is wrong. A refusal by the gate is not an error but a result
     without a path.
     """
     if not list_available_backends():
-        raise ConfigurationError("No interpreter is installed, so nothing can be verified. Install ai-edge-litert.")
+        raise ConfigurationError("No backend is installed, so nothing can be verified. Install ai-edge-litert.")
     if config.out is not None:
         expect_room(config.out, force=config.force)
     source = read_source(config)
@@ -161,7 +161,7 @@ def _report(measured: Measured, out: Path, content: bytes | None) -> ConversionR
         unknown = report_unknown(config, conversion.source, measured.unknown, classifiers, (entries, scores))
         gallery_shown = choose_gallery(scores.probabilities[choose_backend(classifiers)], entries, spec.labels)
         order = find_better_order(measured.verified.backends[0].report.confusion, spec.labels)
-    # With labels in a wrong order, what fits best by accident says nothing.
+    # With labels in the wrong order, whatever fits best does so by accident.
     if tested and config.foreign is not None and order is None:
         normalization = find_better_normalization(conversion.source)
     if tested and config.field_test:
@@ -196,7 +196,7 @@ def _report(measured: Measured, out: Path, content: bytes | None) -> ConversionR
 
 
 def _read_size(source: Source) -> str:
-    """The size that own photos were learnt in: "tiny", "small", "full"; empty for other networks."""
+    """The size chosen for transfer learning: "tiny", "small" or "full"; empty for networks trained from scratch."""
     recipe = source.training.get("config", {}).get("recipe")
     scale = recipe.get("scale") if isinstance(recipe, Mapping) else None
     return str(scale.get("name", "")) if isinstance(scale, Mapping) else ""

@@ -1,4 +1,4 @@
-"""``python -m convert.sign``: makes a pair of keys, and signs model files with the private one.
+"""``python -m convert.sign``: makes a key pair, and signs model files with its private key.
 
 The byte layout is in edge_runtime/model/signatures.py. Needs `cryptography` (extra ``[sign]`` of edge-runtime).
 """
@@ -29,7 +29,7 @@ _EXAMPLES = """examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    """Runs the command with these arguments, or those of the process, and returns its exit code."""
     return run_command(lambda: _run(arguments))
 
 
@@ -43,10 +43,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     parser.add_argument("model", nargs="?", type=Path, help="the .tflite file; signed in place unless --out is given")
     parser.add_argument("--key", type=Path, metavar="FILE", help="the private key")
     parser.add_argument(
-        "--version", type=int, help="must rise from model to model (default: seconds since 1970, so later is higher)"
+        "--version", type=int, help="must be higher for each newer model (default: the time in seconds since 1970)"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write here and leave the model as it is")
-    parser.add_argument("--make-keys", type=Path, metavar="NAME", help="write NAME.key and NAME.pub, never over others")
+    parser.add_argument("--make-keys", type=Path, metavar="NAME", help="write NAME.key and NAME.pub; never overwrites")
     parser.add_argument("--force", action="store_true", help="replace --out if it exists")
     flags = parser.parse_args(arguments)
     if flags.make_keys:
@@ -78,7 +78,7 @@ def make_key_files(name: Path) -> dict[str, object]:
             file.write(private_pem)
     except OSError as error:
         raise OutputError(
-            f"{private} cannot be written ({error.strerror}); expected a folder for new files."
+            f"{private} cannot be written ({error.strerror}); expected a folder that can be written to."
         ) from error
     write_atomically(public, public_pem, force=False)
     return {"v": 1, "type": "keys", "key_id": read_public_key(public).key_id, "files": [str(private), str(public)]}

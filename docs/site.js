@@ -1,4 +1,4 @@
-// Wide tables scroll by themselves, so a keyboard must reach them. The theme wraps them when a page is shown.
+// Wide tables scroll on their own, so the keyboard must reach them. The theme wraps them when a page is shown.
 const reach = () => document.querySelectorAll(".md-typeset__scrollwrap").forEach((table) => {
   table.tabIndex = 0;
   table.setAttribute("role", "region");

@@ -76,7 +76,7 @@ def compare(config: CompareConfig) -> Comparison:
     Raises: an `EdgeRuntimeError` that says which input is wrong; a variant that cannot be made is a line, not an error.
     """
     if not list_available_backends():
-        raise ConfigurationError("No interpreter is installed, so nothing can be compared. Install ai-edge-litert.")
+        raise ConfigurationError("No backend is installed, so nothing can be compared. Install ai-edge-litert.")
     source = read_source(ConvertConfig(config.run, foreign=config.foreign))
     if not source.test:
         raise UsageError(f"{config.run} comes without test images, which variants are compared on. Give --test DIR.")

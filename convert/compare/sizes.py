@@ -174,7 +174,7 @@ def list_refused(sizes: Sequence[Size]) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    """Runs the command with these arguments, or those of the process, and returns its exit code."""
     return run_command(lambda: _run(arguments))
 
 

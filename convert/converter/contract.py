@@ -19,8 +19,8 @@ from edge_runtime.model.model_file import ModelFile
 
 
 def derive_spec(source: Source, name: str | None) -> ModelSpec:
-    """The spec of the converted file: the training run's, but the outputs now are probabilities; ``name`` may
-    replace its own.
+    """The spec of the converted file: that of the training run, but with probabilities as outputs, and with ``name`` if
+    one is given.
     """
     return dataclasses.replace(source.spec, output="probabilities", name=name or source.spec.name)
 
@@ -28,10 +28,10 @@ def derive_spec(source: Source, name: str | None) -> ModelSpec:
 def attach_contract(
     flatbuffer: bytes, spec: ModelSpec, tensors: tuple[TensorSpec, TensorSpec], threshold: float = 0.0
 ) -> ModelFile:
-    """A model in memory, ready for `Classifier`, that knows nothing yet of its accuracy; ``tensors`` are its input and
-    output (`tflite.ends`).
+    """A model in memory, ready for `Classifier`, whose accuracy is not known yet; ``tensors`` are its input and output
+    (`tflite.ends`).
 
-    Its normalisation is what its input tensor's scale and zero point say, so that raw pixels (int8: - 128) are the
+    Its normalisation follows from its input tensor's scale and zero point, so that raw pixels (int8: - 128) are the
     input.
     """
     contract = Contract(
@@ -69,9 +69,9 @@ def expect_whole_range(tensor: TensorSpec, mean: float, std: float) -> None:
     found = derive_normalization(tensor)
     if not is_whole_range(tensor, mean, std):
         raise ModelError(
-            f"The input tensor means mean {found.mean[0]:g} and std {found.std[0]:g}, the model was trained on mean "
-            f"{mean:g} and "
-            f"std {std:g}: raw pixels would be read wrongly. This is a defect of the conversion, report it."
+            f"The input tensor stands for mean {found.mean[0]:g} and std {found.std[0]:g}, but the model was trained "
+            f"with mean {mean:g} and std {std:g}: raw pixels would be misread. This is a bug in the conversion; please "
+            "report it."
         )
 
 
@@ -100,7 +100,7 @@ def collect_provenance(
 
 
 def shorten_data_path(config: dict[str, Any]) -> dict[str, Any]:
-    """A run's configuration as files carry it: of a folder of images the last part of its path alone."""
+    """A run's configuration as files carry it: only the last part of the path to a folder of images."""
     return {**config, "data": escape_name(PurePath(config["data"]).name)} if "data" in config else config
 
 

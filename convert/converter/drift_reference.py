@@ -1,5 +1,5 @@
-"""Measures what normal images give, through the device's own classifier, so that a device can tell when its own leave
-that.
+"""Measures what normal images give, with the device's own classifier, so that a device can tell when its frames drift
+away from that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edge_runtime.pixels.light import measure_light
 from edge_runtime.pixels.preprocess import preprocess
 
 MAX_IMAGES = 400
-# Of fewer images the lowest hundredth says nothing.
+# With fewer images, the lowest hundredth means nothing.
 LEAST_IMAGES = 50
 
 
@@ -27,7 +27,7 @@ def measure_drift_reference(
     background: Sequence[ImageEntry],
 ) -> DriftReference | None:
     """The quantiles of at most `MAX_IMAGES` of the ``held_out`` images, evenly drawn, and as many of the empty scene;
-    None for fewer than `LEAST_IMAGES`. ``table`` holds the neighbours, which then are in the classifier's contract.
+    None for fewer than `LEAST_IMAGES`. ``table`` holds the neighbours, which must then be in the classifier's contract.
     """
     if len(held_out) < LEAST_IMAGES:
         return None
@@ -50,7 +50,7 @@ def _draw(entries: Sequence[ImageEntry]) -> Sequence[ImageEntry]:
 
 
 def _list_quantiles(values: Sequence[float]) -> tuple[float, ...]:
-    """Rounded, so that the contract stays short; none of no values."""
+    """Rounded, to keep the contract short; empty for no values."""
     if not values:
         return ()
     return tuple(round(value, 4) for value in np.quantile(values, PROBABILITIES).tolist())

@@ -1,7 +1,7 @@
-"""Notices what a rewriting of the model loses: each one is compared with the model as Keras loaded it from its file.
+"""Notices what a rewrite of the model loses: each one is compared with the model as Keras loaded it from its file.
 
-The gate compares the integer model with the float one, and both are made from the same clone; what the clone lost, the
-gate cannot see.
+The gate compares the integer model with the float one, but both are made from the same clone, so it cannot see what the
+clone lost.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from convert.inputs.source import Source
 from edge_runtime.errors import ModelError
 
-# Other orders of float32 additions move a probability by less than a thousandth; half precision by some hundredths.
+# Adding float32 in another order changes a probability by less than a thousandth, half precision by a few hundredths.
 _ALLOWED = 0.01
 _ALLOWED_FROM_HALF = 0.05
 
@@ -22,13 +22,13 @@ _ALLOWED_FROM_HALF = 0.05
 def expect_same_answers(
     source: Source, answer: Callable[[NDArray[np.uint8]], NDArray[np.float32]], rewritten: str
 ) -> None:
-    """Raises ModelError unless ``answer``, (n, H, W, 3) uint8 RGB to (n, classes) probabilities, says what the model as
-    loaded says; ``rewritten`` is what answers, for the text.
+    """Raises ModelError unless ``answer``, (n, H, W, 3) uint8 RGB to (n, classes) probabilities, agrees with the model
+    as loaded; ``rewritten`` names what answers, for the message.
     """
     expected = source.reference.probabilities
     found = answer(source.reference.images)
     differences = np.abs(found - expected)
-    # Where the file itself answers with no numbers, that is the gate's to refuse.
+    # Where the file itself gives no finite numbers, the gate refuses it.
     differences = np.where(np.isfinite(expected), np.nan_to_num(differences, nan=1.0), 0.0)
     allowed = _ALLOWED_FROM_HALF if _holds_half(source) else _ALLOWED
     row, index = np.unravel_index(int(differences.argmax()), differences.shape)
@@ -37,7 +37,7 @@ def expect_same_answers(
         raise ModelError(
             f"{rewritten} gives {source.spec.labels[index]} {found[row, index]:.3f} on a calibration image, "
             f"{source.model} as Keras loads it {expected[row, index]:.3f}; expected at most {allowed:g} apart. One of "
-            f"its layers is not converted as it computes: replace or leave out what is unusual among "
+            f"its layers is not converted correctly: replace or leave out what is unusual among "
             f"{', '.join(kinds)}."
         )
 

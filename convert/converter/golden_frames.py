@@ -1,7 +1,7 @@
-"""Chooses the frames that travel inside the file for the device's self-test: odd sizes, and a clear answer on every
-kernel.
+"""Chooses the frames that travel inside the file for the device's self-test: odd sizes, and a clear answer with all
+kernels.
 
-Kernels round differently, so only a frame whose best class leads by a margin can demand the same label everywhere.
+Kernels round differently, so only a frame whose best class leads by a margin gets the same label everywhere.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from edge_runtime.model.goldens import Goldens, hash_input, repeat_pixels
 from edge_runtime.pixels.preprocess import SAMPLED_REDUCTION, Image
 
 NUM_FRAMES = 16
-# Reference kernels take seconds per frame with a network of so many products, and a device tries a model for a minute.
+# With this many products, reference kernels take seconds per frame, and a device tests a new model for only a minute.
 MANY_MACS, NUM_FRAMES_OF_MANY = 300_000_000, 6
-# Images grow with the square of this; a 224-pixel model gets images of such a size too, and enlarges them.
+# Bytes grow with the square of this; a 224-pixel model gets images of this size too, and enlarges them.
 _LARGEST_BASE = 36
-# The last two are repeated until they are as much larger than the input as sampling (preprocess.py) needs.
+# The pixels of the last two are repeated until the frame is large enough to be sampled (preprocess.py).
 _NUM_REPEATED = 2
 _NUM_CANDIDATES = 400
-# Height and width of the images in parts of the input's: smaller, larger, wide, tall.
+# Height and width of the images relative to the input: smaller, larger, wide, tall.
 _SHAPES = (
     (0.75, 1.1), (1.3, 0.9), (1.6, 2.1), (1.0, 1.0), (2.2, 1.2), (1.0, 1.9), (0.6, 0.65), (1.4, 1.4),
     (1.1, 0.55), (1.8, 1.5), (0.9, 1.25), (1.25, 1.7), (0.5, 1.5), (1.15, 1.05), (1.45, 1.35), (0.95, 1.3),
@@ -43,7 +43,7 @@ _SHAPES = (
 
 
 def count_frames(macs: int) -> int:
-    """How many goldens a model of so many products an input carries."""
+    """How many goldens a model with ``macs`` products per input carries."""
     return NUM_FRAMES if macs < MANY_MACS else NUM_FRAMES_OF_MANY
 
 
@@ -103,12 +103,12 @@ def choose_goldens(
 ) -> Goldens:
     """Up to ``num_frames`` goldens from ``entries``; ``scores`` (n, classes) by backend say which are likely clear.
 
-    ``classifiers`` are the integer model on each backend; the first one's outputs are recorded. When too few images
+    ``classifiers`` are the integer model on each backend; the outputs of the first are recorded. When too few images
     of ``entries`` are clear, ``others`` follow, and then all of them again in other sizes. With a ``table`` of
-    neighbours the cosine to these is recorded too, and must be the same on every kernel.
+    neighbours the cosine to them is recorded too, and must be the same with all kernels.
 
     Raises:
-        ModelError: no image at all has the same clear answer on every kernel.
+        ModelError: no image at all has the same clear answer with all kernels.
     """
     kernels = _open_kernels(classifiers, table)
     candidates = [entries[index] for index in _clearest(scores)[:_NUM_CANDIDATES]] + list(others)
@@ -168,7 +168,7 @@ def _say_undecided(leads: Sequence[float], num_frames: int) -> str:
 
 
 def _similarities(interpreters: Sequence[Interpreter], table: NeighbourTable | None) -> list[float]:
-    """The cosine to the neighbours of what each has run last; zeros without a table."""
+    """The cosine to the neighbours of what each interpreter ran last; zeros without a table."""
     if table is None:
         return [0.0] * len(interpreters)
     return [table.similarity(interpreter.extra(0).reshape(-1)) for interpreter in interpreters]
@@ -191,7 +191,7 @@ def _clearest(scores: Mapping[str, NDArray[np.float32]]) -> list[int]:
 
 
 def _odd_sized(frame: Image, turn: int, spec: InputSpec, *, is_repeated: bool) -> tuple[Image, int]:
-    """An image for the golden of this turn, and how often its pixels are repeated."""
+    """The image for golden number ``turn``, and how often its pixels are repeated."""
     height, width = _SHAPES[turn % len(_SHAPES)]
     base_height, base_width = min(spec.height, _LARGEST_BASE), min(spec.width, _LARGEST_BASE)
     size_wh = int(width * base_width) | 1, int(height * base_height) | 1

@@ -1,8 +1,7 @@
-"""Which of a model's own operations the pixels meet first and do nothing but scale them: an input tensor can stand for
-all of those.
+"""Finds the operations at the start of a model that only scale its pixels: the input tensor can replace all of them.
 
-They are found wherever they stand: behind augmentation, at the start of a network within the network, as a layer or
-as arithmetic such as `preprocess_input`.
+They are found wherever they stand: behind augmentation, at the start of a nested network, as a layer or as arithmetic
+such as `preprocess_input`.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from numpy.typing import NDArray
 
 from convert.inputs.source import normalize
 
-# What passes images on as they are when a model is not being trained, by the names of layers; Random... does so, too.
+# Layers that pass images on unchanged outside training, by name; those called Random... do so, too.
 _PASSING = {"activityregularization", "dropout", "gaussiandropout", "gaussiannoise", "identity", "spatialdropout2d"}
 _RESIZING = {"randomcrop"}
 
 
 @dataclass(frozen=True)
 class Affine:
-    """The network eats ``(pixel - mean) / std`` of pixels 0..255."""
+    """The network's input is ``(pixel - mean) / std`` of pixels 0..255."""
 
     mean: float
     std: float
@@ -39,21 +38,21 @@ class Affine:
 
     @property
     def is_tensor(self) -> bool:
-        """Whether an input tensor can do it: its range always holds the number 0, so the mean is a pixel's value."""
+        """Whether an input tensor can express it: its range always includes 0, so the mean must be a pixel value."""
         return self.std > 0 and 0 <= self.mean <= 255
 
 
 @dataclass(frozen=True)
 class Leading:
-    """``operations`` of a model that only scale its pixels, and what the network behind them eats."""
+    """``operations`` of a model that only scale its pixels, and the input of the network behind them."""
 
     operations: tuple[Any, ...]
     affine: Affine
 
 
 def find_leading(model: Any, outside: Affine) -> Leading:
-    """As many operations as one input tensor can stand for, from the input of the Keras ``model`` on; ``outside`` is
-    done to the pixels before.
+    """As many operations as one input tensor can replace, from the input of the Keras ``model`` on; ``outside`` is
+    applied to the pixels before them.
     """
     best, affine = Leading((), outside), outside
     scaling: list[Any] = []
@@ -71,13 +70,13 @@ def find_leading(model: Any, outside: Affine) -> Leading:
 
 
 def _list_first(model: Any) -> Sequence[Any]:
-    """The calls that the image goes through one after the other until it meets anything but a scaling."""
+    """The calls that the image passes through one by one before it meets anything other than a scaling."""
     found: list[Any] = []
     outer: list[tuple[Any, Any]] = []
     graph = _graph(model)
     tensor = graph.inputs[0]
     while True:
-        if outer and tensor is graph.outputs[0]:  # the end of a network within
+        if outer and tensor is graph.outputs[0]:  # the end of a nested network
             graph, tensor = outer.pop()
             continue
         calls = [node for nodes in graph._nodes_by_depth.values() for node in nodes]
@@ -99,7 +98,7 @@ def _list_first(model: Any) -> Sequence[Any]:
 
 
 def _graph(model: Any) -> Any:
-    """The functional model that ``model`` is, or that a Sequential one has made of itself last."""
+    """``model`` itself if it is functional, or the functional model that a Sequential one last built of itself."""
     return getattr(model, "_functional", None) or model
 
 
@@ -109,7 +108,7 @@ def _passes(operation: Any) -> bool:
 
 
 def _read_scaling(node: Any) -> tuple[float, float] | None:
-    """By what number for all channels a call multiplies its image, and what it adds; None where it does not."""
+    """The factor and offset that a call applies to all channels of its image; None for any other call."""
     operation = node.operation
     kind = type(operation).__name__
     if kind == "Rescaling":
@@ -125,7 +124,7 @@ def _read_scaling(node: Any) -> tuple[float, float] | None:
 
 
 def _one_number(value: Any) -> float | None:
-    """The number that all elements of a constant are; None for others and for a tensor of the graph."""
+    """The number that all elements of a constant share; None if they differ, and for a tensor of the graph."""
     if hasattr(value, "_keras_history"):
         return None
     elements = set(np.asarray(value, np.float64).ravel().tolist())

@@ -1,7 +1,7 @@
 """A trained Keras model made ready for conversion: loaded and checked, one image at a time, ending in a softmax.
 
-Each layer's name gets a mark that survives the converter, so that tensors can be named after their layers. What scales
-the pixels first can be taken off; what it did comes back as an `Affine`.
+Each layer's name gets a mark that survives the converter, so that tensors can be named after their layers. Operations
+at the start that only scale the pixels can be stripped; what they did is returned as an `Affine`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from edge_runtime.errors import ModelError
 
 
 def fix_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
-    """A clone for batch size 1 that ends in a softmax; if ``strip`` without what scales the pixels first, which comes
-    back as the Affine.
+    """A clone for batch size 1 that ends in a softmax; with ``strip``, without the operations at its start that only
+    scale the pixels. The Affine says what those did.
 
     Raises:
-        ModelError: Keras cannot rebuild it, or it has not as many outputs as there are labels.
+        ModelError: Keras cannot rebuild it, or the numbers of outputs and labels differ.
     """
     model = source.model.network  # first, because it loads Keras quietly
     import keras
@@ -47,12 +47,12 @@ def fix_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
     except (ValueError, TypeError, NotImplementedError) as error:
         raise ModelError(
             f"{source.model} cannot be rebuilt for {shape} ({' '.join(str(error).split())[:200]}); expected stock "
-            f"layers that do."
+            "layers that take this shape."
         ) from error
     if fixed.output_shape[1] != len(source.spec.labels):
         raise ModelError(
             f"{source.model} has {fixed.output_shape[1]} outputs but there are {len(source.spec.labels)} labels; "
-            f"they must agree."
+            "expected as many of each."
         )
     inputs = leading.affine if strip else (lambda images: images.astype(np.float32))
     expect_same_answers(source, lambda images: run_model(fixed, inputs(images)), "The rebuilt network")
@@ -60,18 +60,14 @@ def fix_model(source: Source, *, strip: bool) -> tuple[Any, Affine]:
 
 
 def _finish_layers(model: Any) -> None:
-    """Has layers read what they computed from their weights when they were built: the statistics of an adapted
-    `Normalization` are such.
-    """
+    """Makes layers recompute what they derive from weights, such as the statistics of an adapted `Normalization`."""
     for layer in model._flatten_layers(include_self=False, recursive=True):
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()
 
 
 def _as_probabilities(scores: Any, meaning: str) -> Any:
-    """The (1, outputs) Keras tensor ``scores`` as (1, classes) probabilities; of one output p two become, 1 - p and
-    p.
-    """
+    """The (1, outputs) Keras tensor ``scores`` as (1, classes) probabilities; one output p becomes two, 1 - p and p."""
     import keras
 
     if scores.shape[1] != 1:
@@ -89,11 +85,11 @@ def _fresh(shape: tuple[int, ...]) -> Any:
 
 
 def _cloner(left_out: Sequence[Any]) -> Callable[[Any], Any]:
-    """Copies layers and operations, each name marked; those ``left_out`` become ones that do nothing."""
+    """Copies layers and operations and marks their names; those ``left_out`` are replaced by ones that do nothing."""
     import keras
 
     class PassOn(keras.Operation):  # type: ignore[misc]
-        """Gives its first argument back, whatever else it is called with."""
+        """Returns its first argument, whatever else it is called with."""
 
         def call(self, inputs: Any, *_: Any) -> Any:
             return inputs
@@ -103,7 +99,7 @@ def _cloner(left_out: Sequence[Any]) -> Callable[[Any], Any]:
 
     def clone(layer: Any) -> Any:
         if any(layer is other for other in left_out):
-            # A sequence takes layers alone, and a layer takes no numbers.
+            # A Sequential accepts only layers, and a layer cannot be called with plain numbers.
             return keras.layers.Identity() if isinstance(layer, keras.Layer) else PassOn()
         config = _in_float32(layer.get_config())
         if not isinstance(layer, keras.layers.InputLayer):
@@ -114,7 +110,7 @@ def _cloner(left_out: Sequence[Any]) -> Callable[[Any], Any]:
 
 
 def _in_float32(config: Any) -> Any:
-    """A layer's configuration without half precision, at any depth: the converter takes float32 alone."""
+    """A layer's configuration without half precision, at any depth: the converter accepts only float32."""
     if isinstance(config, dict):
         return {
             key: "float32" if key == "dtype" and _is_half(value) else _in_float32(value)

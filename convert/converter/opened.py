@@ -1,5 +1,5 @@
-"""The models that a conversion measures against each other, made and opened: each flatbuffer is parsed once, each
-interpreter built once, and all later stages use these values.
+"""Makes and opens the models that a conversion compares: each flatbuffer is parsed once, each interpreter built once,
+and all later stages use these.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from edge_runtime.model.inner_tensors import find_features
 from edge_runtime.model.model_file import ModelFile
 from edge_runtime.system.quiet_start import quiet_start
 
-# Of fewer calibration images no centre means anything; of so many at most centres are found.
+# With fewer calibration images a centre means nothing; centres are looked for among at most so many.
 LEAST_IMAGES, MOST_CENTRES = 12, 200
-# Images whose inner values are counted: from 20 to 100 the ranges that come of it hardly move.
+# Images whose inner values are counted: between 20 and 100 the resulting ranges hardly change.
 NUM_COUNTED = 100
 
 
@@ -59,8 +59,8 @@ class PackedModel:
 
 @dataclass(frozen=True, eq=False)
 class IntegerModel(PackedModel):
-    """The full-integer model; ``classifiers`` has it on each installed backend, by the backend's name; ``ranges`` says
-    how far its inner tensors reach and why, None where there was no choice.
+    """The full-integer model; ``classifiers`` holds it opened on each installed backend, by the backend's name;
+    ``ranges`` says how far its inner tensors reach and why, None where there was no choice.
     """
 
     classifiers: Mapping[str, Classifier]
@@ -71,7 +71,7 @@ def open_float(source: Source, spec: ModelSpec) -> FloatModel:
     """Converts ``source`` to float32 and opens it.
 
     Raises:
-        ModelError: the converter or the interpreter refuses the model, or it answers otherwise than the one loaded.
+        ModelError: the converter or the interpreter refuses the model, or it answers differently from the loaded one.
     """
     flatbuffer = quantize.to_float(source)
     model = attach_contract(flatbuffer, spec, read_ends(schema.read_tree(flatbuffer)))
@@ -87,7 +87,7 @@ def open_float(source: Source, spec: ModelSpec) -> FloatModel:
 
 def open_integer(source: Source, spec: ModelSpec, calibration: Calibration, io_dtype: str) -> IntegerModel:
     """Converts ``source`` to full integers, calibrated on ``calibration``, with ``io_dtype`` "uint8" or "int8" for
-    input and output, and opens it; that packing changed nothing was checked part by part and by running both.
+    input and output, and opens it. Packing is checked part by part, and by running both models.
 
     Raises:
         ModelError: the converter or the packer failed, or the input tensor is not the normalisation that training used.
@@ -113,8 +113,8 @@ def open_integer(source: Source, spec: ModelSpec, calibration: Calibration, io_d
     differing = compare_outputs(as_converted, {name: item.interpreter for name, item in classifiers.items()})
     if differing:
         raise ModelError(
-            f"The packed model gives other outputs than the converted one on {', '.join(differing)}, expected the same "
-            "bytes. This is a defect of the packer, report it."
+            f"The packed and the converted model give different outputs on {', '.join(differing)}, expected the same "
+            "bytes. This is a bug in the packer; please report it."
         )
     return IntegerModel(model, packed.audit, packed.bytes_before_packing, classifiers, ranges)
 
@@ -130,12 +130,12 @@ def _finish(source: Source, spec: ModelSpec, io_dtype: str, calibrated: bytes) -
 
 
 def _make(source: Source, spec: ModelSpec, io_dtype: str, convert: Callable[[bool], bytes]) -> _Made:
-    """What ``convert`` gives, packed; it is asked for a requantised input where the plain one does not mean pixels."""
+    """What ``convert`` gives, packed; with a requantised input where the plain one does not stand for pixels."""
     affine = quantize.find_input_affine(source)
     converted = convert(False)
     packed = pack_model(converted, spec)
     if not is_whole_range(packed.model.contract.input_tensor, affine.mean, affine.std):
-        # Operators whose inputs share one scale, such as a concatenation, gave the pixels that of their companions.
+        # An operator whose inputs share one scale, such as a concatenation, gave the pixels that of its other inputs.
         converted = set_input_scale(convert(True), io_dtype, affine.mean, affine.std)
         packed = pack_model(converted, spec)
     return _Made(converted, packed)
@@ -144,7 +144,7 @@ def _make(source: Source, spec: ModelSpec, io_dtype: str, convert: Callable[[boo
 def _choose_ranges(
     source: Source, calibration: Calibration, made: _Made, calibrated: quantize.Calibrated, io_dtype: str
 ) -> tuple[_Made, RangeChoice | None]:
-    """``made`` or the same with narrower ranges, and why; None where narrower ones were no question."""
+    """``made``, or the same with narrower ranges, and why; None where there were no narrower ones to choose."""
     stage("Trying narrower ranges")
     some = [calibrated.affine(image) for image in calibration.images[:NUM_COUNTED]]
     narrowed = narrow_ranges(calibrated.flatbuffer, some)
@@ -152,7 +152,7 @@ def _choose_ranges(
         return made, None
     try:
         other = _finish(source, made.packed.model.contract.spec, io_dtype, narrowed)
-    except ModelError:  # they were an offer: what can be converted as usual is not refused for them
+    except ModelError:  # narrower ranges are optional: a model that converts without them is not refused
         return made, None
     if other.packed.model.flatbuffer == made.packed.model.flatbuffer or not other.packed.audit.full_integer:
         return made, None
@@ -172,8 +172,8 @@ def _answer(model: ModelFile, images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def expect_integer_layers(source: Source, audit: AuditReport) -> None:
-    """Raises ModelError when layers of ``source`` cannot run in integers on every backend: names them and what to use
-    instead, before any time goes into measuring.
+    """Raises ModelError when layers of ``source`` cannot run in integers on every backend: names them and says what to
+    use instead, before any time is spent on measuring.
     """
     if audit.layer_problems:
         more = f" ({len(audit.layer_problems) - 3} more)" if len(audit.layer_problems) > 3 else ""
@@ -184,9 +184,8 @@ def expect_integer_layers(source: Source, audit: AuditReport) -> None:
 
 
 def _add_neighbours(model: ModelFile, num_calibration_images: int) -> ModelFile:
-    """The model whose contract says where its features are, and accepts all of them: the cut is fitted later. As it is
-    when it has no features, or there are too few images for a centre of them to mean anything. How many centres there
-    are is found later, too.
+    """``model`` with a contract that says where its features are and accepts all of them: the cut and the number of
+    centres are found later. Unchanged if it has no features, or there are too few images for a centre to mean anything.
     """
     features, most = find_features(model.flatbuffer), min(num_calibration_images, MOST_CENTRES)
     if features is None or most < LEAST_IMAGES or most * features.width > MAX_NEIGHBOUR_BYTES:
@@ -196,11 +195,11 @@ def _add_neighbours(model: ModelFile, num_calibration_images: int) -> ModelFile:
 
 
 def pack_model(converted: bytes, spec: ModelSpec, normalization: Normalization | None = None) -> PackedModel:
-    """A converter's flatbuffer with metadata and layer names, packed; ``normalization`` in pixel units is what its
-    input tensor says unless given.
+    """A converter's flatbuffer with metadata and layer names, packed; ``normalization``, in pixel units, is read from
+    its input tensor unless given.
 
     Raises:
-        ModelError: it has not one input and one output, or packing would change it.
+        ModelError: it does not have one input and one output, or packing would change it.
     """
     tree = schema.read_tree(converted)
     found = attach_contract(converted, spec, read_ends(tree)).contract

@@ -1,8 +1,8 @@
 """A trained Keras model -> .tflite bytes: the only file that touches the TFLite converter.
 
-What scales the pixels first is taken off and becomes the integer file's input scale and zero point: left inside, it
-would stay in the file as a multiplication and an addition and throw away a third of the input levels. Must give the
-same bytes for the same model.
+Operations at the start that only scale the pixels are stripped and become the integer file's input scale and zero
+point: left inside, they would stay in the file as a multiplication and an addition and waste a third of the input
+levels. The same model must always give the same bytes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def to_float(source: Source) -> bytes:
 
 
 def to_float16(source: Source) -> bytes:
-    """As `to_float`, its weights stored as float16; the arithmetic stays float32."""
+    """Like `to_float`, with weights stored as float16; the arithmetic stays float32."""
 
     def configure(converter: Any) -> None:
         import tensorflow as tf
@@ -44,7 +44,7 @@ def to_float16(source: Source) -> bytes:
 
 
 def to_dynamic_range(source: Source) -> bytes:
-    """As `to_float`, its larger weights stored as int8; activations are quantised anew at each call, without
+    """Like `to_float`, with the larger weights stored as int8; activations are quantised anew at each call, without
     calibration.
     """
 
@@ -71,7 +71,7 @@ def to_integer(
 
 @dataclass(frozen=True, eq=False)
 class Calibrated:
-    """A float32 ``flatbuffer`` whose tensors know their ranges; it eats pixels as ``affine`` gives them and ends in
+    """A float32 ``flatbuffer`` whose tensors know their ranges; it takes pixels as ``affine`` gives them and ends in
     probabilities.
     """
 
@@ -80,7 +80,7 @@ class Calibrated:
 
 
 def calibrate(source: Source, images: NDArray[np.uint8]) -> Calibrated | None:
-    """The first half of `to_integer`, which `finish` goes on with; None where TensorFlow does both only at once.
+    """The first half of `to_integer`, which `finish` completes; None where TensorFlow can only do both at once.
 
     Raises: as `to_integer`.
     """
@@ -112,8 +112,8 @@ def to_int16_activations(source: Source, images: NDArray[np.uint8]) -> bytes:
 
 
 def find_input_affine(source: Source) -> Affine:
-    """What the integer file's input tensor must do to pixels: the model's own leading normalisation, if a tensor can
-    hold it.
+    """What the integer file's input tensor must do to pixels: the normalisation at the model's start, if a tensor can
+    express it.
     """
     return find_leading(source.model.network, Affine(source.input_mean, source.input_std)).affine
 
@@ -164,12 +164,12 @@ def _convert(model: Any, configure: Callable[[Any], None] = lambda converter: No
 
 
 def _run(work: Callable[[], Any]) -> bytes:
-    # Keras prints the endpoints of the model that it exports on the way; stdout is for results.
+    # Keras prints the endpoints of the model that it exports; stdout is for results.
     with contextlib.redirect_stdout(io.StringIO()), quiet_start(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return bytes(work())
-        except Exception as error:  # its own kind derives from nothing but Exception; the log behind it stays away
+        except Exception as error:  # the converter's own error derives directly from Exception; its log is left out
             failure = error
     reason = " ".join(str(failure).split())[:300]
     raise ModelError(

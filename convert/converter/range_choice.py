@@ -1,5 +1,5 @@
-"""Which ranges the integer file gets: both are made, and the one whose answers are closer to float32 on images that
-neither was calibrated on stays; where there is little between them, the converter's own.
+"""Chooses the ranges of the integer file: it is made with both, and the one whose answers are closer to float32, on
+images that neither was calibrated on, is kept; if there is little between them, the converter's own.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from edge_runtime.inference.interpreter import Interpreter
 from edge_runtime.inference.quantization import dequantize
 
 NUM_HELD_OUT = 200
-# With fewer left over, the calibration images judge; the whole ranges hold their extremes, so that favours those.
+# With fewer left over, the calibration images decide, which favours the whole ranges: those hold their extremes.
 ENOUGH_HELD_OUT = 20
-# Scores have to be closer by more than so many standard errors. Of labels only a few change, and those by chance: one
-# image in a hundred decides nothing.
+# Scores have to be closer by more than this many standard errors. Few labels change, and those by chance: one image in
+# a hundred decides nothing.
 NUM_ERRORS = 1.0
 MOST_LABELS_LOST = 0.0101
 
@@ -35,8 +35,8 @@ class Closeness:
 
 @dataclass(frozen=True)
 class RangeChoice:
-    """``narrowed``: whether the file's inner tensors leave out the values furthest out; what both came to on
-    ``num_images``, which are ``held_out`` from calibration or not.
+    """``narrowed`` says whether the file's inner tensors leave out the most extreme values; ``whole`` and ``narrower``
+    are what both came to on ``num_images``, which were ``held_out`` from calibration or not.
     """
 
     narrowed: bool
@@ -49,8 +49,8 @@ class RangeChoice:
 def choose_ranges(
     whole: NDArray[np.float32], narrower: NDArray[np.float32], expected: NDArray[np.float32], *, held_out: bool
 ) -> RangeChoice:
-    """The RangeChoice by (n, classes) float32 scores: those of the files with whole and with narrower ranges, and
-    those ``expected``, of float32.
+    """The RangeChoice from (n, classes) float32 scores: those of the files with whole and with narrower ranges, and the
+    ``expected`` ones of the float32 model.
     """
     differences = [np.abs(scores.astype(np.float64) - expected).max(axis=1) for scores in (whole, narrower)]
     same = [scores.argmax(axis=1) == expected.argmax(axis=1) for scores in (whole, narrower)]

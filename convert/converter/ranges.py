@@ -1,8 +1,8 @@
-"""How far the 256 levels of inner tensors reach: as far as the calibration images went, or without the few values
-furthest out.
+"""How far the 256 levels of inner tensors reach: over all values of the calibration images, or without the few most
+extreme ones.
 
 The converter takes the smallest and the largest value that it saw. One value in a hundred thousand may lie three times
-as far out as all others, which then share a third of the levels. Whether leaving it out helps is not decided here.
+as far out as all others, which then share a third of the levels. Whether leaving it out helps is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from numpy.typing import NDArray
 from convert.tflite import schema
 from edge_runtime.inference.interpreter import Interpreter
 
-# Of all values of a tensor so many lie below its highest level, and as many above its lowest. Measured on networks of
-# keras.applications; 0.9999 was closer to float32 for some and farther for others.
+# This share of a tensor's values lies below its highest level, and as many above its lowest. Measured on networks of
+# keras.applications; 0.9999 was closer to float32 for some and further away for others.
 KEPT = 0.99995
 # A range that shrinks by less has nothing to gain.
 LEAST_GAIN = 0.1
 _NUM_BINS = 8192
-# Of a tensor that was always zero the converter notes a range of about 1e-38, which cannot be divided.
+# For a tensor that was always zero the converter records a range of about 1e-38, which cannot be divided.
 _LEAST_WIDTH = 1e-30
-# The converter gives all that these read the scale of what they write. Where that is narrower, values are cut off, also
-# for whatever else reads them.
+# The converter gives everything that these read the scale of what they write. Where that is narrower, values are
+# clipped, also for whatever else reads them.
 _ONE_SCALE = ("MAXIMUM", "MINIMUM", "SELECT", "SELECT_V2")
 
 Range = tuple[float, float]
 
 
 def widen_shared(calibrated: bytes) -> bytes:
-    """``calibrated`` with the results of operators that have one scale throughout as wide as what they read, where
-    something else reads that as well: ``where(x > 0, x, 0.2 * x)`` never writes the lowest x, but multiplies it.
+    """``calibrated`` with the outputs of operators in `_ONE_SCALE` widened to those of their inputs that are read
+    elsewhere as well: ``where(x > 0, x, 0.2 * x)`` never writes the lowest x, but multiplies it.
     """
     tree = schema.read_tree(calibrated)
     return schema.write_tree(tree) if _widen(tree) else calibrated
@@ -43,7 +43,7 @@ def widen_shared(calibrated: bytes) -> bytes:
 def _widen(tree: Any) -> bool:
     subgraph, changed = tree.subgraphs[0], False
     readers = Counter(int(index) for operator in subgraph.operators for index in set(operator.inputs.tolist()))
-    needed = {index for index, times in readers.items() if times > 1}  # tensors whose whole range somebody needs
+    needed = {index for index, times in readers.items() if times > 1}  # tensors whose whole range is needed elsewhere
     for operator in subgraph.operators:
         if schema.read_operator_name(tree.operatorCodes[operator.opcodeIndex]) not in _ONE_SCALE:
             continue
@@ -79,8 +79,8 @@ def narrow_ranges(calibrated: bytes, inputs: Sequence[NDArray[np.float32]]) -> b
 
 
 def _list_ranges(tree: Any) -> dict[int, Range]:
-    """The ranges of all tensors that an operator writes, but not of those that are the input in another shape: its
-    levels are the pixel values.
+    """The ranges of all tensors that an operator writes, except those that are the input in another shape, whose levels
+    are the pixel values.
     """
     subgraph = tree.subgraphs[0]
     pixels = _read_range(subgraph.tensors[int(subgraph.inputs[0])])
@@ -112,7 +112,7 @@ def _width(found: Range) -> float:
 def _count_values(
     calibrated: bytes, ranges: Mapping[int, Range], inputs: Sequence[NDArray[np.float32]]
 ) -> dict[int, NDArray[np.int64]]:
-    """For each tensor how many of its values lie in each of `_NUM_BINS` equal parts of its range."""
+    """For each tensor, how many of its values lie in each of `_NUM_BINS` equal parts of its range."""
     counts = {index: np.zeros(_NUM_BINS, np.int64) for index in ranges}
     interpreter = Interpreter(calibrated, extra_outputs=tuple(ranges))
     for values in inputs:
@@ -124,7 +124,7 @@ def _count_values(
 
 
 def _cut(found: Range, counts: NDArray[np.int64]) -> Range:
-    """``found`` without its outermost parts; it goes on to hold the number 0, as every integer range does."""
+    """``found`` without its outermost parts; it still includes 0, as every integer range does."""
     low, high = found
     part, below = _width(found) / len(counts), np.cumsum(counts)
     first = int(np.searchsorted(below, below[-1] * (1 - KEPT), side="right"))

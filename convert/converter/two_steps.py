@@ -2,7 +2,7 @@
 
 The only file that uses private parts of the converter, which does both in one call
 (docs/decisions/0011-ranges-chosen-by-measurement.md). Where a version of TensorFlow lacks them, `can_separate` says so
-and nothing else of it may be called.
+and nothing else here may be called.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def can_separate(converter: Any) -> bool:
 
 
 def stop_after_calibration(converter: Any) -> None:
-    """Has ``converter`` give a float32 model whose tensors know the smallest and the largest value they had."""
+    """Makes ``converter`` give a float32 model whose tensors know the smallest and the largest value they had."""
     setattr(converter, _SWITCH, True)
 
 

@@ -1,1 +1,1 @@
-"""A new model against the old one on images that neither learnt, with one verdict. Never changes a model."""
+"""Compares a new model with the old one on images that neither was trained on. Never changes a model."""

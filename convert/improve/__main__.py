@@ -1,4 +1,4 @@
-"""The command line of the comparison of a new model with the old one."""
+"""Command line: compares a new model with the old one."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from edge_runtime.system.quiet_start import silence_stderr
 
 _EXAMPLES = """examples:
   python -m convert.improve runs/new --model build/new.tflite --against build/old.tflite --old-run runs/old
-exit codes: 0 better, or no difference that the images can tell; 1 worse; 2 usage;
-  65 bad data, or no fair image; 66 missing
+exit codes: 0 better, or no measurable difference; 1 worse; 2 usage;
+  65 bad data, or no image that is new to both models; 66 input missing
 """
 
 
@@ -32,15 +32,17 @@ def make_parser() -> argparse.ArgumentParser:
     """All flags, with examples."""
     flags = VerbParser(
         prog="python -m convert.improve",
-        description="Scores a new and an old model file on images that neither of them learnt from.",
+        description="Compares a new and an old model file on images that neither was trained on.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     flags.add_argument("run", type=Path, help="the new model's run directory")
     flags.add_argument("--model", type=Path, required=True, metavar="FILE", help="the new model's file")
     flags.add_argument("--against", type=Path, required=True, metavar="FILE", help="the old model's file")
-    flags.add_argument("--old-run", type=Path, metavar="DIR", help="the old model's run directory: what it held out")
-    flags.add_argument("--out", type=Path, metavar="FILE", help="the page (default: MODEL.improve.html)")
+    flags.add_argument(
+        "--old-run", type=Path, metavar="DIR", help="the old model's run directory, to see its test split"
+    )
+    flags.add_argument("--out", type=Path, metavar="FILE", help="the page to write (default: MODEL.improve.html)")
     add_quiet_flag(flags)
     return flags
 
@@ -72,7 +74,7 @@ def compare(args: argparse.Namespace) -> int:
 def _score(run: Source, held_out: HeldOut, models: dict[str, Classifier], files: tuple[str, str]) -> Improvement:
     answers = []
     scores = {
-        name: score_images({name: classifier}, held_out.entries, f"Asking the {name} model")[name]
+        name: score_images({name: classifier}, held_out.entries, f"Running the {name} model")[name]
         for name, classifier in models.items()
     }
     said = {name: _best_answers(scores[name], classifier) for name, classifier in models.items()}
@@ -96,7 +98,7 @@ def _best_answers(scores: Probabilities, classifier: Classifier) -> list[tuple[s
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    """Runs the command with these arguments, or those of the process, and returns its exit code."""
     return run_command(lambda: _run(make_parser().parse_args(arguments)))
 
 

@@ -1,7 +1,7 @@
-"""Which images are fair: held out from the new model's training, and proved to be unknown to the old one.
+"""Which images are fair: held out from the new model's training, and provably new to the old one.
 
-There are three proofs: the old run lists the image in its own test split; both models have the very same test split; or
-a device saved the frame while the old model was labelling, so that model cannot have learnt from it.
+There are three proofs: the old run lists the image in its own test split; both models have the same test split; or a
+device saved the frame while the old model was running, so that model cannot have been trained on it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ LOG = Path(".sorted") / "sorted.jsonl"
 
 @dataclass(frozen=True)
 class HeldOut:
-    """``entries`` are fair to both models; ``from_camera`` are the SHA-256 of those that a device saved;
-    ``num_left_out`` images of the new test split may be known to the old model.
+    """``entries`` are fair to both models; ``from_camera`` are the SHA-256 of those that a device saved; the old model
+    may have been trained on ``num_left_out`` images of the new test split.
     """
 
     entries: tuple[ImageEntry, ...]
@@ -32,7 +32,7 @@ class HeldOut:
 
 
 def choose_held_out(new: Source, old: Contract, old_run: Source | None, log: Sequence[Mapping[str, Any]]) -> HeldOut:
-    """The images of ``new``'s test split that the old model did not learn; ``log`` holds the lines of `train.sort`.
+    """The images of ``new``'s test split that the old model was not trained on; ``log`` is the log of `train.sort`.
 
     Raises:
         DataError: there is none, or ``old_run`` is not the run of the old file.

@@ -25,18 +25,18 @@ class Answer:
 
     @property
     def old_right(self) -> bool:
-        """Whether the old model has the truth."""
+        """Whether the old model is right."""
         return self.old_label == self.truth
 
     @property
     def new_right(self) -> bool:
-        """Whether the new model has the truth."""
+        """Whether the new model is right."""
         return self.new_label == self.truth
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Of ``num`` images; ``gain`` = new accuracy - old accuracy in [-1, 1] with its 95 % interval; p is McNemar's."""
+    """On ``num`` images; ``gain`` = new accuracy - old accuracy in [-1, 1] with its 95 % interval; p is McNemar's."""
 
     num: int
     old_right: int
@@ -60,7 +60,7 @@ class Judgement:
         low, high = (100 * value for value in self.interval)
         between = f"{100 * self.gain:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}, p = {self.p:.2g}"
         if self.kind == "alike":
-            return f"No difference that {self.num} images can tell ({between})."
+            return f"No measurable difference on {self.num} images ({between})."
         return f"The new model is {self.kind} on {self.num} images ({between})."
 
 

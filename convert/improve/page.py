@@ -52,10 +52,11 @@ def say_verdict(found: Improvement) -> str:
         right = sum(answer.new_right for answer in found.new_classes)
         names = ", ".join(sorted({answer.truth for answer in found.new_classes}))
         parts.append(
-            f"Of {len(found.new_classes)} images of classes that the old model lacks ({names}) it has {right}."
+            f"The new model gets {right} of {len(found.new_classes)} images right in classes that the old model lacks "
+            f"({names})."
         )
     if found.num_left_out:
-        parts.append(f"{found.num_left_out} test images are left out: the old model may have learnt them.")
+        parts.append(f"{found.num_left_out} test images are left out: the old model may have been trained on them.")
     return " ".join(parts)
 
 
@@ -78,7 +79,7 @@ def to_html(found: Improvement, images: Mapping[str, Image]) -> str:
 
 
 def list_changed(answers: Sequence[Answer], *, better: bool) -> list[Answer]:
-    """What only the new (``better``) or only the old model has right, the surest answers first."""
+    """What only the new (``better``) or only the old model gets right, the most confident answers first."""
     found = [a for a in answers if (a.new_right, a.old_right) == (better, not better)]
     return sorted(found, key=lambda a: (-(a.new_score if better else a.old_score), a.image))[:NUM_SHOWN]
 

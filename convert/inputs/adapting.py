@@ -1,8 +1,8 @@
-"""Puts what a network expects of its pixels in front of it, where an input tensor cannot hold it: another order of
-colours, grey, a mean for each channel.
+"""Puts the preprocessing that a network expects in front of it, where an input tensor cannot express it: another
+channel order, grey, a mean for each channel.
 
-It is one 1x1 convolution of stock Keras, so the file takes colour images, RGB 0..255, like every other, and whatever
-compares a rewriting with the network compares it with this one.
+It is a single stock 1x1 convolution, so the file takes RGB images 0..255 like every other, and every rewrite of the
+network is compared with the network including it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ GREY = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class Pixels:
-    """What a network wants done to pixels 0..255: ``(pixel - mean) / std``, one value for all channels or R, G, B; and
-    the order of its ``channels``, "rgb" or "bgr".
+    """The preprocessing that a network expects: ``(pixel - mean) / std`` of pixels 0..255, one value for all channels
+    or R, G, B; and the order of its ``channels``, "rgb" or "bgr".
     """
 
     mean: tuple[float, ...] = (0.0,)
@@ -44,13 +44,13 @@ class Pixels:
 
     @property
     def is_one_scale(self) -> bool:
-        """Whether the scale and zero point of an input tensor can do it."""
+        """Whether the scale and zero point of an input tensor can express it."""
         return self.channels == "rgb" and len(set(self.mean)) == len(set(self.std)) == 1
 
 
 def adapt_network(network: Any, pixels: Pixels) -> Any:
-    """A Keras model that takes (n, H, W, 3) RGB pixels 0..255 and gives them to ``network``, of one or three channels,
-    as ``pixels`` says.
+    """A Keras model that takes (n, H, W, 3) RGB pixels 0..255 and passes them to ``network``, which has one or three
+    channels, as ``pixels`` says.
     """
     import keras
 
@@ -64,7 +64,7 @@ def adapt_network(network: Any, pixels: Pixels) -> Any:
 
 
 def make_weights(pixels: Pixels, depth: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(3, depth) and (depth,) float32: RGB pixels 0..255 times the one plus the other is what ``pixels`` says."""
+    """Weights (3, depth) and biases (depth,), float32, that do to RGB pixels 0..255 what ``pixels`` says."""
     order = np.eye(3)[:, ::-1] if pixels.channels == "bgr" else np.eye(3)
     if depth == 1:
         order = np.array(GREY)[:, np.newaxis]

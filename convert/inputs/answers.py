@@ -1,4 +1,4 @@
-"""What a loaded Keras model answers: whether its outputs are logits or probabilities, and its probabilities on images.
+"""What the outputs of a loaded Keras model mean, logits or probabilities, and its probabilities on images.
 
 The meaning is read from the graph and measured on images, never guessed from the name of the last layer. A model with
 one output decides between two classes: the second has the probability p, the first 1 - p.
@@ -32,12 +32,12 @@ def run_model(model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def find_meaning(model: Any, inputs: NDArray[np.float32], name: object) -> str:
-    """Says "logits" or "probabilities": what the outputs of ``model`` are, measured on (n, H, W, 3) float32 ``inputs``.
+    """Whether the outputs of ``model`` are "logits" or "probabilities", measured on (n, H, W, 3) float32 ``inputs``.
 
-    Independent probabilities (a sigmoid each) are probabilities too.
+    Independent probabilities (one sigmoid each) count as probabilities.
 
     Raises:
-        ModelError: the graph ends in a softmax over something else than the classes, or in what is neither logits nor
+        ModelError: the graph ends in a softmax over something other than the classes, or in what is neither logits nor
             probabilities (`expect_scores`); ``name`` is in the text.
     """
     values, bounds = run_model(model, inputs), read_bounds(model)

@@ -1,7 +1,7 @@
-"""The representative data set: class-balanced, named, seeded images of the training split, through the device's
-preprocessing.
+"""The representative data set: class-balanced, named, seeded images of the training split, preprocessed as on the
+device.
 
-Never an image of the test split: the accuracy of the file would be measured on what tuned it.
+Never an image of the test split: the file's accuracy would then be measured on images that tuned it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from edge_runtime.pixels.preprocess import preprocess
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """``entries`` say which images; ``images`` is (n, H, W, 3) uint8 RGB, ready for the model; ``counts`` images a
-    class.
-    """
+    """``entries`` lists the images; ``images`` holds them, (n, H, W, 3) uint8 RGB, ready for the model."""
 
     entries: tuple[ImageEntry, ...]
     images: NDArray[np.uint8]
@@ -33,8 +31,8 @@ class Calibration:
 
 
 def choose_calibration(source: Source, num_images: int, seed: int) -> Calibration:
-    """``num_images`` of the source's calibration pool (all of it, if it has fewer), drawn by ``seed``, as even as the
-    pool allows.
+    """``num_images`` of the source's calibration pool (all of it if it has fewer), drawn by ``seed`` and as balanced as
+    the pool allows.
 
     Raises:
         DataError: one of the chosen images is in the test split, by its SHA-256; or an image cannot be read.
@@ -53,8 +51,7 @@ def choose_calibration(source: Source, num_images: int, seed: int) -> Calibratio
 
 
 def choose_held_out(source: Source, calibration: Calibration, num_images: int) -> NDArray[np.uint8]:
-    """At most ``num_images`` of the pool that ``calibration`` was drawn from and does not hold, drawn in the same way:
-    (n, H, W, 3) uint8 RGB.
+    """At most ``num_images`` that ``calibration`` left in its pool, drawn in the same way: (n, H, W, 3) uint8 RGB.
 
     Raises:
         DataError: an image cannot be read.
@@ -71,7 +68,7 @@ def choose_held_out(source: Source, calibration: Calibration, num_images: int) -
 
 
 def _balanced(pool: Sequence[ImageEntry], num_images: int, seed: int) -> tuple[ImageEntry, ...]:
-    """Round after round one image of each class, each class in its own seeded order."""
+    """One image of each class per round, each class in its own seeded order."""
     by_label: dict[int, list[ImageEntry]] = {}
     for entry in sorted(pool, key=lambda entry: entry.name):
         by_label.setdefault(entry.label, []).append(entry)

@@ -1,6 +1,4 @@
-"""A `.keras` file that `train` did not make, with labels and folders of images, as the same `Source` that a run
-gives.
-"""
+"""Turns a `.keras` file not made by `train`, with its labels and image folders, into the `Source` that a run gives."""
 
 from __future__ import annotations
 
@@ -25,12 +23,12 @@ from edge_runtime.system.printable import compose_name
 
 
 def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) -> Source:
-    """The model at ``path`` with what ``foreign`` says about it; its name is the file's unless told otherwise.
+    """The model at ``path`` with what ``foreign`` says about it; it has the file's name unless ``name`` is given.
 
     Raises:
         MissingInputError: the model, the label file or a folder is not there.
-        ModelError: the model is no image classifier of stock layers, or the labels do not fit it.
-        DataError: a folder holds no images, or a directory in it is no class of the model.
+        ModelError: the model is not an image classifier of stock layers, or the labels do not fit it.
+        DataError: a folder holds no images, or a directory in it is not a class of the model.
     """
     file = KerasFile(path, Pixels(foreign.mean, foreign.std, foreign.channels))
     inspection = inspect_file(file)
@@ -54,7 +52,7 @@ def _measure_meaning(
 
 
 def _read_labels(path: Path, num_classes: int, model: Path) -> tuple[str, ...]:
-    """The labels in any form that the device reads, too; what had to be assumed of them is told."""
+    """The labels, in any form that the device also reads; says what had to be assumed about them."""
     try:
         text = decode_labels(path.read_bytes())
     except FileNotFoundError as error:
@@ -79,7 +77,7 @@ def _read_folder(root: Path, labels: Sequence[str], *, may_be_flat: bool) -> tup
     directories = sorted(path for path in root.iterdir() if path.is_dir() and is_visible(path.name))
     unknown = [path.name for path in directories if compose_name(path.name) not in labels]
     if unknown:
-        raise DataError(f"{root} has the directories {unknown[:5]}, which are no labels; expected {list(labels)[:10]}.")
+        raise DataError(f"{root} has directories {unknown[:5]}, which are not labels; expected {list(labels)[:10]}.")
     if not directories and not may_be_flat:
         raise DataError(f"{root} has no class directories; expected one for each of {list(labels)[:10]}.")
     folders = [(labels.index(compose_name(path.name)), path) for path in directories] or [(-1, root)]
@@ -88,7 +86,7 @@ def _read_folder(root: Path, labels: Sequence[str], *, may_be_flat: bool) -> tup
         raise DataError(f"{root} holds no images; expected files that end in {', '.join(IMAGE_SUFFIXES)}.")
     num_others = sum(len(list_files(folder)) for _, folder in folders) - len(entries)
     if num_others:
-        stage(f"warning: {num_others} files in {root} have no image's ending and are left out.")
+        stage(f"warning: {num_others} files in {root} do not end like image files and are left out.")
     empty = [label for index, label in enumerate(labels) if directories and index not in {e.label for e in entries}]
     if empty:
         shown = ", ".join(empty[:10]) + (" ..." if len(empty) > 10 else "")

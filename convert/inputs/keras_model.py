@@ -18,8 +18,8 @@ from edge_runtime.errors import ModelError
 from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.system.quiet_start import quiet_start
 
-# tflite-runtime 2.14 reads models wrongly when TensorFlow was loaded into the process before it ("vector::reserve" or
-# out of memory): the interpreters must be imported first.
+# tflite-runtime 2.14 misreads models if TensorFlow was loaded into the process before it ("vector::reserve" or out of
+# memory), so the backends must be imported first.
 list_available_backends()
 
 _FOREIGN_LAYERS = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
@@ -27,10 +27,10 @@ _FOREIGN_LAYERS = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "Fla
 
 @dataclass(frozen=True)
 class KerasFile:
-    """The `.keras` file at ``path``; ``network`` is its Keras model, loaded when first asked for and never again,
-    behind what ``pixels`` says where no input tensor can hold that.
+    """The `.keras` file at ``path``; ``network`` is its Keras model, loaded once on first use, behind the preprocessing
+    in ``pixels`` where no input tensor can express it.
 
-    Whoever changes a copy of the model leaves this one as it is: every conversion of the file starts from it.
+    ``network`` must never be changed, only copied: every conversion of the file starts from it.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class KerasFile:
         return adapt_network(network, self.pixels)
 
     def outside(self) -> tuple[float, float]:
-        """The mean and deviation that are left for the input tensor, in pixel units."""
+        """The mean and standard deviation that are left for the input tensor, in pixel units."""
         if self.pixels.is_one_scale and self.network.layers[1].name != ADAPTING:
             return self.pixels.mean[0], self.pixels.std[0]
         return 0.0, 1.0
@@ -56,9 +56,7 @@ class KerasFile:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a `.keras` file is: the size of its input in pixels, and the number of classes (a single output decides
-    between two).
-    """
+    """The input size of a `.keras` file in pixels, and its number of classes (a single output decides between two)."""
 
     height: int
     width: int
@@ -120,7 +118,7 @@ def load_network(path: Path) -> Any:
 
 
 def _say_one_row(taken: Any, given: Any) -> str:
-    """What makes one row of scores of what a model with one image as input gives; empty where nothing simple does."""
+    """How to turn what a model that takes one image gives into one row of scores; empty where nothing simple does."""
     if not isinstance(taken, tuple):
         return ""
     if isinstance(given, list):
@@ -131,8 +129,8 @@ def _say_one_row(taken: Any, given: Any) -> str:
 
 
 def _expect_convertible_layers(path: Path, model: Any) -> None:
-    """Raises ModelError unless all layers of ``model``, at any depth, are stock ones in floating point that a
-    full-integer file can hold; the first that is not is named.
+    """Raises ModelError, naming the layer, unless all layers of ``model``, at any depth, are stock ones in floating
+    point that a full-integer file can hold.
     """
     import keras
 
@@ -149,7 +147,7 @@ def _expect_convertible_layers(path: Path, model: Any) -> None:
                 f"{path} was quantised by model.quantize({mode!r}) (layer {layer.name}), expected float weights: "
                 "convert quantises itself. Save the model before quantize() and give that file."
             )
-        if isinstance(layer, keras.layers.RNN):  # the converter would die of it, without a word
+        if isinstance(layer, keras.layers.RNN):  # the converter would crash on it without a message
             raise ModelError(
                 f"{path} has the layer {layer.name} of type {kind.__name__}, which no full-integer file can hold; "
                 "expected no recurrent layers. Use Conv2D and pooling instead."

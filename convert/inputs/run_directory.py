@@ -32,7 +32,7 @@ def read_run_directory(path: Path) -> Source:
         raise MissingInputError(f"There is no run directory {path}; train a model first, or give the path of one.")
     missing = [name for name in FILES if not (path / name).is_file()]
     if missing:
-        raise MissingInputError(f"{path} lacks {', '.join(missing)}, so it is no complete run directory; train again.")
+        raise MissingInputError(f"{path} lacks {', '.join(missing)}: it is not a complete run directory. Train again.")
     spec = spec_from_json((path / "contract.json").read_text("utf-8"))
     lists = _json(path / "images.json")
     if not isinstance(lists, dict) or lists.keys() - {"validation"} != {"calibration", "test"}:
@@ -44,20 +44,20 @@ def read_run_directory(path: Path) -> Source:
     calibration = _entries(path, "calibration", lists["calibration"], num_classes)
     test = _entries(path, "test", lists["test"], num_classes)
     training = {"config": _json(path / "config.json"), "metrics": _json(path / "metrics.json")}
-    # Runs of older versions, and of arrays, kept no validation images.
+    # Runs of older versions, and runs on arrays, hold no validation images.
     validation = _entries(path, "validation", lists["validation"], num_classes) if "validation" in lists else ()
     model, background, region = KerasFile(path / "model.keras"), _background(path), _region(path)
     return Source(model, spec, calibration, test, training, validation=validation, background=background, region=region)
 
 
 def _region(root: Path) -> Region | None:
-    """The part of the camera's frame that the images were cut from; most runs know of none."""
+    """The part of the camera's frame that the images were cut from; most runs have none."""
     path = root / "region.json"
     return region_from_json(path.read_text("utf-8")) if path.is_file() else None
 
 
 def _background(root: Path) -> tuple[ImageEntry, ...]:
-    """What the camera saw when nothing was there, as far as it was not trained on; most runs have none."""
+    """Images of the empty scene that were not trained on; most runs have none."""
     path = root / "background.json"
     if not path.is_file():
         return ()

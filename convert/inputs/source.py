@@ -21,7 +21,7 @@ from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import decode_image, read_image_bytes
 from edge_runtime.pixels.preprocess import Image, preprocess
 
-# Enough to notice what a rewriting loses, and a second of work.
+# Enough to notice what a rewrite of the model loses; takes a second.
 NUM_REFERENCES = 16
 
 
@@ -43,7 +43,7 @@ class ImageEntry:
 
         Raises:
             MissingInputError: its file is gone.
-            DataError: it is no image, or not the one that the list was made from.
+            DataError: it is not an image, or not the one that the list was made from.
         """
         if self.row is not None:
             rgb = self._array_row()
@@ -72,13 +72,12 @@ class ImageEntry:
         if found != self.sha256:
             raise DataError(
                 f"The image {self.name} in {self.path} has SHA-256 {found}, its list says {self.sha256}: it "
-                f"changed after "
-                "training. Train again, or put the image back."
+                "changed after training. Train again, or put the image back."
             )
 
 
 def escape_name(name: str) -> str:
-    """A file's name as text that any page and file can hold: bytes that are no UTF-8 become \\udc80 to \\udcff."""
+    """A file's name as text that any page and file can hold: bytes that are not UTF-8 become \\udc80 to \\udcff."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -88,7 +87,7 @@ def hash_entries(entries: Sequence[ImageEntry]) -> str:
 
 
 def make_entry(path: Path, root: Path, label: int) -> ImageEntry:
-    """The entry of the image file ``path``, called after its place below ``root``; ``label`` -1: of no class.
+    """The entry of the image file ``path``, named by its path below ``root``; ``label`` -1 means no class.
 
     Raises:
         DataError: the file cannot be read.
@@ -104,8 +103,8 @@ def make_entry(path: Path, root: Path, label: int) -> ImageEntry:
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """``images`` (n, H, W, 3) uint8 RGB and ``probabilities`` (n, classes) float32 that the model as loaded from its
-    file gives them: what each rewriting of it has to give too.
+    """``images`` (n, H, W, 3) uint8 RGB, and the ``probabilities`` (n, classes) float32 that the model gives them as
+    loaded from its file, which every rewrite of it must reproduce.
     """
 
     images: NDArray[np.uint8]
@@ -114,10 +113,10 @@ class Reference:
 
 @dataclass(frozen=True)
 class Source:
-    """``model`` is its `.keras` file, loaded once; ``input_mean`` and ``input_std`` are what it wants done to pixels
-    *outside* of it. ``validation`` is what a threshold may be fitted on, empty when the run kept none; ``background``
-    shows what the camera sees when nothing is there, likewise; ``region`` is the part of the camera's frame that all
-    images were cut from, None when they do not say or do not agree.
+    """``model`` is its `.keras` file, loaded once; ``input_mean`` and ``input_std`` normalise pixels *before* they
+    reach it. Thresholds are fitted on ``validation``, empty when the run kept none; ``background`` shows the empty
+    scene, empty likewise; ``region`` is the part of the camera's frame that all images were cut from, None when they
+    do not say or do not agree.
     """
 
     model: KerasFile

@@ -1,6 +1,6 @@
-"""Names what was given instead of a `.keras` file of stock layers, by what is in it, each with the way to one.
+"""Recognises by its content what was given instead of a `.keras` file of stock layers, and says how to get one.
 
-Reads names and metadata only: nothing of the file is run.
+Reads names and metadata only: nothing in the file is run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from edge_runtime.errors import MissingInputError, ModelError
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
-_CODE_REMEDY = "Replace it by stock layers (Rescaling, Activation, keras.ops) and save the model again."
+_CODE_REMEDY = "Replace it with stock layers (Rescaling, Activation, keras.ops) and save the model again."
 _TO_ONNX = "torch.onnx.export(model, images, 'model.onnx')"
 _FROM_ONNX = (
     "turn it into a full-integer .tflite with `onnx2tf -i {name} -oiqt`, which the device runs with "
@@ -24,12 +24,12 @@ _FROM_ONNX = (
 
 
 def expect_keras_file(path: Path) -> None:
-    """Returns for a `.keras` file whose layers are all stock ones, as far as names say.
+    """Returns if ``path`` is a `.keras` file whose layers, judged by their names, are all stock ones.
 
     Raises:
         MissingInputError: there is no such file.
-        ModelError: it is something else, which is named with the command that makes a `.keras` file of it; or it holds
-            layers that are no stock ones, which are named.
+        ModelError: it is something else, named together with the command that makes a `.keras` file of it; or some of
+            its layers, which are named, are not stock ones.
     """
     if path.is_dir():
         raise ModelError(_name_folder(path))
@@ -76,7 +76,7 @@ def _name_file(path: Path, beginning: bytes) -> str:
         return f"{path} is a Git LFS pointer, not the model itself; fetch that with `git lfs pull`."
     if beginning[4:8] == b"TFL3":
         return (
-            f"{path} is a .tflite file, so it is converted already: `edge-runtime classify --model {name}` runs it, "
+            f"{path} is a .tflite file, so it is already converted: `edge-runtime classify --model {name}` runs it, "
             "and `python -m convert.pack` makes it smaller."
         )
     if path.suffix == ".onnx" or (beginning[:1] == b"\x08" and beginning[2:3] in (b"\x12", b"\x1a", b"\x22", b"\x3a")):
@@ -90,9 +90,7 @@ def _name_file(path: Path, beginning: bytes) -> str:
             f"{path} is a model's architecture without its weights, expected a .keras file: "
             "`keras.models.model_from_json(text)`, then `load_weights(...)` and `save('model.keras')`."
         )
-    return (
-        f"{path} is no .keras file (it begins with {beginning[:4]!r}, expected a zip). Copy it again, or save it again."
-    )
+    return f"{path} is not a .keras file (it begins with {beginning[:4]!r}, expected a zip). Copy or save it again."
 
 
 def _from_torch() -> str:
@@ -154,7 +152,7 @@ def _expect_stock_layers(path: Path, config: dict[str, Any]) -> None:
 
 
 def _foreign_layers(value: Any) -> Iterator[tuple[str, str]]:
-    """(class, layer name) of everything in a configuration that holds code or that Keras does not bring."""
+    """(class, layer name) of everything in a configuration that holds code or is not part of Keras."""
     if isinstance(value, dict):
         kind, module = value.get("class_name"), value.get("module")
         if isinstance(kind, str) and isinstance(value.get("config"), dict):
@@ -170,7 +168,7 @@ def _foreign_layers(value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _unknown_layers(config: Any) -> Iterator[tuple[str, str]]:
-    """As `_foreign_layers`, for files of Keras 2, which name no modules: what Keras 3 has no layer for."""
+    """Like `_foreign_layers`, for files of Keras 2, which name no modules: everything that Keras 3 has no layer for."""
     import keras
 
     if isinstance(config, dict):
@@ -196,7 +194,7 @@ def _describe(found: list[tuple[str, str]]) -> str:
         names = ", ".join(name for _, name in dict.fromkeys(found) if name)
         where = f" (layer {names})" if names else ""
         return (
-            f"needs the class {', '.join(own[:5])}, which is not of Keras itself{where}; expected "
+            f"needs the class {', '.join(own[:5])}, which is not part of Keras{where}; expected "
             "stock Keras layers only. Build the model from stock layers that compute the same, "
             "`set_weights(trained.get_weights())`, and save that."
         )

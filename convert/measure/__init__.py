@@ -1,3 +1,1 @@
-"""How good and how fast a model is, through the device's own path: the gate, thresholds, latency. Never writes a
-page.
-"""
+"""Measures accuracy and speed with the device's own code: the gate, thresholds, latency. Never writes a page."""

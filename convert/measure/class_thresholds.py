@@ -1,4 +1,4 @@
-"""Thresholds of single classes: a class whose accepted answers are surely wrong too often needs a higher one.
+"""Thresholds for single classes: a class whose accepted answers are clearly wrong too often gets a higher one.
 
 None is lowered: the common threshold also keeps out what belongs to no class.
 """
@@ -15,18 +15,20 @@ from convert.measure.neighbours import Scores
 from convert.measure.threshold import ThresholdFit
 from edge_runtime.metrics import wilson_interval
 
-# So many of a class's answers must be left, or the threshold keeps its promise on a handful of images.
+# A threshold that leaves fewer of a class's answers keeps its promise on a handful of images only.
 LEAST_ACCEPTED = 10
 
 
 def fit_class_thresholds(own: Scores, fit: ThresholdFit, labels: Sequence[str]) -> dict[str, float]:
-    """By label the lowest threshold above the common one with which this class's answers are not surely right less
-    often than wanted on the ``own`` images (intervals that hold for all classes together with 95 %); only for classes
-    that surely are, and can do better.
+    """For each label that needs one, the lowest threshold above the common one that gives the wanted precision.
+
+    A label needs one if its answers on ``own``, the images of the classes, are significantly less often right than
+    wanted, and gets the lowest at which they no longer are (intervals that hold for all classes together at 95 %).
+    Labels that no threshold helps are left out.
     """
     best, answers = own.probabilities.max(axis=1), own.probabilities.argmax(axis=1)
     passes = (own.similarities >= fit.cut) & (best >= fit.threshold)
-    # Of many classes one looks bad by chance: all together shall be wrongly raised as rarely as a single one.
+    # Among many classes one looks bad by chance: all together are wrongly raised as rarely as a single one.
     confidence = 1 - 0.05 / len(labels)
     found = {}
     for index, label in enumerate(labels):
@@ -41,7 +43,7 @@ def fit_class_thresholds(own: Scores, fit: ThresholdFit, labels: Sequence[str]) 
 
 
 def list_lowest(labels: Sequence[str], threshold: float, class_thresholds: Mapping[str, float]) -> NDArray[np.float64]:
-    """(classes,) what the best score of each class must reach, in [0, 1]."""
+    """(classes,) the lowest score with which an answer of each class is accepted, in [0, 1]."""
     return np.array([class_thresholds.get(label, threshold) for label in labels])
 
 

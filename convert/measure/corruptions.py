@@ -1,4 +1,4 @@
-"""Corrupted images, made by code: the same seed gives the same pixels, so that two models are compared on one thing.
+"""Corrupted images, made by code: the same seed gives the same pixels, so that models are compared on the same images.
 
 After Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations" (2019):
 each kind has five strengths. Lengths are pixels, meant for images of about 32x32.
@@ -23,7 +23,7 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way in which images get worse, mildest strength first; ``what`` says what a strength is."""
+    """One way in which images get worse, mildest strength first; ``what`` says what the strengths measure."""
 
     name: str
     what: str
@@ -60,7 +60,7 @@ def _blur(image: Pixels, sigma: float, _rng: np.random.Generator) -> Pixels:
 
 
 def _motion(image: Pixels, length: float, _rng: np.random.Generator) -> Pixels:
-    # Symmetric, so that an even length moves nothing: its outermost weights are halves.
+    # Symmetric, so that an even length does not shift the image: its outermost weights are halves.
     reach = int(np.ceil((length - 1) / 2))
     weights = np.clip((length + 1) / 2 - np.abs(np.arange(-reach, reach + 1)), 0, 1)
     return np.asarray(cv2.filter2D(image, -1, weights[None] / weights.sum()), np.float32)

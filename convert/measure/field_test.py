@@ -1,7 +1,7 @@
-"""The field test: the test images as a camera would show them, small, before other things, in other light, blurred.
+"""The field test: the test images as a camera would show them: small, on other backgrounds, in other light, blurred.
 
-Measured through the device's own `Classifier` on each backend. What the model was trained for shows here, not what
-conversion cost; nothing is refused for it.
+Measured with the device's own `Classifier` on each backend. It shows what the model was trained for, not what the
+conversion cost, so no model is refused because of it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from edge_runtime.inference.classifier import Classifier
 from edge_runtime.pixels.preprocess import Image
 
 FRAME_HEIGHT, FRAME_WIDTH = 480, 640
-# Each image is seen in every scene on every backend; the changes are paired, so these tell points apart.
+# Each image is shown in every scene on every backend; since the changes are paired, so many tell points apart.
 MAX_IMAGES = 200
 AS_THEY_ARE = "as they are"
 
 
 @dataclass(frozen=True)
 class FieldRow:
-    """How one backend does on the images in one ``scene``; ``change`` is against those as they are, in [-1, 1]."""
+    """How one backend does on the images in one ``scene``; ``change`` of accuracy, [-1, 1], against `AS_THEY_ARE`."""
 
     scene: str
     backend: str
@@ -38,7 +38,7 @@ class FieldRow:
 
 @dataclass(frozen=True)
 class FieldTest:
-    """A row a scene and backend, in the scenes' order; ``num_images`` of the test split were shown."""
+    """One row per scene and backend, in the order of the scenes; ``num_images`` of the test split were shown."""
 
     num_images: int
     rows: tuple[FieldRow, ...]
@@ -57,8 +57,8 @@ def run_field_test(
     seed: int = 0,
 ) -> FieldTest:
     """The FieldTest of the integer model's ``classifiers`` by backend, on up to `MAX_IMAGES` of the labelled
-    ``entries``; answers below ``lowest``, one threshold or one a class, count as unknown. The same seed gives the same
-    scenes.
+    ``entries``; answers below ``lowest``, one threshold or one per class, count as unknown. The same seed gives the
+    same scenes.
     """
     places = np.unique(np.linspace(0, len(entries) - 1, min(len(entries), MAX_IMAGES)).round().astype(int)).tolist()
     correct = {(scene, name): 0 for scene in SCENES for name in classifiers}

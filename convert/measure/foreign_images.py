@@ -1,8 +1,8 @@
-"""Images of none of the classes that need no download: what a camera shows when nothing is there, and scrambled images,
-to say what passes; with them close-ups and warped images, to judge whether the neighbours are worth their bytes.
+"""Images that belong to none of the classes and need no download: empty scenes and scrambled images, to report what
+passes; close-ups and warped images as well, to judge whether the neighbours are worth their bytes.
 
-Training shows its models kinds like the former, so that on them the score alone looks better than it is on what a
-camera will see. The latter it never shows: a model meets them as it meets anything else that is new.
+Training uses images like the first two, so on them the score alone looks better than it will on what a camera sees. It
+never uses the last two: a model meets them as it meets anything new.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from edge_runtime.store.shipped import list_shipped_models
 HEIGHT, WIDTH = 240, 320
 NUM_EMPTY, NUM_SCRAMBLED, NUM_PHOTOS, NUM_NEVER_SHOWN = 80, 100, 200, 100
 _TILES = 3
-# How far a place of a warped image moves, in sides: objects are beyond recognition, colours and textures stay.
+# How far points of a warped image move, in shorter sides: no object can be recognised, colours and textures stay.
 _WARP = 0.18
 
 
 def make_foreign(entries: Sequence[ImageEntry], labels: Sequence[str], seed: int) -> Mapping[str, list[Image]]:
-    """Named lists of images (h, w, 3) uint8 BGR that show none of the classes ``labels``; ``entries`` are images of the
-    classes, to be scrambled. The same seed gives the same images.
+    """Named lists of images (h, w, 3) uint8 BGR that belong to none of the classes ``labels``; ``entries``, images of
+    the classes, are scrambled. The same seed gives the same images.
     """
     random = np.random.default_rng([seed, 7])
     found = {"empty scenes": [make_empty_scene(random, turn) for turn in range(NUM_EMPTY)]}
@@ -39,7 +39,7 @@ def make_foreign(entries: Sequence[ImageEntry], labels: Sequence[str], seed: int
 
 
 def make_never_shown(entries: Sequence[ImageEntry], seed: int) -> Mapping[str, list[Image]]:
-    """Named lists of images (h, w, 3) uint8 BGR of kinds that training does not use, made of ``entries``, images of the
+    """Named lists of images (h, w, 3) uint8 BGR of kinds that training never uses, made from ``entries``, images of the
     classes. The same seed gives the same images.
     """
     random = np.random.default_rng([seed, 11])
@@ -89,7 +89,7 @@ def _shrink(image: Image) -> Image:
 
 
 def make_empty_scene(random: np.random.Generator, turn: int) -> Image:
-    """(240, 320, 3) uint8 BGR, by ``turn`` a plain ground, a gradient, clouds or noise, with some noise of a camera."""
+    """(240, 320, 3) uint8 BGR: a plain colour, a gradient, clouds or noise, by ``turn``, with some sensor noise."""
     colors = random.uniform(0, 255, (4, 3))
     if turn % 4 == 0:
         image = np.broadcast_to(colors[0], (HEIGHT, WIDTH, 3))
@@ -122,7 +122,7 @@ def scramble(image: Image, random: np.random.Generator) -> Image:
 
 
 def _read_shipped_photos(labels: Sequence[str]) -> Iterator[Image]:
-    """The images in the models that come with edge_runtime, unless this model knows one of their classes."""
+    """The images in the models that ship with edge_runtime, unless this model knows one of their classes."""
     for path in list_shipped_models().values():
         model = open_model(path)
         if not set(labels) & set(model.contract.spec.labels) and model.goldens is not None:

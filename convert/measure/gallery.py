@@ -1,4 +1,4 @@
-"""Which test images people should look at: the surest mistakes and the least sure answers of the integer model."""
+"""Chooses the test images worth a look: the integer model's most confident mistakes and its least confident answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Gallery:
-    """``mistakes`` begin with the surest, ``least_sure`` with the least sure, right or wrong."""
+    """``mistakes`` begin with the most confident, ``least_sure`` with the least confident answer, right or wrong."""
 
     mistakes: tuple[Shown, ...]
     least_sure: tuple[Shown, ...]

@@ -1,7 +1,6 @@
-"""Measures what quantisation cost: the float and the integer file, over the whole test split, through the device's own
-path.
+"""Measures what quantisation cost: the float and the integer file on the whole test split, with the device's own code.
 
-`find_refusals` decides. It has no way to be told that a model is good: every figure comes from `Classifier` on images.
+`find_refusals` decides. It cannot be told that a model is good: every figure comes from `Classifier` on images.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from edge_runtime.metrics import (
 from edge_runtime.pixels.preprocess import Image
 
 FLOAT = "float32"
-# Two images that get one answer do not make a model broken.
+# With fewer images, the same answer for all of them does not prove a model broken.
 ENOUGH_TO_JUDGE = 8
 SIGNIFICANCE = 0.05
 NUM_FLIPS = 12
@@ -60,7 +59,7 @@ class ClassChange:
 class BackendReport:
     """The integer model on one backend against the float model, image by image; rates in [0, 1].
 
-    ``drop`` = float accuracy - accuracy, with its 95 % interval; ``agreement`` = same label as the float model.
+    ``drop`` = float accuracy - accuracy, with its 95 % interval; ``agreement`` = share with the float model's label.
     """
 
     backend: str
@@ -79,10 +78,10 @@ class BackendReport:
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """``tested`` says if the images were held out and labelled; ``backend_agreement``: all integer backends give one
-    label.
+    """``tested`` says whether the images were held out and labelled; ``backend_agreement`` is the share of images to
+    which all integer backends give the same label.
 
-    ``refusals`` are the gate's reasons in words, none when the model passes.
+    ``refusals`` are the gate's reasons in words, empty when the model passes.
     """
 
     num_images: int
@@ -102,7 +101,7 @@ class VerificationReport:
 @dataclass(frozen=True, eq=False)
 class Scored:
     """For each classifier the (n, classes) float32 probabilities of n images; and, for those whose model has
-    neighbours, the (n,) float32 cosines to these.
+    neighbours, the (n,) float32 cosines to them.
     """
 
     probabilities: dict[str, Probabilities]
@@ -178,13 +177,14 @@ def verify(
     *,
     held_out: bool,
 ) -> VerificationReport:
-    """The whole report, the gate's decision in it; ``scores`` (n, classes) are those of `FLOAT` and of each integer
-    backend; ``max_drop`` in points; ``held_out`` says if ``entries`` are a test split, and not the images that the
-    model was calibrated on.
+    """The whole report, including the gate's decision.
+
+    ``scores`` (n, classes) are those of `FLOAT` and of each integer backend; ``max_drop`` is in percentage points;
+    ``held_out`` says whether ``entries`` are a test split rather than the images used for calibration.
     """
     labels = classifiers[FLOAT].contract.spec.labels
     tested = held_out and all(entry.label >= 0 for entry in entries)
-    # Without true labels the float model's answers stand in for them: then the drop is the disagreement.
+    # Without true labels the float model's answers stand in for them, and the drop is the disagreement.
     answers = _answers(scores[FLOAT])
     judged = (
         entries
@@ -219,8 +219,8 @@ def find_refusals(
     audit: AuditReport,
     max_drop: float,
 ) -> tuple[str, ...]:
-    """Why this model must not leave the house; empty when it may. ``scores`` (n, classes) by backend, ``truth`` (n,)
-    class indices, ``max_drop`` in points.
+    """Why this model must not be released; empty when it may. ``scores`` (n, classes) by backend, ``truth`` (n,) class
+    indices, ``max_drop`` in percentage points.
 
     A drop counts when it is larger than ``max_drop`` *and* significant (McNemar, 5 %); a broken model never passes,
     whatever its drop.
@@ -245,8 +245,7 @@ def find_refusals(
             refusals.append(
                 f"accuracy: {backend.backend} loses {drop:.2f} points against float32 (95 % interval "
                 f"{100 * backend.drop_interval[0]:.2f} to {100 * backend.drop_interval[1]:.2f}, p = "
-                f"{backend.mcnemar_p:.2g}), "
-                f"expected at most {max_drop:g}"
+                f"{backend.mcnemar_p:.2g}), expected at most {max_drop:g}"
             )
     return tuple(refusals)
 
@@ -265,7 +264,7 @@ def _classification(
 def _worst_flips(
     reference: Probabilities, scores: Probabilities, entries: Sequence[ImageEntry], labels: Sequence[str]
 ) -> tuple[Flip, ...]:
-    """The images with different answers, those first on which the float model was right and surest."""
+    """The images with different answers, starting with those on which the float model was right and most confident."""
     before, after = _answers(reference), _answers(scores)
     rows = np.flatnonzero(before != after).tolist()
     rows.sort(

@@ -1,4 +1,4 @@
-"""How long one frame takes on this machine, from the frame to the label, as a device would do it."""
+"""Times one frame on this machine, from the frame to its label, with the code that a device runs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _MIN_CALLS, _MAX_CALLS, _SECONDS = 10, 200, 1.0
 
 @dataclass(frozen=True)
 class ImageTime:
-    """Milliseconds from a frame of 640x480 to its label, one thread, by ``backend`` on ``processor``: the middle of
-    ``num_calls`` and the fastest, which are far apart where the machine had other work.
+    """Milliseconds from a 640x480 frame to its label, on one thread, by ``backend`` on ``processor``: the median of
+    ``num_calls`` and the fastest, which are far apart if the machine was busy.
     """
 
     backend: str
@@ -29,7 +29,7 @@ class ImageTime:
 
 
 def time_images(classifier: Classifier) -> ImageTime:
-    """The ImageTime of ``classifier``, measured for about a second after two calls that do not count."""
+    """The ImageTime of ``classifier``, measured for about a second after two warm-up calls."""
     frame = np.random.default_rng(0).integers(0, 256, (FRAME_HEIGHT, FRAME_WIDTH, 3), np.uint8)
     for _ in range(2):
         classifier.classify(frame)

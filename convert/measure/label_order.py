@@ -1,6 +1,6 @@
-"""Do the labels fit far better in another order? Looks at the confusion matrix alone.
+"""Do the labels fit far better in another order? Looks only at the confusion matrix.
 
-A label file in another order than the model's outputs makes a good model look useless, and nothing else shows it.
+A label file whose order differs from that of the outputs makes a good model look useless, and nothing else shows it.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from edge_runtime.metrics import wilson_interval
 
-# The best order of guesses is always a little better than the given one: in the other order at least so many answers
-# must be right, so many more, and beyond what chance explains.
+# Even if a model only guesses, the best order fits a little better than the given one. So this share of the answers
+# must be right in it, this share more than in the given one, and more than chance explains with this confidence.
 LEAST_ACCURACY, LEAST_GAIN, CONFIDENCE = 0.5, 0.3, 0.999
-# Nor can another order be far better than this.
+# From this accuracy on, no other order can be far better.
 GOOD_ACCURACY = 0.9
 
 
 @dataclass(frozen=True)
 class LabelOrder:
-    """``labels`` in the order that fits, and how many of ``num_images`` answers are right as it is and in that one."""
+    """``labels`` in the order that fits; how many of ``num_images`` answers are right in the given order and in it."""
 
     labels: tuple[str, ...]
     num_correct: int
@@ -31,8 +31,8 @@ class LabelOrder:
 
 
 def find_better_order(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> LabelOrder | None:
-    """The order in which most answers of a confusion matrix (rows: truth, columns: answer) are right; None unless that
-    is far better.
+    """The order in which most answers of a confusion matrix (rows: truth, columns: answer) are right; None unless it
+    is far better than the given one.
     """
     counts = np.asarray(confusion, np.int64)
     num, correct = int(counts.sum()), int(np.trace(counts))
@@ -51,14 +51,14 @@ def find_better_order(confusion: Sequence[Sequence[int]], labels: Sequence[str])
 
 
 def assign(gains: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n,) int64: the column of each row of (n, n) int64 ``gains``, each column once, with the largest sum; of equal
-    sums the one that leaves most rows at their own column.
+    """(n,) int64: the column for each row of (n, n) int64 ``gains``, each column used once, that gives the largest sum;
+    among equal sums, the one that leaves most rows at their own column.
 
     The Hungarian method with potentials, in n^3 steps.
     """
     num = len(gains)
     costs = -(gains * (num + 1) + np.eye(num, dtype=np.int64)).astype(np.float64)
-    row_of = np.full(num + 1, -1)  # the last column is where the row to be placed waits
+    row_of = np.full(num + 1, -1)  # the extra last column holds the row that is being placed
     rows, columns = np.zeros(num), np.zeros(num + 1)
     for row in range(num):
         row_of[num], column = row, num

@@ -30,14 +30,14 @@ from edge_runtime.model.model_file import open_model
 from edge_runtime.system.command import run_command
 
 MIN_ROUNDS, MAX_ROUNDS = 30, 1000
-_SLOW = 4.0  # a model that takes so many times the typical one's time takes part in fewer rounds
+_SLOW = 4.0  # a model that takes longer than this many medians takes part in fewer rounds
 _WARM_UP = 5
-_SPIN_S = 0.004  # so long do other interpreters' threads keep a core busy; between camera frames they sleep as well
+_SPIN_S = 0.004  # other interpreters' threads keep a core busy this long; between camera frames they sleep as well
 
 
 @dataclass(frozen=True)
 class Timing:
-    """One model on one backend: milliseconds a call; ``ratio`` to the first model, the median of turns side by side."""
+    """One model on one backend: milliseconds per call; ``ratio`` to the first model: the median over shared rounds."""
 
     model: str
     backend: str
@@ -61,9 +61,9 @@ class Incompatibility:
 def time_models(
     flatbuffers: Mapping[str, bytes], threads: Sequence[int] = (1, 2), seconds: float = 10.0
 ) -> tuple[tuple[Timing, ...], tuple[Incompatibility, ...]]:
-    """Every model on every installed backend and thread count, about ``seconds`` for each pair of those.
+    """Times every model on every installed backend and thread count, about ``seconds`` for each backend and count.
 
-    The first model is what the ratios refer to.
+    The ratios refer to the first model.
     """
     timings: list[Timing] = []
     incompatible: list[Incompatibility] = []
@@ -91,11 +91,12 @@ def find_incompatibility(flatbuffer: bytes, backend: str) -> str | None:
 
 
 def load_flatbuffer(path: Path) -> bytes:
-    """The model of a .tflite file; of a .keras file the int8 model calibrated on noise, which takes the same time as
+    """The model in a .tflite file; for a .keras file the int8 model calibrated on noise, which takes the same time as
     one calibrated on images.
 
     Raises:
-        MissingInputError, ModelError: there is no such file, or it is no such model.
+        MissingInputError: there is no such file.
+        ModelError: it is not such a model.
     """
     if path.suffix != ".keras":
         return open_model(path).flatbuffer
@@ -125,7 +126,7 @@ def _interleaved(flatbuffers: Mapping[str, bytes], backend: str, threads: int, s
     usual_ms = statistics.median(first_ms.values())
     names, reference = list(interpreters), next(iter(interpreters))
     every = {name: max(1, round(ms / (_SLOW * usual_ms))) for name, ms in first_ms.items()}
-    every[reference] = 1  # ratios need it beside every other model, slow or not
+    every[reference] = 1  # ratios need it in every round, slow or not
     pause_s = _SPIN_S if threads > 1 else 0.0
     round_s = sum(
         (1e-3 * (1 + (_WARM_UP if threads > 1 else 1)) * ms + pause_s) / every[name] for name, ms in first_ms.items()
@@ -139,7 +140,7 @@ def _interleaved(flatbuffers: Mapping[str, bytes], backend: str, threads: int, s
             if number % every[name] == 0:
                 if threads > 1:
                     time.sleep(_SPIN_S)
-                # The turn of another model emptied the caches and its threads sleep: the first calls are not counted.
+                # Another model's turn emptied the caches, and this one's threads sleep: the first calls do not count.
                 for _ in range(_WARM_UP if threads > 1 else 1):
                     interpreters[name].invoke(inputs[name])
                 times[name][number] = _call_ms(interpreters[name], inputs[name])
@@ -165,7 +166,7 @@ def _call_ms(interpreter: Interpreter, image: NDArray[Any]) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    """Runs the command with these arguments, or those of the process, and returns its exit code."""
     return run_command(lambda: _run(arguments))
 
 
@@ -175,11 +176,13 @@ def _run(arguments: Sequence[str] | None) -> int:
         description="Times .tflite files, and .keras files in their int8 variant, on every installed backend.",
         epilog="example: python -m convert.measure.latency build/a.tflite build/b.tflite --threads 1",
     )
-    parser.add_argument("models", metavar="FILE", type=Path, nargs="+", help="the first is what ratios refer to")
+    parser.add_argument("models", metavar="FILE", type=Path, nargs="+", help="files to time; ratios refer to the first")
     parser.add_argument(
         "--threads", type=int, nargs="+", default=[1, 2], help="thread counts to time with (default: 1 2)"
     )
-    parser.add_argument("--seconds", type=float, default=5.0, help="for each backend and thread count (default: 5)")
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, help="time to spend on each backend and thread count (default: 5)"
+    )
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     options = parser.parse_args(arguments)
     if any(count < 1 for count in options.threads):

@@ -1,7 +1,7 @@
-"""Fits both cuts of "unknown" together, the top score's and the neighbours', and leaves the neighbours out where they
-bring nothing.
+"""Fits both limits for "unknown" together, the top score's and the neighbours', and leaves out neighbours that gain
+nothing.
 
-Both spend one budget, the own images that may be refused, and each gets half of it.
+Both share one budget, the images of the classes that may be refused; each gets half of it.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from convert.measure.threshold import (
 from edge_runtime.errors import InternalError
 from edge_runtime.inference.classifier import Classifier
 
-# A table that refuses less than this more of any kind of foreign images than the score alone is not worth its bytes.
+# A table is worth its bytes if it refuses at least this share more of some kind of foreign images than the score alone.
 LEAST_GAIN = 0.02
-# The table: so many centres of each class at most, each of so many images at least, found among so many images in all.
+# The table: most centres per class, fewest images per centre, and most images that centres are found among.
 CENTRES_A_CLASS, IMAGES_A_CENTRE, NUM_LOOKED_AT = 3, 3, 200
 _ROUNDS = 15
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Of n images the (n, classes) probabilities, the (n,) cosines to the neighbours and the (n,) class indices, -1 of
-    none.
+    """For n images the (n, classes) probabilities, the (n,) cosines to the neighbours and the (n,) class indices, -1
+    for none.
     """
 
     probabilities: NDArray[np.float32]
@@ -44,36 +44,36 @@ class Scores:
     labels: NDArray[np.int64]
 
     def accept(self, threshold: float, cut: float, lowest: NDArray[np.float64] | None = None) -> Acceptance:
-        """What both cuts do to these images; ``lowest`` as in `apply_threshold`."""
+        """What both limits do to these images; ``lowest`` as in `apply_threshold`."""
         return apply_threshold(self.probabilities, self.labels, threshold, self.similarities, cut, lowest)
 
 
 def measure_centres(classifier: Classifier, calibration: Calibration) -> NDArray[np.int8]:
-    """(centres, width) int8: the table that goes into the file, at most `CENTRES_A_CLASS` centres of the features of
-    each class's calibration images, of which the first `NUM_LOOKED_AT` are asked.
+    """(centres, width) int8: the table that goes into the file, at most `CENTRES_A_CLASS` centres for each class, of
+    the features of the first `NUM_LOOKED_AT` calibration images.
     """
     contract = classifier.contract.neighbours
     if contract is None:
-        raise InternalError("Centres are measured of a model whose contract says where its features are.")
+        raise InternalError("Centres need a model whose contract says where its features are.")
     rows, labels = [], []
     for entry, image in zip(calibration.entries[:NUM_LOOKED_AT], calibration.images, strict=False):
         answer = int(classifier.probabilities(np.ascontiguousarray(image[:, :, ::-1])).argmax())
         rows.append(classifier.last_features().copy())
-        labels.append(entry.label if entry.label >= 0 else answer)  # a flat folder says no classes
+        labels.append(entry.label if entry.label >= 0 else answer)  # a flat folder names no classes
     return find_centres(np.stack(rows), np.array(labels), contract.zero_point)
 
 
 def find_centres(features: NDArray[np.int8], labels: NDArray[np.int64], zero_point: int) -> NDArray[np.int8]:
-    """(centres, width) int8 of (n, width) int8 ``features``, 0 at ``zero_point``, of images of the (n,) ``labels``: the
-    directions around which the images of each class lie, in the same steps, as long as they get in int8.
+    """(centres, width) int8: the directions around which the images of each class lie, on the scale of ``features``
+    and as long as int8 allows; ``features`` is (n, width) int8 with 0 at ``zero_point``, ``labels`` (n,).
 
-    Fewer and better than the images themselves: what chance did to one image is averaged out. One centre a class would
-    do for a class that looks like one thing; a class of several things, as "other" is, needs more.
+    Centres are fewer than the images and better, since chance in single images averages out. One centre is enough for
+    a class that looks like one thing; a class of several things, such as "other", needs more.
     """
     directions = features.astype(np.float32) - zero_point
     directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-6)
     found = np.concatenate([_cluster(directions[labels == label]) for label in np.unique(labels)])
-    # The longest that int8 has room for: the fewest rounding errors. Most features are 0 and need no room.
+    # As long as int8 allows, for the smallest rounding errors. Most features are 0 and need no room.
     needed = np.maximum(found / max(127 - zero_point, 1), -found / max(128 + zero_point, 1)).max(axis=1, keepdims=True)
     longest = found / np.maximum(needed, 1e-9)
     rows: NDArray[np.int8] = (np.rint(longest) + zero_point).clip(-128, 127).astype(np.int8)
@@ -81,7 +81,7 @@ def find_centres(features: NDArray[np.int8], labels: NDArray[np.int64], zero_poi
 
 
 def _cluster(directions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Spherical k-means of (n, width) unit vectors, from the first ones on: one centre for each `IMAGES_A_CENTRE`."""
+    """Spherical k-means of (n, width) unit vectors, starting at the first: one centre for each `IMAGES_A_CENTRE`."""
     num = max(1, min(CENTRES_A_CLASS, len(directions) // IMAGES_A_CENTRE))
     centres = directions[:num]
     for _ in range(_ROUNDS):
@@ -99,13 +99,13 @@ def fit_cuts(
     acceptance: float,
     given: float | None = None,
 ) -> ThresholdFit:
-    """The cuts with which ``acceptance`` of the ``own`` images pass, half of the others refused by each signal, and the
-    score's raised until they are not surely right less often than ``precision``; both in [0, 1]. A ``given`` threshold
-    stays as it is.
+    """The limits with which ``acceptance`` of ``own``, the images of the classes, pass; each signal refuses half of the
+    others, and the score's threshold rises until the answers are no longer significantly less often right than
+    ``precision``; both in [0, 1]. A ``given`` threshold is kept.
 
-    The fit's cut is -1 when there is no set of ``foreign`` images of which the neighbours refuse at least `LEAST_GAIN`
-    more than the score alone would with the whole budget. How the budget is shared isn't fitted to these sets: no
-    made-up image stands for what a camera will see, and a model answers best to the kinds that it was trained with.
+    The fit's cut is -1 unless the neighbours refuse at least `LEAST_GAIN` more of some ``foreign`` set than the score
+    alone would with the whole budget. How the budget is shared is not fitted to these sets: no artificial image stands
+    for what a camera will see, and a model does best on the kinds that it was trained with.
     """
     budget = count_refusable(len(own.labels), acceptance)
     alone = _fit(own, None, budget, precision, given)
@@ -116,15 +116,15 @@ def fit_cuts(
 
 
 def count_refusable(num_images: int, acceptance: float) -> int:
-    """How many of ``num_images`` may be refused, one standard error fewer than ``acceptance`` says: other images of the
-    same kind shall keep it too.
+    """How many of ``num_images`` may be refused: one standard error fewer than ``acceptance`` says, so that other
+    images of the same kind keep to it too.
     """
     most = (1 - acceptance) * num_images
     return int((math.sqrt(1 + 4 * most) - 1) ** 2 / 4)
 
 
 def _fit(own: Scores, share: int | None, budget: int, precision: float, given: float | None) -> ThresholdFit:
-    """The fit in which the neighbours refuse ``share`` images, None without them, and the score the rest of the
+    """The fit in which the neighbours refuse ``share`` images (None: no neighbours) and the score the rest of the
     ``budget``.
     """
     cut = -1.0 if share is None else _place_cut(own.similarities, share)

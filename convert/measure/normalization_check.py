@@ -1,7 +1,7 @@
-"""Would another normalisation fit far better? Asks the model as it was loaded, on its test images.
+"""Would another normalisation fit far better? Runs the model as loaded on its test images to find out.
 
-For models that someone else trained: what they want done to pixels stands nowhere in their file, and a wrong one costs
-much and raises no error.
+For models that someone else trained: their file does not say which normalisation they expect, and a wrong one costs
+much accuracy and raises no error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from convert.output.progress import stage
 from edge_runtime.metrics import paired_difference_interval
 from edge_runtime.pixels.preprocess import preprocess
 
-# Nothing, 0..1, -1..1, ImageNet's mean and deviation as PyTorch has them, and BGR without the mean.
+# None, 0..1, -1..1, ImageNet's mean and standard deviation as PyTorch has them, and BGR minus the mean.
 USUAL = (
     Pixels(),
     Pixels((0.0,), (255.0,)),
@@ -28,13 +28,13 @@ USUAL = (
     Pixels((123.68, 116.779, 103.939), channels="bgr"),
 )
 MAX_IMAGES = 200
-# Less is no reason to doubt what somebody said.
+# A smaller gain is no reason to doubt what the user gave.
 LEAST_GAIN = 0.1
 
 
 @dataclass(frozen=True)
 class BetterNormalization:
-    """What fits better, and how many of ``num_images`` are right with it and with what was given."""
+    """What fits better, and how many of ``num_images`` are right with it and with the given normalisation."""
 
     pixels: Pixels
     num_correct: int
@@ -43,7 +43,7 @@ class BetterNormalization:
 
     @property
     def flags(self) -> str:
-        """What says so to `convert`."""
+        """The flags of `convert` that give it."""
         mean, std = (",".join(f"{value:g}" for value in values) for values in (self.pixels.mean, self.pixels.std))
         channels = "" if self.pixels.channels == "rgb" else f" --channels {self.pixels.channels}"
         return f"--mean {mean} --std {std}{channels}"
@@ -51,7 +51,7 @@ class BetterNormalization:
 
 def find_better_normalization(source: Source) -> BetterNormalization | None:
     """The best of the `USUAL` ones on up to `MAX_IMAGES` labelled test images of ``source``; None unless it gains
-    `LEAST_GAIN`, surely.
+    `LEAST_GAIN`, and significantly.
 
     Raises: as `ImageEntry.read`.
     """

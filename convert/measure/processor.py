@@ -1,4 +1,4 @@
-"""What the processor is called: a time says nothing without it."""
+"""The name of the processor, without which a measured time means nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def read_processor_name(cpuinfo: Path = CPUINFO) -> str:
-    """Its model name, with the number of threads that the system shows."""
+    """The processor's model name, with the number of threads that the system shows."""
     fields = _fields(cpuinfo)
     name = fields.get("model name") or fields.get("Model") or platform.processor() or platform.machine()
     return f"{name} ({platform.machine()}, {fields.get('count', '?')} threads)"

@@ -1,4 +1,4 @@
-"""How often a model is still right when the images get worse, by the device's own path."""
+"""Measures how often a model is still right when the images get worse, with the device's own code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Robustness:
 
     @property
     def mean(self) -> float:
-        """Over all corruptions and strengths, each weighing the same."""
+        """The mean over all corruptions and strengths, equally weighted."""
         return float(np.mean(list(self.accuracies.values())))
 
 

@@ -1,4 +1,4 @@
-"""When to say "unknown": the threshold on the integer model's own scores that gives a wanted precision.
+"""When to say "unknown": fits the threshold on the integer model's own scores that gives a wanted precision.
 
 Fitted on validation images, never on test images, which then show what it really does.
 """
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from edge_runtime.errors import DataError
 from edge_runtime.metrics import wilson_interval
 
-# An answer that is more likely wrong than right is none, however good the model is on images of its classes.
+# An answer that is more likely wrong than right is not accepted, however good the model is on images of its classes.
 LOWEST = 0.5
-# Below this many validation images a threshold is little more than a guess, and people are told.
+# Below this many validation images a threshold is little more than a guess, and users are told so.
 FEW_IMAGES = 100
 # A threshold that refuses nearly everything keeps its promise on a handful of images only.
 LEAST_COVERAGE = 0.1
@@ -56,10 +56,10 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class ThresholdFit:
-    """``wanted`` precision in [0, 1]; ``reached`` says if the validation images allow it at all. ``cut`` is what the
-    cosine to the neighbours must reach, -1 without neighbours; ``wanted_acceptance`` the share of own images that both
-    shall accept, 0 where nobody asked. ``stricter`` is what the threshold that reaches the precision would do, None
-    where this one does or none can.
+    """``wanted`` is a precision in [0, 1]; ``reached`` says whether the validation images allow it at all. ``cut`` is
+    the lowest accepted cosine to the neighbours, -1 without neighbours; ``wanted_acceptance`` the share of images of
+    the classes that both together should accept, 0 if none was asked for. ``stricter`` is what a threshold that reaches
+    the precision would do, None where this one reaches it or none can.
     """
 
     wanted: float
@@ -73,12 +73,12 @@ class ThresholdFit:
 
 @dataclass(frozen=True)
 class UnknownReport:
-    """How the stored threshold came about (None: it was given or there were no validation images), what it does on
-    the test images, precision over coverage there, and the integer model's calibration error there, in [0, 1].
+    """How the stored threshold was fitted (None: it was given, or there were no validation images), and on the test
+    images: what it does, precision over coverage, and the integer model's calibration error in [0, 1].
 
-    ``out_of_distribution`` is how images of none of the classes fare: an accepted one is a mistake; ``foreign`` the
-    same for the sets that ship with convert. ``cut`` is the stored one, None without neighbours: ``without`` says why.
-    ``class_thresholds`` are those of the classes that need their own.
+    ``out_of_distribution`` says how the user's images that belong to none of the classes fare (an accepted one is a
+    mistake), ``foreign`` the same for the sets that ship with convert. ``cut`` is the stored one, None without
+    neighbours, and ``without`` then says why. ``class_thresholds`` are those of the classes that need their own.
     """
 
     fit: ThresholdFit | None
@@ -94,7 +94,7 @@ class UnknownReport:
 
 @dataclass(frozen=True)
 class ForeignSet:
-    """Images of none of the classes, what they are called, and how they fare: an accepted one is a mistake."""
+    """A named set of images that belong to none of the classes, and how they fare: an accepted one is a mistake."""
 
     name: str
     acceptance: Acceptance
@@ -103,13 +103,13 @@ class ForeignSet:
 def fit_threshold(
     probabilities: Probabilities, labels: Sequence[int] | NDArray[np.int64], wanted: float
 ) -> ThresholdFit:
-    """The lowest threshold whose accepted answers are right as often as ``wanted``, of (n, classes) probabilities.
+    """The lowest threshold on (n, classes) probabilities whose accepted answers are right as often as ``wanted``.
 
-    One more wrong answer than there was is assumed, so that a few images must all be right. Where ``wanted`` cannot
-    be had, the threshold that comes closest.
+    One more wrong answer than was seen is assumed, so that a few images must all be right. Where ``wanted`` cannot be
+    reached, the threshold that comes closest.
 
     Raises:
-        DataError: there are no images, or not one label each.
+        DataError: there are no images, or not one label for each.
     """
     if len(probabilities) == 0 or len(probabilities) != len(labels):
         raise DataError(f"There are {len(probabilities)} scores for {len(labels)} labels; expected one row per label.")
@@ -127,8 +127,8 @@ def fit_threshold(
 def fit_threshold_on_few(
     probabilities: Probabilities, labels: Sequence[int] | NDArray[np.int64], wanted: float
 ) -> ThresholdFit:
-    """The same of images too few for counting: the lowest threshold whose accepted answers are as sure on average as
-    ``wanted``, and right as often. Scores that a temperature made honest say more than some right answers do.
+    """Like `fit_threshold`, for too few images to count on: the lowest threshold whose accepted answers score at least
+    ``wanted`` on average, and are right as often. Scores calibrated by a temperature say more than a few right answers.
 
     Raises: as `fit_threshold`.
     """
@@ -147,9 +147,9 @@ def fit_threshold_on_few(
 def relax_threshold(
     fit: ThresholdFit, probabilities: Probabilities, labels: Sequence[int] | NDArray[np.int64], allowed: float
 ) -> ThresholdFit:
-    """``fit`` with the lowest threshold from ``allowed`` up whose accepted answers are not surely less often right than
-    wanted (95 % interval), of (n, classes) probabilities: images of the classes are not refused for a precision that so
-    few mistakes cannot tell from the wanted one.
+    """``fit`` with the lowest threshold from ``allowed`` up whose accepted answers, of (n, classes) probabilities, are
+    not significantly less often right than wanted (95 % interval): images of the classes are not refused for a
+    shortfall that so few mistakes cannot prove.
     """
     best = np.unique(probabilities.max(axis=1)).tolist()
     start = max(allowed, LOWEST)
@@ -173,8 +173,8 @@ def apply_threshold(
     cut: float = -1.0,
     lowest: NDArray[np.float64] | None = None,
 ) -> Acceptance:
-    """What ``threshold`` does to (n, classes) probabilities, and ``cut`` to (n,) cosines to the neighbours; label -1 is
-    an image of none of the classes. ``lowest`` (classes,) is each class's own threshold, None where all have the same.
+    """What ``threshold`` does to (n, classes) probabilities, and ``cut`` to (n,) cosines to the neighbours; label -1
+    means none of the classes. ``lowest`` (classes,) is each class's own threshold, None where all have the same.
     """
     unlike = np.zeros(len(probabilities), bool) if similarities is None else similarities < cut
     limits = threshold if lowest is None else lowest[probabilities.argmax(axis=1)]

@@ -1,4 +1,4 @@
-"""The stage that decides when the model says "unknown": fits both cuts and measures them on other images."""
+"""The stage that decides when the model says "unknown": fits both limits and measures them on other images."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from edge_runtime.pixels.preprocess import Image
 NOTHING_UNKNOWN = "With a threshold of 0 nothing is unknown."
 NO_FEATURES = "The model does not end in a dense layer over int8 features, or there are too few calibration images."
 BRING_NOTHING = "Neighbours among the calibration images would refuse hardly more than the score does."
-# A folder of fewer images shows what passes; only a larger one is halved, to be fitted on as well.
+# A folder with fewer images only shows what passes; a larger one is halved, so that it can be fitted on as well.
 LEAST_TO_SHARE = 20
 
 
@@ -53,8 +53,8 @@ def choose_backend(classifiers: Mapping[str, Classifier]) -> str:
 @dataclass(frozen=True, eq=False)
 class Decision:
     """When the model says "unknown": the ``threshold`` of its score, and the ``neighbours`` with their fitted cut and
-    their ``rows``, (centres, width) int8, None where it has none or they bring nothing: ``without`` says why. ``fit``
-    is None where nothing was fitted; ``class_thresholds`` are those of the classes that need their own.
+    their ``rows``, (centres, width) int8; None where it has none or they gain nothing, and ``without`` says why.
+    ``fit`` is None where nothing was fitted; ``class_thresholds`` are those of the classes that need their own.
     """
 
     threshold: float
@@ -65,7 +65,7 @@ class Decision:
     class_thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def list_lowest(self, labels: Sequence[str]) -> NDArray[np.float64]:
-        """(classes,) what the best score of each of ``labels`` must reach, in [0, 1]."""
+        """(classes,) the lowest score with which an answer of each of ``labels`` is accepted, in [0, 1]."""
         return list_lowest(labels, self.threshold, self.class_thresholds)
 
     @property
@@ -75,15 +75,15 @@ class Decision:
 
     @property
     def cut(self) -> float:
-        """What the cosine to the neighbours must reach, -1 without them."""
+        """The lowest accepted cosine to the neighbours, -1 without them."""
         return -1.0 if self.neighbours is None else self.neighbours.cut
 
 
 def decide_unknown(
     config: ConvertConfig, source: Source, calibration: Calibration, classifiers: Mapping[str, Classifier]
 ) -> Decision:
-    """The Decision fitted on the validation images and on images of none of the classes; without validation images, or
-    with a threshold of 0, the neighbours are left out.
+    """The Decision fitted on the validation images and on images that belong to none of the classes; without validation
+    images, or with a threshold of 0, the neighbours are left out.
     """
     if config.threshold == 0:
         return Decision(0.0, without=NOTHING_UNKNOWN)
@@ -93,7 +93,7 @@ def decide_unknown(
     classifier = classifiers[name]
     neighbours, rows = classifier.contract.neighbours, None
     if neighbours is not None:
-        stage("Looking at the neighbours")
+        stage("Computing the neighbours")
         rows = measure_centres(classifier, calibration)
         neighbours = dataclasses.replace(neighbours, num_images=len(rows))
     decision = Decision(config.threshold or 0.0, None, neighbours, rows)
@@ -119,17 +119,17 @@ def decide_unknown(
 def _explain_no_validation(config: ConvertConfig) -> str:
     if config.foreign is not None:
         return (
-            "There are no validation images, which both limits are fitted on: give some with --validation DIR, one "
-            "directory per class."
+            "There are no validation images to fit the two limits on: give some with --validation DIR, one directory "
+            "per class."
         )
     return (
-        "The run directory lists no validation images, which both limits are fitted on: it is that of an embedded data "
-        "set, or was written by an older version. Train again on a folder of images."
+        "The run directory lists no validation images to fit the two limits on: it was trained on an embedded data "
+        "set, or written by an older version. Train again on a folder of images."
     )
 
 
 def explain_unreached(fit: ThresholdFit, wanted: float) -> str:
-    """Why ``fit`` does not have the ``wanted`` precision in [0, 1]: it would refuse too many images of the classes, or
+    """Why ``fit`` does not reach the ``wanted`` precision in [0, 1]: it would refuse too many images of the classes, or
     there are too few images, or too many mistakes.
     """
     found = fit.validation
@@ -144,8 +144,8 @@ def explain_unreached(fit: ThresholdFit, wanted: float) -> str:
         needed = math.ceil(wanted / (1 - wanted) - 1e-9)
         return (
             f"{found.num_correct} of {found.num_accepted} answers on the validation images are right, which is too few "
-            f"to promise {wanted:.0%}: at least {needed} right ones are needed. Give more images; the threshold is "
-            f"{fit.threshold:.3f} meanwhile."
+            f"to promise {wanted:.0%}: at least {needed} right ones are needed. Give more images; until then, the "
+            f"threshold is {fit.threshold:.3f}."
         )
     return (
         f"no threshold gives a precision of {wanted:.0%} on the validation images; {fit.threshold:.3f} comes closest."
@@ -155,8 +155,8 @@ def explain_unreached(fit: ThresholdFit, wanted: float) -> str:
 def _warn(config: ConvertConfig, source: Source, fit: ThresholdFit) -> None:
     if len(source.validation) < FEW_IMAGES:
         stage(
-            f"warning: the threshold {fit.threshold:.3f} was fitted on {len(source.validation)} validation images "
-            f"only; expected at least {FEW_IMAGES} for a reliable one."
+            f"warning: the threshold {fit.threshold:.3f} was fitted on only {len(source.validation)} validation "
+            f"images; expected at least {FEW_IMAGES} for a reliable one."
         )
     if not fit.reached:
         stage(f"warning: {explain_unreached(fit, config.precision)}")
@@ -170,8 +170,8 @@ def _score(
 
 
 def _read_given(config: ConvertConfig, source: Source, part: int) -> dict[str, list[Image]]:
-    """The run's background and the folder of out-of-distribution images, by name; ``part`` 0 is what decides about the
-    neighbours, 1 what shows what passes.
+    """The run's background and the folder of out-of-distribution images, by name; ``part`` 0 decides whether neighbours
+    are used, part 1 shows what passes.
     """
     sets: dict[str, list[Image]] = {}
     given: dict[str, Sequence[ImageEntry]] = {"the empty scene (background)": source.background}
@@ -188,7 +188,7 @@ def _read_given(config: ConvertConfig, source: Source, part: int) -> dict[str, l
 def _score_foreign(
     sets: Mapping[str, list[Image]], classifier: Classifier, decision: Decision
 ) -> list[tuple[str, Scores]]:
-    """The named sets of images of none of the classes, scored."""
+    """The named sets of images that belong to none of the classes, scored."""
     nowhere = {name: np.full(len(images), -1) for name, images in sets.items()}
     return [(name, _score(classifier, images, nowhere[name], decision.table)) for name, images in sets.items()]
 
@@ -211,8 +211,8 @@ def report_unknown(
     classifiers: Mapping[str, Classifier],
     scored: tuple[Sequence[ImageEntry], Scored],
 ) -> UnknownReport:
-    """What ``decision`` does to the labelled test images, ``scored`` by classifier, and to images of none of the
-    classes.
+    """What ``decision`` does to the labelled test images, ``scored`` by classifier, and to images that belong to none
+    of the classes.
 
     Raises:
         MissingInputError: the folder of out-of-distribution images holds none.
@@ -224,7 +224,7 @@ def report_unknown(
     foreign, outside = [], None
     lowest = decision.list_lowest(classifiers[name].labels)
     if decision.threshold or decision.neighbours or config.out_of_distribution:
-        stage("Looking at images of none of the classes")
+        stage("Checking images that belong to none of the classes")
         sets = dict(make_foreign(entries, classifiers[name].labels, 1)) | _read_given(config, source, 1)
         for title, found in _score_foreign(sets, classifiers[name], decision):
             foreign.append(ForeignSet(title, found.accept(decision.threshold, decision.cut, lowest)))
@@ -243,7 +243,7 @@ def report_unknown(
 
 
 def read_metrics(source: Source) -> dict[str, Any]:
-    """The run's metrics.json, empty when it is none."""
+    """The run's metrics.json, empty when it has none."""
     metrics = source.training.get("metrics")
     return metrics if isinstance(metrics, dict) else {}
 
@@ -251,5 +251,5 @@ def read_metrics(source: Source) -> dict[str, Any]:
 def _list_folder(folder: Path) -> Sequence[ImageEntry]:
     entries = [make_entry(path, folder, -1) for path in list_images(folder)]
     if not entries:
-        raise MissingInputError(f"There is no image in {folder}; expected images of none of the classes.")
+        raise MissingInputError(f"There is no image in {folder}; expected images that belong to none of the classes.")
     return entries

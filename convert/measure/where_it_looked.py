@@ -1,4 +1,4 @@
-"""Draws where the integer model looked in images that it got wrong, through the device's own code."""
+"""Draws where the integer model looked in images that it got wrong, with the device's own code."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from edge_runtime.pixels.preprocess import Image
 
 
 def draw_where_it_looked(classifier: Classifier, names: Iterable[str], images: Mapping[str, Image]) -> dict[str, Image]:
-    """Of each of ``names`` among ``images``, (h, w, 3) uint8 BGR, the image under where ``classifier``, opened with
-    maps, looked for its best class; none for a model whose structure does not tell.
+    """For each of ``names`` found in ``images``, (h, w, 3) uint8 BGR, the image overlaid with where ``classifier``,
+    opened with maps, looked for its best class; empty for a model whose structure does not tell.
     """
     drawn: dict[str, Image] = {}
     for name in names:

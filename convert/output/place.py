@@ -11,14 +11,16 @@ from matplotlib.transforms import Bbox
 from convert.output.theme import LIGHT
 
 Spot = tuple[float, float]
+Span = tuple[Spot, Spot]
 _GAP = 9.0  # px between a point and its name
 _NEAR = 22.0  # px; a name further away gets a line to its point
 
 
 def place_names(
-    plot: Axes, names: Sequence[str], spots: Sequence[Spot], taken: Sequence[Spot], *, must: bool = False
+    plot: Axes, names: Sequence[str], spots: Sequence[Spot], taken: Sequence[Span], *, must: bool = False
 ) -> bool:
-    """Writes each name near its spot (data coordinates), clear of all spots and of everything ``taken``.
+    """Writes each name near its spot (data coordinates), clear of all spots and of the upright bars ``taken``, each
+    from one end to the other.
 
     Returns False, with nothing written, when there is no room for a name; with ``must`` it gets its first position.
     """
@@ -28,7 +30,7 @@ def place_names(
     figure.draw_without_rendering()
     renderer, frame = canvas.get_renderer(), plot.get_window_extent()  # type: ignore[no-untyped-call]
     pixels = [_transform(plot, spot) for spot in spots]
-    blocked = [_box(*_transform(plot, spot), 3.0, 3.0) for spot in taken]
+    blocked = [_bar(_transform(plot, low), _transform(plot, high)) for low, high in taken]
     blocked += [_box(x, y, 5.0, 5.0) for x, y in pixels]
     chosen: list[tuple[str, Bbox, Spot]] = []
     # From the right: of two points beside each other the left one has its name on the left.
@@ -74,6 +76,10 @@ def _candidates(x: float, y: float, width: float, height: float) -> Iterator[Bbo
 
 def _box(x: float, y: float, half_width: float, half_height: float) -> Bbox:
     return Bbox.from_extents(x - half_width, y - half_height, x + half_width, y + half_height)
+
+
+def _bar(low: Spot, high: Spot) -> Bbox:
+    return Bbox.from_extents(low[0] - 3, low[1] - 3, high[0] + 3, high[1] + 3)
 
 
 def _contains(room: Bbox, box: Bbox) -> bool:

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from convert.output.place import place_names
+from convert.output.place import Span, place_names
 from convert.output.svg import SETTINGS, WIDTH, make_figure, to_svg
 from convert.output.theme import LIGHT
 
@@ -176,11 +176,9 @@ def _scatter_figure(points: Sequence[Point], axes: tuple[str, str], front: bool,
     return figure
 
 
-def _obstacles(points: Sequence[Point]) -> list[tuple[float, float]]:
-    """What a name may not cover: each point, and its interval from end to end."""
-    steps = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    along = [(p.cost, p.interval[0] + step * (p.interval[1] - p.interval[0])) for p in points for step in steps]
-    return [*along, *((point.cost, point.rate) for point in points)]
+def _obstacles(points: Sequence[Point]) -> list[Span]:
+    """What a name may not cover: the point of each, and its interval from end to end."""
+    return [((p.cost, min(p.rate, p.interval[0])), (p.cost, max(p.rate, p.interval[1]))) for p in points]
 
 
 def draw_bars(groups: Mapping[str, Sequence[Bar]], axis: str, *, digits: int = 1, alone: bool = False) -> str:

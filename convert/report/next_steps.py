@@ -85,7 +85,9 @@ def _say_enough(report: ConversionReport) -> list[str]:
     """What the learning curve says about more images."""
     curve = report.training.get("learning_curve")
     sentence = curve.get("sentence") if isinstance(curve, Mapping) else None
-    return [f"Have I enough? {sentence[0].upper()}{sentence[1:]}."] if isinstance(sentence, str) and sentence else []
+    if not isinstance(sentence, str) or not sentence:
+        return []
+    return [f"Do I have enough images? {sentence[0].upper()}{sentence[1:]}."]
 
 
 def _advise_size(report: ConversionReport) -> list[str]:

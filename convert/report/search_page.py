@@ -84,7 +84,7 @@ def _shorten(row: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command with these arguments, or those of the process; the exit code. Raises nothing on purpose."""
+    """Runs the command with these arguments, or those of the process, and returns its exit code."""
     return run_command(lambda: _run(arguments))
 
 
@@ -97,7 +97,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         page = render(json.loads(path.read_text("utf-8")))
     except (ValueError, KeyError, TypeError, StopIteration) as error:
-        raise DataError(f"{path} is no result of python -m train.search ({error!r}).") from error
+        raise DataError(f"{path} is not a result of python -m train.search ({error!r}).") from error
     write_text_atomically(path.with_suffix(".html"), page)
     print(path.with_suffix(".html"))
     return 0

@@ -166,8 +166,8 @@ def _warn_about_camera(report: ConversionReport) -> list[str]:
         for item in report.unknown.foreign:
             if item.acceptance.coverage >= MANY_PASS:
                 warnings.append(
-                    f"{item.acceptance.coverage:.0%} of {item.acceptance.num_images} images of none of the classes "
-                    f"({item.name}) get a label instead of “unknown”."
+                    f"{item.acceptance.coverage:.0%} of {item.acceptance.num_images} images that belong to none of the "
+                    f"classes ({item.name}) get a label instead of “unknown”."
                 )
         fit = report.unknown.fit
         if fit is not None and fit.validation.num_images < FEW_VALIDATION_IMAGES:

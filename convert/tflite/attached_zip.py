@@ -1,7 +1,6 @@
-"""The zip that TFLite files carry behind their flatbuffer (labels and other associated files): taken off, and put on
-again.
+"""Removes and restores the zip that TFLite files carry behind their flatbuffer (labels and other associated files).
 
-For anybody's files; those of this project have a stricter form, which `edge_runtime.model.model_file` reads and writes.
+Works on any TFLite file; those of this project have a stricter form, which `edge_runtime.model.model_file` handles.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ def split_attached(content: bytes, name: str) -> tuple[bytes, Callable[[bytes], 
     """The flatbuffer of a file, and a function that appends the same members to another flatbuffer.
 
     Raises:
-        ModelError: there is a zip at the end that cannot be read.
+        ModelError: the zip at the end cannot be read.
     """
     if not zipfile.is_zipfile(io.BytesIO(content)):
         return content, lambda flatbuffer: flatbuffer

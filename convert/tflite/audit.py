@@ -23,9 +23,7 @@ _INDEX_DTYPES = ("int32", "int64", "bool", "uint32")
 
 @dataclass(frozen=True)
 class OperatorReport:
-    """One operator in order of execution; ``output`` is its first output's shape, ``macs`` multiplications with
-    weights.
-    """
+    """One operator; ``output`` is the shape of its first output, ``macs`` its number of multiply-accumulates."""
 
     kind: str
     version: int
@@ -52,29 +50,29 @@ class AuditReport:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why the model is not full integer, what can be mended first."""
+        """Why the model is not full integer; what can be fixed comes first."""
         return (*self.layer_problems, *self.tensor_problems)
 
     @property
     def full_integer(self) -> bool:
-        """Whether every tensor is integer and every operator one that each backend runs."""
+        """Whether every tensor is integer and every backend runs every operator."""
         return not self.problems
 
 
 def audit(flatbuffer: bytes) -> AuditReport:
     """The AuditReport of a .tflite flatbuffer.
 
-    ``problems`` names each layer with an operator that a backend does not run in integers, with what to use instead,
-    and each tensor that is not integer; ``degenerate`` each quantisation that cannot carry a signal.
+    ``problems`` names each layer with an operator that some backend does not run in integers, with what to use instead,
+    and each tensor that is not integer; ``degenerate`` names each quantisation that cannot carry a signal.
 
     Raises:
-        ModelError: it is no readable .tflite flatbuffer.
+        ModelError: it is not a readable .tflite flatbuffer.
     """
     return audit_tree(schema.read_tree(flatbuffer), len(flatbuffer))
 
 
 def audit_tree(tree: Any, num_bytes: int) -> AuditReport:
-    """As `audit`, of a flatbuffer of ``num_bytes`` that was read already."""
+    """Like `audit`, for a flatbuffer of ``num_bytes`` that has already been read."""
     problems: list[str] = []
     degenerate: list[str] = []
     operators: list[OperatorReport] = []
@@ -118,7 +116,7 @@ def _audit_scales(index: int, tensor: Any, degenerate: list[str]) -> None:
     scales = None if tensor.quantization is None else tensor.quantization.scale
     if scales is None:
         return
-    # Below the smallest normal float32 a scale's reciprocal overflows, and the tensor has one value only.
+    # Below the smallest normal float32 a scale's reciprocal overflows, and the tensor can hold only one value.
     bad = [float(scale) for scale in scales if not math.isfinite(scale) or scale < np.finfo(np.float32).tiny]
     if bad:
         degenerate.append(
@@ -134,8 +132,8 @@ def _audit_operator(tree: Any, subgraph: Any, operator: Any) -> OperatorReport:
     macs = 0
     if kind in _MULTIPLYING:
         weights = tensors[operator.inputs[1]]
-        # A convolution applies its weights once a position of its output (a transposed one: of its input); a depthwise
-        # kernel has one filter a channel, so the same product holds; a dense layer once a row.
+        # A convolution applies its weights once per position of its output (a transposed one: of its input), a dense
+        # layer once per row; a depthwise kernel has one filter per channel, so the same product holds.
         where = tensors[operator.inputs[2]] if kind == "TRANSPOSE_CONV" else output
         positions = where.shape[:-1]
         macs = math.prod(int(size) for size in weights.shape) * math.prod(int(size) for size in positions)
@@ -143,9 +141,7 @@ def _audit_operator(tree: Any, subgraph: Any, operator: Any) -> OperatorReport:
 
 
 def _count_parameters(tree: Any) -> tuple[int, int]:
-    """Stored weights and biases of all multiplying operators, each tensor once, and other constants that are
-    quantised.
-    """
+    """How many weights and biases are stored, and in how many bytes: each tensor once, with all quantised constants."""
     parameters = num_bytes = 0
     for subgraph in tree.subgraphs:
         for tensor in subgraph.tensors:

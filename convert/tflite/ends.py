@@ -1,6 +1,4 @@
-"""A flatbuffer's input and output tensor as the contract writes them, read from the tree: no interpreter is built for
-it.
-"""
+"""Reads a flatbuffer's input and output tensor from the tree, as a contract describes them, without an interpreter."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ def read_ends(tree: Any) -> tuple[TensorSpec, TensorSpec]:
     """The input and the output tensor of a ``ModelT`` tree; a tensor without a scale has scale and zero point 0.
 
     Raises:
-        ModelError: the model has not one input and one output.
+        ModelError: the model does not have one input and one output.
     """
     subgraph = tree.subgraphs[0]
     if len(subgraph.inputs) != 1 or len(subgraph.outputs) != 1:
@@ -29,11 +27,11 @@ def read_ends(tree: Any) -> tuple[TensorSpec, TensorSpec]:
 
 
 def set_input_scale(flatbuffer: bytes, dtype: str, mean: float, std: float) -> bytes:
-    """``flatbuffer`` whose uint8 input, which a QUANTIZE operator reads, has ``dtype`` ("uint8" or "int8") and means
-    ``(pixel - mean) / std``: the operator brings it to the scale of what follows.
+    """``flatbuffer`` with its uint8 input changed to ``dtype`` ("uint8" or "int8") and to a scale that means
+    ``(pixel - mean) / std``; the QUANTIZE operator that reads it converts to the scale of what follows.
 
     Raises:
-        ModelError: something else reads the input, so that its scale is not free.
+        ModelError: something else reads the input, so its scale cannot be changed.
     """
     tree = schema.read_tree(flatbuffer)
     subgraph = tree.subgraphs[0]
@@ -42,8 +40,8 @@ def set_input_scale(flatbuffer: bytes, dtype: str, mean: float, std: float) -> b
     kinds = [schema.read_operator_name(tree.operatorCodes[operator.opcodeIndex]) for operator in readers]
     if kinds != ["QUANTIZE"]:
         raise ModelError(
-            f"The input is read by {', '.join(kinds) or 'nothing'}, expected one QUANTIZE alone. This is a defect of "
-            "the conversion, report it."
+            f"The input is read by {', '.join(kinds) or 'nothing'}, expected a single QUANTIZE. This is a bug in the "
+            "conversion; please report it."
         )
     tensor, lowest = subgraph.tensors[index], 0 if dtype == "uint8" else -128
     schema.set_dtype(tensor, dtype)

@@ -1,6 +1,6 @@
-"""Which layers of a model no full-integer file can hold, and what to use instead of each.
+"""Finds the layers that no full-integer file can hold, and says what to use instead of each.
 
-An operator has to run in integers on every backend: what runs where is in `operator_table`, which a script makes.
+An operator has to run in integers on every backend. What runs where is in `operator_table`, which a script makes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from convert.tflite.operator_table import HIGHEST
 
 _NAMES = {"litert": "LiteRT", "tflite": "tflite-runtime 2.14"}
 _NORMALIZE = "use BatchNormalization, which is folded into the convolution before it"
-# In order: the first whose operators are all in a layer says what to use instead.
+# In order: the first entry whose operators are all in a layer says what to use instead.
 _REMEDIES = (
     ({"ELU"}, "use relu, relu6 or selu instead of elu"),
     ({"LOG", "TANH"}, "use silu or hard_silu instead of mish"),
@@ -30,7 +30,7 @@ _OTHERWISE = "use layers that compute in integers (docs/own-keras-model.md lists
 
 @dataclass(frozen=True)
 class Placed:
-    """One operator of a file: ``floating`` says that its output is floating point."""
+    """One operator of a file; ``floating`` says whether its output is floating point."""
 
     kind: str
     version: int
@@ -46,7 +46,7 @@ def find_problems(operators: Iterable[Placed]) -> list[str]:
     for operator in operators:
         layers.setdefault(operator.layer, []).append(operator)
     blamed = [*layers.items()]
-    # What makes floating point of integers only serves the operator behind it, where there is one.
+    # A DEQUANTIZE only serves the floating-point operator behind it, if there is one.
     serves = any(item.floating and item.kind != "DEQUANTIZE" for _, placed in blamed for item in placed)
     return [problem for layer, placed in blamed if (problem := _find_problem(layer, placed, serves=serves))]
 
@@ -62,7 +62,7 @@ def _find_problem(layer: str, placed: list[Placed], *, serves: bool) -> str:
 
 
 def find_remedy(kinds: set[str]) -> str:
-    """What to use instead of a layer that is made of the operators ``kinds``."""
+    """What to use instead of a layer made of the operators ``kinds``."""
     return next((remedy for parts, remedy in _REMEDIES if parts <= kinds), _OTHERWISE)
 
 
@@ -71,6 +71,6 @@ def _find_lack(kind: str, version: int) -> str:
     if not lacking or kind == "DEQUANTIZE":
         return ""
     known = max(HIGHEST[backend].get(kind, 0) for backend in lacking)
-    newest = f"up to version {known} alone" if known else "in no version"
     where = " and ".join(_NAMES[backend] for backend in lacking)
-    return f"the operator {kind.strip()} version {version}, run in integers by {where} {newest}"
+    runs = f"runs in integers only up to version {known}" if known else "does not run in integers"
+    return f"the operator {kind.strip()} version {version}, which on {where} {runs}"

@@ -1,5 +1,5 @@
-"""Writes the standard TFLite Metadata that MediaPipe and Android read: what the input image is, and the label file's
-name.
+"""Writes the standard TFLite Metadata that MediaPipe and Android read: a description of the input image, and the name
+of the label file.
 
 The fields and their numbers are those of metadata_schema.fbs ("M001"); its reader is
 `edge_runtime.model.tflite_metadata`.
@@ -25,8 +25,8 @@ _NORMALIZATION_OPTIONS, _TENSOR_AXIS_LABELS = 1, 2
 
 
 def set_metadata(tree: Any, name: str, normalization: Normalization) -> None:
-    """Gives a ``ModelT`` tree TFLite Metadata in place of what it had; ``normalization`` in pixel units, one value or
-    R, G, B.
+    """Sets or replaces the TFLite Metadata of a ``ModelT`` tree; ``normalization`` is in pixel units, one value or R,
+    G, B.
     """
     tree.metadata = [entry for entry in tree.metadata or [] if schema.read_text(entry.name) != METADATA_NAME]
     content = np.frombuffer(_metadata(name, normalization), np.uint8)

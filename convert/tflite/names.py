@@ -1,4 +1,4 @@
-"""Names of layers in the names of tensors: the mark that survives the converter, and how it is read back."""
+"""Finds layer names in tensor names: the mark that survives the converter, and how it is read back."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _CONVERTER_NAMES = (
 
 
 def find_layer_name(tensor_name: str) -> str:
-    """The Keras layer's name in a tensor name of this file's conversions; what the converter added itself gets a
-    short word.
+    """The Keras layer's name in a tensor name that our conversion made; what the converter itself added gets a short
+    name.
     """
     found = re.findall(rf"([^/;]+?)\{MARK}(?:_\d+)*/", tensor_name)
     if found:
-        # A fused operator is named after all its layers; the one with the weights comes last but for its batch norm.
+        # A fused operator is named after all its layers; the one with the weights comes last, apart from a batch norm.
         return str(([name for name in found if not name.startswith("batch_norm")] or found)[-1])
     for pattern, word in _CONVERTER_NAMES:
         if re.fullmatch(pattern, tensor_name):

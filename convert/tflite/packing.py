@@ -1,6 +1,4 @@
-"""A flatbuffer written smaller without changing what it computes: equal parts once, fields that nothing
-reads left out.
-"""
+"""Makes a flatbuffer smaller without changing what it computes: stores equal parts once, leaves out unread fields."""
 
 from __future__ import annotations
 
@@ -17,16 +15,14 @@ from edge_runtime.inference.interpreter import Interpreter, list_available_backe
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """A packed flatbuffer and the ``ModelT`` tree that it was read back as, for those who look into it; nobody changes
-    the tree.
-    """
+    """A packed flatbuffer, and the ``ModelT`` tree that was read back from it, which must not be changed."""
 
     flatbuffer: bytes
     tree: Any
 
 
 def pack(flatbuffer: bytes, rename: Callable[[str], str] | None = None) -> bytes:
-    """``flatbuffer`` written anew, never larger; ``rename`` may give tensors shorter names.
+    """``flatbuffer`` rewritten, never larger; ``rename`` may give tensors shorter names.
 
     Raises: as `schema.read_tree` and `write_packed`.
     """
@@ -35,10 +31,10 @@ def pack(flatbuffer: bytes, rename: Callable[[str], str] | None = None) -> bytes
 
 
 def write_packed(tree: Any, rename: Callable[[str], str] | None = None) -> Packed:
-    """``tree``, which is used up by this, as a packed flatbuffer, read back and compared part by part.
+    """``tree`` as a packed flatbuffer, read back and compared part by part; ``tree`` itself must not be used again.
 
     Raises:
-        ModelError: the result would differ in more than what nothing reads.
+        ModelError: the result would differ in something that is read.
     """
     before = _describe(tree, names=rename is None)
     for subgraph in tree.subgraphs:
@@ -56,7 +52,7 @@ def write_packed(tree: Any, rename: Callable[[str], str] | None = None) -> Packe
 
 
 def shorten_name(name: str) -> str:
-    """The layer's part of a tensor name that the converter made of a path of scopes, or of several joined by
+    """The layer's part of a tensor name, which the converter makes of a path of scopes, or of several joined by
     semicolons.
     """
     parts = name.split(";")[-1].split("/")
@@ -64,9 +60,7 @@ def shorten_name(name: str) -> str:
 
 
 def find_differences(original: bytes, packed: bytes, *, names: bool = True) -> tuple[str, ...]:
-    """What differs between two models apart from fields that no interpreter reads; empty when they are the same
-    model.
-    """
+    """What differs between two models, ignoring fields that no interpreter reads; empty when nothing does."""
     left, right = (_describe(schema.read_tree(content), names=names) for content in (original, packed))
     return _list_differences(left, right)
 
@@ -74,8 +68,8 @@ def find_differences(original: bytes, packed: bytes, *, names: bool = True) -> t
 def compare_outputs(
     original: Mapping[str, Interpreter], packed: Mapping[str, Interpreter], num_inputs: int = 8
 ) -> tuple[str, ...]:
-    """The backends on which the two models, both open on the same ones, do not give the same bytes for ``num_inputs``
-    random inputs.
+    """The backends on which the two models give different bytes for ``num_inputs`` random inputs; both models are open
+    on the same backends.
     """
     differing = []
     for backend, one in original.items():
@@ -109,7 +103,7 @@ def _drop_unread(tensor: Any) -> None:
 
 
 def _merge_buffers(tree: Any) -> None:
-    """Buffer 0 is the schema's empty one: all empty buffers become it, equal ones become one, unused ones go."""
+    """Merges equal buffers and drops unused ones; empty ones become buffer 0, which the schema wants empty."""
     place = {b"": 0}
     kept = [tree.buffers[0]]
     if schema.read_buffer(tree, 0):
@@ -135,7 +129,7 @@ def _merge_buffers(tree: Any) -> None:
 
 
 def _describe(tree: Any, *, names: bool) -> dict[str, Any]:
-    """All that an interpreter reads of a model, part by part, in a form that can be compared."""
+    """Everything that an interpreter reads of a model, part by part, in a form that can be compared."""
     parts = {
         "the operator kinds": _plain(tree.operatorCodes),
         "the signatures": _plain(tree.signatureDefs),
@@ -182,7 +176,7 @@ def _metadata(tree: Any) -> list[tuple[str, bytes]]:
 
 
 def _tensor(tree: Any, tensor: Any, names: bool) -> dict[str, Any]:
-    """All that an interpreter reads of one tensor, its weights included."""
+    """Everything that an interpreter reads of one tensor, including its weights."""
     fields = {
         name: _plain(value) for name, value in vars(tensor).items() if name not in ("buffer", "name", "quantization")
     }

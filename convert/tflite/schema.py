@@ -16,7 +16,7 @@ from ai_edge_litert import schema_py_generated as generated
 from edge_runtime.errors import ModelError
 
 IDENTIFIER = b"TFL3"
-# Both interpreters map the file and read weights where they lie; the schema asks for 16 bytes (`force_align`).
+# Both backends map the file and read weights in place; the schema asks for 16 bytes (`force_align`).
 DATA_ALIGNMENT = 16
 
 _DTYPES = {code: name.lower() for name, code in vars(generated.TensorType).items() if isinstance(code, int)}
@@ -28,7 +28,7 @@ def read_tree(flatbuffer: bytes, name: str = "The model") -> Any:
     """The ``ModelT`` tree of a .tflite flatbuffer; ``name`` is for the error text.
 
     Raises:
-        ModelError: it is no TFLite flatbuffer, or is damaged, or keeps weights outside the flatbuffer.
+        ModelError: it is not a TFLite flatbuffer, is damaged, or keeps weights outside the flatbuffer.
     """
     if flatbuffer[4:8] != IDENTIFIER:
         raise ModelError(f"{name} is not a TFLite file: bytes 4 to 7 are {flatbuffer[4:8]!r}, expected {IDENTIFIER!r}.")
@@ -98,9 +98,9 @@ class AlignedBuffer(generated.BufferT):  # type: ignore[misc]
 
 
 class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
-    """Writes each distinct string, vector and table once; whoever needs it again gets the same offset.
+    """Writes each distinct string, vector and table once, and reuses its offset from then on.
 
-    FlatBuffers allow it: an offset says where something is, not who owns it. The methods with capitals are those of
+    FlatBuffers allow this: an offset says where something is, not who owns it. The methods with capitals are those of
     `flatbuffers.Builder`.
     """
 
@@ -120,11 +120,11 @@ class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
         return self._once(key, lambda: super(SharingBuilder, self).CreateNumpyVector(x))
 
     def aligned_bytes(self, content: bytes) -> int:
-        """The offset of a byte vector whose first byte stands at a multiple of `DATA_ALIGNMENT`."""
+        """The offset of a byte vector whose first byte is at a multiple of `DATA_ALIGNMENT`."""
         return self._once(("data", content), lambda: self._write_aligned(content))
 
     def StartObject(self, numfields: int) -> None:
-        """Begins a table; its fields are noted, so that an equal one is recognised."""
+        """Begins a table and records its fields, so that an equal table is recognised."""
         super().StartObject(numfields)
         self._fields = []
 
@@ -146,12 +146,12 @@ class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
         super().PrependStructSlot(v, x, d)
 
     def EndObject(self) -> int:
-        """The offset of the table that was begun last, or of an equal one that was written before."""
+        """The offset of the table that was begun last, or of an equal one written earlier."""
         if self._fields is None:
             return int(super().EndObject())
         key = ("table", *self._fields)
         if key in self._written:
-            # Takes back the fields that were just written; the table's vtable has not been yet.
+            # Discards the fields that were just written; the table's vtable has not been written yet.
             self.assertNested()
             self.head = len(self.Bytes) - self.objectEnd
             self.nested, self.current_vtable = False, None

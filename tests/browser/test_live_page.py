@@ -314,11 +314,11 @@ def test_a_still_scene_says_since_when_and_stays_in_view(run: Run, page: Any, ca
     page.wait_for(f"{LABEL} === 'red'")
     words = page.wait_for("document.getElementById('rest').textContent.includes('last known') && "
                           "document.getElementById('rest').textContent", 30)  # fmt: skip
-    assert re.fullmatch(r"Nothing moves since \d\d:\d\d:\d\d; last known label, of \d\d:\d\d:\d\d", words)
+    assert re.fullmatch(r"Nothing has moved since \d\d:\d\d:\d\d; last known label from \d\d:\d\d:\d\d", words)
     time.sleep(4.0)
     assert page.value(LABEL) == "red" and page.value(CHIP) == "live"
     assert page.value("document.getElementById('veil').hidden"), "the frame is as old as nothing has moved"
-    assert "skipped on purpose" in page.value("document.querySelector('[data-name=\"Frames a second\"]').textContent")
+    assert "skipped on purpose" in page.value("document.querySelector('[data-name=\"Frames per second\"]').textContent")
     page.screenshot(tmp_path / "still.png")
     page.value("location.reload()")
     page.wait_for(f"{LABEL} === 'red' && document.getElementById('stage').className === ''", 20)

@@ -59,6 +59,6 @@ def test_a_packed_model_with_other_outputs_is_never_used(
 ) -> None:
     monkeypatch.setattr(opened, "compare_outputs", lambda one, two: tuple(one))
     out = tmp_path / "x.tflite"
-    with pytest.raises(ModelError, match=r"gives other outputs than the converted one on litert.*defect of the packer"):
+    with pytest.raises(ModelError, match=r"converted model give different outputs on litert.*bug in the packer"):
         convert(ConvertConfig(make_run(), out, num_calibration_images=20))
     assert not out.exists()

@@ -90,7 +90,7 @@ def test_a_verdict_needs_more_than_chance() -> None:
         answers(80, "red", "red", "red") + answers(3, "red", "blue", "red") + answers(1, "red", "red", "blue")
     )
     assert chance is not None and chance.kind == "alike"
-    assert chance.words.startswith("No difference that 84 images can tell (+2.4 points")
+    assert chance.words.startswith("No measurable difference on 84 images (+2.4 points")
     worse = judge(answers(9, "red", "red", "blue"))
     assert worse is not None and worse.kind == "worse"
     assert judge([]) is None
@@ -151,7 +151,7 @@ def test_a_worse_model_is_refused_with_the_images_side_by_side(
     assert main([str(run), "--model", str(good), "--against", str(bad)]) == 0
     assert capsys.readouterr().out.startswith("The new model is better on 30 images (+66.7 points")
     assert main([str(run), "--model", str(good), "--against", str(good)]) == 0
-    assert capsys.readouterr().out.startswith("No difference that 30 images can tell (+0.0 points")
+    assert capsys.readouterr().out.startswith("No measurable difference on 30 images (+0.0 points")
 
 
 def test_classes_that_the_old_model_lacks_are_counted_apart(
@@ -161,8 +161,8 @@ def test_classes_that_the_old_model_lacks_are_counted_apart(
     old = model_file(tmp_path / "old.tflite", run, ("red", "green", "<b>yellow"))
     assert main([str(run), "--model", str(new), "--against", str(old)]) == 0
     out = capsys.readouterr().out
-    assert "Of 10 images of classes that the old model lacks (blue) it has 10." in out
-    assert out.startswith("No difference that 20 images can tell")
+    assert "The new model gets 10 of 10 images right in classes that the old model lacks (blue)." in out
+    assert out.startswith("No measurable difference on 20 images")
 
 
 def test_a_missing_file_is_said(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

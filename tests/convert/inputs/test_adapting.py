@@ -67,7 +67,7 @@ def test_a_normalization_is_said_once_and_in_a_known_form() -> None:
     parser = VerbParser()
     add_foreign_flags(parser)
     both = ["--labels", "l", "--calibration", "c", "--normalize", "0..1", "--std", "255"]
-    with pytest.raises(UsageError, match=r"--normalize says what --mean and --std say; give it, or these two"):
+    with pytest.raises(UsageError, match=r"--normalize says the same as --mean and --std; give either it or those two"):
         read_foreign_flags(parser.parse_args(both))
     with pytest.raises(
         UsageError, match=r"--normalize: it is '1..0', expected 0..1, -1..1, 0..255, imagenet, MEAN,STD"

@@ -51,7 +51,7 @@ def test_an_hdf5_file_is_named_with_the_line_that_saves_it_anew(tmp_path: Path) 
         expect_keras_file(write_hdf5(tmp_path / "w.h5", with_model=False))
     with pytest.raises(ModelError, match=r"holds Lambda \(twice\), which is code"):
         expect_keras_file(write_hdf5(tmp_path / "c.h5", {"class_name": "Lambda", "config": {"name": "twice"}}))
-    with pytest.raises(ModelError, match=r"needs the class TFOpLambda, which is not of Keras itself \(layer plus\)"):
+    with pytest.raises(ModelError, match=r"needs the class TFOpLambda, which is not part of Keras \(layer plus\)"):
         expect_keras_file(write_hdf5(tmp_path / "o.h5", {"class_name": "TFOpLambda", "config": {"name": "plus"}}))
     (tmp_path / "d.h5").write_bytes(b"\x89HDF\r\n\x1a\nrubbish")
     with pytest.raises(ModelError, match="is a damaged HDF5 file"):
@@ -85,12 +85,12 @@ def test_folders_are_named(tmp_path: Path) -> None:
         ("m.onnx", b"\x08\x07\x12\x07pytorch", "is an ONNX model.*`onnx2tf -i m.onnx -oiqt`"),
         ("m", b"\x08\x07\x12\x07pytorch", "is an ONNX model"),
         ("m.pt", b"\x80\x02}q\x00", "is a PyTorch model.*torch.onnx.export"),
-        ("m.tflite", b"\x1c\x00\x00\x00TFL3", "is converted already: `edge-runtime classify --model m.tflite`"),
+        ("m.tflite", b"\x1c\x00\x00\x00TFL3", "is already converted: `edge-runtime classify --model m.tflite`"),
         ("m.pb", b"\x0a\x12", "is a TensorFlow graph"),
         ("m.json", b'{"class_name": "Functional"}', "architecture without its weights.*model_from_json"),
         ("m.keras", b"version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer.*git lfs pull"),
         ("m.keras", b"", "is empty"),
-        ("m.keras", b"hello", "is no .keras file .*expected a zip"),
+        ("m.keras", b"hello", "is not a .keras file .*expected a zip"),
         ("m.keras", b"PK\x03\x04 cut", "was cut short or is damaged"),
     ],
 )
@@ -116,7 +116,7 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("module", ["__main__", "mynet.layers", None])
 def test_the_class_that_is_missing_is_in_the_text(tmp_path: Path, module: str | None) -> None:
     layer = {"class_name": "Gate", "module": module, "registered_name": "Custom>Gate", "config": {"name": "gate_1"}}
-    with pytest.raises(ModelError, match=r"needs the class Gate, which is not of Keras itself \(layer gate_1\)"):
+    with pytest.raises(ModelError, match=r"needs the class Gate, which is not part of Keras \(layer gate_1\)"):
         expect_keras_file(write_archive(tmp_path / "m.keras", DENSE, layer))
 
 

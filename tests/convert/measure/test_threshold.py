@@ -90,7 +90,7 @@ def test_why_the_precision_is_not_reached_is_said_too_few_images_or_too_many_mis
     few = fit_threshold(np.tile(np.array([[0.9, 0.1]], np.float32), (12, 1)), [0] * 12, 0.95)
     assert explain_unreached(few, 0.95) == (
         "12 of 12 answers on the validation images are right, which is too few to promise 95%: at least 19 right ones "
-        f"are needed. Give more images; the threshold is {few.threshold:.3f} meanwhile."
+        f"are needed. Give more images; until then, the threshold is {few.threshold:.3f}."
     )
     wrong = fit_threshold(np.tile(np.array([[0.9, 0.1]], np.float32), (40, 1)), [0, 1] * 20, 0.95)
     assert explain_unreached(wrong, 0.95).startswith("no threshold gives a precision of 95% on the validation images")

@@ -85,7 +85,7 @@ def test_few_or_hopeless_validation_images_are_warned_about(
     path = with_validation(make_run(), noise, [row % 4 for row in range(30)])
     assert main([str(path), "--out", str(tmp_path / "a.tflite")]) == 0
     said = capfd.readouterr().err
-    assert "was fitted on 30 validation images only; expected at least 100" in said
+    assert "was fitted on only 30 validation images; expected at least 100" in said
     assert "no threshold gives a precision of 95% on the validation images" in said
 
 

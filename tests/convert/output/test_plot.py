@@ -81,6 +81,23 @@ def test_no_name_of_a_scatter_covers_another_one(num: int, seed: int, spread: fl
     assert faults(draw_scatter(points(num, seed, spread), ("bytes", "accuracy"))) == []
 
 
+BAR = re.compile(r'd="M ([\d.]+) ([\d.]+) L ([\d.]+) ([\d.]+) *"[^>]*stroke-opacity: 0\.45')
+
+
+@pytest.mark.parametrize(("num", "seed"), [(2, 0), (6, 1), (9, 5), (14, 2)])
+def test_no_name_of_a_scatter_stands_on_an_interval_however_long(num: int, seed: int) -> None:
+    long = [Point(p.name, p.cost, p.rate, (p.rate - 0.1, p.rate + 0.1)) for p in points(num, seed, 0.1)]
+    drawn = draw_scatter(long, ("bytes", "accuracy"))
+    bars = [tuple(map(float, found)) for found in BAR.findall(drawn)]
+    assert len(bars) == num
+    names = {point.name for point in long} | {str(number) for number in range(1, num + 1)}
+    for text, (left, top, right, bottom) in written(drawn):
+        lowest = max(low for _, low, *_ in bars)
+        for x, low, _, high in bars:
+            covered = left < x < right and top < max(low, high) and min(low, high) < bottom
+            assert not (text in names and bottom < lowest and covered), f"{text} stands on an interval"
+
+
 def test_names_that_find_no_room_become_numbers_with_a_key() -> None:
     texts = [text for text, _ in written(draw_scatter(points(14, 3, 0.01), ("bytes", "accuracy")))]
     assert "1 float32 0" in texts and "1" in texts and "14" in texts

@@ -33,9 +33,11 @@ def test_the_page_names_the_winner_and_shows_every_trial() -> None:
     assert "scaled-plain-w8-d1" in page and "bytes 9,000" in page and "70.00%" in page
     assert page.count("<svg") == 2 and page.count("<title>plain-w6-d1 @32: 40.00%") == 2 and page.count("<tr") == 4
     assert page.count('class="mark"') == 1 and "<script" not in page
-    assert "Of 3 finished trials (4 more were ended early, 5 were too slow to be trained)" in page
+    assert "the best validation accuracy of 3 finished trials: 70.00%. Its int8 file reaches 70.00% on" in page
+    assert "4 more trials were ended early, and 5 networks were too slow to be trained." in page
     one = " ".join(render({**result(), "num_trials": 1, "num_ended_early": 1, "count_too_slow": 1}).split())
-    assert "Of 1 finished trial (1 more was ended early, 1 was too slow to be trained)" in one
+    assert "the best validation accuracy of 1 finished trial:" in one
+    assert "1 more trial was ended early, and 1 network was too slow to be trained." in one
 
 
 def test_with_a_file_to_be_no_slower_than_times_are_also_told_against_it() -> None:
@@ -53,4 +55,4 @@ def test_the_command_writes_the_page_beside_the_result(tmp_path: Path, capsys: p
     assert main([str(path)]) == 65
     assert main([str(tmp_path / "missing.json")]) == 66
     error = capsys.readouterr().err
-    assert "is no result of python -m train.search" in error and "There is no result" in error
+    assert "is not a result of python -m train.search" in error and "There is no result" in error

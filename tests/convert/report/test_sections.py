@@ -140,7 +140,7 @@ CURVE = {
 
 def test_the_page_says_whether_there_are_enough_images_and_which_class_gains() -> None:
     page = section("training", training=describe_training({"learning_curve": CURVE}))
-    assert "Have I enough?" in page and "The head alone says &lt;so&gt;. Near-duplicates count once." in page
+    assert "Do I have enough images?" in page and "The head alone says &lt;so&gt;. Near-duplicates count once." in page
     assert "<td>25</td><td>50.0%</td><td>40.0% to 60.0%</td>" in page
     assert page.index("&lt;pen&gt;") < page.index(">cup<"), "the class that gains most comes first"
     assert "<td>+20.0</td><td>+5 to +35</td>" in page

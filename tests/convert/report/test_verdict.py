@@ -162,7 +162,9 @@ def test_the_camera_and_the_empty_scene_are_warned_about() -> None:
     report = make_report(field_test=FieldTest(10, rows), unknown=unknown)
     camera, empty, few = judge(report).warnings
     assert "dark costs 50 points" in camera
-    assert empty == "75% of 80 images of none of the classes (empty scenes) get a label instead of “unknown”."
+    assert empty == (
+        "75% of 80 images that belong to none of the classes (empty scenes) get a label instead of “unknown”."
+    )
     assert few == "The threshold was fitted on 18 validation images only; at least 100 make it reliable."
     assert any("edge-runtime collect --background" in step for step in list_next_steps(report, judge(report)))
 
@@ -181,7 +183,7 @@ def test_the_weakest_class_the_size_and_the_next_command_come_last() -> None:
     learnt = make_report(training={"learning_curve": curve})
     assert list_next_steps(learnt, judge(learnt))[:2] == (
         "More images of key would pay off most: its second half brought +10 points (95 % interval +2 to +20).",
-        "Have I enough? It is so.",
+        "Do I have enough images? It is so.",
     )
     guessing = make_report([[40, 30, 30], [33, 34, 33], [30, 30, 40]])
     assert "Check the images and labels first" in list_next_steps(guessing, judge(guessing))[0]

@@ -54,7 +54,7 @@ def test_an_eight_bit_tensor_without_a_scale_is_found(toy: bytes) -> None:
     [
         (6, r"computes in floating point (DEQUANTIZE), expected integers throughout"),
         (32, "needs the operator CUSTOM version 1"),
-        (98 + 50, "by LiteRT and tflite-runtime 2.14 in no version"),
+        (98 + 50, "which on LiteRT and tflite-runtime 2.14 does not run in integers"),
     ],
 )
 def test_a_floating_or_foreign_operator_is_found(toy: bytes, code: int, expected: str) -> None:
@@ -69,7 +69,7 @@ def test_an_operator_version_that_old_runtimes_lack_is_found(toy: bytes) -> None
         tree.operatorCodes[0].version = 99
 
     assert any(
-        "version 99, run in integers by LiteRT and tflite-runtime 2.14 up to version" in problem
+        "version 99, which on LiteRT and tflite-runtime 2.14 runs in integers only up to version" in problem
         for problem in audit(spoiled(toy, change)).problems
     )
 

@@ -37,7 +37,7 @@ def test_an_input_that_more_than_a_requantisation_reads_keeps_its_scale(toy: byt
     tree = schema.read_tree(toy)
     for operator in tree.subgraphs[0].operators:
         operator.inputs = operator.inputs[1:]
-    with pytest.raises(ModelError, match="is read by nothing, expected one QUANTIZE alone"):
+    with pytest.raises(ModelError, match="is read by nothing, expected a single QUANTIZE"):
         set_input_scale(schema.write_tree(tree), "uint8", 0.0, 1.0)
 
 

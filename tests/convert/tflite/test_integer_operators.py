@@ -34,13 +34,13 @@ def test_what_makes_floating_point_for_nobody_is_named_itself() -> None:
 def test_an_operator_that_one_backend_lacks_is_named_with_that_backend() -> None:
     (problem,) = find_problems(place("mish", "EXP", "LOG", "TANH", "MUL", version=2))
     assert problem == (
-        "layer mish needs the operator LOG version 2, run in integers by tflite-runtime 2.14 in no version; use silu or "
+        "layer mish needs the operator LOG version 2, which on tflite-runtime 2.14 does not run in integers; use silu or "
         "hard_silu instead of mish"
     )
     version = HIGHEST["tflite"]["TRANSPOSE_CONV"] + 1
     (problem,) = find_problems(place("up", "TRANSPOSE_CONV", version=version))
-    assert f"TRANSPOSE_CONV version {version}, run in" in problem
-    assert f"2.14 up to version {version - 1} alone; use UpSampling2D" in problem
+    assert f"TRANSPOSE_CONV version {version}, which on" in problem
+    assert f"2.14 runs in integers only up to version {version - 1}; use UpSampling2D" in problem
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import * as server from "./server.js";
 const EVERY_MS = 200, QUALITY = 0.95, MOST_WAITING = 5;
 
 export async function startCapture(video, buttons, tell) {
-  if (!navigator.mediaDevices) throw new Error("the browser gives cameras to https and to localhost only");
+  if (!navigator.mediaDevices) throw new Error("the browser allows cameras only on https and on localhost");
   video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, height: { ideal: 480 } }, audio: false });
   const canvas = document.createElement("canvas");
   let held = null, burst = "", waiting = 0, taken = 0;
@@ -58,7 +58,7 @@ export async function startCapture(video, buttons, tell) {
 
   return {
     get numTaken() { return bursts.length; },
-    // True where the key was the camera's: a class to hold.
+    // Whether the key was one of a class, which is held down for the camera.
     keyDown(event, labels) {
       const label = event.key === "0" ? "background" : labels["123456789".indexOf(event.key)];
       if (label === undefined) return false;
@@ -69,7 +69,7 @@ export async function startCapture(video, buttons, tell) {
       try {
         const { counts } = await server.undo();
         bursts.pop();
-        tell({ counts, words: "The last burst is in the folder .discarded now." });
+        tell({ counts, words: "The last burst is now in the folder .discarded." });
       } catch (error) {
         tell({ words: `${taken} taken`, trouble: error.message });
       }

@@ -1,4 +1,4 @@
-// The sorting page: tiles, keys, and the way back. Everything from the server is shown as text only.
+// The sorting page: tiles, keys and undo. Everything from the server is shown as text only.
 import { startCapture } from "./capture.js";
 import * as server from "./server.js";
 import { LETTERS, draw, fetchAhead, room, words } from "./tiles.js";
@@ -20,7 +20,7 @@ const ORDERS = {
   time: (a, b) => a.frames[0][3] - b.frames[0][3],
 };
 
-// What is left of what the filters let through: one suggestion after the other, the one with most tiles first.
+// What is left and passes the filters, grouped by suggestion, the one with the most tiles first.
 function queue() {
   const day = $("day").value, from = $("camera").value, looks = $("looks").value;
   const fits = (tile) => isLeft(tile) && (!looks || tile.label === looks.slice(1)) &&
@@ -47,7 +47,7 @@ function turn(by = 0) {
 function render() {
   const { columns } = room($("tiles"));
   const left = tiles.reduce((sum, tile) => sum + (isLeft(tile) ? tile.frames.length : 0), 0);
-  const empty = left ? "Nothing here fits the filters." : numFrames ? "All is sorted. Train with: make convert DATA=(this folder)" : "No frames to sort.";
+  const empty = left ? "Nothing here fits the filters." : numFrames ? "Everything is sorted. Train with: make convert DATA=(this folder)" : "No frames to sort.";
   draw($("tiles"), page, { here, chosen, empty }, columns);
   $("left").textContent = `${plural(left, "frame")} left of ${numFrames.toLocaleString("en")}`;
   $("progress").value = numFrames ? 1 - left / numFrames : 1;
@@ -87,7 +87,7 @@ function trouble(text) {
 
 // --- what is done ------------------------------------------------------------------------------------------------
 
-// Shows the labels at once and asks for them; what is refused is shown as before, with the reason.
+// Shows the labels at once and sends them; tiles whose label is refused are shown as before, with the reason.
 async function give(pairs) {
   if (!pairs.length) return;
   const step = { page: [...page], skipped, tiles: pairs.map(([tile]) => tile), before: pairs.map(([tile]) => tile.done) };
@@ -144,7 +144,7 @@ async function undo() {
   render();
 }
 
-// A stack becomes one tile a frame, for good: what the model said of each is what is suggested.
+// Turns a stack into one tile per frame, permanently; each suggests what the model said about it.
 function open(tile) {
   if (!tile || tile.frames.length < 2 || !isLeft(tile)) return;
   const known = new Set([...labels, BACKGROUND]);
@@ -288,7 +288,7 @@ async function start() {
   fill("looks", "anything", looks.map((label) => [`=${label}`, label || "no suggestion"]));
   $("to-capture").hidden = !found.capture;
   $("order").closest("label").hidden = !tiles.length;
-  drawClasses(); // they take room from the tiles
+  drawClasses(); // before the tiles, which get the room that is left
   if (found.capture && !numFrames) await showCamera(true);
   else turn();
 }

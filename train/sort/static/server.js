@@ -1,4 +1,4 @@
-// What the page asks of the process that sorts: one request at a time, in the order of the keys that were pressed.
+// Requests to the sorting process: one at a time, in the order in which the keys were pressed.
 let last = Promise.resolve();
 
 export const load = async () => (await asked("api/page")).json();
@@ -12,7 +12,7 @@ function inTurn(work) {
   return result;
 }
 
-// keepalive: what was sent is also done when the page is closed right after; browsers allow it for small bodies only.
+// keepalive: a request is completed even if the page is closed right after it; browsers allow this for small bodies only.
 const post = async (path, body) => (await asked(path, { method: "POST", body, keepalive: typeof body === "string" && body.length < 30000 })).json();
 
 async function asked(path, options = {}) {
@@ -20,7 +20,7 @@ async function asked(path, options = {}) {
   try {
     answer = await fetch(path, options);
   } catch {
-    throw new Error("The sorting process does not answer; start it again and open the address that it prints. What was labelled before is in its folder.");
+    throw new Error("The sorting process does not answer; start it again and open the address that it prints. Frames labelled before are in their folders.");
   }
   if (!answer.ok) throw new Error((await answer.text()).trim());
   return answer;

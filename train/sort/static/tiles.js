@@ -1,5 +1,5 @@
-// Draws one page of tiles. A page holds what fits on the screen, at most one tile a letter, so it costs the same for
-// fifty frames and for fifty thousand.
+// Draws one page of tiles. A page holds what fits on the screen, at most one tile per letter, so fifty thousand frames
+// cost no more than fifty.
 export const LETTERS = "abcdefghijklmnopqrstuvwxyz";
 const SMALLEST = 150, SMALLEST_ON_PHONE = 112, GAP = 8, CAPTION = 33;
 
@@ -59,7 +59,7 @@ export function words(tile) {
   return [tile.done === null ? looks : `sorted as ${tile.done}`, camera, day, tile.frames.length > 1 ? `${tile.frames.length} frames` : ""].filter(Boolean).join(", ");
 }
 
-// The browser has the next page's thumbnails before they are asked for.
+// Loads the thumbnails of the next page before they are needed.
 export function fetchAhead(tiles) {
   for (const tile of tiles) new Image().src = `thumb/${tile.frames[0][0]}.jpg`;
 }

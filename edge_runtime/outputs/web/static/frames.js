@@ -1,5 +1,5 @@
-// Reads the stream of frames and paints the newest, with the part that the model sees framed. Each frame says how
-// old it was when it left; what it waited on the way is estimated from the quickest frame so far.
+// Reads the stream of frames and paints the newest, with a frame around the part that the model sees. Each frame says how
+// old it was when it left; its delay on the way is estimated from the quickest frame so far.
 
 const text = new TextDecoder();
 
@@ -38,8 +38,8 @@ export async function readFrames(signal, onPicture) {
   }
 }
 
-// Where the model looked: the frame in grey, and orange where something spoke for the class; docs/outputs.md has the
-// form of `heat`, pixels/heat.py draws the same.
+// Where the model looked: the frame in grey, and orange where something spoke for the class. docs/outputs.md describes
+// `heat`; pixels/heat.py draws the same.
 function drawHeat(pen, heat, box) {
   const fields = heat.split(","), { width, height } = pen.canvas;
   const [columns, rows, left, top, across, down] = fields.slice(0, 6).map(Number), cells = atob(fields[6]);

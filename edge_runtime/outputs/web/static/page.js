@@ -32,7 +32,7 @@ async function watch() {
     await readFrames(signal, (fields, jpeg) => { frameTrouble = ""; painter.add(fields, jpeg); });
   } catch (error) {
     if (!signal.aborted) {
-      frameTrouble = error instanceof TypeError ? "The stream of frames broke off." : error.message;
+      frameTrouble = error instanceof TypeError ? "The stream of frames was interrupted." : error.message;
       setTimeout(watch, 2000);
     }
   }
@@ -44,7 +44,7 @@ function stopWatching() {
   reading = null;
 }
 
-// What stands over the frame, or nothing while it is live.
+// What is shown over the frame; nothing while it is live.
 function veil(lost, age) {
   if (lost) return "Connection lost\ntrying again";
   if (state.health.level === "bad") return `${capital(state.health.chip)}\n${state.health.reasons[0] ?? ""}`;
@@ -121,11 +121,11 @@ function unknownBecause({ reason }, best, threshold) {
   return `${reason || "unknown"}; best guess ${best.label}${why ? `, ${why}` : ""}`;
 }
 
-// Of a camera that skips frames on purpose: how old the label is, and that this is as it should be.
+// For a camera that skips frames on purpose: how old the label is, and that this is intended.
 function renderRest() {
   const at = (ts) => new Date(1000 * ts).toLocaleTimeString([], { hour12: false });
-  const words = state.rest.still_since === null ? [] : [`Nothing moves since ${at(state.rest.still_since)}`];
-  if (state.label && state.rest.last_known) words.push(`last known label, of ${at(state.label.ts)}`);
+  const words = state.rest.still_since === null ? [] : [`Nothing has moved since ${at(state.rest.still_since)}`];
+  if (state.label && state.rest.last_known) words.push(`last known label from ${at(state.label.ts)}`);
   show("rest", capital(words.join("; ")));
 }
 
@@ -167,21 +167,21 @@ function bar() {
 function renderFacts() {
   const { health, rates, counts, latency_ms: latency, model, system } = state;
   const flags = (names) => names.map((name) => name.replaceAll("_", " ")).join(", ");
-  const throttling = system.throttled_now === null ? "not told by this machine"
+  const throttling = system.throttled_now === null ? "not reported by this machine"
     : system.throttled_now.length ? `now: ${flags(system.throttled_now)}`
     : system.throttled_since_boot.length ? `earlier: ${flags(system.throttled_since_boot)}` : "none";
   const rows = {
-    "Frames a second": `${rates.captured.toFixed(1)} in, ${rates.processed.toFixed(1)} looked at, ${rates.dropped.toFixed(1)} dropped`
+    "Frames per second": `${rates.captured.toFixed(1)} captured, ${rates.processed.toFixed(1)} classified, ${rates.dropped.toFixed(1)} dropped`
       + (counts.skipped ? `, ${rates.skipped.toFixed(1)} skipped on purpose` : ""),
     "Frame to label": latency.p50 === null ? "not measured yet" : `p50 ${latency.p50.toFixed(0)} ms, p95 ${latency.p95.toFixed(0)} ms`,
     "Model": model ? `${model.name}, version ${model.version || "unnamed"}` : "none",
     "Accuracy": model?.provisional ? model.provisional : !model || model.accuracy === null ? "not measured" : `${percent(model.accuracy, 2)} of ${model.num_images.toLocaleString("en")} test images`,
     "Signature": model?.signature ?? "",
     "Region": model?.region || "the whole frame",
-    "Interpreter": model?.backend ?? "",
-    "Drift": !model ? "" : !model.watches_drift ? "not watched: the model carries no reference"
+    "Backend": model?.backend ?? "",
+    "Drift": !model ? "" : !model.watches_drift ? "not watched: the model has no reference"
       : health.causes.includes("drift") ? "yes, see above" : "none",
-    "Temperature": system.temperature_c === null ? "not told by this machine" : `${system.temperature_c.toFixed(1)} °C`,
+    "Temperature": system.temperature_c === null ? "not reported by this machine" : `${system.temperature_c.toFixed(1)} °C`,
     "Throttling": throttling,
     ...(state.shadow ? { "Candidate": state.shadow.words } : {}),
     "Camera": `${counts.bad} damaged frames, ${counts.restarts} restarts`,

@@ -1,4 +1,4 @@
-// A rectangle dragged over the frame becomes the flag that makes a run look at it alone. The page changes nothing itself.
+// A rectangle dragged over the frame becomes the flag that limits a run to it. The page itself changes nothing.
 const SMALLEST_PX = 8;
 const $ = (id) => document.getElementById(id);
 const clamp = (value) => Math.min(1, Math.max(0, value));
@@ -37,7 +37,7 @@ export function letRegionBeDragged(canvas, mark) {
     if (!start) return;
     const found = rectangle(place(event));
     end();
-    if (!isLarge(found)) { $("region").hidden = true; return; }  // a click: never mind
+    if (!isLarge(found)) { $("region").hidden = true; return; }  // just a click
     $("region-flag").textContent = regionFlag(found);
     $("region").hidden = false;
     draw(found);
@@ -47,7 +47,7 @@ export function letRegionBeDragged(canvas, mark) {
   for (const element of [canvas, canvas.parentElement, document.body]) follow.observe(element);
 }
 
-// The clipboard is for pages with https or on this machine; elsewhere the flag is selected, ready for Ctrl-C.
+// Browsers allow the clipboard only with https or on this machine; elsewhere the flag is selected, ready for Ctrl-C.
 export async function copyFlag(button) {
   const flag = $("region-flag");
   getSelection().selectAllChildren(flag);
