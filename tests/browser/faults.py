@@ -4,7 +4,8 @@ from __future__ import annotations
 
 FAULTS = """(() => {
   const faults = [], page = document.documentElement;
-  if (page.scrollWidth > innerWidth) faults.push(`the page is ${page.scrollWidth} px wide in ${innerWidth}`);
+  // Not innerWidth: a phone shows a page that is too wide whole, in a window that grows with it.
+  if (page.scrollWidth > page.clientWidth) faults.push(`the page is ${page.scrollWidth} px wide in ${page.clientWidth}`);
   for (const chart of document.querySelectorAll('svg')) {
     const frame = chart.getBoundingClientRect();
     const texts = [...chart.querySelectorAll('text')].map(text => [text.textContent, text.getBoundingClientRect()]);
@@ -39,7 +40,7 @@ FAULTS = """(() => {
   });
   for (const sentence of document.querySelectorAll('td.words, p, h1, h2, .card b, .card span')) {
     const box = sentence.getBoundingClientRect();
-    if (box.right > innerWidth) faults.push(`cut off: ${sentence.textContent.slice(0, 40)}`);
+    if (box.right > page.clientWidth) faults.push(`cut off: ${sentence.textContent.slice(0, 40)}`);
   }
   const names = [...document.querySelectorAll('[id]')].map(element => element.id);
   if (new Set(names).size < names.length) faults.push('a name is given twice');

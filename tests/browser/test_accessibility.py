@@ -128,7 +128,7 @@ def test_every_page_of_the_site_is_accessible(site: list[str], page: Any, list_f
             page.wait_for(f"document.body.getAttribute('data-md-color-scheme') === '{'slate' if dark else 'default'}'")
             for width in WIDTHS:
                 page.size(width, 1000, dark=dark, phone=width == 400)
-                if page.value("document.documentElement.scrollWidth > innerWidth"):
+                if page.value("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
                     found.append((address, width, "wider than its window"))
                 found += [(address, width, dark, each) for each in list_findings() if each[1] in SERIOUS]
     assert found == []

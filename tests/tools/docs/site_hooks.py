@@ -11,7 +11,7 @@ NOTEBOOK, PAGE = "notebook.ipynb", "notebook.md"
 
 
 def to_markdown(notebook: dict[str, Any]) -> str:
-    """Cells one below the other: prose as it is, code in a block, and what it gave."""
+    """The cells in order: prose as it is, code in a block, and below it what the code printed."""
     parts = []
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
@@ -30,7 +30,9 @@ def _show(output: dict[str, Any]) -> str:
     for kind in ("image/jpeg", "image/png"):
         if kind in data:
             return f'<img alt="what the cell above shows" src="data:{kind};base64,{"".join(data[kind]).strip()}">'
-    return f"<pre>{html.escape(''.join(output.get('text') or data.get('text/plain', '')))}</pre>"
+    # Wide lines scroll inside the block, so the keyboard must reach it.
+    text = html.escape("".join(output.get("text") or data.get("text/plain", "")))
+    return f'<pre class="output" tabindex="0">{text}</pre>'
 
 
 def on_files(files: Any, config: Any) -> Any:
