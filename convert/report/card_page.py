@@ -49,7 +49,7 @@ def to_markdown(card: Card, chart: str) -> str:
         "## Confusion matrix",
         "Rows are the truth, columns the answers of the same model.",
         _confusion(card),
-        *(("## As a camera would show them", _scenes(card.field_test)) if card.field_test else ()),
+        *(("## As a camera would show them", _render_marked_scenes(card.field_test)) if card.field_test else ()),
         *(("## Corrupted images", render_marked(card.robustness)) if card.robustness else ()),
         "## Intended use",
         f"Says which of the {len(card.labels)} classes one image shows when its object fills most of it. Made for "
@@ -140,8 +140,13 @@ def _confusion(card: Card) -> str:
     return render_markdown_table(["", *card.labels], rows)
 
 
-def _scenes(field_test: Mapping[str, Any]) -> str:
-    """A row for each scene of the conversion's field test, on the first backend."""
+def _render_marked_scenes(field_test: Mapping[str, Any]) -> str:
+    """The scenes between markers, so that this section of a card can be measured again and replaced."""
+    return f"<!-- field test -->\n{render_scenes(field_test)}\n<!-- end of field test -->"
+
+
+def render_scenes(field_test: Mapping[str, Any]) -> str:
+    """A row for each scene of a `FieldTest` as plain values, on the first backend."""
     num, backend = field_test["num_images"], field_test["rows"][0]["backend"]
     rows = [
         # Adding zero turns -0.0 into 0.0.

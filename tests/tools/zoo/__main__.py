@@ -1,25 +1,29 @@
 """``python -m tests.tools.zoo PART...``: measures the tables of docs/zoo/README.md again and puts them into it.
 
-    python -m tests.tools.zoo models robustness packing
+    python -m tests.tools.zoo models "field test" robustness packing
     python -m tests.tools.zoo arm --cache ~/.cache/edge-runtime-devices
     python -m tests.tools.zoo x86                    on a machine that does nothing else
 
-Needs the trained models of MLPerf Tiny's image classification (github.com/mlcommons/tiny) in the folder YARDSTICKS; `models` and `robustness` the complete CIFAR-10; `arm` what `make device-check` needs.
+Needs the trained models of MLPerf Tiny's image classification (github.com/mlcommons/tiny) in the folder YARDSTICKS; `models`, `field test` and `robustness` the complete CIFAR-10; `arm` what `make device-check` needs.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from convert.output.atomic import write_atomically
+from convert.report.card_page import render_scenes
 from convert.report.robustness_section import render_robustness, tabulate_robustness
 from tests.tools.device.check import CACHE
+from tests.tools.zoo.field import measure_fields, tabulate_fields
 from tests.tools.zoo.robustness import measure_all
 from tests.tools.zoo.tables import ROOT, YARDSTICKS, arm_table, models_table, packing_table, x86_table
 
+PARTS = ("models", "field test", "robustness", "packing", "arm", "x86")
 PAGE = ROOT / "docs" / "zoo" / "README.md"
 
 
@@ -42,16 +46,28 @@ def robustness_into_cards() -> str:
     return tabulate_robustness(found)
 
 
+def field_tests_into_cards() -> str:
+    """The table of all models; each shipped one's own scenes go into its card."""
+    found = measure_fields(YARDSTICKS)
+    for name, test in found.items():
+        if name not in YARDSTICKS:
+            card = PAGE.with_name(f"{name}.md")
+            text = with_table(card.read_text("utf-8"), "field test", render_scenes(dataclasses.asdict(test)))
+            write_atomically(card, text.encode(), force=True)
+    return tabulate_fields(found)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.tools.zoo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", metavar="PART", choices=("models", "robustness", "packing", "arm", "x86"), nargs="+")
+    parser.add_argument("parts", metavar="PART", choices=PARTS, nargs="+")
     parser.add_argument("--cache", type=Path, default=CACHE, help=f"where the devices' roots are (default {CACHE})")
     parser.add_argument("--mediapipe", type=Path, nargs="+", default=[], metavar="PYTHON", help="Pythons that have it")
     flags = parser.parse_args()
     tables: dict[str, Callable[[], str]] = {
         "models": models_table,
+        "field test": field_tests_into_cards,
         "robustness": robustness_into_cards,
         "packing": lambda: packing_table(flags.mediapipe),
         "arm": lambda: arm_table(flags.cache),
