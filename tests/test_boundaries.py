@@ -74,10 +74,11 @@ ARROWS = {
     "train/arrays": "curves progress recipes datasets runs training scratch transfer",
     "train/recipes": "",
     "train/models": "recipes",
-    "train/datasets": "progress datasets/cifar10_mini",
+    "train/datasets": "progress datasets/cifar10_mini datasets/layout",
+    "train/datasets/layout": "datasets",
     "train/datasets/cifar10_mini": "datasets",
     "train/training": "progress recipes datasets",
-    "train/runs": "models recipes datasets training",
+    "train/runs": "models recipes datasets datasets/layout training",
     "train/scratch": "progress models recipes datasets training runs",
     "train/transfer": "progress models recipes datasets training runs transfer/backbone transfer/features transfer/scenes",
     "train/transfer/scenes": "recipes datasets datasets/cifar10_mini",
@@ -89,7 +90,7 @@ ARROWS = {
     "train/zoo": "__main__",
     "train/search": "models recipes datasets",
     # Its page is guarded as the live page is: one Host check and one set of headers for both.
-    "train/sort": "progress datasets edge_runtime/outputs/web",
+    "train/sort": "progress datasets datasets/layout edge_runtime/outputs/web",
 }
 # What the host packages may use of the device: all of it for convert, which measures through it; for train the doors to
 # pixels, the contract and the ground.

@@ -75,12 +75,23 @@ def list_images(folder: str | Path) -> list[Path]:
 
 
 def list_files(folder: str | Path) -> list[Path]:
-    """All visible files below ``folder``, sorted; nothing that lies in a hidden folder, however deep."""
+    """All visible files below ``folder``, sorted; nothing that lies in a hidden folder, however deep.
+
+    Links to folders are followed, each folder once and none that ``folder`` lies in. A link to nothing is listed, so
+    that whoever reads it says so.
+    """
     found: list[Path] = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if is_visible(name)]
+    seen = {Path(os.path.realpath(folder))}
+    above = set(Path(os.path.realpath(folder)).parents)
+    for place, folders, files in os.walk(folder, followlinks=True):
+        inside = {name: Path(os.path.realpath(Path(place, name))) for name in sorted(folders) if is_visible(name)}
+        folders[:] = []
+        for name, real in inside.items():
+            if real not in seen and real not in above:
+                seen.add(real)
+                folders.append(name)
         found += [Path(place, name) for name in files if is_visible(name)]
-    return sorted(path for path in found if path.is_file())
+    return sorted(path for path in found if path.is_file() or (path.is_symlink() and not path.exists()))
 
 
 def is_visible(name: str) -> bool:

@@ -16,7 +16,6 @@ import numpy as np
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
-from edge_runtime.pixels.image_file import IMAGE_SUFFIXES
 from edge_runtime.system.printable import compose_name, is_plain_name
 from train.datasets.background import NAME as BACKGROUND
 from train.datasets.background import find_background, is_background
@@ -24,8 +23,10 @@ from train.datasets.common_region import find_common_region
 from train.datasets.data_checks import DataChecks, DataWarning, check_images, make_warning
 from train.datasets.dataset import Dataset, FileSplit
 from train.datasets.faults import Faults
-from train.datasets.image_files import find_files, is_note, list_folders, list_images, read_content
-from train.datasets.layout import SPLITS, find_layout, look_through
+from train.datasets.image_files import find_files, list_folders, list_images, list_lost_links, read_content
+from train.datasets.layout import find_layout, look_through
+from train.datasets.layout.other_files import describe_packed, group_others, list_packed
+from train.datasets.layout.split_names import SPLITS
 from train.datasets.near_duplicates import group_near_duplicates
 from train.datasets.splits import (
     LabelledImage,
@@ -74,29 +75,28 @@ def open_folder(
         reader.faults.add(sentence)
     reader.faults.refuse()
     if len(labels) < 2:
-        raise DataError(
-            f"{folder} has {len(labels)} class ({', '.join(labels) or 'none'}), "
-            "expected at least 2 directories with images."
-        )
+        raise DataError(_describe_too_few_classes(folder, labels, given))
     for split in ("validation", "test"):
         unknown = sorted({image.label for image in given.get(split, [])} - set(labels))
         if unknown:
+            alike = [name for name in unknown if name.casefold() in {label.casefold() for label in labels}]
+            hint = f" {', '.join(alike)} only differ in capitals: rename." if alike else ""
             raise DataError(
                 f"The {split} split in {folder} has the classes {', '.join(unknown)}, which training has not; "
-                f"expected only {', '.join(labels)}."
+                f"expected only {', '.join(labels)}.{hint}"
             )
         empty = sorted(set(labels) - {image.label for image in given.get(split, [])})
         if split in given and empty:
             text = f"The {split} split has no image of {len(empty)} of {len(labels)} classes: nothing is known of them."
             reader.warnings.append(make_warning("absent", text, empty))
     splits, found = make_disjoint(given)
-    for split in to_hold_out:
-        splits["train"], splits[split] = hold_out(splits["train"], split, labels)
     absent = [label for label in labels if label not in {image.label for image in splits["train"]}]
     if absent:
         raise DataError(
             f"All training images of {', '.join(absent)} are held out too; expected images that no other split has."
         )
+    for split in to_hold_out:
+        splits["train"], splits[split] = hold_out(splits["train"], split, labels)
     parts = {name: _as_split(folder, images, labels, input_spec) for name, images in splits.items()}
     seen = {name: [image.sighting() for image in splits[name]] for name in SPLITS}
     checks = check_images(seen, labels, min(input_spec.height, input_spec.width))
@@ -115,6 +115,21 @@ def open_folder(
         region=region,
         groups=tuple(group_near_duplicates(seen["train"])),
     )
+
+
+def _describe_too_few_classes(folder: Path, labels: Sequence[str], given: Mapping[str, Sequence[LabelledImage]]) -> str:
+    found = f"has {len(labels)} class ({', '.join(labels) or 'none'})"
+    others = {split: sorted({image.label for image in given.get(split, ())} - set(labels)) for split in SPLITS}
+    held_out = [f"{', '.join(names)} in {split}" for split, names in others.items() if names]
+    if held_out:
+        return (
+            f"{folder} {found} to train on, and {' and '.join(held_out)}; expected at least 2 directories with images "
+            "in training: a class that is never shown cannot be told. Move some of its images there."
+        )
+    packed = list_packed(folder)
+    if packed:
+        return f"{folder} {found} and {describe_packed(packed)}; expected at least 2 directories with images."
+    return f"{folder} {found}, expected at least 2 directories with images."
 
 
 class _Reader:
@@ -145,6 +160,9 @@ class _Reader:
         self.faults.expect_none(
             list_images(folder), f"lie beside the classes of {folder}", "every image in its class's directory"
         )
+        self._bad(
+            list_lost_links(folder), "are links that lead nowhere", "links to folders of images: mend or remove them"
+        )
         badly_named = [path for path in entries if not is_plain_name(path.name)]
         self.faults.expect_none(
             badly_named, "have blanks at an end or control characters in their names", "plain class names: rename"
@@ -159,11 +177,12 @@ class _Reader:
         odd: list[Path] = []
         for path in entries:
             images, others = find_files(path)
-            odd += [file for file in others if not is_note(file)]
+            odd += others
             if not images and (self.skip_bad or not others):
                 self.faults.add(f"The class directory {path} has no image; expected at least one: fill or remove it.")
             files += [(file, compose_name(path.name)) for file in images]
-        self._bad(odd, "have no image's ending", f"one of {' '.join(IMAGE_SUFFIXES)}: rename or remove them")
+        for group in group_others(odd):
+            self._bad(group.files, group.fault, group.expected)
         stage = Stage(self.progress, f"looking at the images in {folder.name}", len(files)) if self.progress else None
         results: list[LabelledImage | str] = []
         with ThreadPoolExecutor(os.cpu_count()) as pool:

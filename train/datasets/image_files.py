@@ -13,10 +13,6 @@ from edge_runtime.pixels.jpeg_region import read_region
 from train.datasets.near_duplicates import ImageFacts, describe_image
 from train.datasets.oddities import find_oddities
 
-_NOTES = (
-    "attribution", "copying", "copyright", "credits", "license", "licence", "notice", "readme", "source", "sources",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class FileContent:
@@ -45,9 +41,12 @@ def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
     return [path for path in found if _has_image_suffix(path)], [path for path in found if not _has_image_suffix(path)]
 
 
-def is_note(path: Path) -> bool:
-    """Whether the file is a licence or the like, which downloaded sets may have anywhere."""
-    return path.stem.lower() in _NOTES and path.suffix.lower() in ("", ".txt", ".md", ".rst", ".html", ".pdf")
+def list_lost_links(folder: Path) -> list[Path]:
+    """The visible entries of ``folder`` itself that are links to nothing, apart from those called as images, which
+    cannot be read.
+    """
+    links = [path for path in _list_visible(folder) if path.is_symlink() and not path.exists()]
+    return [path for path in links if not _has_image_suffix(path)]
 
 
 def read_content(path: Path) -> FileContent | str:

@@ -11,7 +11,7 @@ from typing import Any
 from edge_runtime.cli.verb_parser import VerbParser, add_quiet_flag
 from edge_runtime.contract import RESIZE_MODES, InputSpec
 from edge_runtime.errors import UsageError
-from train.datasets.layout import SPLITS
+from train.datasets.layout.split_names import SPLITS
 from train.models import MODELS
 from train.recipes.config import NAMED_DATA, RECIPES, Recipe, TrainConfig, preset
 from train.recipes.defaults import TRANSFER, choose_model, name_run

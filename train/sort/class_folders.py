@@ -21,7 +21,7 @@ from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
 from edge_runtime.system.printable import is_plain_name
 from edge_runtime.system.shared_file import open_shared, try_lock
 from train.datasets.folder import UNKNOWN
-from train.datasets.layout import SPLIT_NAMES
+from train.datasets.layout.split_names import SPLIT_NAMES
 from train.sort.index import ImageIndex
 from train.sort.sorted_log import append_lines, read_log_lines
 

@@ -144,7 +144,7 @@ def test_files_left_out_on_request_are_named(tmp_path: Path) -> None:
         open_folder(tmp_path, SPEC)
     texts = {item.text: item.files for item in checks_of(tmp_path, skip_bad=True).warnings if item.kind == "skipped"}
     assert texts == {
-        "1 file(s) have no image's ending and are left out.": ("pen/clip.mov",),
+        "1 file(s) are films and are left out.": ("pen/clip.mov",),
         "1 file(s) cannot be decoded and are left out.": ("cup/broken.jpg",),
     }
 

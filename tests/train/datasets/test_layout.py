@@ -11,7 +11,8 @@ import pytest
 
 from edge_runtime.errors import DataError
 from train.datasets.image_files import find_files, list_folders
-from train.datasets.layout import find_layout, split_named
+from train.datasets.layout import find_layout
+from train.datasets.layout.split_names import split_named
 
 
 def lay_out(root: Path, *places: str) -> Path:
@@ -55,6 +56,10 @@ READ = {
     "a class called train": ("bus car train", {"train": "."}),
     "a class called test tube": ("beaker test_tube", {"train": "."}),
     "classes called mask": ("mask no_mask", {"train": "."}),
+    "images within each class": (product("cat dog cow", "images"), {"train": "."}),
+    "German splits": (product("Training Validierung Test", "Hund Katze"),
+                      {"train": "Training", "validation": "Validierung", "test": "Test"}),
+    "Chinese splits": (product("训练集 测试集", "狗 猫"), {"train": "训练集", "test": "测试集"}),
     "many classes": ([f"{i:03}" for i in range(102)], {"train": "."}),
 }  # fmt: skip
 REFUSED = {
@@ -68,6 +73,10 @@ REFUSED = {
     "annotations": ("images annotations/trimaps", r"annotations/, which look like images and their annotations"),
     "masks": ("Images Masks", r"Images/ and Masks/, which look like images"),
     "labels": ([*product("images labels", "train val")], r"images/ and labels/, which look like images"),
+    "flat splits in Spanish": ("entrenamiento prueba", r"entrenamiento/, prueba/ in .* hold images without class"),
+    "flat splits in Russian": ("обучение тест", r"обучение/, тест/ in .* hold images without class"),
+    "domains of pairs": ("trainA trainB testA testB", r"testA/, testB/, trainA/, trainB/ in .* hold images without"),
+    "splits beside a sample": ("archive/train/cat archive/train/dog sample", r"archive/ holds splits of its own.*Give"),
     "flat splits": ("train val", r"train/, val/ in .* hold images without class directories"),
     "flat test": ([*product("train", "cat dog"), "test"], r"test/ in .* hold images without class directories"),
     "a table of labels": ("a.jpg b.jpg labels.csv", r"labels\.csv, which may hold their labels; expected one"),
@@ -116,3 +125,17 @@ def test_what_programs_keep_for_themselves_is_hidden_at_any_depth(tmp_path: Path
     )
     images, others = find_files(tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in images] == ["cat/a.jpg"] and others == []
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("Trainingsdaten", "train"), ("Validierung", "validation"), ("Testbilder", "test"), ("Entraînement", "train"),
+        ("validación", "validation"), ("prueba", "test"), ("Treino", "train"), ("eğitim", "train"), ("训练集", "train"),
+        ("測試", "test"), ("検証データ", "validation"), ("テスト", "test"), ("훈련", "train"), ("обучение", "train"),
+        ("اختبار", "test"), ("trainA", "train"), ("testB", "test"), ("hold-out", "test"), ("Hold_Out", "test"),
+        ("训练验证", None), ("Zug", None), ("тесто", None), ("attestation", None), ("trainer", None), ("TRAIN", "train"),
+    ],
+)  # fmt: skip
+def test_a_split_is_known_in_many_languages(name: str, split: str | None) -> None:
+    assert split_named(name) == split

@@ -13,15 +13,8 @@ from pathlib import Path
 from edge_runtime.errors import DataError
 from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, is_visible, list_files
 from train.datasets.image_files import list_folders, list_images
+from train.datasets.layout.split_names import SPLITS, split_named, split_words
 
-SPLITS = ("train", "validation", "test")
-# The parts of folder names that mark a split: train, Training_Set, seg_train, train-images, val2017, ...
-_WORDS = {
-    "train": ("train", "training", "trainset", "trainval", "trn"),
-    "validation": ("val", "valid", "validation", "valset", "dev", "eval", "evaluation"),
-    "test": ("test", "testing", "testset", "tst", "holdout"),
-}
-SPLIT_NAMES = frozenset(word for words in _WORDS.values() for word in words)
 _IMAGES = {"image", "images", "img", "imgs", "jpegimages", "photos", "pictures"}
 _NOTES = {
     "annotation", "annotations", "bboxes", "boundingboxes", "groundtruth", "labels", "mask", "masks",
@@ -55,13 +48,6 @@ def find_layout(folder: Path, ignored: Collection[str] = ()) -> dict[str, Path]:
     _expect_train(root, entries, parts)
     _expect_no_shelves(root, entries)
     return {"train": root}
-
-
-def split_named(name: str) -> str | None:
-    """The split that a folder of this name may be, None when the name does not suggest one."""
-    words = re.findall(r"[a-z]+", name.lower())
-    found = {split for split, spellings in _WORDS.items() if any(word in spellings for word in words)}
-    return found.pop() if len(found) == 1 else None
 
 
 def look_through(folder: Path) -> Path:
@@ -163,8 +149,7 @@ def _refuse_flat(root: Path, flat: Collection[Path]) -> None:
 
 
 def _without_split(name: str) -> str:
-    words = [word for word in re.findall(r"[a-z]+", name.lower()) if word not in SPLIT_NAMES]
-    return " ".join(words)
+    return " ".join(word for word in split_words(name) if not split_named(word))
 
 
 def _expect_no_notes(root: Path, entries: list[Path]) -> None:
@@ -180,6 +165,9 @@ def _expect_no_notes(root: Path, entries: list[Path]) -> None:
 def _expect_no_repetition(root: Path, entries: list[Path], parts: dict[Path, str]) -> None:
     """Folders that hold only folders with the same names again are splits, or a wrapper, but not classes."""
     inner = {path: {item.name.lower() for item in list_folders(path)} for path in entries if _holds_classes(path)}
+    # Each class may keep its images in a folder of that name: cat/images, dog/images.
+    if len(inner) == len(entries) and not parts and all(_keeps_images(path) for path in inner):
+        return
     outer = {path.name.lower() for path in entries}
     for path, names in inner.items():
         rest = [outer - {path.name.lower()}, *(other for item, other in inner.items() if item != path)]
@@ -199,14 +187,22 @@ def _expect_no_repetition(root: Path, entries: list[Path], parts: dict[Path, str
         )
 
 
+def _keeps_images(path: Path) -> bool:
+    inner = list_folders(path)
+    return len(inner) == 1 and inner[0].name.lower() in _IMAGES and not list_folders(inner[0])
+
+
 def _expect_no_wrapper(root: Path, entries: list[Path]) -> None:
     """A folder that holds splits is not a class."""
     for path in entries:
         inner = list_folders(look_through(path))
-        if {"train"} < {split_named(item.name) for item in inner if list_folders(item)}:
+        if [item.name for item in list_folders(path) if _holds_classes(item) and split_named(item.name)] == ["train"]:
+            inner = list_folders(path)
+        if "train" in {split_named(item.name) for item in inner if list_folders(item)}:
+            holding = inner[0].parent
             raise DataError(
                 f"{root} has {_names(entries)}, and {path.name}/ holds splits of its own ({_names(inner)}): that is no "
-                f"class. Give the folder that holds the splits, {look_through(path)}."
+                f"class. Give the folder that holds the splits, {holding}."
             )
 
 
