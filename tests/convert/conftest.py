@@ -98,6 +98,12 @@ def write_run(path: Path, model: Any, *, num_test: int = 40, name: str = "stripe
     return path
 
 
+@pytest.fixture(autouse=True)
+def brief_field_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a small network's conversion would be the field test, which has tests of its own."""
+    monkeypatch.setattr("convert.measure.field_test.MAX_IMAGES", 8)
+
+
 @pytest.fixture(scope="session")
 def network() -> Any:
     """The trained striped-images network; do not change its weights."""

@@ -22,3 +22,9 @@ def colours() -> Dataset:
     """Do not change its arrays."""
     splits = [colour_split(name, num, seed) for seed, (name, num) in enumerate((("a", 96), ("b", 24), ("c", 30)))]
     return Dataset("colours", ("red", "green", "blue"), *splits)
+
+
+@pytest.fixture
+def brief_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fit of the last layer takes 60 steps instead of 400, and cross-validation makes eleven of them."""
+    monkeypatch.setattr("train.transfer.head.NUM_STEPS", 60)

@@ -97,6 +97,7 @@ def test_a_tenth_of_each_class_is_held_out_and_equal_images_stay_together() -> N
 
 @pytest.mark.tensorflow
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief_heads")
 def test_arrays_learn_on_top_of_imagenets_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorflow")
     from train.transfer.backbone import efficientnet_lite0

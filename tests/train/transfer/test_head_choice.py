@@ -43,6 +43,7 @@ def test_left_and_right_are_learnt_apart_where_they_matter() -> None:
     assert "left and right matter here" in choice.sentence()
 
 
+@pytest.mark.usefixtures("brief_heads")
 def test_a_small_validation_split_is_cross_validated() -> None:
     choice = choose(views(60, sided=True, seed=0), views(8, sided=True, seed=1))
     assert not choice.mirrored
@@ -54,6 +55,7 @@ def test_a_small_validation_split_is_cross_validated() -> None:
     assert np.mean(answers.logits.argmax(axis=1) == answers.labels) == pytest.approx(choice.accuracy)
 
 
+@pytest.mark.usefixtures("brief_heads")
 @pytest.mark.parametrize(("flip", "mirrored"), [("on", True), ("off", False)])
 def test_who_says_it_decides(flip: str, mirrored: bool) -> None:
     choice = choose(views(60, sided=mirrored, seed=0), views(8, sided=mirrored, seed=1), flip)

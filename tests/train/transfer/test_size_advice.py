@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow", reason="needs TensorFlow, the workstation's environment")
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("brief_heads")]
 
 import keras  # noqa: E402
 
