@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,11 @@ FORMS = (
     "0 | /dev/video2 | NAME | csi | picamera2 | rtsp://... | http://.../stream.mjpg | video.mp4 | DIR | synthetic | "
     "demo"
 )
+_HINTS = {
+    "file": "; a file is named by its path alone.",
+    "v4l2": "; a camera of this machine is named by its path alone, such as /dev/video0.",
+    "onvif": "; the address of the stream itself is in the camera's manual.",
+}
 RTSP_PORTS = ("554", "8554", "322")
 # An address without its scheme: an IP address, or a name with a port or, where it has a dot, a path behind it.
 _HOST_ALONE = re.compile(
@@ -75,7 +81,7 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
         if scheme.lower() not in SCHEMES or not _host(text):
             raise UsageError(
                 f"The camera address {redact(text)} is not usable, expected http, https, rtsp or rtsps and a host"
-                + ("; a file is named by its path alone." if scheme.lower() == "file" else ".")
+                + _HINTS.get(scheme.lower(), ", a port of 1 to 65535 if any, no blank and no line break.")
             )
         rest = urlsplit(text)
         if "@" in rest.path or rest.fragment:
@@ -88,11 +94,14 @@ def parse_camera(camera: str | int | Path) -> CameraAddress:
     if begins := re.match(r"(https?|rtsps?)(:?/?/?)(?<=[:/])", text, re.I):
         begin = begins[1] + (":" if begins[2].startswith(":") else "//")
         raise UsageError(f"The camera address begins with {begin} alone, expected {begins[1].lower()}://.")
+    text = text.removeprefix("v4l2:")
     if re.fullmatch(r"/dev/video\d+|/dev/v4l/.+", text):
         return CameraAddress("device", text)
     kind, path = _find_path(text)
     if kind:
         return CameraAddress(kind, path)
+    if re.match(r"/+dev/+[^/]", text) and "\0" not in text:  # by a rule of udev, cameras may have names of their own
+        return CameraAddress("device", os.path.normpath(text).replace("//", "/", 1))
     if number := re.fullmatch(r"(dev/)?video(\d{1,3})", text):
         return CameraAddress("device", f"/dev/video{int(number[2])}")
     named = find_devices(text)
@@ -130,8 +139,8 @@ def _find_path(text: str) -> tuple[str, str]:
 
 def _host(address: str) -> str:
     try:
-        parts = urlsplit(address)
-        parts.port  # noqa: B018  a port that is no number raises here
-        return parts.hostname or ""
+        parts, host = urlsplit(address), urlsplit(address).hostname or ""
+        is_usable = parts.port != 0 and not re.search(r"\s", host) and not re.search(r"[\x00-\x1f\x7f]", address)
+        return host if is_usable else ""  # a port that is no number, or too large, raises
     except ValueError:
         return ""

@@ -10,7 +10,7 @@ import contextlib
 import re
 import socket
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from edge_runtime.cameras.tls import connect_securely
 from edge_runtime.errors import CameraError
@@ -18,12 +18,12 @@ from edge_runtime.system.redact import redact_answer
 
 MAX_HEADER_BYTES = 16 * 1024
 CHUNK_BYTES = 256 * 1024
-REMEDIES = {
-    "401": "check user and password",
-    "403": "check user and password, and what this user may see",
-    "404": "check the path in the address",
-    "503": "the camera is busy or has too many viewers; close others",
-}
+# Cameras and proxies announce a wait in so many answers of their own at most (100 Continue, 103 Early Hints).
+MAX_INTERIM = 4
+# What a path and a query may hold as they are; the rest, such as a blank, would end the request's first line early.
+_AS_IT_IS = "%/:=&?~#+!$,;'@()*[]"
+_TLS_ALERT = b"\x15\x03"
+_STATUS = re.compile(r"(?:HTTP/\S+|ICY)\s+([0-9]{3})(?!\S)\s*(.*)", re.I)
 _HEADERS_END = re.compile(rb"\r?\n\r?\n")
 
 
@@ -88,37 +88,63 @@ def connect(address: str, name: str, timeout_s: float, camera_ca: str | None = N
 def send_request(connection: socket.socket, address: str, name: str, timeout_s: float) -> HttpAnswer:
     """Asks for ``address``; CameraError when no whole answer comes or it is none of HTTP."""
     parts = urlsplit(address)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), _AS_IT_IS)
     host = parts.netloc.rpartition("@")[2]
     lines = [f"GET {target} HTTP/1.0", f"Host: {host}", "User-Agent: edge-runtime", "Accept: */*"]
     if parts.username is not None:
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
         lines.append(f"Authorization: Basic {base64.b64encode(login).decode()}")
     connection.settimeout(timeout_s)
-    received, end = b"", None
     try:
         connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape"))
-        while end is None and len(received) < MAX_HEADER_BYTES:
-            content = connection.recv(CHUNK_BYTES)
-            if not content:
+        received = b""
+        for _ in range(1 + MAX_INTERIM):
+            head, received = _receive_head(connection, name, received)
+            answer = _read_head(head, received, address, name)
+            if not answer.status.startswith("1"):
                 break
-            received += content
-            end = _HEADERS_END.search(received)
+    except CameraError:  # is an OSError, too, and says already what is wrong
+        raise
     except TimeoutError as error:
         raise CameraError(f"{name} did not answer within {timeout_s:g} s; check the camera.") from error
     except OSError as error:
         raise CameraError(f"{name} broke the connection: {error.strerror or error}.") from error
-    if end is None:
-        raise CameraError(f"{name} sent {len(received)} bytes and no whole answer; the camera may be restarting.")
-    head, rest = received[: end.start()].decode("latin-1"), received[end.end() :]
+    return answer
+
+
+def _receive_head(connection: socket.socket, name: str, received: bytes) -> tuple[str, bytes]:
+    """(the next status line and headers, what came behind them), ``received`` being there already."""
+    while True:
+        received = received.lstrip(b"\r\n")
+        end = _HEADERS_END.search(received)
+        if end is not None:
+            return received[: end.start()].decode("latin-1"), received[end.end() :]
+        content = connection.recv(CHUNK_BYTES) if len(received) < MAX_HEADER_BYTES else b""
+        if not content:
+            hint = "it speaks TLS, so its address begins with https://" if received.startswith(_TLS_ALERT) else ""
+            raise CameraError(
+                f"{name} sent {len(received)} bytes and no whole answer; {hint or 'the camera may be restarting'}."
+            )
+        received += content
+
+
+def _read_head(head: str, rest: bytes, address: str, name: str) -> HttpAnswer:
     status, *fields = head.splitlines() or [""]
-    version, number, *words = [*status.split(), "", ""]
-    if not version.startswith("HTTP/") or not re.fullmatch("[0-9]{3}", number):
+    found = _STATUS.fullmatch(status.strip())
+    if found is None:
         said = redact_answer(status, address)[:40]
-        raise CameraError(f"{name} does not speak HTTP, it answered {said!r}; check address and port.")
-    pairs = (field.partition(":") for field in fields)
-    reason = redact_answer(" ".join(words), address).strip()[:60]
-    return HttpAnswer(number, reason, {key.strip().lower(): value.strip() for key, _, value in pairs}, rest)
+        remedy = (
+            "the address of its stream begins with rtsp://" if said.startswith("RTSP/") else "check address and port"
+        )
+        raise CameraError(f"{name} does not speak HTTP, it answered {said!r}; {remedy}.")
+    headers: dict[str, str] = {}
+    for field in fields:
+        key, _, value = field.partition(":")
+        key, value = key.strip().lower(), value.strip()
+        # Of these each may be one of several choices; of others the last one holds.
+        is_choice = key == "www-authenticate" and key in headers
+        headers[key] = f"{headers[key]}, {value}" if is_choice else value
+    return HttpAnswer(found[1], redact_answer(found[2], address).strip()[:60], headers, rest)
 
 
 class Dechunker:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from urllib.parse import urljoin, urlsplit
 
 from edge_runtime.cameras.options import CameraOptions
-from edge_runtime.cameras.sources.http_answer import CHUNK_BYTES, REMEDIES, Dechunker, HttpAnswer, connect, send_request
+from edge_runtime.cameras.sources.http_answer import CHUNK_BYTES, Dechunker, HttpAnswer, connect, send_request
+from edge_runtime.cameras.sources.http_refusal import NotJpegStreamError, check_answer, follow, refuse_body
 from edge_runtime.cameras.sources.jpeg_stream import JpegStream
-from edge_runtime.cameras.sources.opencv.playlist import SNIFFED_BYTES, name_playlist
+from edge_runtime.cameras.sources.opencv.playlist import SNIFFED_BYTES
 from edge_runtime.cameras.sources.splitter import JpegSplitter
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
@@ -28,14 +28,6 @@ TIMEOUT_S = 4.0
 SNAPSHOT_S = 1.0
 # How many times a camera may send us to another address.
 MAX_LEADS = 5
-
-
-class NotJpegStreamError(CameraError):
-    """The server at ``address`` answers, but not with JPEG images that this reader understands; FFmpeg may know
-    better.
-    """
-
-    address = ""
 
 
 class MjpegCamera(JpegStream):
@@ -68,7 +60,7 @@ class MjpegCamera(JpegStream):
                 if not answer.leads_to:
                     self._listen_to(answer)
                     return
-                address = _follow(address, answer, self.name)
+                address = follow(address, answer, self.name)
                 self._hang_up()
             except BaseException as error:  # nobody else can close the socket of an object that never was
                 self._hang_up()
@@ -81,7 +73,7 @@ class MjpegCamera(JpegStream):
         timeout_s = self._pace.limit_s(TIMEOUT_S, 0.0)
         self._socket = connect(address, redact(address), timeout_s, self._camera_ca)
         answer = send_request(self._socket, address, self.name, timeout_s)
-        _refuse(answer, self.name)
+        check_answer(answer, self.name)
         return answer
 
     def _listen_to(self, answer: HttpAnswer) -> None:
@@ -152,7 +144,8 @@ class MjpegCamera(JpegStream):
         content = answer.rest
         if answer.kind.startswith("multipart/"):
             return content
-        while START + b"\xff" not in content and len(content) < SNIFFED_BYTES:
+        most = SNIFFED_BYTES if answer.length is None else min(SNIFFED_BYTES, answer.length)
+        while START + b"\xff" not in content and len(content) < most:
             more = b""
             with contextlib.suppress(OSError):  # silence, for as long as the answer may take
                 more = self._socket.recv(CHUNK_BYTES) if self._socket is not None else b""
@@ -160,39 +153,5 @@ class MjpegCamera(JpegStream):
                 break
             content += more
         if START + b"\xff" not in content[: SNIFFED_BYTES + CHUNK_BYTES]:
-            if found := name_playlist(content, answer.kind):
-                raise CameraError(
-                    f"{self.name} answered with {found}, which has this device ask other addresses; expected images or "
-                    "a stream itself, such as its rtsp:// address, which the camera's manual names."
-                )
-            raise NotJpegStreamError(
-                f"{self.name} answered {answer.status} with {answer.kind or 'no type'}, expected JPEG images."
-            )
+            raise refuse_body(content, answer, self.name)
         return content
-
-
-def _refuse(answer: HttpAnswer, name: str) -> None:
-    """Raises for an answer that holds no images: what the camera said, and what to do."""
-    if answer.status == "401" and answer.headers.get("www-authenticate", "").lower().startswith("digest"):
-        raise NotJpegStreamError(f"{name} answered 401, it asks for a digest of the password.")
-    if answer.status != "200" and not answer.leads_to:
-        remedy = REMEDIES.get(answer.status, "check the address")
-        raise CameraError(f"{name} answered {answer.status} {answer.reason}, expected 200; {remedy}.")
-    if answer.kind in ("text/html", "application/xhtml+xml", "application/json", "text/xml", "application/xml"):
-        raise CameraError(
-            f"{name} answered with a page ({answer.kind}), expected images; use the address of the stream itself, "
-            "which the camera's manual names."
-        )
-
-
-def _follow(address: str, answer: HttpAnswer, name: str) -> str:
-    """Where ``answer`` leads to from ``address``; the password goes along on the same host only."""
-    before, after = urlsplit(address), urlsplit(urljoin(address, answer.leads_to))
-    if after.scheme not in ("http", "https") or (before.scheme, after.scheme) == ("https", "http"):
-        raise CameraError(
-            f"{name} sends us to {redact(after.geturl())}, expected {before.scheme}; check the camera's settings."
-        )
-    user, at, _ = before.netloc.rpartition("@")
-    if "@" not in after.netloc and after.hostname == before.hostname:
-        after = after._replace(netloc=f"{user}{at}{after.netloc}")
-    return after._replace(fragment="").geturl()

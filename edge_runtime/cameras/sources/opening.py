@@ -35,7 +35,8 @@ def open_source(
 
         return Picamera2Camera()
     if address.kind == "http":
-        from edge_runtime.cameras.sources.mjpeg import MjpegCamera, NotJpegStreamError
+        from edge_runtime.cameras.sources.http_refusal import NotJpegStreamError
+        from edge_runtime.cameras.sources.mjpeg import MjpegCamera
 
         try:
             return MjpegCamera(address.value, shrink_for, options)

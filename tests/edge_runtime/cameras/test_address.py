@@ -20,6 +20,9 @@ from edge_runtime.system.redact import redact
         (0, "device", "0", True),
         ("2", "device", "2", True),
         ("/dev/video2", "device", "/dev/video2", True),
+        ("/dev/camera-front", "device", "/dev/camera-front", True),
+        ("/dev//../dev/video2", "device", "/dev/video2", True),
+        ("v4l2:/dev/video2", "device", "/dev/video2", True),
         ("/dev/v4l/by-id/usb-cam", "device", "/dev/v4l/by-id/usb-cam", True),
         ("csi", "csi", "", True),
         ("synthetic", "synthetic", "", True),
@@ -58,6 +61,22 @@ def test_what_is_not_there_is_named(text: str) -> None:
 )
 def test_other_schemes_and_addresses_without_a_host_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"is not usable, expected http, https, rtsp or rtsps and a host"):
+        parse_camera(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("http://cam:0/", "a port of 1 to 65535 if any"),
+        ("http://cam:65536/", "a port of 1 to 65535 if any"),
+        ("http://my cam/", "no blank and no line break"),
+        ("http://cam/x\r\nHost: other", "no blank and no line break"),
+        ("v4l2:///dev/video0", "a camera of this machine is named by its path alone, such as /dev/video0"),
+        ("onvif://10.0.0.9", "the address of the stream itself is in the camera's manual"),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_said(text: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=rf"is not usable, expected http.*{hint}"):
         parse_camera(text)
 
 

@@ -17,7 +17,8 @@ import pytest
 
 from edge_runtime.cameras.frame import Frame
 from edge_runtime.cameras.options import CameraOptions
-from edge_runtime.cameras.sources.mjpeg import MjpegCamera, NotJpegStreamError
+from edge_runtime.cameras.sources.http_refusal import NotJpegStreamError
+from edge_runtime.cameras.sources.mjpeg import MjpegCamera
 from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image, read_image_number
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import CameraError
@@ -278,7 +279,48 @@ def test_a_server_that_never_answers_is_left_after_the_time_out(monkeypatch: pyt
         ),
         (b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4", NotJpegStreamError, "answered 200 with video/mp4"),
         (b" ", CameraError, "does not speak HTTP, it answered ' '"),
-        (b"\r\n\r\n<html>", CameraError, "does not speak HTTP, it answered ''"),
+        (b"\r\n\r\n<html>", CameraError, "does not speak HTTP, it answered '<html>'; check address and port"),
+        (
+            b"RTSP/1.0 400 No",
+            CameraError,
+            "it answered 'RTSP/1.0 400 No'; the address of its stream begins with rtsp://",
+        ),
+        (b"HTTP/1.1 204 None", CameraError, "answered 204 None, expected 200; check the address"),
+        (b"HTTP/1.1 407 Proxy", CameraError, "a proxy stands before the camera; use the camera's own address"),
+        (b"HTTP/1.1 429 Wait", CameraError, "answered 429 Wait, expected 200; the camera is busy or has too many"),
+        (b"HTTP/1.1 500 Oops", CameraError, "answered 500 Oops, expected 200; the camera has a fault; restart it"),
+        (
+            b"HTTP/1.1 401 No\r\nWWW-Authenticate: NTLM",
+            CameraError,
+            "answered 401 and asks for a login by NTLM, expected Basic or Digest; change that in the camera's settings",
+        ),
+        (
+            b'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="a"\r\nWWW-Authenticate: Digest realm="b", nonce="c"',
+            CameraError,
+            "answered 401 No, expected 200; check user and",
+        ),
+        (
+            b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="x, basic y", nonce="c"',
+            NotJpegStreamError,
+            "answered 401, it asks for a digest of the password",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace\r\nContent-Encoding: gzip",
+            CameraError,
+            "answered with gzip around its images, expected them as they are; switch compression off",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 0",
+            CameraError,
+            "answered 200 with image/jpeg and nothing behind it, expected an image; the camera may be starting",
+        ),
+        (b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd", CameraError, "sends us to file://***, expected http"),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: http://[::1/",
+            CameraError,
+            "sends us to an address that is none; check the camera's settings",
+        ),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://h:99999/", CameraError, "sends us to an address that is none"),
         (b"SSH-2.0-OpenSSH", CameraError, "does not speak HTTP, it answered 'SSH-2.0-OpenSSH'"),
         (
             b"HTTP/1.1 503 Busy",
@@ -337,6 +379,41 @@ def chunked(body: bytes, size: int) -> bytes:
 
 
 @pytest.mark.parametrize(
+    "begin",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK",
+        b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 102 Wait\n\nHTTP/1.1 200 OK",
+        b"\r\nHTTP/1.1 200 OK",
+        b"http/1.0 200",
+        b"ICY 200 OK",
+    ],
+    ids=["continue", "hints", "empty line", "small letters", "shoutcast"],
+)
+def test_an_answer_may_begin_in_other_ways(answering: Callable[[bytes], str], begin: bytes) -> None:
+    body = b"--a\r\n\r\n" + JPEG + b"\r\n--a\r\n"
+    with MjpegCamera(answering(begin + b"\r\n" + MULTIPART + b"\r\n" + body)) as camera:
+        assert take(camera, 1)[0].pixels.shape == (48, 64, 3)
+
+
+def test_a_camera_that_only_announces_answers_is_left(answering: Callable[[bytes], str]) -> None:
+    with pytest.raises(CameraError, match=r"answered 100 Continue, expected 200"):
+        MjpegCamera(answering(b"HTTP/1.1 100 Continue\r\n\r\n" * 20))
+
+
+def test_a_port_that_speaks_tls_is_named_as_such(answering: Callable[[bytes], str]) -> None:
+    with pytest.raises(
+        CameraError, match=r"sent 7 bytes and no whole answer; it speaks TLS, so its address begins wit"
+    ):
+        MjpegCamera(answering(b"\x15\x03\x01\x00\x02\x02\x46"))
+
+
+def test_blanks_in_a_path_do_not_end_the_request(network_camera: Any) -> None:
+    with MjpegCamera(f"http://127.0.0.1:{network_camera.port}/video feed/\u00e4?a=b c&d=%20") as camera:
+        take(camera, 1)
+    assert network_camera.requests[0].startswith(b"GET /video%20feed/%C3%A4?a=b%20c&d=%20 HTTP/1.0\r\n")
+
+
+@pytest.mark.parametrize(
     ("headers", "body"),
     [
         (MULTIPART, b"--a\r\nContent-Type: image/jpeg\r\n\r\n" + JPEG + b"\r\n--a\r\n"),
@@ -345,8 +422,10 @@ def chunked(body: bytes, size: int) -> bytes:
         (b"Content-Type: multipart/x-mixed-replace\r\n", b"--x\r\n\r\n" + JPEG + b"\r\n--x\r\n"),
         (b"Content-Type: application/octet-stream\r\n", b"--x\r\n\r\n" + JPEG),
         (b"", JPEG + b"junk" + JPEG),
+        (b"Content-Type: text/html\r\n", JPEG + JPEG),
+        (b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(JPEG), JPEG),
     ],
-    ids=["multipart", "chunked", "late boundary", "no boundary", "other type", "no type"],
+    ids=["multipart", "chunked", "late boundary", "no boundary", "other type", "no type", "html", "json"],
 )
 def test_an_answer_in_which_images_come_is_read_by_one_connection(
     answering: Callable[[bytes], str], headers: bytes, body: bytes
