@@ -266,8 +266,7 @@ def toy_contract(toy_bytes: Callable[[str], bytes]) -> Callable[[str], Contract]
     return lambda name: read_model(toy_bytes(name), name, LABEL_TEXT).contract
 
 
-@pytest.fixture(scope="session")
-def toy_goldens(toy_bytes: Callable[[str], bytes]) -> Goldens:
+def record_goldens(flatbuffer: bytes, classifier: Classifier) -> Goldens:
     """Three frames of odd sizes, one of each colour with noise, recorded on the first interpreter that is installed."""
     chance = np.random.default_rng(0)
     images, repeats = [], (1, 1, 3)
@@ -275,9 +274,7 @@ def toy_goldens(toy_bytes: Callable[[str], bytes]) -> Goldens:
         frame = chance.integers(0, 60, (9 + channel, 17, 3), dtype=np.uint8)
         frame[..., channel] += 180
         images.append(frame)
-    content = toy_bytes("uint8")
-    classifier = Classifier(read_model(content, "toy", LABEL_TEXT))
-    reference = Interpreter(content, classifier.interpreter.backend, kernels="reference")
+    reference = Interpreter(flatbuffer, classifier.interpreter.backend, kernels="reference")
     inputs = np.stack([classifier.input_tensor(repeat_pixels(*each)) for each in zip(images, repeats, strict=True)])
     return Goldens(
         tuple(images),
@@ -288,6 +285,12 @@ def toy_goldens(toy_bytes: Callable[[str], bytes]) -> Goldens:
         classifier.interpreter.kernels,
         (classifier.interpreter.backend,),
     )
+
+
+@pytest.fixture(scope="session")
+def toy_goldens(toy_bytes: Callable[[str], bytes]) -> Goldens:
+    content = toy_bytes("uint8")
+    return record_goldens(content, Classifier(read_model(content, "toy", LABEL_TEXT)))
 
 
 @pytest.fixture(scope="session")
@@ -307,24 +310,7 @@ def make_model() -> MakeModel:
     ``change`` may spoil contract and goldens."""
     whole = (TOYS / "uint8_metadata.tflite").read_bytes()
     flatbuffer, contract = whole[: whole.index(b"PK\x03\x04")], read_model(whole, "toy").contract
-    classifier = Classifier(read_model(whole, "toy"))
-    chance = np.random.default_rng(0)
-    images, repeats = [], (1, 1, 3)
-    for channel in range(3):
-        frame = chance.integers(0, 60, (9 + channel, 17, 3), dtype=np.uint8)
-        frame[..., channel] += 180
-        images.append(frame)
-    inputs = np.stack([classifier.input_tensor(repeat_pixels(*each)) for each in zip(images, repeats, strict=True)])
-    reference = Interpreter(flatbuffer, classifier.interpreter.backend, kernels="reference")
-    goldens = Goldens(
-        tuple(images),
-        np.array(repeats, np.uint8),
-        np.stack([hash_input(tensor) for tensor in inputs]),
-        np.stack([classifier.interpreter.invoke(tensor) for tensor in inputs]),
-        np.stack([reference.invoke(tensor) for tensor in inputs]),
-        classifier.interpreter.kernels,
-        (classifier.interpreter.backend,),
-    )
+    goldens = record_goldens(flatbuffer, Classifier(read_model(whole, "toy")))
 
     def make(
         number: int = 0,

@@ -9,13 +9,7 @@ from typing import Any
 import pytest
 
 from edge_runtime.contract import (
-    Contract,
     DriftReference,
-    InputSpec,
-    ModelSpec,
-    Normalization,
-    Score,
-    TensorSpec,
     contract_from_json,
     region_from_json,
     spec_from_json,
@@ -23,19 +17,7 @@ from edge_runtime.contract import (
 )
 from edge_runtime.contract.drift_reference import PROBABILITIES
 from edge_runtime.errors import ModelError
-
-SPEC = ModelSpec("tiny", ("cup", "tasse à café"), InputSpec(8, 16, "crop"), "logits")
-CONTRACT = Contract(
-    version=1,
-    spec=dataclasses.replace(SPEC, output="probabilities"),
-    normalization=Normalization((127.0,), (128.0,)),
-    input_tensor=TensorSpec((1, 8, 16, 3), "uint8", 1 / 128, 127),
-    output_tensor=TensorSpec((1, 2), "uint8", 1 / 256, 0),
-    threshold=0.25,
-    scores=(Score("litert", 9, 10),),
-    parts={"model": "00"},
-    provenance={"seed": 3},
-)
+from tests.edge_runtime.sample_contract import CONTRACT, SPEC
 
 
 def test_a_spec_is_written_as_canonical_json() -> None:

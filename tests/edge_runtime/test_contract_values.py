@@ -22,20 +22,11 @@ from edge_runtime.contract import (
 )
 from edge_runtime.contract.values import MAX_INPUT_SIDE, MAX_NEIGHBOUR_BYTES, expect_name
 from edge_runtime.errors import ModelError
+from tests.edge_runtime import sample_contract
 
 INPUT = InputSpec(8, 16)
 SPEC = ModelSpec("tiny", ("cup", "mug"), INPUT, "logits")
-CONTRACT = Contract(
-    version=1,
-    spec=SPEC,
-    normalization=Normalization((127.0,), (128.0,)),
-    input_tensor=TensorSpec((1, 8, 16, 3), "uint8", 1 / 128, 127),
-    output_tensor=TensorSpec((1, 2), "uint8", 1 / 256, 0),
-    threshold=0.25,
-    scores=(Score("litert", 9, 10),),
-    parts={"model": "00"},
-    provenance={},
-)
+CONTRACT = dataclasses.replace(sample_contract.CONTRACT, spec=SPEC, provenance={})
 NEIGHBOURS = Neighbours(3, 0, 64, 200, 5, 0.5)
 
 
