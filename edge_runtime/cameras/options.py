@@ -65,3 +65,10 @@ class CameraOptions:
     def choose_patience_s(self, least_s: float) -> float:
         """How long to wait for a first frame: ``least_s``, or longer for a camera that is known to be slow."""
         return max(least_s, PATIENCE / self.expect_fps) if self.expect_fps else least_s
+
+
+def describe_silence(name: str) -> str:
+    """What to do about the camera ``name``, of which nothing is known but that no frame came while one was waited
+    for.
+    """
+    return f"{name} is silent; check cable, power and address, or say how slow it is by nature (`expect_fps`)."

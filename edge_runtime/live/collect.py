@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.cameras.options import describe_silence
 from edge_runtime.contract import Region
 from edge_runtime.errors import CameraError, OutputError, UsageError
 from edge_runtime.pixels.jpeg_region import mark_region
@@ -206,7 +207,7 @@ def collect(
                 reason = "the camera has no more images"
                 break
             if now_s - seen_s > config.give_up_s:
-                trouble = source.trouble or f"{source.name} is silent; check cable, power and address."
+                trouble = source.trouble or describe_silence(source.name)
                 raise CameraError(f"No frame within {config.give_up_s:g} s: {trouble}")
             continue
         seen_s = now_s

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.cameras.options import describe_silence
 from edge_runtime.errors import CameraError
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.inference.postprocess import Prediction
@@ -160,7 +161,7 @@ class Loop:
         counts = self._source.counts()
         captured = counts.captured
         if self._source.live and captured == 0 and now_s - self._start_s > self.config.give_up_s:
-            trouble = self._source.trouble or f"{self._source.name} is silent; check cable, power and address."
+            trouble = self._source.trouble or describe_silence(self._source.name)
             raise CameraError(f"No frame within {self.config.give_up_s:g} s: {trouble}")
         if self._rest.has_arrived():
             self._health.skipped(self._source.skips(), captured)

@@ -65,6 +65,7 @@ def check_camera(camera: str, options: CameraOptions) -> Finding:
     from edge_runtime.cameras.address import parse_camera
     from edge_runtime.cameras.lock import lock_camera
     from edge_runtime.cameras.opening import open_camera
+    from edge_runtime.cameras.options import describe_silence
 
     what = "camera"
     try:
@@ -81,7 +82,7 @@ def check_camera(camera: str, options: CameraOptions) -> Finding:
                     break
             num_bad = source.counts().bad
             damaged = f"{num_bad} images came, all damaged or of a format that cannot be read"
-            silent = f"{source.name} gave no frame within {monotonic_s() - start_s:.0f} s"
+            silent = f"no frame within {monotonic_s() - start_s:.0f} s: {describe_silence(source.name)}"
             return Finding("problem", what, (source.trouble or (damaged if num_bad else silent)).rstrip("."))
     except AlreadyRunningError as error:
         return Finding("note", what, str(error).rstrip("."))

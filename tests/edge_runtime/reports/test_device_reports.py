@@ -112,6 +112,19 @@ def test_doctor_opens_the_camera_that_it_is_asked_about(
     assert (last["level"], last["what"]) == ("ok", "camera synthetic") and "a frame of 640x480" in last["found"]
 
 
+def test_doctor_says_what_helps_with_a_camera_that_is_silent_or_slower_than_it_waits(
+    network_camera: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network_camera.stalled.set()
+    monkeypatch.setattr("edge_runtime.reports.doctor.FIRST_FRAME_S", 0.3)
+    silent = check_camera(network_camera.address, CameraOptions())
+    assert silent.level == "problem" and re.fullmatch(
+        r"no frame within 0 s: http://127.0.0.1:\d+ is silent; check cable, power and address, or say how slow it is by "
+        r"nature \(`expect_fps`\)",
+        silent.found,
+    )
+
+
 def test_a_camera_without_permission_is_a_problem_with_its_group(
     tmp_path: Path, toy_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
