@@ -1,2 +1,3 @@
-"""Where frames come from: what an address means, and the newest frame of any camera. Never imports what is installed
-here, the live loop, or an output."""
+"""Where frames come from: what an address means, and the newest frame of any camera. Never imports `installed`, `live`
+or `outputs`.
+"""

@@ -1,4 +1,4 @@
-"""The V4L2 cameras of this machine: their names, their lasting paths, and why one gives no images."""
+"""The V4L2 cameras of this machine: their names, their stable paths, and why one gives no images."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from pathlib import Path
 
 from edge_runtime.cameras.v4l2 import query_node
 
-# What OpenCV converts (modules/videoio/src/cap_v4l.cpp, try_palette); Y10 and Y12 it takes, too, and dies of them.
+# What OpenCV converts (modules/videoio/src/cap_v4l.cpp, try_palette). It also accepts Y10 and Y12, and crashes on them.
 READABLE = (
     "MJPG", "JPEG", "YUYV", "UYVY", "NV12", "NV21", "YU12", "YV12", "411P", "BGR3", "RGB3", "XR24", "AR24", "GREY",
     "Y16", "BA81", "GBRG", "S910",
 )  # fmt: skip
-# The raw sides of a Pi's camera, which only libcamera understands.
+# The raw devices of a Pi's camera, which only libcamera can use.
 PI_CAMERAS = ("unicam", "rp1-cfe", "bcm2835-isp", "pispbe")
 
 
 @dataclass(frozen=True)
 class VideoDevice:
-    """``path`` is /dev/videoN, which changes with every plug; ``lasting`` the path that stays with the camera, or
-    empty; ``name`` is the camera's own; ``place`` where sysfs has it, one for all devices of a camera, or empty.
+    """``path`` is /dev/videoN, which may change whenever a camera is plugged in; ``lasting`` is the path that stays
+    with the camera, or empty; ``name`` is the camera's own name; ``place`` is its folder in sysfs, the same for all
+    devices of one camera, or empty.
     """
 
     path: str
@@ -32,8 +33,8 @@ class VideoDevice:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why no image can be had: ``kind`` is busy, no_images, format, gone, forbidden, no_camera or fault; ``words`` are
-    the end of a sentence, with a remedy.
+    """Why a device gives no image: ``kind`` is busy, no_images, format, gone, forbidden, no_camera or fault; ``words``
+    is the end of a sentence, with a remedy.
     """
 
     kind: str
@@ -41,9 +42,9 @@ class Refusal:
 
 
 def list_devices(root: Path = Path("/")) -> list[VideoDevice]:
-    """Every /dev/video*, by number; ``root`` replaces / where files are looked at."""
+    """Every /dev/video*, by number; files are looked up below ``root``."""
     lasting: dict[str, str] = {}
-    for folder in ("by-path", "by-id"):  # the second is better, where it exists
+    for folder in ("by-path", "by-id"):  # by-id overrides by-path where both exist
         for link in sorted((root / "dev/v4l" / folder).glob("*")):
             lasting[os.path.basename(os.path.realpath(link))] = f"/dev/v4l/{folder}/{link.name}"
     devices = []
@@ -59,8 +60,8 @@ def list_devices(root: Path = Path("/")) -> list[VideoDevice]:
 
 
 def find_devices(name: str, root: Path = Path("/")) -> list[VideoDevice]:
-    """The first device of each camera whose name holds ``name``, whatever its case; of those that are called exactly
-    so, where some are.
+    """The first device of each camera whose name contains ``name``, ignoring case; only the exact matches if there are
+    any.
     """
     wanted = name.strip().lower()
     found: dict[tuple[str, str], VideoDevice] = {}
@@ -72,7 +73,7 @@ def find_devices(name: str, root: Path = Path("/")) -> list[VideoDevice]:
 
 
 def find_refusal(path: Path) -> Refusal | None:
-    """Why the device at ``path`` gives no image that can be read; None when nothing is known against it."""
+    """Why the device at ``path`` gives no readable image; None if no reason is known."""
     try:
         node = query_node(path)
     except OSError as error:
@@ -106,8 +107,8 @@ def _refuse_errno(error: OSError, path: Path) -> Refusal:
     if error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return Refusal("gone", "is gone; check the cable, the hub and its power")
     if error.errno in (errno.EACCES, errno.EPERM):
-        words = "may not be opened by this user; join its group with: sudo usermod -aG video $USER"
+        words = "cannot be opened by this user; join its group with: sudo usermod -aG video $USER"
         return Refusal("forbidden", words)
     if error.errno == errno.ENOTTY:
-        return Refusal("no_camera", "is no camera (it does not speak V4L2); use a /dev/video* that is one")
+        return Refusal("no_camera", "is not a camera (it does not speak V4L2); use a /dev/video* that is one")
     return Refusal("fault", f"fails with {error.strerror}; unplug it and plug it in again")

@@ -1,7 +1,7 @@
-"""A camera frame, and the seam behind which every camera sits.
+"""A camera frame, and the interface of every camera.
 
-A `FrameSource` hands out frames and knows nothing of models. Sources that are not live (files, folders) give every
-frame; live ones give the newest.
+A `FrameSource` hands out frames and knows nothing of models. Files and folders give every frame, live cameras the
+newest.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ class Frame:
 
     Args:
         pixels: (h, w, 3) uint8, BGR.
-        seq: 0, 1, 2 ... counted where frames are captured; a gap means that frames were dropped.
+        seq: 0, 1, 2 ... counted at capture; a gap means that frames were dropped.
         captured_s: when it was captured, in seconds of the monotonic clock.
         name: the file that it came from, or empty.
-        fingerprint: a checksum of what the camera sent, equal for equal images; None when nobody computed one.
-        position_s: its place in a recording, by the time stamps there; None for a live camera and where there are none.
+        fingerprint: a checksum of what the camera sent, equal for equal images; None if it was not computed.
+        position_s: its time stamp in a recording, in seconds; None for a live camera or a recording without time
+            stamps.
     """
 
     pixels: Image
@@ -42,8 +43,8 @@ class Frame:
 
 @dataclass(frozen=True)
 class SourceCounts:
-    """Frames so far: ``captured == handed out + dropped + skipped + waiting``; those ``skipped`` were not looked at on
-    purpose, ``bad`` images and ``restarts`` stand beside.
+    """Frames so far: ``captured == handed out + dropped + skipped + waiting``; ``skipped`` frames were deliberately not
+    looked at. ``bad`` images and ``restarts`` are counted separately.
     """
 
     captured: int = 0
@@ -57,15 +58,15 @@ class SourceCounts:
 class FrameSource(ABC):
     """A camera: a context manager and an iterable of `Frame`.
 
-    ``name`` says for people what it is, without passwords. ``live`` is true when frames arrive by themselves, so that
-    old ones are worthless. ``ended`` is true once no frame can follow. ``num_bad`` counts images that could not be
-    decoded. ``trouble`` says in words why no frame comes, and is empty while all is well. ``pids`` are processes of
-    its own. ``began_with`` is the camera that a number meant when it was opened, empty for a name that lasts. ``look``
+    ``name`` describes it for people, without passwords. ``live`` is true if frames arrive by themselves, so that old
+    ones are worthless. ``ended`` is true once no frame can follow. ``num_bad`` counts images that could not be decoded.
+    ``trouble`` says in words why no frame comes, and is empty while all is well. ``pids`` are its own processes.
+    ``began_with`` is the camera that a device number referred to when it was opened, empty for a stable name. ``look``
     says which frames are looked at, None for all of them.
     """
 
     look: LookConfig | None = None
-    # Set in the process that captures; a source that can ask it before it decodes an image has ``asks_lookout``.
+    # Set in the capturing process. ``asks_lookout``: the source itself asks it, before it decodes an image.
     lookout: Lookout | None = None
     asks_lookout = False
     name: str = "camera"
@@ -79,51 +80,50 @@ class FrameSource(ABC):
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The processes of its own, for whoever sums up memory."""
+        """The ids of its own processes, so that their memory can be counted."""
         return ()
 
     def counts(self) -> SourceCounts:
-        """How many frames there were, and what became of those that were not handed out."""
+        """How many frames there have been, and what became of those that were not handed out."""
         return SourceCounts(captured=self.num_captured, bad=self.num_bad)
 
     def skips(self) -> Skips:
-        """What it knows of the frames that were not looked at on purpose."""
-        from edge_runtime.cameras.lookout import Skips  # not for those who only classify files
+        """What it knows of the frames that were deliberately not looked at."""
+        from edge_runtime.cameras.lookout import Skips  # classifying files does not need it
 
         return Skips() if self.lookout is None else self.lookout.skips
 
     def look_again(self) -> None:
-        """The next frame is looked at, whatever the camera was told about when to look."""
+        """Looks at the next frame, whatever `look` says."""
         if self.lookout is not None:
             self.lookout.look_again()
 
     def watch(self, region: Region | None) -> None:
-        """Movement counts in this part of the frame from now on, None for the whole; the next frame is looked at."""
+        """From now on only movement in this part of the frame counts, None for the whole; looks at the next frame."""
         if self.lookout is not None:
             self.lookout.region = region
             self.lookout.look_again()
 
     @abstractmethod
     def read(self, timeout_s: float = 1.0) -> Frame | None:
-        """The next frame, or None when there is none within about ``timeout_s`` or none at all (then ``ended`` is
-        true).
+        """The next frame, or None if none comes within about ``timeout_s`` or none can follow (then ``ended`` is true).
 
-        The pixels may be overwritten by the next call; `__iter__` gives frames that last.
+        The next call may overwrite the pixels; `__iter__` gives frames that last.
 
         Raises:
-            CameraError: the camera cannot be opened or went away.
+            CameraError: the camera cannot be opened or has gone.
         """
 
     def shrink_for(self, spec: InputSpec) -> None:
-        """Images are for a model with this input from now on; a camera that was opened for whole frames keeps them.
+        """From now on images are for a model with this input; a camera opened for whole frames still gives whole ones.
 
-        An image that is being decoded at this moment may still have the size for the model before.
+        An image that is just being decoded may still have the size for the previous model.
         """
         if self._shrink_for is not None:
             self._shrink_for = spec
 
     def close(self) -> None:
-        """Releases the camera; allowed more than once."""
+        """Releases the camera; may be called more than once."""
         self.ended = True
 
     def __iter__(self) -> Iterator[Frame]:

@@ -1,7 +1,7 @@
-"""Which camera a run began with: numbers such as /dev/video0 go to whoever is plugged in first.
+"""Which camera a run began with: a number such as /dev/video0 goes to whichever camera is plugged in first.
 
-A camera is the same when it has the same name and the same serial number, or, without one, hangs at the same place of
-the bus.
+Two cameras are the same if they have the same name and serial number or, without a serial number, the same place on the
+bus.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from edge_runtime.errors import CameraError
 
 @dataclass(frozen=True)
 class Identity:
-    """``card`` is the camera's name, ``bus`` its place, ``serial`` its number or empty, ``index`` which of its
-    devices.
+    """``card`` is the camera's name, ``bus`` its place, ``serial`` its serial number or empty, ``index`` which of its
+    devices it is.
     """
 
     card: str
@@ -32,31 +32,31 @@ class Identity:
         )
 
     def to_text(self) -> str:
-        """One line, for `from_text`."""
+        """One line that `from_text` reads."""
         return "\t".join((self.card, self.bus, self.serial, self.index))
 
     @classmethod
     def from_text(cls, text: str) -> Identity:
-        """What `to_text` wrote."""
+        """Reads what `to_text` wrote."""
         return cls(*text.split("\t"))
 
 
 def is_numbered(device: str) -> bool:
-    """Whether ``device`` names a camera by a number, which may become another's; a path by id or place lasts."""
+    """Whether ``device`` is a number, which another camera may get later; a path by id or place is stable."""
     return re.fullmatch(r"(/dev/video)?\d+", device) is not None
 
 
 def identify(path: Path, root: Path = Path("/")) -> Identity:
-    """The camera at ``path``; OSError when it cannot be asked. ``root`` replaces / where files are looked at."""
+    """The camera at ``path``; OSError if it cannot be queried. Files are looked up below ``root``."""
     capability = query_capability(path)
     node = root / "sys/class/video4linux" / path.resolve().name
-    # The serial number belongs to the USB device, above the interface that the video device hangs at.
+    # The serial number belongs to the USB device, the parent of the interface that the video device belongs to.
     serial, index = _read(node / "device/../serial"), _read(node / "index")
     return Identity(*(re.sub(r"\s+", " ", each) for each in (capability.card, capability.bus, serial, index)))
 
 
 def find_again(began_with: Identity, path: Path, root: Path = Path("/")) -> Path:
-    """Where the camera ``began_with`` is now: at ``path`` as a rule.
+    """Where the camera ``began_with`` is now: usually at ``path``.
 
     Raises:
         CameraError: it is gone, and another camera may have its number.
@@ -65,7 +65,7 @@ def find_again(began_with: Identity, path: Path, root: Path = Path("/")) -> Path
     for candidate in dict.fromkeys([path, *(root / device.path.lstrip("/") for device in list_devices(root))]):
         try:
             present[candidate] = identify(candidate, root)
-        except OSError:  # gone, or another program's alone
+        except OSError:  # gone, or held by another program
             continue
     for is_same in (_is_at_its_place, _has_its_number):
         found = [place for place, identity in present.items() if is_same(began_with, identity)]
@@ -74,7 +74,7 @@ def find_again(began_with: Identity, path: Path, root: Path = Path("/")) -> Path
     if path in present:
         raise CameraError(
             f"{path} is now {present[path]}, but this run began with {began_with}; plug that one in again, or start "
-            "the run anew. A path from /dev/v4l/by-id stays with its camera."
+            "the run again. A path from /dev/v4l/by-id stays with its camera."
         )
     raise CameraError(f"{path}, {began_with}, is gone; check the cable, the hub and its power.")
 

@@ -1,8 +1,8 @@
-"""Lets one process at a time use a camera that only one can open, and leaves nothing behind when that process dies.
+"""Lets only one process at a time use a camera that cannot be shared, and leaves nothing behind when that process dies.
 
-The lock is a name of an abstract Unix socket: the kernel frees it with its last holder, so there is no stale lock file.
-Any user of the machine can take such a name, also one who may not use the camera. So whoever finds it taken asks the
-kernel by whom: only a user who could hold the camera itself can keep others from it.
+The lock is the name of an abstract Unix socket: the kernel frees it with its last holder, so no lock file goes stale.
+Any user of the machine can take such a name, even one who may not use the camera. So a process that finds it taken asks
+the kernel who holds it: only a user who may open the camera can keep others from it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EXCLUSIVE_KINDS = ("device", "csi", "picamera2")
 
 @contextlib.contextmanager
 def lock_camera(address: CameraAddress) -> Iterator[None]:
-    """Holds the camera while the block runs; cameras that many can read (addresses, files) are not locked.
+    """Holds the camera while the block runs; shareable cameras (addresses, files) are not locked.
 
     Raises:
         AlreadyRunningError: another edge-runtime on this machine holds it.
@@ -35,7 +35,7 @@ def lock_camera(address: CameraAddress) -> Iterator[None]:
     if address.kind not in EXCLUSIVE_KINDS:
         yield
         return
-    # The Pi's camera is one camera, by either program.
+    # The Pi's camera is the same camera through either program.
     camera = os.path.realpath(address.shown) if address.kind == "device" else "csi"
     name = "\0edge-runtime-" + hashlib.sha256(camera.encode()).hexdigest()[:32]
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
@@ -50,14 +50,16 @@ def lock_camera(address: CameraAddress) -> Iterator[None]:
                     f"Another edge-runtime holds the camera {address.shown}; stop that one first, or choose another "
                     "camera."
                 ) from error
-            _log.warning("A user who may not use the camera %s holds its lock; it is used without.", address.shown)
+            _log.warning(
+                "A user who may not use the camera %s holds its lock; it is used without the lock.", address.shown
+            )
         yield
 
 
 def _is_held_rightly(name: str, camera: str) -> bool:
-    """Whether who holds ``name`` is this user, root, or one who may open the camera.
+    """Whether the holder of ``name`` is this user, root, or a user who may open the camera.
 
-    Who takes the name and lets nobody ask is none of us. Without the lock a second run is told by the camera.
+    A holder that refuses connections is not an edge-runtime. Without the lock, the camera itself refuses a second run.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as question:
         question.setblocking(False)
@@ -70,7 +72,7 @@ def _is_held_rightly(name: str, camera: str) -> bool:
 
 
 def _groups_of(pid: int) -> set[int]:
-    with contextlib.suppress(OSError):  # it ended, or this user may not look
+    with contextlib.suppress(OSError):  # it has ended, or this user may not read it
         for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
             if line.startswith("Groups:"):
                 return {int(each) for each in line.split()[1:]}
@@ -80,7 +82,7 @@ def _groups_of(pid: int) -> set[int]:
 def _may_open(camera: str, user: int, groups: set[int]) -> bool:
     try:
         found = os.stat(camera)
-    except OSError:  # the Pi's camera, which has many files
+    except OSError:  # the Pi's camera, which has several device files
         return _video_group() in groups
     bits = 0o006 | 0o060 * (found.st_gid in groups) | 0o600 * (found.st_uid == user)
     return bool(found.st_mode & bits & 0o444)

@@ -1,8 +1,9 @@
-"""Which frames of a live camera are looked at, where not all shall be: at most so many a second, one every so many
-seconds, or those in which something moves.
+"""Chooses which frames of a live camera are looked at: at most so many a second, one every so many seconds, or those in
+which something moves.
 
-It sits where frames are captured, so that what is not looked at is not decoded. Pure but for the region and the wish
-that its camera passes on: it reads no clock. Its `Skips` tell the others that a camera is not silent, only at rest.
+It runs where frames are captured, so that skipped frames are not decoded. It reads no clock, and its only state from
+outside is what the camera passes on: the region, and the order to look again. Its `Skips` tell others that a camera is
+at rest, not silent.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from edge_runtime.contract import Region
 from edge_runtime.errors import UsageError
 from edge_runtime.pixels.motion import Cells, has_moved
 
-# How often movement is looked for: of a camera of 30 frames per second one in five is decoded for it.
+# How often to look for movement: at 30 frames per second, one frame in five is decoded for it.
 WATCH_S = 0.15
-# After the last movement frames are looked at for this long: what was moved is in its place, and sharp, by then.
+# Frames are looked at for this long after the last movement: by then whatever moved is in place, and sharp.
 SETTLE_S = 1.0
 
 
 @dataclass(frozen=True)
 class LookConfig:
     """At most ``max_fps`` looks a second, None for no limit; with ``on_motion`` only while something moves, and once
-    every ``every_s`` seconds in any case. Without ``on_motion``, ``every_s`` are the seconds between two looks.
+    every ``every_s`` seconds in any case. Without ``on_motion``, ``every_s`` is the time between two looks.
 
-    ``num_votes`` looks at least follow a movement, so that a label that is steadied over several of them is found.
+    At least ``num_votes`` looks follow a movement, so that a label that is smoothed over several of them is found.
 
     Raises:
         UsageError: a number is not above 0.
@@ -45,16 +46,16 @@ class LookConfig:
 
     @property
     def interval_s(self) -> float:
-        """Seconds between two looks while frames are looked at; 0 for every frame."""
+        """Seconds between two looks while something moves, or always without ``on_motion``; 0 for every frame."""
         limit_s = 1.0 / self.max_fps if self.max_fps else 0.0
         return limit_s if self.on_motion else max(limit_s, self.every_s or 0.0)
 
 
 @dataclass(frozen=True)
 class Skips:
-    """What a camera knows of frames that are not looked at on purpose: how many there were, and when the newest of all
-    its frames arrived; ``fingerprint`` is that of the newest frame that has one, which was captured at ``checked_s``.
-    Nothing has moved since ``still_since_s``, None while something does or nobody watches for it. All times monotonic.
+    """What a camera knows of frames that are deliberately not looked at: how many there were, and when its newest frame
+    of all arrived. ``fingerprint`` is that of the newest frame that has one, captured at ``checked_s``. Nothing has
+    moved since ``still_since_s``, None while something moves or movement is not watched. All times are monotonic.
     """
 
     num: int = 0
@@ -65,8 +66,8 @@ class Skips:
 
 
 class Lookout:
-    """Asked of every frame of a camera, in order; ``region`` is where movement counts, None for the whole frame.
-    ``num_skipped`` frames were skipped before.
+    """Asked about every frame of a camera, in order; ``region`` is where movement counts, None for the whole frame.
+    ``num_skipped`` is how many frames have already been skipped.
     """
 
     def __init__(self, config: LookConfig, region: Region | None = None, num_skipped: int = 0) -> None:
@@ -88,11 +89,11 @@ class Lookout:
         return Skips(self._num_skipped, self._arrived_s, self._fingerprint, self._checked_s, still_since_s)
 
     def look_again(self) -> None:
-        """The next frame is looked at, whatever it shows; while movement decides, as many as a label needs."""
+        """Looks at the next frame, whatever it shows; with ``on_motion``, at as many as a label needs."""
         self._num_asked = self._config.num_votes if self._config.on_motion else 1
 
     def rests(self, now_s: float) -> bool:
-        """Whether nothing of the frame that was captured at ``now_s`` is needed; it is then skipped."""
+        """Whether nothing of the frame captured at ``now_s`` is needed; if so, it is counted as skipped."""
         if self._num_asked or self._is_due(now_s) or (self._config.on_motion and self._is_watch_due(now_s)):
             return False
         self._arrived_s = now_s
@@ -100,8 +101,9 @@ class Lookout:
         return True
 
     def wants(self, now_s: float, fingerprint: int | None, read_cells: Callable[[Region | None], Cells]) -> bool:
-        """Whether the frame that was captured at ``now_s`` is looked at; it is skipped else. ``read_cells`` gives its
-        cells, and is called only when they are needed; what it raises is passed on, and the frame not counted.
+        """Whether the frame captured at ``now_s`` is looked at; otherwise it is counted as skipped. ``read_cells``
+        gives its cells and is called only when they are needed; what it raises is passed on, and the frame is not
+        counted.
         """
         if self._config.on_motion and (
             self._is_watch_due(now_s) or (self._is_rest_over(now_s) and not self._is_moving)
@@ -114,7 +116,7 @@ class Lookout:
             self._num_skipped += 1
             return False
         interval_s, late_s = self._config.interval_s, now_s - self._due_s
-        # The next look is due on time however late this frame was, so that the rate is met.
+        # The next look is due on schedule however late this frame was, so that the rate is met.
         self._due_s = (self._due_s if 0.0 <= late_s < interval_s else now_s) + interval_s
         self._looked_s = now_s
         self._num_asked, self._votes_left = max(0, self._num_asked - 1), max(0, self._votes_left - 1)
@@ -133,7 +135,7 @@ class Lookout:
         return now_s - self._watched_s >= WATCH_S
 
     def _watch(self, now_s: float, fingerprint: int | None, read_cells: Callable[[Region | None], Cells]) -> None:
-        """Looks for movement since the frame that was looked at last."""
+        """Looks for movement since the last frame that was looked at."""
         is_same = fingerprint is not None and fingerprint == self._watched and self._before is not None
         cells = self._before if is_same else read_cells(self.region)
         if cells is None or self._before is None or has_moved(cells, self._before):

@@ -1,4 +1,4 @@
-"""Opens a camera by its address; a live one runs in a process of its own."""
+"""Opens a camera by its address; a live camera runs in its own process."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def open_camera(
     """The frames of ``camera``: a device index, /dev/videoN, an address, a video file, a folder, ``csi``,
     ``picamera2``, ``synthetic`` or ``demo``.
 
-    Live cameras run in a process of their own, give only their newest frame and are reopened when they fail. With
-    ``shrink_for``, a model's input spec, JPEG may be decoded smaller, though never below that input. With ``wait`` a
-    camera of this machine need not be there yet. ``options``, an
-    ``edge_runtime.cameras.options.CameraOptions``, says what is known of it beside its address.
+    Live cameras run in their own process, give only their newest frame and are reopened when they fail. With
+    ``shrink_for``, a model's input spec, JPEG may be decoded smaller, though never smaller than that input. With
+    ``wait`` a camera of this machine need not be there yet. ``options``, an
+    ``edge_runtime.cameras.options.CameraOptions``, says what else is known of the camera.
 
     Raises:
-        MissingInputError: no such file or folder.
-        CameraError: there is no such camera on this machine, another program has it, or it sends what cannot be read.
+        MissingInputError: there is no such file or folder.
+        CameraError: there is no such camera on this machine, another program has it, or it sends an unreadable format.
         UsageError: the address is malformed.
-        ConfigurationError: ``options`` say what does not fit this camera.
+        ConfigurationError: ``options`` do not fit this camera.
     """
     address = parse_camera(camera)
     if options is not None:

@@ -1,4 +1,4 @@
-"""What may be said about a camera beside its address."""
+"""What may be said about a camera besides its address."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from edge_runtime.errors import ConfigurationError, UsageError
 
 @dataclass(frozen=True)
 class CameraOptions:
-    """``expect_fps`` is how many frames per second the camera gives by nature; None: it is learnt. ``look`` says which
+    """``expect_fps`` is how many frames per second the camera normally gives; None: it is learnt. ``look`` says which
     frames of a live camera are looked at; None: all of them.
 
-    ``camera_ca`` is the file of the certificate that an https or rtsps camera is to prove itself by, its own or its
+    ``camera_ca`` is a certificate file by which an https or rtsps camera is verified: its own certificate, or its
     authority's; None: the system's authorities.
 
-    Of a video file or a folder of images: with ``realtime`` each frame comes when its time stamp says, as from a live
-    camera, and an image of a folder ``expect_fps`` times a second, once a second without; with ``loop`` it begins again
-    at its end.
+    For a video file or a folder of images: with ``realtime`` each frame comes at its time stamp, as from a live camera,
+    and a folder gives ``expect_fps`` images per second, or one without; with ``loop`` it starts again at its end.
 
     Raises:
         UsageError: ``expect_fps`` is not above 0.
-        MissingInputError, ConfigurationError: ``camera_ca`` is no file of certificates.
+        MissingInputError, ConfigurationError: ``camera_ca`` is not a certificate file.
     """
 
     expect_fps: float | None = None
@@ -43,7 +42,7 @@ class CameraOptions:
             make_context(self.camera_ca)
 
     def check_for(self, address: CameraAddress) -> None:
-        """ConfigurationError where something is said that this camera cannot keep."""
+        """Raises ConfigurationError if an option does not fit this camera."""
         if self.camera_ca is not None and not address.is_encrypted:
             raise ConfigurationError(
                 f"`camera_ca` is for https:// and rtsps://, but the camera is {address.shown}, which shows no "
@@ -58,7 +57,7 @@ class CameraOptions:
 
         if self.look is not None and not (address.live or self.realtime):
             raise ConfigurationError(
-                f"`max_fps`, `every_s` and `on_motion` are for live cameras, but of {address.shown} every image is "
+                f"`max_fps`, `every_s` and `on_motion` are for live cameras, but every image of {address.shown} is "
                 "looked at; leave them out, or play it in `realtime`."
             )
 

@@ -1,13 +1,13 @@
-"""How often something comes by nature, learnt from its times, so that slow is not taken for silent.
+"""Learns the usual interval between frames, so that a slow camera is not mistaken for a silent one.
 
-Pure: it reads no clock. A limit follows the interval; it never falls below what the caller asks for.
+Pure: it reads no clock. A limit follows the interval and never falls below what the caller asks for.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-# How long to wait while nothing is known: a camera of one frame in 10 s, with room.
+# How long to wait while nothing is known: enough for one frame in 10 s, with room to spare.
 UNKNOWN_S = 20.0
 # A limit is this many intervals.
 PATIENCE = 3.0
@@ -16,12 +16,11 @@ _NUM_NEEDED = 3
 
 
 class Pace:
-    """The interval of a camera's frames; with ``expect_fps`` it is known from the start, and never taken for shorter.
+    """The interval between a camera's frames; with ``expect_fps`` it is known from the start, and never shorter.
 
-    One long gap among the last five (an outage) changes nothing; two of them are the camera's nature. A gap that was
-    interrupted, by a camera that was opened again, says little of it: it lengthens the wait while nothing else is
-    known, and no further than ``PATIENCE`` times that wait, or a camera that always fails would be waited for longer
-    each time.
+    One long gap among the last five (an outage) changes nothing; two mean that the camera is that slow. A gap during
+    which the camera was reopened says little about it: it lengthens the wait only while nothing else is known, and to
+    at most ``PATIENCE`` times that wait, or the wait for a camera that always fails would grow each time.
     """
 
     def __init__(self, expect_fps: float | None = None) -> None:
@@ -31,11 +30,11 @@ class Pace:
         self._is_interrupted, self._interrupted_s = False, 0.0
 
     def interrupt(self) -> None:
-        """The camera is opened again: the time until its next frame is not all its own."""
+        """Notes that the camera is being reopened, so the gap until its next frame is not its usual interval."""
         self._is_interrupted = True
 
     def add(self, captured: int, now_s: float) -> None:
-        """Notes that ``captured`` frames have come by ``now_s``; a number that did not rise says nothing."""
+        """Notes that ``captured`` frames have come by ``now_s``; a number that has not risen is ignored."""
         if self._last is not None:
             num_new = captured - self._last[0]
             if num_new <= 0:
@@ -56,17 +55,17 @@ class Pace:
 
     @property
     def shortest_s(self) -> float | None:
-        """The shortest of the last intervals, or the expected one if that is longer; None while unknown. Outages do not
-        lengthen it.
+        """The shortest recent interval in seconds, or the expected one if that is longer; None while unknown. Outages
+        do not lengthen it.
         """
         if len(self._gaps) < _NUM_NEEDED:
             return self._expected_s or None
         return max(self._expected_s, min(self._gaps))
 
     def limit_s(self, least_s: float, unknown_s: float = UNKNOWN_S) -> float:
-        """How long to wait for the next frame before it is missed: ``PATIENCE`` intervals, and ``least_s`` or more.
+        """How long to wait before the next frame counts as missing: ``PATIENCE`` intervals, and at least ``least_s``.
 
-        While the interval is unknown ``unknown_s``, or more if a gap was longer.
+        While the interval is unknown: ``unknown_s``, or more after a longer gap.
         """
         interval_s = self.interval_s
         if interval_s is None:

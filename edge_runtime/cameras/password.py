@@ -1,4 +1,4 @@
-"""A network camera's password, put into its address where FFmpeg and HTTP look for it."""
+"""Puts a network camera's password into its address, where FFmpeg and HTTP look for it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ PASSWORD_VARIABLE = "EDGE_RUNTIME_CAMERA_PASSWORD"
 
 
 def add_password(camera: str, camera_password_file: str | None) -> str:
-    """``camera`` with the password of ``camera_password_file``, else of EDGE_RUNTIME_CAMERA_PASSWORD, behind
-    its user's name.
+    """``camera`` with the password from ``camera_password_file``, or else from EDGE_RUNTIME_CAMERA_PASSWORD, added
+    after the user's name.
 
     Raises:
-        ConfigurationError: there is no user that it could belong to, or a password already, or the file is unreadable.
+        ConfigurationError: the address names no user or already has a password, or the file is unreadable.
         MissingInputError: there is no such file.
     """
     password = read_password(camera_password_file, "camera_password_file", PASSWORD_VARIABLE)

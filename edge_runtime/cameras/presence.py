@@ -1,4 +1,4 @@
-"""Whether a camera of this machine is there at all, checked without opening it, so that a wrong name fails at once."""
+"""Checks that a camera of this machine exists, without opening it, so that a wrong name fails at once."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def find_device_path(device: str) -> Path:
     """The path of a V4L2 device given by index or path.
 
     Raises:
-        CameraError: it is not there or this user may not open it.
+        CameraError: it does not exist, or this user may not open it.
     """
     path = Path(f"/dev/video{device}") if device.isdigit() else Path(device)
     if not path.exists():
         raise CameraError(f"There is no camera {path}; {_devices_here()}.")
     if not os.access(path, os.R_OK | os.W_OK):
-        raise CameraError(f"{path} may not be opened by this user; join its group with: sudo usermod -aG video $USER")
+        raise CameraError(f"{path} cannot be opened by this user; join its group with: sudo usermod -aG video $USER")
     return path
 
 
 def find_pi_program() -> str:
-    """The path of the program that reads a Raspberry Pi camera; CameraError when none is installed."""
+    """The path of the program that reads a Raspberry Pi camera; CameraError if none is installed."""
     for program in PI_PROGRAMS:
         path = shutil.which(program)
         if path:

@@ -1,7 +1,6 @@
-"""Encrypted connections to network cameras: which certificates are believed, and in words why one is not.
+"""Encrypted connections to network cameras: which certificates are trusted, and in words why one is not.
 
-The one place that does so, for what this package reads itself and for what FFmpeg reads, which never checks a host's
-name, and in some versions nothing at all.
+Streams that FFmpeg reads are checked here, too: it never checks a host's name, and some versions check nothing at all.
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ from edge_runtime.system.clock import format_today
 if TYPE_CHECKING:
     import ssl
 
-# What OpenSSL calls the reasons (X509_V_ERR_* in its x509_vfy.h).
+# OpenSSL's numbers for the reasons (X509_V_ERR_* in its x509_vfy.h).
 _NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_IP = 9, 10, 62, 64
 _UNKNOWN_AUTHORITY = (2, 18, 19, 20, 21)
 
 
 def make_context(camera_ca: str | None) -> ssl.SSLContext:
-    """What checks a camera's certificate and its name, by the certificates in the file ``camera_ca`` alone (PEM, or one
-    in DER), None for the system's authorities.
+    """A context that checks a camera's certificate and its name against only the certificates in the file ``camera_ca``
+    (PEM, or one in DER), or against the system's authorities if it is None.
 
     Raises:
         MissingInputError: there is no such file.
         ConfigurationError: it cannot be read or holds no certificate.
     """
-    import ssl  # start-up time: most cameras need none
+    import ssl  # imported late for start-up time: most cameras do not need it
 
     if camera_ca is None:
         return ssl.create_default_context()
@@ -42,7 +41,7 @@ def make_context(camera_ca: str | None) -> ssl.SSLContext:
             f"The certificate file {camera_ca} cannot be read ({error.strerror}); check `camera_ca`."
         ) from error
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # A file that holds the camera's own certificate, which some authority signed, is enough.
+    # The camera's own certificate is enough, even if an authority signed it that is not in the file.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
         context.load_verify_locations(cadata=content.decode("ascii") if b"-----BEGIN" in content else content)
@@ -55,10 +54,10 @@ def make_context(camera_ca: str | None) -> ssl.SSLContext:
 
 
 def connect_securely(host: str, port: int, name: str, timeout_s: float, camera_ca: str | None) -> ssl.SSLSocket:
-    """An encrypted connection to ``host``, whose certificate was checked as `make_context` says.
+    """An encrypted connection to ``host``, with its certificate checked as `make_context` says.
 
     Raises:
-        CameraError: there is none, or its certificate is not believed; ``name`` stands for the camera.
+        CameraError: it cannot be reached, or its certificate is not trusted; the message calls the camera ``name``.
         MissingInputError, ConfigurationError: as `make_context`.
     """
     import ssl
@@ -85,7 +84,7 @@ def _shake_hands(context: ssl.SSLContext, host: str, port: int, timeout_s: float
     connection = socket.create_connection((host, port), timeout_s)
     try:
         return context.wrap_socket(connection, server_hostname=host)
-    except BaseException:  # whatever ends the handshake, nobody else has this socket to close
+    except BaseException:  # nobody else holds this socket, so it must be closed here
         connection.close()
         raise
 
@@ -98,11 +97,11 @@ def _explain(
     timeout_s: float,
     camera_ca: str | None,
 ) -> str:
-    """Why the certificate is not believed, with a remedy, as the end of a sentence; ``nameless`` looks at no name."""
+    """Why the certificate is not trusted, with a remedy, as the end of a sentence; ``nameless`` checks no name."""
     if error.verify_code in (_OTHER_HOST, _OTHER_IP):
         return (
             f"has a certificate for {_list_names(nameless, host, port, timeout_s)}, expected one for {host}; use the "
-            "name in its certificate as the address, or let the camera make a certificate for this one"
+            "name in its certificate as the address, or have the camera make a certificate for this one"
         )
     if error.verify_code in (_EXPIRED, _NOT_YET_VALID):
         what = "has expired" if error.verify_code == _EXPIRED else "is not valid yet"
@@ -111,7 +110,7 @@ def _explain(
             "certificate"
         )
     if error.verify_code not in _UNKNOWN_AUTHORITY:
-        return f"has a certificate that is not believed ({error.verify_message}); let the camera make another"
+        return f"has a certificate that is not trusted ({error.verify_message}); have the camera make another"
     if camera_ca is None:
         return (
             f"has a certificate that no authority known here has signed ({error.verify_message}); give the camera's "
@@ -124,7 +123,7 @@ def _explain(
 
 
 def _list_names(nameless: ssl.SSLContext, host: str, port: int, timeout_s: float) -> str:
-    """The names in the certificate, which must be in order otherwise."""
+    """The names in the certificate, which must be valid in every other way."""
     try:
         with _shake_hands(nameless, host, port, timeout_s) as connection:
             certificate = connection.getpeercert() or {}

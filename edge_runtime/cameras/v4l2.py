@@ -1,4 +1,4 @@
-"""What the kernel says of a video device, by the few ioctls of V4L2 that tell it. Changes nothing in the device."""
+"""Asks the kernel about a video device, through a few V4L2 ioctls. Changes nothing in the device."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _CAPTURE, _CAPTURE_PLANES, _BY_MMAP = 1, 9, 1
 
 @dataclass(frozen=True)
 class Capability:
-    """``card`` is the camera's name, ``bus`` where it is plugged in; ``kind`` is the kernel's number for what it gives,
-    0 when that is no images.
+    """``card`` is the camera's name, ``bus`` where it is plugged in; ``kind`` is the kernel's number for the kind of
+    capture, 0 if it gives no images.
     """
 
     card: str
@@ -30,8 +30,8 @@ class Capability:
 
 @dataclass(frozen=True)
 class VideoNode:
-    """A device that gives images: its ``formats`` as the kernel spells them, none where it does not tell; ``is_busy``
-    when another program has it.
+    """A video device: its ``formats`` as the kernel spells them, empty if it does not list any; ``is_busy`` if another
+    program is using it.
     """
 
     capability: Capability
@@ -40,13 +40,13 @@ class VideoNode:
 
 
 def query_capability(path: Path) -> Capability:
-    """What is at ``path``; OSError when it does not open or is no video device."""
+    """What is at ``path``; OSError if it does not open or is not a video device."""
     with _opened(path) as fd:
         return _capability(fd)
 
 
 def query_node(path: Path) -> VideoNode:
-    """What is at ``path`` and whether it can be had; OSError as `query_capability`, or when the device fails."""
+    """What is at ``path`` and whether it is free; OSError as for `query_capability`, or if the device fails."""
     with _opened(path) as fd:
         capability = _capability(fd)
         if not capability.kind:
@@ -79,19 +79,19 @@ def _formats(fd: int, kind: int) -> tuple[str, ...]:
         request = bytearray(struct.pack("<II", index, kind) + bytes(56))
         try:
             fcntl.ioctl(fd, _ENUM_FMT, request)
-        except OSError:  # that was the last
+        except OSError:  # no more formats
             break
         names.append(request[44:48].decode("ascii", "replace").strip())
     return tuple(names)
 
 
 def _is_busy(fd: int, kind: int) -> bool:
-    """Asks for a buffer, which only one program may have, and gives it back."""
+    """Requests a buffer, which only one program may hold, and returns it."""
     try:
         for count in (1, 0):
             fcntl.ioctl(fd, _REQBUFS, bytearray(struct.pack("<5I", count, kind, _BY_MMAP, 0, 0)))
     except OSError as error:
-        if error.errno in (errno.EINVAL, errno.ENOTTY):  # it lends no memory: nothing is known
+        if error.errno in (errno.EINVAL, errno.ENOTTY):  # it offers no buffers, so this says nothing
             return False
         if error.errno == errno.EBUSY:
             return True

@@ -111,7 +111,7 @@ class Score:
     def __post_init__(self) -> None:
         if not 0 <= self.num_correct <= self.num_images or self.num_images < 1:
             raise ModelError(
-                f"The score of {self.backend} is {self.num_correct} of {self.num_images} images, which cannot be."
+                f"The score of {self.backend} is {self.num_correct} of {self.num_images} images, which is impossible."
             )
 
     @property

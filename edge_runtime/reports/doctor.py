@@ -160,7 +160,7 @@ def _video_device(device: VideoDevice, path: Path) -> Finding:
     if not os.access(path, os.R_OK | os.W_OK):
         group = _group_of(path)
         remedy = f"join the group {group}: sudo usermod -aG {group} $USER, then log in again"
-        return Finding("problem", device.path, f"{device.name}, may not be opened by this user", remedy)
+        return Finding("problem", device.path, f"{device.name}, cannot be opened by this user", remedy)
     refusal = find_refusal(path)
     if refusal is None:
         return Finding("ok", device.path, device.name, lasting)

@@ -98,7 +98,7 @@ def test_a_camera_that_answers_with_a_list_is_refused_in_words(
     content = LISTS[what].replace(b"OTHER", other.address.encode())
     address = camera(lambda handler: send(handler, content))
     with pytest.raises(
-        CameraError, match=rf"answered with {what}, which has this device ask other addresses; expected"
+        CameraError, match=rf"answered with {what}, which makes this device ask other addresses; expected"
     ):
         open_source(parse_camera(address))
     assert other.num_asked == 0
@@ -141,7 +141,9 @@ def test_what_comes_only_when_ffmpeg_asks_leads_nowhere_either(
 def test_a_camera_by_rtsp_leads_nowhere_either(method: str, status: str, other: Other) -> None:
     answer = f"RTSP/1.0 {status}\r\nLocation: rtsp://{other.address}/live\r\n\r\n".encode()
     camera = RtspCamera(lambda asked, address: answer if asked == method else None)
-    with pytest.raises(CameraError, match=rf"{camera.place} sends us to rtsp://{other.address}, expected rtsp and the"):
+    with pytest.raises(
+        CameraError, match=rf"{camera.place} redirects us to rtsp://{other.address}, expected rtsp and the"
+    ):
         open_source(parse_camera(f"rtsp://{camera.place}/live"))
     camera.close()
     assert other.num_asked == 0

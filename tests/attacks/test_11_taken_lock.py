@@ -53,7 +53,7 @@ def test_who_takes_the_name_and_lets_nobody_ask_keeps_nobody_out(caplog: pytest.
         squatter.bind("\0" + name_of("csi"))
         with lock_camera(CSI):
             pass
-    assert "A user who may not use the camera csi holds its lock; it is used without." in caplog.text
+    assert "A user who may not use the camera csi holds its lock; it is used without the lock." in caplog.text
 
 
 @pytest.mark.parametrize("taken", ["-"], indirect=True)

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.cameras.leads import Leads, LedAstrayError
+from edge_runtime.cameras.redirects import ForbiddenRedirectError, RedirectRewriter
 from edge_runtime.cameras.sources.http_answer import Dechunker, send_request
 from tests.fuzz import corpus
 from tests.fuzz.claim import fuzzed, parsed
@@ -54,11 +54,11 @@ def test_chunks(content: bytes, num_pieces: int) -> None:
 @fuzzed(120)
 @given(spoiled(corpus.RTSP_ANSWERS), st.integers(1, 40))
 def test_where_an_rtsp_answer_leads(content: bytes, size: int) -> None:
-    leads, passed = Leads(lambda where: b"rtsp://here/", is_rtsp=True), b""
+    rewriter, passed = RedirectRewriter(lambda where: b"rtsp://here/", is_rtsp=True), b""
     try:
         for place in range(0, len(content), size):
-            passed += leads.pass_on(content[place : place + size])
-    except LedAstrayError:
+            passed += rewriter.pass_on(content[place : place + size])
+    except ForbiddenRedirectError:
         pass
     lines = passed.replace(b"\r", b"").split(b"\n")  # as FFmpeg reads them
     led = [line for line in lines if line[:9].lower() == b"location:"]

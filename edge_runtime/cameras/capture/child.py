@@ -1,10 +1,10 @@
-"""The process that holds the camera: opens it, reads it, publishes the newest frame, and tries again when it fails.
+"""The process that holds the camera: opens it, reads it, publishes the newest frame, and tries again after a failure.
 
-Everything that may block for ever, crash on a hostile image or leak lives here, where it can be killed. It is told
-what to do by one line of JSON on stdin, and by each later line what has changed: which input of a model its images are
-for, where movement counts, or that the next frame is wanted. It says what it is doing in lines of JSON on stdout:
-``{"state": "opening" | "open" | "camera" | "trouble" | "ended", "text": ...}``, where "camera" tells which one a number
-meant when it was opened first. It never outlives its parent.
+Everything that may block for ever, crash on a hostile image or leak memory runs here, where it can be killed. The first
+line of JSON on stdin says what to do; each later line says what has changed: the model input that images are for, where
+movement counts, or that the next frame is wanted. It reports in lines of JSON on stdout: ``{"state": "opening" | "open"
+| "camera" | "trouble" | "ended", "text": ...}``, where "camera" says which camera a device number referred to when it
+was first opened. It never outlives its parent.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from edge_runtime.system.backoff import Backoff
 from edge_runtime.system.parent_death import die_with
 
 READ_S = 0.5
-# How often the parent hears that frames which nobody looks at still come.
+# How often the parent is told that frames still come although none is looked at.
 RESTING_READ_S = 0.2
 FIRST_RETRY_S, RETRY_CAP_S = 0.5, 2.0
 
 
 class _Orders:
-    """What is wanted now: a thread hears of it while the camera is waited for.
+    """The parent's current orders: a thread listens for them while the main thread waits for the camera.
 
-    Reads the descriptor itself, because a thread in Python's own stdin would hold a lock that the end needs.
+    It reads the descriptor directly: a thread blocked in Python's own stdin would hold a lock that is needed at exit.
     """
 
     def __init__(self, order: Order, lines: Iterator[bytes]) -> None:
@@ -52,14 +52,14 @@ class _Orders:
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
 
     def now_by(self, source: FrameSource) -> None:
-        """``source`` is the open camera; a line that came while it was being opened holds for it."""
+        """``source`` is now the open camera; orders that came while it was being opened apply to it."""
         if self._look is not None:
             source.lookout = Lookout(self._look, self._region, self._num_skipped)
         self._source = source
         self._shrink()
 
     def release(self) -> None:
-        """The camera is no longer open; the next goes on counting where it ended."""
+        """The camera is no longer open; the next one goes on counting where this one ended."""
         if self._source is not None and self._source.lookout is not None:
             self._num_skipped = self._source.lookout.skips.num
         self._source = None
@@ -71,7 +71,7 @@ class _Orders:
                 self.spec = read_spec(order["shrink_for"])
                 self._shrink()
                 continue
-            source = self._source  # a camera that is opened later begins with a look
+            source = self._source  # a camera that is opened later looks at its first frame anyway
             if "watch" in order:
                 self._region = read_region(order["watch"])
                 if source is not None:
@@ -85,7 +85,7 @@ class _Orders:
 
 
 def _lines(descriptor: int) -> Iterator[bytes]:
-    """Every line, as soon as it is whole, until the writer closes."""
+    """Every line as soon as it is complete, until the writer closes."""
     unread = b""
     while content := os.read(descriptor, 4096):
         *whole, unread = (unread + content).split(b"\n")
@@ -117,7 +117,7 @@ def main() -> None:
             return
         except EdgeRuntimeError as error:
             _say("trouble", str(error))
-        except Exception as error:  # nobody sees this process's stderr: its parent tells why it ends, and replaces it
+        except Exception as error:  # nobody sees this process's stderr: the parent reports the reason and replaces it
             _say("trouble", f"The capture process failed: {type(error).__name__}: {error}")
             raise
         finally:
@@ -141,7 +141,7 @@ def _serve(source: FrameSource, shared: SharedFrames, event_fd: int, captured: i
         if source.num_captured != num_seen:
             num_seen = source.num_captured
             backoff.reset()
-        # Before the frame itself, which counts as captured when it is there.
+        # Without the frame in hand, which counts as captured once it is published.
         num_before = captured + source.num_captured - int(frame is not None)
         shared.count(num_before, bad + source.num_bad, lookout.skips if lookout is not None else None)
         if frame is not None:
@@ -150,12 +150,12 @@ def _serve(source: FrameSource, shared: SharedFrames, event_fd: int, captured: i
 
 
 def _is_wanted(lookout: Lookout, frame: Frame, fingerprint: int) -> bool:
-    """Asks of a frame that its camera gives decoded."""
+    """Whether an already decoded frame is looked at."""
     return lookout.wants(frame.captured_s, fingerprint, lambda region: read_cells(frame.pixels, region))
 
 
 def _fingerprint(frame: Frame) -> int:
-    """A checksum over every fourth row: noise changes it, and it costs a fraction of reading the whole frame again."""
+    """A checksum of every fourth row: noise changes it, and it costs a fraction of reading the whole frame again."""
     return zlib.crc32(np.ascontiguousarray(frame.pixels[::4]).data)
 
 

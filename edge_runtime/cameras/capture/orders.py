@@ -15,8 +15,9 @@ from edge_runtime.pixels.region import cut_input
 
 @dataclass(frozen=True)
 class Order:
-    """What the parent wants: the camera and what is known of it, the model's input, the inherited descriptors, the
-    parent's process id, and the ``region`` of the frame in which movement counts."""
+    """What the parent wants: the camera and its options, the model's input, the inherited descriptors, the parent's
+    process id, and the ``region`` of the frame in which movement counts.
+    """
 
     address: CameraAddress
     shrink_for: InputSpec | None
@@ -32,7 +33,7 @@ class Order:
 
     @classmethod
     def from_json(cls, text: str) -> Order:
-        """The order that a line of JSON holds."""
+        """The order in a line of JSON."""
         data = json.loads(text)
         shrink_for = read_spec(data.pop("shrink_for"))
         address, region, options = CameraAddress(**data.pop("address")), data.pop("region"), data.pop("options")
@@ -47,7 +48,7 @@ class Order:
 
 
 def read_spec(value: dict[str, Any] | None) -> InputSpec | None:
-    """The input that a line of JSON holds, of a region of the frame where it names one."""
+    """The input in a line of JSON, for a region of the frame if it names one."""
     if value is None:
         return None
     region = value.pop("region", None)
@@ -55,7 +56,7 @@ def read_spec(value: dict[str, Any] | None) -> InputSpec | None:
 
 
 def read_region(value: dict[str, float] | None) -> Region | None:
-    """The region that a line of JSON holds."""
+    """The region in a line of JSON."""
     return Region(**value) if value else None
 
 

@@ -1,7 +1,7 @@
-"""A live camera in a process of its own, of which only the newest frame is ever seen.
+"""A live camera in its own process; only its newest frame is ever seen.
 
-The child may hang, crash or lie; this side keeps a deadline for everything it should do, kills it when it is silent,
-and starts another after 1, 2, 4 ... 30 s. Frames, restarts and everything dropped are counted. Linux only.
+The child may hang, crash or lie. The parent keeps a deadline for everything that the child should do, kills it when it
+is silent, and starts another after 1, 2, 4 ... 30 s. Frames, restarts and everything dropped are counted. Linux only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from edge_runtime.errors import CameraError
 from edge_runtime.system.backoff import Backoff
 from edge_runtime.system.clock import monotonic_s
 
-# The child sees exactly the modules that this process sees, wherever it was started from.
+# The child sees exactly the same modules as this process, wherever it was started from.
 CHILD_COMMAND = (
     sys.executable,
     "-c",
@@ -32,18 +32,19 @@ CHILD_COMMAND = (
     "from edge_runtime.cameras.capture.child import main; main()",
 )
 
-# A camera that is not there or not allowed says so at once.
+# Opening fails at once if the camera does not exist or is not allowed, so anything longer is a camera that responds.
 LONG_OPENING_S = 2.0
 
 
 @dataclass(frozen=True)
 class CaptureConfig:
-    """Seconds that a child may take to start, to open its camera, and between two frames; waits before a new child.
+    """Seconds that a child may take to start, to open its camera, and between two frames; and the waits before a new
+    child.
 
-    ``silent_s`` becomes longer with the camera's own interval, and is ``unknown_s`` while that is not known.
-    ``opening_s`` is also for the first frame, and longer than what opens a camera takes itself before it gives up.
+    ``silent_s`` grows with the camera's own interval; while that is unknown, ``unknown_s`` applies. ``opening_s`` also
+    covers the first frame, and is longer than any source tries to open a camera before it gives up.
 
-    ``first_frame_s`` is how long iterating waits for the first frame of all before CameraError.
+    ``first_frame_s`` is how long iterating waits for the very first frame before CameraError.
     """
 
     start_s: float = 20.0
@@ -57,9 +58,9 @@ class CaptureConfig:
 
 
 class Capture(FrameSource):
-    """The live `FrameSource`: `read` gives the newest frame that was not read before, and mends the child on the way.
+    """The live `FrameSource`: `read` gives the newest frame not yet read, and replaces a failed child.
 
-    The child is tied to the thread that reads (it dies with that thread), so open and read a camera in one thread.
+    The child dies with the thread that started it, so open and read a camera in the same thread.
     """
 
     live = True
@@ -83,7 +84,7 @@ class Capture(FrameSource):
         self._child: CaptureProcess | None = None
         self._next_start_s = clock()
         self._num_starts = self._num_taken = 0
-        # Of the children before this one: the number of their frames, and what became of those that were not taken.
+        # Of all earlier children: how many frames they captured, and what became of those that were not taken.
         self._past_captured = self._past_bad = self._past_dropped = self._past_skipped = 0
         self.look = self._options.look
         self._region: Region | None = None
@@ -112,7 +113,7 @@ class Capture(FrameSource):
         bad, dropped, skipped, waiting = self._past_bad, self._past_dropped, self._past_skipped, 0
         if self._child is not None:
             shared = self._child.shared
-            # What was published is read first: a frame that is published between the two reads must not look dropped.
+            # Read `published` first: a frame published between the two reads must not look dropped.
             published = shared.published
             waiting = int(shared.newest_seq > self._child.last_seq)
             dropped += shared.dropped + max(0, published - self._child.num_taken - waiting)
@@ -158,10 +159,10 @@ class Capture(FrameSource):
             self._forget_child()
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames with pixels of their own.
+        """Frames that own their pixels.
 
         Raises:
-            CameraError: there was no frame at all within ``first_frame_s``; later outages are waited out.
+            CameraError: no frame at all came within ``first_frame_s``; later outages are waited out.
         """
         start_s = self._clock()
         while not self.ended:
@@ -188,14 +189,14 @@ class Capture(FrameSource):
         except CameraError as error:
             if self._num_starts == 1:
                 raise
-            # It could be started before: too little memory or too many descriptors may pass.
+            # It has started before: too little memory or too many descriptors may be temporary.
             self.trouble = str(error)
             self._next_start_s = self._clock() + self._backoff.next_s()
 
     def _take(self, child: CaptureProcess) -> Frame | None:
         try:
             frame = child.shared.take(child.last_seq)
-        except CameraError as error:  # what it published cannot be: believe it nothing more
+        except CameraError as error:  # it published something impossible: trust nothing more from it
             self._replace(f"{error} It was killed.")
             return None
         if frame is None:
@@ -211,13 +212,13 @@ class Capture(FrameSource):
         return Frame(frame.pixels, self._past_captured + frame.seq, frame.captured_s, "", frame.fingerprint)
 
     def _look_after(self, child: CaptureProcess) -> None:
-        """Hears what the child says; replaces it when it ended or is late."""
+        """Handles the child's messages; replaces it if it has ended or is late."""
         for state, text in child.messages():
             child.deadline_s = self._clock() + self._pace.limit_s(self.config.opening_s, 0.0)
             child.opening_since_s = self._clock() if state == "opening" else None
             if state == "open":
                 self.name, self.trouble = text, ""
-            elif state == "camera":  # for the next child, too
+            elif state == "camera":  # so that the next child opens the same one
                 self._address = replace(self._address, began_with=text)
             elif state == "trouble":
                 self.trouble, child.has_explained = text, True
@@ -225,15 +226,15 @@ class Capture(FrameSource):
                 self.ended = True
         opening_s = 0.0 if child.opening_since_s is None else self._clock() - child.opening_since_s
         if self.trouble and opening_s > LONG_OPENING_S:
-            # Why it could not be opened before no longer holds: a missing camera is there again.
-            self.trouble = f"{self.name} is being opened, for more than {LONG_OPENING_S:g} s now"
+            # The earlier reason no longer holds: a missing camera is back.
+            self.trouble = f"{self.name} has been opening for more than {LONG_OPENING_S:g} s"
         arrived_s = child.shared.skips.arrived_s
         if arrived_s is not None and arrived_s != child.arrived_s:  # a camera at rest is not silent
             child.arrived_s, self.trouble = arrived_s, ""
             self._backoff.reset()
             self._pace.add(self._past_captured + child.shared.captured - 1, arrived_s)
             child.deadline_s = self._clock() + self._silent_s()
-        if child.shared.bad != child.last_bad:  # damaged is not silent
+        if child.shared.bad != child.last_bad:  # a camera that sends damaged images is not silent
             child.last_bad = child.shared.bad
             child.deadline_s = max(child.deadline_s, self._clock() + self._silent_s())
         if child.has_ended():

@@ -1,4 +1,4 @@
-"""The process that holds a camera, seen from its parent: its start, its messages, its end. Linux only."""
+"""The capture process as its parent sees it: its start, its messages, its end. Linux only."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class CaptureProcess:
         self._poll.register(_pipe(self.process.stdout).fileno(), select.POLLIN)
 
     def shrink_for(self, spec: InputSpec) -> None:
-        """Tells it what the images are for from now on; the camera stays open."""
+        """Tells it the model input that images are for from now on; the camera stays open."""
         self._tell(shrink_line(spec))
 
     def watch(self, region: Region | None) -> None:
@@ -81,7 +81,7 @@ class CaptureProcess:
         self._tell(watch_line(region))
 
     def look_again(self) -> None:
-        """Tells it that the next frame is wanted, whatever it shows."""
+        """Tells it to look at the next frame, whatever it shows."""
         self._tell(look_line())
 
     def wait(self, timeout_s: float) -> None:
@@ -91,9 +91,7 @@ class CaptureProcess:
             os.eventfd_read(self._event_fd)
 
     def messages(self) -> list[tuple[str, str]]:
-        """(state, text) of every line that the child wrote since the last call; lines that are no message are
-        skipped.
-        """
+        """(state, text) of every line that the child has written since the last call; malformed lines are skipped."""
         with contextlib.suppress(BlockingIOError):
             content = os.read(_pipe(self.process.stdout).fileno(), MAX_LINE_BYTES)
             if not content and not self._is_mute:  # a closed pipe would wake every poll
@@ -110,11 +108,11 @@ class CaptureProcess:
         return found
 
     def has_ended(self) -> bool:
-        """Whether the process is gone."""
+        """Whether the process has ended."""
         return self.process.poll() is not None
 
     def how_it_ended(self) -> str:
-        """In words: its exit code, or the signal that killed it."""
+        """Its exit code, or the signal that killed it, in words."""
         code = self.process.returncode
         if code is None or code >= 0:
             return f"exit code {code}"
@@ -123,7 +121,7 @@ class CaptureProcess:
         return f"signal {-code}"
 
     def terminate(self, patience_s: float) -> None:
-        """Asks it to end, then kills it and what it started."""
+        """Asks it to end, then kills it and every process that it started."""
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(patience_s)
@@ -143,7 +141,7 @@ class CaptureProcess:
         self._close_descriptors()
 
     def _tell(self, line: str) -> None:
-        with contextlib.suppress(BrokenPipeError):  # it died already; has_ended will say so
+        with contextlib.suppress(BrokenPipeError):  # it has died already; has_ended will say so
             _pipe(self.process.stdin).write(line.encode())
             _pipe(self.process.stdin).flush()
 

@@ -1,9 +1,9 @@
 """The newest frame, shared between a capture process and its parent without locks or copies on the reading side.
 
-Three slots in an anonymous memory file that vanishes with its last holder: one being written, the newest, the one being
-read. The writer never touches the newest slot nor the one that the reader has claimed. It publishes milliseconds
-before it looks for its next slot, so a claim that the reader made and confirmed (`take` looks at the newest again) is
-seen in time.
+Three slots in an anonymous memory file that vanishes with its last holder: one being written, the newest, and one being
+read. The writer touches neither the newest slot nor the one that the reader has claimed. It publishes milliseconds
+before it chooses its next slot, so it sees in time a claim that the reader has made and confirmed (`take` checks the
+newest slot again).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from edge_runtime.pixels.preprocess import Image
 
 NUM_SLOTS = 3
 HEADER_BYTES = 4096
-# Pages that nobody touches cost nothing, so this is a limit, not a size: 64 MiB hold a frame of 22 million pixels.
+# Untouched pages cost nothing, so this is a limit, not a size: 64 MiB hold a frame of 22 million pixels.
 SLOT_BYTES = 64 * 1024 * 1024
 TOTAL_BYTES = HEADER_BYTES + NUM_SLOTS * SLOT_BYTES
-# Words of eight bytes: newest slot + 1, claimed slot + 1, captured, bad, dropped by the writer; then eight words a
+# Words of eight bytes: newest slot + 1, claimed slot + 1, captured, bad, dropped by the writer; then eight words per
 # slot; then those of `Skips`, -1 for None.
 _NEWEST, _CLAIMED, _CAPTURED, _BAD, _DROPPED = range(5)
 _SEQ, _CAPTURED_NS, _HEIGHT, _WIDTH, _FINGERPRINT, _PUBLISHED = range(6)
@@ -32,7 +32,7 @@ _NUM_SKIPS_WORDS = 5
 
 
 class SharedFrames:
-    """One process calls `publish` and `count`, the other `take`; both hold the same file descriptor ``fd``."""
+    """One process calls `publish` and `count`, the other calls `take`; both hold the same file descriptor ``fd``."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -45,7 +45,7 @@ class SharedFrames:
 
     @classmethod
     def create(cls) -> SharedFrames:
-        """New shared memory of fixed size; its descriptor is not inherited unless passed on purpose."""
+        """New shared memory of fixed size; its descriptor is not inherited unless it is passed explicitly."""
         fd = os.memfd_create("edge-runtime-frames", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(fd, TOTAL_BYTES)
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
@@ -53,7 +53,7 @@ class SharedFrames:
 
     @property
     def captured(self) -> int:
-        """Frames captured by the writer so far, also those that it dropped itself."""
+        """Frames captured by the writer so far, including those that it dropped itself."""
         return int(self._words[_CAPTURED])
 
     @property
@@ -68,13 +68,13 @@ class SharedFrames:
 
     @property
     def published(self) -> int:
-        """Frames that were the newest at some time."""
+        """Frames published so far."""
         slot = int(self._words[_NEWEST]) - 1
         return int(self._slots[slot][_PUBLISHED]) if 0 <= slot < NUM_SLOTS else 0
 
     @property
     def skips(self) -> Skips:
-        """What the writer knows of frames that were not looked at on purpose."""
+        """What the writer knows of frames that were deliberately not looked at."""
         skipped, arrived_ns, fingerprint, checked_ns, still_ns = (int(word) for word in self._skips)
         return Skips(
             skipped,
@@ -91,7 +91,7 @@ class SharedFrames:
         return int(self._slots[slot][_SEQ]) if 0 <= slot < NUM_SLOTS else -1
 
     def publish(self, frame: Frame) -> None:
-        """Makes ``frame`` the newest. CameraError when it is larger than a slot."""
+        """Makes ``frame`` the newest; CameraError if it is larger than a slot."""
         height, width, channels = frame.pixels.shape
         if height * width * channels > SLOT_BYTES:
             raise CameraError(
@@ -107,8 +107,8 @@ class SharedFrames:
         self._words[_NEWEST] = slot + 1
 
     def count(self, captured: int, bad: int, skips: Skips | None = None) -> None:
-        """Tells the reader how many frames were captured before the one that is published next, how many images were
-        bad, and what ``skips`` says of those that were captured.
+        """Tells the reader how many frames were captured before the next published one, how many images were bad, and
+        what ``skips`` says about those captured.
         """
         skips = skips or Skips()
         self._words[_CAPTURED], self._words[_BAD] = captured, bad
@@ -122,7 +122,9 @@ class SharedFrames:
         )
 
     def take(self, after_seq: int) -> Frame | None:
-        """The newest frame if its number is above ``after_seq``; its pixels stay untouched until the next `take`."""
+        """The newest frame if its number is above ``after_seq``, else None; its pixels stay untouched until the next
+        `take`.
+        """
         while True:
             newest = int(self._words[_NEWEST])
             if not 1 <= newest <= NUM_SLOTS or int(self._slots[newest - 1][_SEQ]) <= after_seq:
@@ -132,13 +134,13 @@ class SharedFrames:
                 continue
             seq, captured_ns, height, width, fingerprint = (int(word) for word in self._slots[newest - 1][:5])
             if height < 1 or width < 1 or height * width * 3 > SLOT_BYTES:
-                raise CameraError(f"The capture process announced a frame of {width}x{height}, which cannot be.")
+                raise CameraError(f"The capture process announced a frame of {width}x{height}, which is impossible.")
             pixels = self._pixels(newest - 1, height, width)
             pixels.flags.writeable = False
             return Frame(pixels, seq, captured_ns / 1e9, fingerprint=None if fingerprint < 0 else fingerprint)
 
     def close(self) -> None:
-        """Closes the descriptor; the memory goes when the last frame taken from it does."""
+        """Closes the descriptor; the memory is freed with the last frame taken from it."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1

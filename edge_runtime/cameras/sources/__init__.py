@@ -1,1 +1,1 @@
-"""The kinds of camera, one a module, each read in the process that opens it. Never imported before it is asked for."""
+"""The kinds of camera, one per module, each read in the process that opens it. Never imported before it is needed."""

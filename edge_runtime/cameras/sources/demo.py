@@ -1,7 +1,6 @@
-"""A camera for trying things out: the images that came with the default model, one after another, slowly moving.
+"""A camera for trying things out: the images that come with the default model, one after another, slowly moving.
 
-So that a live page, a broker or a dashboard can be seen at work, with labels that mean something, before any camera is
-attached.
+With it a live page, a broker or a dashboard can be seen at work, with meaningful labels, before any camera is attached.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from edge_runtime.system.clock import monotonic_s
 
 WIDTH, HEIGHT, FPS = 640, 480, 20.0
 IMAGE_S = 4.0
-BORDER = 0.06  # of the image, for moving about in
+BORDER = 0.06  # of the image on each side, as room to move
 
 
 class DemoCamera(FrameSource):
-    """640x480 frames at 20 fps for ever; every image stays for four seconds.
+    """640x480 frames at 20 fps for ever; each image is shown for four seconds.
 
     Raises:
         CameraError: the default model carries no images.

@@ -13,14 +13,14 @@ from edge_runtime.pixels.preprocess import Image
 from edge_runtime.pixels.shrink import decode_undamaged
 
 log = logging.getLogger(__name__)
-# In real time, where nobody said another rate.
+# In real time, if no other rate is given.
 USUAL_FPS = 1.0
 
 
 class FolderCamera(Recording):
-    """The images below ``folder``, sub-folders too; damaged files are logged, counted and skipped.
+    """The images in ``folder`` and its sub-folders; damaged files are logged, counted and skipped.
 
-    ``fps`` is how many of them a second were taken or are to be shown, None where nobody said.
+    ``fps`` is how many of them per second were taken or are to be shown; None if not given.
     """
 
     def __init__(self, folder: str | Path, shrink_for: InputSpec | None = None, fps: float | None = None) -> None:
@@ -38,7 +38,7 @@ class FolderCamera(Recording):
         self._index = -1
 
     def rewind(self) -> None:
-        self._index, self._log_level = -1, logging.DEBUG  # each damaged file was told of once
+        self._index, self._log_level = -1, logging.DEBUG  # each damaged file has been reported once
 
     def step(self) -> bool:
         if self._index + 1 >= len(self._paths):

@@ -1,6 +1,6 @@
-"""One HTTP request to a camera and what it answers: the status in words, the headers, the body without its chunks.
+"""One HTTP request to a camera and its answer: the status in words, the headers, the body with its chunks joined.
 
-It asks in HTTP/1.0, which forbids chunks; cameras send them all the same.
+Requests use HTTP/1.0, which forbids chunks; some cameras send them anyway.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _HEADERS_END = re.compile(rb"\r?\n\r?\n")
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """``status`` is the number as text, ``reason`` what stands behind it; ``headers`` have names in small letters.
+    """``status`` is the status code as text, ``reason`` the phrase after it; ``headers`` have names in lower case.
 
-    ``rest`` are the first bytes of the body, as they came.
+    ``rest`` is the beginning of the body, as received.
     """
 
     status: str
@@ -41,34 +41,34 @@ class HttpAnswer:
 
     @property
     def kind(self) -> str:
-        """The media type, in small letters and without options."""
+        """The media type, in lower case and without parameters."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
     def boundary(self) -> str:
-        """The multipart boundary that is announced, or empty."""
+        """The announced multipart boundary, or empty."""
         found = re.search(r"boundary\s*=\s*(\"[^\"]*\"|[^;]*)", self.headers.get("content-type", ""), re.I)
         return found[1].strip() if found else ""
 
     @property
-    def leads_to(self) -> str:
-        """The address that the server sends us to, or empty."""
+    def redirect(self) -> str:
+        """The address that the server redirects to, or empty."""
         return self.headers.get("location", "") if re.fullmatch("30[12378]", self.status) else ""
 
     @property
     def length(self) -> int | None:
-        """The length of the body in bytes, when it is announced."""
+        """The announced length of the body in bytes, or None."""
         announced = self.headers.get("content-length", "")
         return int(announced) if re.fullmatch(r"\d{1,12}", announced) else None
 
     @property
     def is_chunked(self) -> bool:
-        """True when the body comes in chunks, each behind its length."""
+        """True if the body comes in chunks, each after its length."""
         return "chunked" in self.headers.get("transfer-encoding", "").lower()
 
 
 def connect(address: str, name: str, timeout_s: float, camera_ca: str | None = None) -> socket.socket:
-    """A connection to the host of ``address``; CameraError when there is none, or its certificate is not believed."""
+    """A connection to the host of ``address``; CameraError if that fails or its certificate is not trusted."""
     parts = urlsplit(address)
     connection: socket.socket
     if parts.scheme.lower() == "https":
@@ -86,7 +86,7 @@ def connect(address: str, name: str, timeout_s: float, camera_ca: str | None = N
 
 
 def send_request(connection: socket.socket, address: str, name: str, timeout_s: float) -> HttpAnswer:
-    """Asks for ``address``; CameraError when no whole answer comes or it is none of HTTP."""
+    """Requests ``address``; CameraError if no complete answer comes or it is not HTTP."""
     parts = urlsplit(address)
     target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), _AS_IT_IS)
     host = parts.netloc.rpartition("@")[2]
@@ -113,7 +113,7 @@ def send_request(connection: socket.socket, address: str, name: str, timeout_s: 
 
 
 def _receive_head(connection: socket.socket, name: str, received: bytes) -> tuple[str, bytes]:
-    """(the next status line and headers, what came behind them), ``received`` being there already."""
+    """(the next status line and headers, what came after them), beginning with ``received``."""
     while True:
         received = received.lstrip(b"\r\n")
         end = _HEADERS_END.search(received)
@@ -123,7 +123,7 @@ def _receive_head(connection: socket.socket, name: str, received: bytes) -> tupl
         if not content:
             hint = "it speaks TLS, so its address begins with https://" if received.startswith(_TLS_ALERT) else ""
             raise CameraError(
-                f"{name} sent {len(received)} bytes and no whole answer; {hint or 'the camera may be restarting'}."
+                f"{name} sent {len(received)} bytes and no complete answer; {hint or 'the camera may be restarting'}."
             )
         received += content
 
@@ -148,7 +148,7 @@ def _read_head(head: str, rest: bytes, address: str, name: str) -> HttpAnswer:
 
 
 class Dechunker:
-    """Takes the chunks out of a chunked body."""
+    """Joins the chunks of a chunked body."""
 
     def __init__(self, name: str) -> None:
         self._name, self._unread, self._left = name, b"", 0
@@ -158,7 +158,7 @@ class Dechunker:
         """The bytes of the body in ``content``, which may begin and end anywhere.
 
         Raises:
-            CameraError: it is no chunked body, or its last chunk came earlier.
+            CameraError: it is not a chunked body, or the last chunk has already come.
         """
         if self._is_over:
             raise CameraError(f"{self._name} closed its stream; the camera may be restarting.")
@@ -171,7 +171,7 @@ class Dechunker:
                 self._unread, self._left = self._unread[len(taken) :], self._left - len(taken)
             if self._left > 2 or not self._unread:
                 break
-            if self._left:  # the line break behind a chunk
+            if self._left:  # the line break after a chunk
                 taken = self._unread[: self._left]
                 self._unread, self._left = self._unread[len(taken) :], self._left - len(taken)
                 continue

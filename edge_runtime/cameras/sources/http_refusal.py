@@ -1,4 +1,4 @@
-"""Says what an HTTP answer is that holds no images, and what to do; it reads no image and opens no connection."""
+"""Says what an HTTP answer without images is, and what to do; reads no image and opens no connection."""
 
 from __future__ import annotations
 
@@ -23,18 +23,16 @@ _PACKINGS = ("gzip", "x-gzip", "deflate", "br", "zstd", "compress")
 
 
 class NotJpegStreamError(CameraError):
-    """The server at ``address`` answers, but not with JPEG images that our own reader understands; FFmpeg may know
-    better.
-    """
+    """The server at ``address`` answers, but not with JPEG images that this reader understands; FFmpeg may read it."""
 
     address = ""
 
 
 def check_answer(answer: HttpAnswer, name: str) -> None:
-    """Raises for an answer by whose headers no images come: CameraError, or NotJpegStreamError for a digest."""
+    """Raises if the headers show that no images come: CameraError, or NotJpegStreamError for a digest."""
     if answer.status == "401":
         _refuse_login(answer, name)
-    if answer.status != "200" and not answer.leads_to:
+    if answer.status != "200" and not answer.redirect:
         fault = "the camera has a fault; restart it" if answer.status.startswith("5") else "check the address"
         remedy = _REMEDIES.get(answer.status, fault)
         raise CameraError(f"{name} answered {answer.status} {answer.reason}, expected 200; {remedy}.")
@@ -60,7 +58,7 @@ def _refuse_login(answer: HttpAnswer, name: str) -> None:
 
 
 def refuse_body(content: bytes, answer: HttpAnswer, name: str) -> CameraError:
-    """The error for an answer whose body begins with ``content``, in which no JPEG image is."""
+    """The error for an answer whose body begins with ``content``, which holds no JPEG image."""
     if answer.kind in _PAGES:
         return CameraError(
             f"{name} answered with a page ({answer.kind}), expected images; use the address of the stream itself, "
@@ -68,7 +66,7 @@ def refuse_body(content: bytes, answer: HttpAnswer, name: str) -> CameraError:
         )
     if found := name_playlist(content, answer.kind):
         return CameraError(
-            f"{name} answered with {found}, which has this device ask other addresses; expected images or a stream "
+            f"{name} answered with {found}, which makes this device ask other addresses; expected images or a stream "
             "itself, such as its rtsp:// address, which the camera's manual names."
         )
     if not content and answer.kind.startswith("image/"):
@@ -80,18 +78,18 @@ def refuse_body(content: bytes, answer: HttpAnswer, name: str) -> CameraError:
 
 
 def follow(address: str, answer: HttpAnswer, name: str) -> str:
-    """Where ``answer`` leads to from ``address``; the password goes along on the same host only. Raises CameraError."""
+    """Where ``answer`` redirects to from ``address``; the password goes only to the same host. Raises CameraError."""
     before = urlsplit(address)
     try:
-        after = urlsplit(urljoin(address, answer.leads_to))
+        after = urlsplit(urljoin(address, answer.redirect))
         is_usable = after.scheme not in ("http", "https") or bool(after.hostname and after.port != 0)
     except ValueError:  # half an IPv6 address, a port that is no number or too large
         is_usable = False
     if not is_usable:
-        raise CameraError(f"{name} sends us to an address that is none; check the camera's settings.")
+        raise CameraError(f"{name} redirects us to an unusable address; check the camera's settings.")
     if after.scheme not in ("http", "https") or (before.scheme, after.scheme) == ("https", "http"):
         raise CameraError(
-            f"{name} sends us to {redact(after.geturl())}, expected {before.scheme}; check the camera's settings."
+            f"{name} redirects us to {redact(after.geturl())}, expected {before.scheme}; check the camera's settings."
         )
     user, at, _ = before.netloc.rpartition("@")
     if "@" not in after.netloc and after.hostname == before.hostname:

@@ -1,7 +1,7 @@
 """A camera that sends JPEG images one after another as bytes: the newest whole one is decoded, the others are dropped.
 
-Where the bytes come from is the business of the camera; how they are cut into images, that of `splitter`; which of them
-have been waiting, that of `backlog`.
+The subclass supplies the bytes, `splitter` splits them into images, and `backlog` knows which of them have been
+waiting.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from edge_runtime.pixels.motion import Cells, read_jpeg_cells
 from edge_runtime.pixels.shrink import decode_camera_image
 from edge_runtime.system.clock import monotonic_s
 
-# A camera that sends as fast as it can never lets the line run dry: after this long the newest image is taken.
+# A camera that sends as fast as it can never lets the connection run dry: after this long the newest image is taken.
 DRAIN_S = 0.05
-# No wait for bytes is longer, so that a process that was stopped meanwhile is told from one that waited.
+# The longest wait for bytes, so that a process that was stopped in between can be told from one that waited.
 WAIT_S = 0.1
 
 
 class JpegStream(FrameSource):
-    """Images that arrive faster than they are read are dropped undecoded, all but the newest; and those that waited
-    while nobody read, which are older than they look.
+    """Drops images undecoded if they arrive faster than they are read, all but the newest, and those that waited while
+    nobody read, which are older than they look.
     """
 
     live = True
@@ -47,7 +47,7 @@ class JpegStream(FrameSource):
 
     @abstractmethod
     def _receive(self, timeout_s: float) -> bool:
-        """Hands what arrives within ``timeout_s`` to `_feed`; true when something did.
+        """Hands what arrives within ``timeout_s`` to `_feed`; True if something did.
 
         Raises:
             CameraError: nothing can arrive any more.
@@ -68,7 +68,7 @@ class JpegStream(FrameSource):
             self._listen(min(deadline_s - now_s, WAIT_S))
 
     def _listen(self, timeout_s: float) -> bool:
-        """As `_receive`, and notes what that says of the line."""
+        """As `_receive`, and tells the backlog about it."""
         before_s, is_begun, num_bytes = monotonic_s(), self._splitter.is_begun, self._num_bytes
         self._backlog.look(before_s)
         wait_s = self._backlog.choose_wait_s(timeout_s, self._pace.interval_s)
@@ -83,9 +83,9 @@ class JpegStream(FrameSource):
         self._splitter.feed(content)
 
     def _newest_jpeg(self) -> tuple[bytes, float] | None:
-        """The newest whole JPEG that has arrived, and when its last byte did.
+        """The newest whole JPEG that has arrived, and when its last byte arrived.
 
-        Older whole ones count as captured, damaged ones as bad.
+        Older whole images count as captured, damaged ones as bad.
         """
         newest = None
         deadline_s = monotonic_s() + DRAIN_S
@@ -104,14 +104,14 @@ class JpegStream(FrameSource):
             if self._backlog.take_old():
                 self.num_captured += 1
                 continue
-            # Some cameras never send an end marker; whether more is missing is seen by decoding.
+            # Some cameras never send an end marker; whether more is missing shows when the image is decoded.
             self.num_captured += newest is not None
             newest = part, self._received_s
 
     def _more(self) -> bool:
         try:
             return self._listen(0.0)
-        except CameraError:  # the image in hand came before that; the next read says it again
+        except CameraError:  # the image in hand is still good; the next read raises again
             return False
 
     def _decode(self, content: bytes, received_s: float) -> Frame | None:
@@ -124,7 +124,7 @@ class JpegStream(FrameSource):
             pixels = decode_camera_image(content, f"an image of {self.name}", self._shrink_for, self._shifts)
         except DataError:
             self.num_bad += 1
-            if is_looked_at:  # its label is still owed
+            if is_looked_at:  # a look is still due
                 self.look_again()
             return None
         self.num_captured += 1

@@ -1,7 +1,7 @@
-"""JPEG images over HTTP, read by a few lines of our own: the newest image, decoded no larger than the model needs.
+"""JPEG images over HTTP, read without FFmpeg: the newest image, decoded no larger than the model needs.
 
-It reads any answer in which JPEG images come one behind the other, whatever type and boundary it announces, and asks
-again and again where an answer holds a single one. What it does not speak (digest passwords, video) it leaves to
+It reads any answer that consists of JPEG images one after another, whatever type and boundary it announces, and keeps
+requesting an address whose answers hold a single image. What it does not support (digest passwords, video) it leaves to
 FFmpeg.
 """
 
@@ -24,14 +24,15 @@ from edge_runtime.system.clock import monotonic_s
 from edge_runtime.system.redact import redact
 
 TIMEOUT_S = 4.0
-# How often an address is asked that gives one image at a time.
+# How often to request an address that gives one image at a time.
 SNAPSHOT_S = 1.0
-# How many times a camera may send us to another address.
-MAX_LEADS = 5
+# How many times a camera may redirect.
+MAX_REDIRECTS = 5
 
 
 class MjpegCamera(JpegStream):
-    """One HTTP connection to a camera that sends JPEG images, or one after another to one that sends snapshots.
+    """One HTTP connection to a camera that streams JPEG images, or a new one for each image of a camera that sends
+    snapshots.
 
     Raises:
         CameraError: it cannot be reached or refuses, with its answer.
@@ -54,20 +55,22 @@ class MjpegCamera(JpegStream):
     def _open(self) -> None:
         self._asked_s = monotonic_s()
         address = self._address
-        for _ in range(MAX_LEADS):
+        for _ in range(MAX_REDIRECTS):
             try:
                 answer = self._ask(address)
-                if not answer.leads_to:
+                if not answer.redirect:
                     self._listen_to(answer)
                     return
                 address = follow(address, answer, self.name)
                 self._hang_up()
-            except BaseException as error:  # nobody else can close the socket of an object that never was
+            except BaseException as error:  # if __init__ fails, nobody else can close the socket
                 self._hang_up()
                 if isinstance(error, NotJpegStreamError):
                     error.address = address
                 raise
-        raise CameraError(f"{self.name} sends us from address to address, {MAX_LEADS} times; check the address.")
+        raise CameraError(
+            f"{self.name} redirects us from address to address, {MAX_REDIRECTS} times; check the address."
+        )
 
     def _ask(self, address: str) -> HttpAnswer:
         timeout_s = self._pace.limit_s(TIMEOUT_S, 0.0)
@@ -104,7 +107,9 @@ class MjpegCamera(JpegStream):
                 raise CameraError(f"{self.name} sent nothing for {limit_s:.3g} s; check the camera.") from None
             return False
         except OSError as error:
-            if type(error).__name__ == "SSLWantReadError":  # half a TLS record; ssl is imported only for https
+            if (
+                type(error).__name__ == "SSLWantReadError"
+            ):  # half a TLS record; by name, because ssl is imported only for https
                 return False
             raise CameraError(f"{self.name} broke the connection: {error.strerror or error}.") from error
         if not content:
@@ -114,7 +119,7 @@ class MjpegCamera(JpegStream):
         return True
 
     def _end(self) -> bool:
-        """The answer is over. One that held a single image is a snapshot: it is asked for again when it is due."""
+        """The answer has ended. If it held a single image it was a snapshot: it is requested again when due."""
         if self._num_parts == 0 and self._splitter.is_begun:  # an image without an end marker
             self._feed(END)
             return True
@@ -133,21 +138,23 @@ class MjpegCamera(JpegStream):
         return True
 
     def _fingerprint(self, content: bytes) -> int:
-        """As of any stream; a snapshot that did not change is no frozen camera, so each of them counts as another."""
+        """As for any stream, except for snapshots: each gets another one, as an unchanged one is no sign of a frozen
+        camera.
+        """
         return self.num_captured if self._is_snapshot else super()._fingerprint(content)
 
     def _feed_body(self, content: bytes) -> None:
         self._feed(self._dechunker.feed(content) if self._dechunker is not None else content)
 
     def _sniffed(self, answer: HttpAnswer) -> bytes:
-        """The first bytes of the body; of an unannounced type, enough of them to see that JPEG images come."""
+        """The first bytes of the body; unless it announces multipart, enough of them to see that JPEG images come."""
         content = answer.rest
         if answer.kind.startswith("multipart/"):
             return content
         most = SNIFFED_BYTES if answer.length is None else min(SNIFFED_BYTES, answer.length)
         while START + b"\xff" not in content and len(content) < most:
             more = b""
-            with contextlib.suppress(OSError):  # silence, for as long as the answer may take
+            with contextlib.suppress(OSError):  # nothing more within the time that an answer may take
                 more = self._socket.recv(CHUNK_BYTES) if self._socket is not None else b""
             if not more:
                 break

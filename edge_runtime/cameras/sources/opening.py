@@ -1,4 +1,4 @@
-"""Opens a source in this process; every kind is in a file of its own and imported only when asked for."""
+"""Opens a source in this process; each kind has its own module, imported only when needed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The Raspberry Pi's own camera through Picamera2, for those who have it: no JPEG on the way, raw pixels instead.
+"""The Raspberry Pi's own camera through Picamera2, for those who have it: raw pixels, without JPEG in between.
 
-Picamera2 comes from Debian (``python3-picamera2``), not from PyPI, and draws in much; ``csi`` needs none of it. It is
-imported only when this camera is asked for.
+Picamera2 comes from Debian (``python3-picamera2``), not from PyPI, and has many dependencies; ``csi`` needs none of
+them. It is imported only when this camera is used.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edge_runtime.errors import CameraError
 from edge_runtime.system.clock import monotonic_s
 
 SIZE_WH = (640, 480)
-# What libcamera calls RGB888 lies in memory as B, G, R (The Picamera2 Library, section 4.2.2, "Image formats").
+# What libcamera calls RGB888 is B, G, R in memory (The Picamera2 Library, section 4.2.2, "Image formats").
 BGR_IN_MEMORY = "RGB888"
 
 
@@ -35,8 +35,8 @@ class Picamera2Camera(FrameSource):
             library = import_module("picamera2")
         except ImportError as error:
             raise CameraError(
-                f"Picamera2 cannot be imported ({error}); expected Debian's python3-picamera2 in an environment that "
-                "was made with --system-site-packages. Use the camera csi, which needs neither."
+                f"Picamera2 cannot be imported ({error}); expected Debian's python3-picamera2 in an environment "
+                "made with --system-site-packages. Use the camera csi, which needs neither."
             ) from error
         try:
             self._camera = library.Picamera2()
@@ -45,10 +45,10 @@ class Picamera2Camera(FrameSource):
         try:
             try:
                 self._start(self._configuration(controls={"FrameRate": framerate}))
-            except RuntimeError:  # some cameras have no such control, and work all the same
+            except RuntimeError:  # some cameras have no such control, and work without it
                 # Older versions of Picamera2 add controls of their own.
                 self._start({**self._configuration(), "controls": {}})
-        except BaseException as error:  # whatever ends the start: an open camera would refuse every later attempt
+        except BaseException as error:  # a camera left open would refuse every later attempt
             self._camera.close()
             if isinstance(error, (IndexError, RuntimeError)):
                 raise self._cannot_open(error) from error
@@ -69,7 +69,7 @@ class Picamera2Camera(FrameSource):
         )
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
-        # Blocks until the next frame; a silent camera is the business of whoever watches this process.
+        # Blocks until the next frame; a silent camera is handled by whoever watches this process.
         pixels = np.asarray(self._camera.capture_array("main"), np.uint8)
         self.num_captured += 1
         return Frame(pixels, self.num_captured - 1, monotonic_s())

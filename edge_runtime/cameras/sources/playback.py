@@ -1,6 +1,6 @@
-"""Files as cameras: a recording gives its frames one by one, and `Playback` shows it as it was taken, again and again.
+"""Files as cameras: a recording gives its frames one by one; `Playback` plays it in real time, in a loop, or both.
 
-Played in real time a file is a live camera: each frame comes when its time stamp says, and who is late misses some.
+In real time a file is a live camera: each frame comes at its time stamp, and a late reader misses some.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from edge_runtime.pixels.motion import read_cells
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.system.clock import monotonic_s
 
-# Behind by more than this, a playback goes on from where it is: this machine was stopped, or cannot keep up.
+# A playback that lags by more than this goes on from where it is: this machine was stopped, or cannot keep up.
 LAG_S = 0.3
 
 
 class Recording(FrameSource):
     """Frames that exist already: `step` goes to the next one, `decode` gives it.
 
-    ``position_s`` is the present frame's place by its time stamp, None where there are none; ``interval_s`` the usual
-    time from one to the next; ``file`` the file of the present frame where each has its own. Read by itself, every
-    frame comes once, as fast as it is asked for.
+    ``position_s`` is the current frame's time stamp in seconds, None without time stamps; ``interval_s`` is the usual
+    time between two frames; ``file`` is the current frame's file if each has its own. Read without `Playback`, every
+    frame comes once, as fast as it is read.
     """
 
     position_s: float | None = None
@@ -37,11 +37,11 @@ class Recording(FrameSource):
 
     @abstractmethod
     def decode(self) -> Image | None:
-        """The present frame, (h, w, 3) uint8 BGR; None when it is damaged."""
+        """The current frame, (h, w, 3) uint8 BGR; None if it is damaged."""
 
     @abstractmethod
     def rewind(self) -> None:
-        """Goes back before the first frame; raises as opening it did when it is gone."""
+        """Goes back to before the first frame; raises as opening does if the file has gone."""
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
         while not self.ended and self.step():
@@ -56,9 +56,9 @@ class Recording(FrameSource):
 
 
 class Playback(FrameSource):
-    """``recording`` with each frame when it is due (``realtime``), from its beginning again at its end (``loop``).
+    """Plays ``recording`` with each frame when it is due (``realtime``), or starting again at its end (``loop``).
 
-    A frame was captured when it was due. A round without one good image is the last.
+    A frame counts as captured when it was due. A round without a single good image is the last.
     """
 
     def __init__(self, recording: Recording, *, realtime: bool, loop: bool) -> None:
@@ -118,7 +118,7 @@ class Playback(FrameSource):
         return lookout.wants(due_s, None, lambda region: read_cells(pixels, region))
 
     def _go_on(self) -> bool:
-        """Goes to the next frame, into the next round at the end; False when there is none."""
+        """Goes to the next frame, or into the next round at the end; False if there is none."""
         if not self._recording.step():
             if not self._loop or not self._num_good:
                 return False
@@ -133,7 +133,7 @@ class Playback(FrameSource):
         return True
 
     def _due_s(self, now_s: float) -> float:
-        """When the present frame is due, now at the latest."""
+        """When the current frame is due; now if it is not played in real time."""
         if not self.live:
             return now_s
         if self._start_s is None or now_s - self._start_s - self._place_s > LAG_S:

@@ -1,6 +1,6 @@
 """The Raspberry Pi's own camera: ``rpicam-vid`` writes JPEG images into a pipe, and the newest is decoded.
 
-OpenCV cannot open this camera on current systems, and libcamera's Python binding is not on PyPI; the program is in
+OpenCV cannot open this camera on current systems, and libcamera's Python binding is not on PyPI; the program comes with
 every Raspberry Pi OS.
 """
 
@@ -55,7 +55,7 @@ class PiCamera(JpegStream):
         content = os.read(self._pipe, CHUNK_BYTES)
         if content:
             self._feed(content)
-        elif timeout_s:  # what came before the end is still to be taken
+        elif timeout_s:  # not while draining: images that came before the end are taken first
             code = self._process.wait()
             raise CameraError(f"The {self.name} ended with code {code}; is a camera attached? Try rpicam-hello.")
         return bool(content)

@@ -1,7 +1,7 @@
-"""Cuts the bytes that a camera sends into its JPEG images, with or without a ``multipart`` frame around them.
+"""Splits the bytes that a camera sends into JPEG images, with or without ``multipart`` framing around them.
 
-Bytes go in, parts come out; no socket here. An image is what lies between its start marker and its end marker; lengths
-and boundaries are hints, because cameras are wrong about both. A part is handed out as soon as its last byte is in.
+Bytes go in, parts come out; there is no socket here. An image reaches from its start marker to its end marker; lengths
+and boundaries are only hints, because cameras get both wrong. A part is handed out as soon as its last byte has come.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _NEVER = re.compile(rb"(?!)")
 
 
 class JpegSplitter:
-    """Feed it with `feed`; `next_part` gives the next image, or what a part holds in its place, or None until more
-    bytes are fed.
+    """`feed` takes bytes; `next_part` gives the next image, or whatever else a part holds, or None until more bytes are
+    fed.
 
-    ``boundary`` is the one that a multipart stream announces. It finds parts that hold no whole image; images are found
-    without.
+    ``boundary`` is the one that a multipart stream announces. It serves to find parts that hold no whole image; images
+    are found without it.
     """
 
     def __init__(self, boundary: str = "") -> None:
@@ -33,12 +33,13 @@ class JpegSplitter:
         self._delimiter = re.compile(re.escape(delimiter) + rb"(?=\s|--)") if bare else _NEVER
         self._tail = len(delimiter) + 2
         self._buffer = bytearray()
-        # So many of its first bytes hold no image's start: a flood of empty parts is looked through once.
+        # The first bytes of the buffer known to hold no start of an image, so that a flood of empty parts is searched
+        # only once.
         self._num_clear = 0
         self._sends_ends = False
 
     def feed(self, content: bytes) -> None:
-        """Appends received bytes; CameraError when a part outgrows MAX_PART_BYTES."""
+        """Appends received bytes; CameraError if a part outgrows MAX_PART_BYTES."""
         self._buffer += content
         if len(self._buffer) > MAX_PART_BYTES:
             raise CameraError(
@@ -48,11 +49,11 @@ class JpegSplitter:
 
     @property
     def is_begun(self) -> bool:
-        """Whether an image has begun of which not all is there yet, or was not asked for."""
+        """Whether the buffer holds an image that has begun: not complete yet, or not fetched yet."""
         return _IMAGE in self._buffer
 
     def next_part(self) -> bytes | None:
-        """The next part, without headers and without what surrounds its image; an empty part is skipped."""
+        """The next part, without its headers and anything else around its image; empty parts are skipped."""
         while True:
             place = self._next_place()
             if place is None:
@@ -64,7 +65,7 @@ class JpegSplitter:
                 return part
 
     def _next_place(self) -> tuple[int, int, int] | None:
-        """(first index of the next part, the index behind it, where to go on), or None when it is not there yet."""
+        """(start of the next part, its end (exclusive), where to go on), or None if it has not all come yet."""
         image = self._buffer.find(_IMAGE, self._num_clear)
         self._num_clear = image if image >= 0 else max(0, len(self._buffer) - len(_IMAGE) + 1)
         boundary = self._delimiter.search(self._buffer, 0, image if image >= 0 else len(self._buffer))
@@ -82,7 +83,7 @@ class JpegSplitter:
         headers = _HEADERS_END.search(self._buffer, begin, begin + MAX_HEADER_BYTES)
         if headers is None and image < 0:
             others = [each.start() for each in self._delimiter.finditer(self._buffer, begin, begin + MAX_HEADER_BYTES)]
-            if others or len(self._buffer) >= MAX_HEADER_BYTES:  # no headers at all: an empty part, to go on behind it
+            if others or len(self._buffer) >= MAX_HEADER_BYTES:  # no headers at all: an empty part
                 after = others[-1] if others else begin
                 return after, after, after
             return None
@@ -108,7 +109,7 @@ class JpegSplitter:
         return None if boundary is None else (body, self._before_line_break(body, boundary.start()), boundary.start())
 
     def _image_place(self, start: int, announced: int | None) -> tuple[int, int, int] | None:
-        """Of the image at ``start``, which ends at ``announced`` if the camera says the truth."""
+        """`_next_place` for the image at ``start``, which ends at ``announced`` if the camera is right."""
         boundary = self._delimiter.search(self._buffer, start)
         limit = boundary.start() if boundary is not None else -1
         end = find_jpeg_end(self._buffer, start)
@@ -123,7 +124,7 @@ class JpegSplitter:
         if cut >= 0:
             return start, self._before_line_break(start, cut), cut
         if announced == len(self._buffer) and not self._sends_ends and find_jpeg_end(self._buffer + END, start) > 0:
-            return start, announced, announced  # all that was announced, without an end marker
+            return start, announced, announced  # as long as announced, without an end marker
         return None
 
     def _before_line_break(self, start: int, end: int) -> int:

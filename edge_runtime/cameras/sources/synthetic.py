@@ -1,6 +1,6 @@
 """A camera without hardware: a moving pattern whose frames carry their number in the pixels.
 
-It ships so that a device can be tried, and a fault rehearsed, before any camera is attached.
+With it a device can be tried out, and a fault rehearsed, before any camera is attached.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class SyntheticOptions:
 
 
 def parse_options(text: str) -> SyntheticOptions:
-    """The options that follow ``synthetic:``; UsageError when they are not WIDTHxHEIGHT and @FPS."""
+    """The options that follow ``synthetic:``; UsageError if they are not of the form WIDTHxHEIGHT@FPS."""
     match = re.fullmatch(r"(?:(\d{1,9})x(\d{1,9}))?(?:@(\d{1,9}(?:\.\d+)?))?", text)
     if match is None:
         raise UsageError(f"The synthetic camera's options are {text!r}, expected WIDTHxHEIGHT@FPS such as 640x480@30.")
@@ -47,7 +47,7 @@ def parse_options(text: str) -> SyntheticOptions:
 
 
 class SyntheticCamera(FrameSource):
-    """Frames at a steady rate; late calls skip the frames that a real camera would have lost."""
+    """Frames at a steady rate; a late call skips the frames that a real camera would have lost."""
 
     live = True
 
@@ -71,7 +71,7 @@ class SyntheticCamera(FrameSource):
 
 
 def draw_numbered_image(background: Image, number: int) -> Image:
-    """A copy of ``background``, scrolled by ``number`` pixels, with ``number`` as black and white cells in its
+    """A copy of ``background`` scrolled by ``number`` pixels, with ``number`` encoded as black and white cells in its
     corner.
     """
     image: Image = np.roll(background, number % background.shape[1], axis=1)
@@ -81,7 +81,7 @@ def draw_numbered_image(background: Image, number: int) -> Image:
 
 
 def read_image_number(image: Image) -> int:
-    """The number that `draw_numbered_image` wrote into an image of that size, also after JPEG coding."""
+    """The number that `draw_numbered_image` wrote into an image of that size, even after JPEG compression."""
     row = image[CELL, CELL // 2 : COUNTER_BITS * CELL : CELL].mean(axis=1) > 127
     return sum(int(is_set) << bit for bit, is_set in enumerate(row))
 

@@ -121,9 +121,9 @@ def test_a_device_that_is_gone_forbidden_or_no_camera_is_told_apart(
 
     assert kind(tmp_path / "none").startswith("gone: is gone")
     (tmp_path / "file").touch()
-    assert kind(tmp_path / "file").startswith("no_camera: is no camera (it does not speak V4L2)")
+    assert kind(tmp_path / "file").startswith("no_camera: is not a camera (it does not speak V4L2)")
     for number, words in (
-        (errno.EACCES, "forbidden: may not be opened by this user"),
+        (errno.EACCES, "forbidden: cannot be opened by this user"),
         (errno.EBUSY, "busy: is in use"),
     ):
         monkeypatch.setattr(os, "open", lambda *arguments, number=number: (_ for _ in ()).throw(OSError(number, "x")))

@@ -114,7 +114,7 @@ def test_a_device_without_permission_names_the_group(tmp_path: Path, monkeypatch
     device.touch()
     monkeypatch.setattr("os.access", lambda path, mode: False)
     with pytest.raises(
-        CameraError, match=r"may not be opened by this user; join its group with: sudo usermod -aG video"
+        CameraError, match=r"cannot be opened by this user; join its group with: sudo usermod -aG video"
     ):
         find_device_path(str(device))
 
@@ -124,7 +124,8 @@ def test_a_file_that_is_no_capture_device_does_not_open(tmp_path: Path, monkeypa
     device.touch()
     monkeypatch.setattr("edge_runtime.cameras.sources.opencv.device.find_device_path", lambda name: device)
     with pytest.raises(
-        CameraError, match=r"did not open: it is no camera \(it does not speak V4L2\); use a /dev/video\* that is one"
+        CameraError,
+        match=r"did not open: it is not a camera \(it does not speak V4L2\); use a /dev/video\* that is one",
     ):
         open_source(parse_camera("/dev/video0"))
 

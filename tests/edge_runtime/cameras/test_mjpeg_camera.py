@@ -263,7 +263,7 @@ def test_a_server_that_never_answers_is_left_after_the_time_out(monkeypatch: pyt
 @pytest.mark.parametrize(
     ("answer", "kind", "message"),
     [
-        (b"", CameraError, "sent 0 bytes and no whole answer; the camera may be restarting"),
+        (b"", CameraError, "sent 0 bytes and no complete answer; the camera may be restarting"),
         (b"HTTP/1.1 404 Not Found", CameraError, "answered 404 Not Found, expected 200; check the path in the address"),
         (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic", CameraError, "answered 401 No, expected 200; check user and"),
         (
@@ -275,7 +275,7 @@ def test_a_server_that_never_answers_is_left_after_the_time_out(monkeypatch: pyt
         (
             b"HTTP/1.1 301 Moved\r\nLocation: rtsp://me:secret@10.0.0.9/x",
             CameraError,
-            "sends us to rtsp://10.0.0.9, expec",
+            "redirects us to rtsp://10.0.0.9, expec",
         ),
         (b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4", NotJpegStreamError, "answered 200 with video/mp4"),
         (b" ", CameraError, "does not speak HTTP, it answered ' '"),
@@ -363,7 +363,7 @@ def test_a_camera_that_sends_us_in_a_circle_is_left() -> None:
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        with pytest.raises(CameraError, match=r"sends us from address to address, 5 times; check the address"):
+        with pytest.raises(CameraError, match=r"redirects us from address to address, 5 times; check the address"):
             MjpegCamera(f"http://127.0.0.1:{listener.getsockname()[1]}/")
         thread.join(5)
     assert [request.split()[1] for request in asked] == [b"/", *[b"/again"] * 4]

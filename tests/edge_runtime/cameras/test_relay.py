@@ -1,4 +1,4 @@
-"""What FFmpeg reads through the relay is what the camera sent, and a camera leads it nowhere but to itself."""
+"""What FFmpeg reads through the relay is what the camera sent, and a camera redirects it only to itself."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from edge_runtime.cameras.address import parse_camera
-from edge_runtime.cameras.leads import MAX_BYTES, Leads, LedAstrayError
+from edge_runtime.cameras.redirects import MAX_BYTES, ForbiddenRedirectError, RedirectRewriter
 from edge_runtime.cameras.sources.opencv.ffmpeg_options import STREAM_VARIABLE
-from edge_runtime.cameras.sources.opencv.relay import MAX_LEADS, _pass_on
+from edge_runtime.cameras.sources.opencv.relay import MAX_REDIRECTS, _pass_on
 from edge_runtime.cameras.sources.opencv.stream import StreamCamera
 from edge_runtime.errors import CameraError
 from tests.edge_runtime.cameras.rtsp_camera import HEIGHT, WIDTH, Answer, RtspCamera
@@ -72,7 +72,7 @@ def test_no_other_host_is_asked_and_it_is_said(where: str, shown: str, cameras: 
     cameras.append(RtspCamera(moved(where)))
     with pytest.raises(
         CameraError,
-        match=rf"^rtsp://{cameras[1].place} sends us to {shown}, expected rtsp and the same host; give that address",
+        match=rf"^rtsp://{cameras[1].place} redirects us to {shown}, expected rtsp and the same host; give that address",
     ):
         StreamCamera(parse_camera(f"rtsp://{cameras[1].place}/live"))
     assert cameras[0].num_connections == 0
@@ -81,9 +81,11 @@ def test_no_other_host_is_asked_and_it_is_said(where: str, shown: str, cameras: 
 def test_a_camera_that_leads_in_circles_is_left(cameras: list[RtspCamera]) -> None:
     cameras.append(RtspCamera())
     cameras[0]._answer = moved(f"rtsp://{cameras[0].place}/live")
-    with pytest.raises(CameraError, match=rf"sends us on and on, {MAX_LEADS} times, expected a stream; check its"):
+    with pytest.raises(
+        CameraError, match=rf"redirects us again and again, {MAX_REDIRECTS} times, expected a stream; check its"
+    ):
         StreamCamera(parse_camera(f"rtsp://{cameras[0].place}/live"))
-    assert cameras[0].num_connections == MAX_LEADS + 1
+    assert cameras[0].num_connections == MAX_REDIRECTS + 1
 
 
 def test_who_states_another_transport_goes_without_a_relay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,14 +121,14 @@ def test_the_line_is_turned_wherever_the_network_cuts_it(size: int) -> None:
         found.append(where)
         return b"rtsp://near/a"
 
-    leads = Leads(turn, is_rtsp=True)
-    passed = b"".join(leads.pass_on(ANSWER[place : place + size]) for place in range(0, len(ANSWER), size))
+    rewriter = RedirectRewriter(turn, is_rtsp=True)
+    passed = b"".join(rewriter.pass_on(ANSWER[place : place + size]) for place in range(0, len(ANSWER), size))
     assert found == [b"rtsp://far/a"]
     assert (
         passed
         == b"RTSP/1.0 302 x\r\nLocation: rtsp://near/a\r\nCSeq: 2\r\n\r\nbody Location: here\r\n"  # what may become one stays
     )
-    assert passed + leads.pass_on(b"ng") == passed + b"Long"
+    assert passed + rewriter.pass_on(b"ng") == passed + b"Long"
 
 
 @pytest.mark.parametrize(
@@ -140,14 +142,17 @@ def test_the_line_is_turned_wherever_the_network_cuts_it(size: int) -> None:
 )
 @pytest.mark.parametrize("size", [1, 100_000])
 def test_what_hides_a_line_or_never_ends_is_not_passed_on(content: bytes, size: int) -> None:
-    leads = Leads(lambda where: where, is_rtsp=True)
-    with pytest.raises(LedAstrayError):
+    rewriter = RedirectRewriter(lambda where: where, is_rtsp=True)
+    with pytest.raises(ForbiddenRedirectError):
         for place in range(0, len(content), size):
-            leads.pass_on(content[place : place + size])
+            rewriter.pass_on(content[place : place + size])
 
 
 def test_a_dollar_in_a_body_by_http_is_nothing_special() -> None:
-    assert Leads(lambda where: where, is_rtsp=False).pass_on(b"HTTP/1.0 200 OK\n\n\n$x") == b"HTTP/1.0 200 OK\n\n\n$x"
+    assert (
+        RedirectRewriter(lambda where: where, is_rtsp=False).pass_on(b"HTTP/1.0 200 OK\n\n\n$x")
+        == b"HTTP/1.0 200 OK\n\n\n$x"
+    )
 
 
 def test_the_line_is_dry_once_all_that_was_sent_has_been_passed_on() -> None:
@@ -161,5 +166,5 @@ def test_the_line_is_dry_once_all_that_was_sent_has_been_passed_on() -> None:
 
     with far, near, reader:
         camera.sendall(sent)
-        _pass_on(near, far, (b"a", b"b"), Leads(lambda where: where, is_rtsp=True), note_dry)
+        _pass_on(near, far, (b"a", b"b"), RedirectRewriter(lambda where: where, is_rtsp=True), note_dry)
     assert passed == [len(sent)]

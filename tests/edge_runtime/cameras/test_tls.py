@@ -164,7 +164,7 @@ def test_a_digest_camera_over_tls_is_read_by_ffmpeg_through_the_same_check(certi
 def test_a_camera_may_not_send_us_from_tls_to_plain_http(certificates: Path, serve: Serve) -> None:
     port, _ = serve("good", lambda request: b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/secret\r\n\r\n")
     with pytest.raises(
-        CameraError, match=r"sends us to http://127.0.0.1:9, expected https; check the camera's settings"
+        CameraError, match=r"redirects us to http://127.0.0.1:9, expected https; check the camera's settings"
     ):
         open_source(parse_camera(f"https://127.0.0.1:{port}/"), None, authority(certificates, "ca.pem"))
 

@@ -50,7 +50,7 @@ def test_a_pi_is_recognised_with_its_cameras_and_the_missing_package(
     monkeypatch.setenv("PATH", str(tmp_path))
     found = findings(fake_pi(tmp_path), toy_path)
     assert found["system"].found.startswith("Raspberry Pi 4 Model B Rev 1.5, ")
-    assert found["/dev/video0"].found == "USB Camera, is no camera (it does not speak V4L2)", "the kernel is asked"
+    assert found["/dev/video0"].found == "USB Camera, is not a camera (it does not speak V4L2)", "the kernel is asked"
     assert "sudo apt install rpicam-apps-lite" in found["Pi camera (csi)"].remedy
     assert found["memory"].found == "307 MB available"
 

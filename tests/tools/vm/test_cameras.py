@@ -75,7 +75,7 @@ def test_a_camera_that_this_user_may_not_open_is_named_as_forbidden(device: Devi
     run = f"edge-runtime run --model resnet8 --camera {SECOND} --frames 1 --give-up-s 15"
     answer = device.run(f"setpriv --reuid 65534 --regid 65534 --clear-groups {run}")
     assert answer.code == 69, answer
-    assert "may not be opened by this user" in answer.err
+    assert "cannot be opened by this user" in answer.err
 
 
 def test_a_camera_that_is_not_there_is_named_as_missing(device: Device) -> None:

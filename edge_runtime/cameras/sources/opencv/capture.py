@@ -1,4 +1,4 @@
-"""A live camera that OpenCV reads, and what every user of `cv2.VideoCapture` here needs."""
+"""A live camera that OpenCV reads, and what every use of `cv2.VideoCapture` here needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_runtime.errors import CameraError, DataError
 from edge_runtime.pixels.preprocess import Image, check_frame
 from edge_runtime.system.clock import monotonic_s
 
-# FFmpeg reads this when its first stream is opened: no chatter on stderr.
+# Silences FFmpeg on stderr; read when its first stream is opened.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import numpy as np
@@ -20,7 +20,7 @@ from edge_runtime.pixels.opencv import cv2
 
 
 class OpenCVCamera(FrameSource):
-    """One live ``cv2.VideoCapture``; frames come as OpenCV converts them."""
+    """One live ``cv2.VideoCapture``, whose frames OpenCV converts."""
 
     live = True
 
@@ -43,7 +43,7 @@ class OpenCVCamera(FrameSource):
                 self.num_captured += 1
                 if pixels is not None:
                     return Frame(pixels, self.num_captured - 1, captured_s, fingerprint=self._fingerprint)
-            if monotonic_s() >= deadline_s:  # damaged images are news, too, and so are those that nobody looks at
+            if monotonic_s() >= deadline_s:  # also after damaged or skipped images, which the caller counts
                 break
         return None
 
@@ -52,15 +52,15 @@ class OpenCVCamera(FrameSource):
         self._capture.release()
 
     def _grab(self) -> bool:
-        """Takes the next frame; false when there is none any more."""
+        """Grabs the next frame; False if the stream has ended."""
         return bool(self._capture.grab())
 
     def _captured_s(self) -> float:
-        """When the frame that was just grabbed was taken, as far as can be told."""
+        """When the frame just grabbed was captured, as far as is known."""
         return monotonic_s()
 
     def _look(self, captured_s: float) -> Image | None:
-        """The frame that was just grabbed, None when it is not to be looked at; DataError when it is damaged."""
+        """The frame just grabbed, None if it is not looked at; DataError if it is damaged."""
         if self.lookout is not None and self.lookout.rests(captured_s):
             return None
         is_good, pixels = self._capture.retrieve()
@@ -70,13 +70,13 @@ class OpenCVCamera(FrameSource):
 
 
 def open_capture(target: str, backend: int, options: Sequence[int]) -> cv2.VideoCapture:
-    """What OpenCV makes of ``target``, open or not; ``options`` are property, value, property, value ..."""
+    """OpenCV's capture of ``target``, open or not; ``options`` are property, value, property, value ..."""
     silence_opencv()
     return cv2.VideoCapture(target, backend, list(options))
 
 
 def silence_opencv() -> None:
-    """No warnings on stderr; OpenCV 4 and 5 have the switch in different places."""
+    """Turns off warnings on stderr; OpenCV 4 and 5 have the switch in different places."""
     logging: Any = getattr(getattr(cv2, "utils", None), "logging", None)
     getattr(logging if logging is not None else cv2, "setLogLevel")(0)  # noqa: B009
 

@@ -1,4 +1,4 @@
-"""V4L2 cameras, which are asked for their raw buffers."""
+"""V4L2 cameras, read as raw buffers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.system.clock import monotonic_s
 
-# A driver's time stamp that is older than this, or in the future, is of another clock than ours.
+# A driver's time stamp that is older than this, or in the future, comes from another clock.
 OLDEST_STAMP_S = 10.0
-# OpenCV ends its whole process when it converts these.
+# Converting these ends OpenCV's whole process.
 UNREADABLE = ("Y10", "Y12", "Y10B", "Y10P", "Y12P")
 
 
 class DeviceCamera(OpenCVCamera):
-    """A V4L2 camera by index or path, preferring MJPG, the only format that USB carries at full rate."""
+    """A V4L2 camera by index or path; prefers MJPG, the only format that USB carries at full rate."""
 
     asks_lookout = True
 
@@ -44,7 +44,7 @@ class DeviceCamera(OpenCVCamera):
         if not self._capture.isOpened():
             raise CameraError(f"{path} did not open, and the kernel does not say why; unplug it and plug it in again.")
         if is_numbered(address.value):
-            with contextlib.suppress(OSError):  # gone already, which the next frame tells
+            with contextlib.suppress(OSError):  # gone already; reading the next frame will say so
                 self.began_with = address.began_with or identify(path).to_text()
         self._shrink_for = shrink_for
         self._shifts = Shifts()
@@ -59,7 +59,7 @@ class DeviceCamera(OpenCVCamera):
             self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
 
     def _captured_s(self) -> float:
-        """The driver's stamp, so that the time in its queue counts, too; now, when it gives none that is plausible."""
+        """The driver's time stamp, so that time in its queue counts; now, if the stamp is implausible."""
         now_s, stamp_s = monotonic_s(), self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
         return stamp_s if now_s - OLDEST_STAMP_S <= stamp_s <= now_s else now_s
 
@@ -77,11 +77,11 @@ class DeviceCamera(OpenCVCamera):
                 return None
         pixels = raw_to_bgr(buffer, self._fourcc, self._shrink_for, self._shifts)
         if pixels is None:
-            self.look_again()  # its label is still owed
+            self.look_again()  # a look is still due
             raise DataError(f"A frame of {self.name} is damaged.")
         return pixels
 
 
 def _find_again(address: CameraAddress) -> Path:
-    """The path of the camera that this number meant first. Raises CameraError."""
+    """The path of the camera that this number first referred to. Raises CameraError."""
     return find_device_path(str(find_again(Identity.from_text(address.began_with), Path(address.shown))))

@@ -1,5 +1,5 @@
-"""Tells lists of other addresses from streams: FFmpeg would ask every address of an HLS playlist or a session
-description, also ones in the device's network that whoever wrote the list cannot reach.
+"""Tells lists of other addresses from streams: FFmpeg would request every address in an HLS playlist or a session
+description, even addresses in the device's network that the author of the list cannot reach.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 SNIFFED_BYTES = 2048
-# What FFmpeg and other players take for lists, by their first bytes in small letters.
+# What FFmpeg and other players recognise as lists, by their first bytes in lower case.
 _BEGINNINGS = {
     b"#extm3u": "an HLS playlist",
     b"ffconcat": "a list of videos",
@@ -25,7 +25,7 @@ _KINDS = ("mpegurl", "dash+xml", "application/sdp", "scpls", "smil", "x-ms-asf-l
 
 
 def name_playlist(content: bytes, kind: str = "") -> str:
-    """What kind of list the first bytes of a file or an answer of the content type ``kind`` are; empty for none."""
+    """The kind of list that ``content``, the start of a file or of an answer of type ``kind``, is; empty for none."""
     begin = content[:SNIFFED_BYTES].removeprefix(b"\xef\xbb\xbf").strip().lower()
     found = next((name for mark, name in _BEGINNINGS.items() if begin.startswith(mark)), "")
     if not found and begin.startswith(b"<?xml"):
@@ -35,8 +35,8 @@ def name_playlist(content: bytes, kind: str = "") -> str:
 
 @contextlib.contextmanager
 def only_host_of(address: str) -> Iterator[None]:
-    """While the block runs, FFmpeg asks no host by HTTP but that of ``address``, wherever an answer leads: all others
-    go through a proxy that is not there. A proxy of the user's own stays.
+    """While the block runs, FFmpeg sends HTTP requests only to the host of ``address``, whatever the redirects: those
+    to any other host go to a proxy that does not exist. A proxy set by the user is kept.
     """
     if os.environ.get("http_proxy") or urlsplit(address).scheme not in ("http", "https"):
         yield
@@ -44,8 +44,8 @@ def only_host_of(address: str) -> Iterator[None]:
     before = os.environ.get("no_proxy")
     host = urlsplit(address).hostname or ""
     network = urlsplit(address).netloc.rpartition("@")[2]
-    place = network.lower().find(host)  # FFmpeg compares names letter by letter, and urlsplit makes them small
-    # Port 9 of this machine discards, or is closed.
+    place = network.lower().find(host)  # FFmpeg's comparison is case-sensitive, and urlsplit gives lower case
+    # Port 9 of this machine is the discard service, or closed.
     os.environ.update(http_proxy="http://127.0.0.1:9", no_proxy=network[place : place + len(host)])
     try:
         yield

@@ -1,5 +1,5 @@
-"""What a V4L2 camera puts into its buffers: JPEG is decoded at the size that the model needs, YUYV is reduced before
-its colours are converted.
+"""Decodes the raw buffers of a V4L2 camera: JPEG at the size that the model needs; YUYV is reduced before its colours
+are converted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edge_runtime.pixels.yuyv import yuyv_to_bgr
 
 
 def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None, shifts: Shifts | None = None) -> Image | None:
-    """The (h, w, 3) uint8 BGR image of one raw V4L2 buffer, or None when it is damaged or cut short."""
+    """The (h, w, 3) uint8 BGR image in one raw V4L2 buffer, or None if it is damaged or truncated."""
     try:
         if fourcc in ("MJPG", "JPEG"):
             return decode_camera_image(cut_out(raw.tobytes()), "a camera frame", shrink_for, shifts)
@@ -28,7 +28,7 @@ def raw_to_bgr(raw: Image, fourcc: str, shrink_for: InputSpec | None, shifts: Sh
 
 
 def read_raw_cells(raw: Image, fourcc: str, region: Region | None) -> Cells:
-    """Where movement is looked for in one raw V4L2 buffer; raises DataError when it is damaged or cut short."""
+    """The cells of one raw V4L2 buffer in which movement is looked for; DataError if it is damaged or truncated."""
     if fourcc in ("MJPG", "JPEG"):
         return read_jpeg_cells(cut_out(raw.tobytes()), "a camera frame", region)
     if fourcc == "YUYV" and raw.ndim == 3 and raw.shape[2] == 2:

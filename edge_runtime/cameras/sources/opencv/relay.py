@@ -1,7 +1,7 @@
-"""Lets FFmpeg read a camera through a port of this machine, so that we check what it does not: the certificate of a
-camera over TLS, and where a camera leads.
+"""Lets FFmpeg read a camera through a local port, so that this package checks what FFmpeg does not: a camera's TLS
+certificate, and its redirects.
 
-The bytes pass unchanged, but for the name of the host in a request by HTTP, and where the camera leads.
+The bytes pass unchanged, except for the host name in an HTTP request and the target of a redirect.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from edge_runtime.cameras.leads import Leads, LedAstrayError
+from edge_runtime.cameras.redirects import ForbiddenRedirectError, RedirectRewriter
 from edge_runtime.cameras.tls import connect_securely
 from edge_runtime.errors import CameraError
 from edge_runtime.system.redact import redact
@@ -26,18 +26,18 @@ DEFAULT_PORTS = {"https": 443, "rtsps": 322, "rtsp": 554}
 PLAIN_SCHEMES = {"https": "http", "rtsps": "rtsp", "rtsp": "rtsp"}
 TIMEOUT_S = 4.0
 PIECE_BYTES = 64 * 1024
-# A camera that sends us on more often goes in circles.
-MAX_LEADS = 5
+# A camera that redirects more often than this goes round in circles.
+MAX_REDIRECTS = 5
 
 
 class Relay:
-    """Listens on 127.0.0.1 until `close`; ``address`` is what FFmpeg is to open instead, with its user and password.
+    """Listens on 127.0.0.1 until `close`; ``address`` is what FFmpeg opens instead, with the user and password.
 
-    ``num_dry`` counts how often all that the camera had sent was passed on.
-    ``refusal`` says where the camera wanted to send us, as the end of a sentence; empty when it did not.
+    ``num_dry`` counts how often everything the camera had sent was passed on. ``refusal`` says which redirect was
+    refused, as the end of a sentence; empty if none was.
 
     Raises:
-        CameraError: a camera over TLS cannot be reached or its certificate is not believed.
+        CameraError: a camera over TLS cannot be reached or its certificate is not trusted.
         MissingInputError, ConfigurationError: as `make_context`.
     """
 
@@ -46,9 +46,9 @@ class Relay:
         self._target = (parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme])
         self._name, self._camera_ca = name, camera_ca
         self._lock, self._sockets = threading.Lock(), set[socket.socket]()
-        self._is_closed, self._num_leads, self.refusal = False, 0, ""
+        self._is_closed, self._num_redirects, self.refusal = False, 0, ""
         self.num_dry = 0
-        # FFmpeg's own failure says enough of a camera without TLS.
+        # Without TLS, the connection is left to `_join`: FFmpeg's own failure says enough.
         self._first = self._connect() if parts.scheme != "rtsp" else None
         self._listener = socket.create_server(("127.0.0.1", 0))
         user, at, host = parts.netloc.rpartition("@")
@@ -59,7 +59,7 @@ class Relay:
         threading.Thread(target=self._serve, name="relay", daemon=True).start()
 
     def close(self) -> None:
-        """Ends every connection; allowed more than once."""
+        """Ends every connection; may be called more than once."""
         self._is_closed = True
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -91,21 +91,21 @@ class Relay:
         with near:
             try:
                 far = far or self._connect()
-            except (CameraError, OSError):  # FFmpeg sees the end, and the camera is opened again, which says why
+            except (CameraError, OSError):  # FFmpeg sees the end; reopening the camera then gives the reason
                 return
             with far:
                 with self._lock:
                     self._sockets |= {near, far}
                 if not self._is_closed:
                     with contextlib.suppress(
-                        OSError,  # of either side, a timeout of a camera that stopped within a record
-                        LedAstrayError,
+                        OSError,  # of either side, including the timeout of a camera that stops in mid-record
+                        ForbiddenRedirectError,
                     ):
                         _pass_on(
                             near,
                             far,
                             self._hosts,
-                            Leads(self._turn, is_rtsp=self._here.scheme == "rtsp"),
+                            RedirectRewriter(self._rewrite, is_rtsp=self._here.scheme == "rtsp"),
                             self._note_dry,
                         )
                 with self._lock:
@@ -114,38 +114,42 @@ class Relay:
     def _note_dry(self) -> None:
         self.num_dry += 1
 
-    def _turn(self, where: bytes) -> bytes:
-        """The address of this relay for one of the camera's own; LedAstrayError for any other."""
-        self._num_leads += 1
+    def _rewrite(self, where: bytes) -> bytes:
+        """This relay's address in place of one of the camera's own; ForbiddenRedirectError for any other."""
+        self._num_redirects += 1
         try:
             parts = urlsplit(urljoin(urlunsplit(self._parts), where.decode("latin-1")))
             target = parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
         except ValueError:
             parts, target = urlsplit(""), ("", 0)
-        if self._num_leads > MAX_LEADS:
-            self.refusal = f"sends us on and on, {MAX_LEADS} times, expected a stream; check its settings"
+        if self._num_redirects > MAX_REDIRECTS:
+            self.refusal = f"redirects us again and again, {MAX_REDIRECTS} times, expected a stream; check its settings"
         elif parts.scheme != self._parts.scheme or target[0] != self._target[0]:
             shown = redact(urlunsplit(parts)) if parts.scheme and target[0] else "no address"
             self.refusal = (
-                f"sends us to {shown}, expected {self._parts.scheme} and the same host; give that address itself if it "
-                "is right, or check the camera's settings"
+                f"redirects us to {shown}, expected {self._parts.scheme} and the same host; give that address itself "
+                "if it is right, or check the camera's settings"
             )
         else:
             self._target = target
             return urlunsplit(parts._replace(scheme=self._here.scheme, netloc=self._here.netloc)).encode("latin-1")
-        raise LedAstrayError
+        raise ForbiddenRedirectError
 
 
 def _pass_on(
-    near: socket.socket, far: socket.socket, hosts: tuple[bytes, bytes], leads: Leads, note_dry: Callable[[], None]
+    near: socket.socket,
+    far: socket.socket,
+    hosts: tuple[bytes, bytes],
+    rewriter: RedirectRewriter,
+    note_dry: Callable[[], None],
 ) -> None:
-    """Both ways, until one side ends; ``hosts`` are a line of ``near`` and what takes its place. ``note_dry`` is called
-    whenever nothing has come from either.
+    """Passes on bytes in both directions until one side ends; ``hosts`` are a line from ``near`` and its replacement.
+    ``note_dry`` is called whenever nothing is waiting on either side.
 
-    In one thread: a TLS connection may not be used by two at once.
+    One thread does both: two must not use a TLS connection at once.
     """
     count_pending = getattr(far, "pending", int)
-    is_leading = True
+    may_redirect = True
     while True:
         ready = [far] if count_pending() else select.select([near, far], [], [], 0)[0]
         if not ready:
@@ -155,19 +159,19 @@ def _pass_on(
             content = _receive(far)
             if content == b"":
                 return
-            # Nothing yet is no end.
-            near.sendall(leads.pass_on(content or b"") if is_leading else content or b"")
+            # None means nothing yet, not the end.
+            near.sendall(rewriter.pass_on(content or b"") if may_redirect else content or b"")
         if near in ready:
             content = near.recv(PIECE_BYTES)
             if not content:
                 return
-            is_leading &= not content.startswith(b"PLAY ")  # the video, in which FFmpeg follows nobody
+            may_redirect &= not content.startswith(b"PLAY ")  # the video, in which FFmpeg follows no redirects
             far.settimeout(TIMEOUT_S)
             far.sendall(content.replace(*hosts))
 
 
 def _receive(far: socket.socket | ssl.SSLSocket) -> bytes | None:
-    """What has come; None when that was half a record, or one that TLS keeps for itself, and empty at the end."""
+    """The bytes that have come; None for half a TLS record or one without data, empty at the end."""
     far.settimeout(0)
     try:
         return far.recv(PIECE_BYTES)
@@ -179,4 +183,4 @@ def _receive(far: socket.socket | ssl.SSLSocket) -> bytes | None:
 
 def _end(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # never by way of TLS, which another thread is using
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # bypasses the TLS layer, which another thread is using

@@ -1,4 +1,4 @@
-"""What an RTSP server says, asked only after FFmpeg failed on it: FFmpeg's reasons stay inside OpenCV."""
+"""Asks an RTSP server why it gave no stream, only after FFmpeg has failed: OpenCV does not pass on FFmpeg's reasons."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def explain_rtsp(address: str, seconds: float) -> str:
     number, reason = found[1], redact_answer(found[2], address).strip()[:60]
     if number == "200":
         return (
-            f"answers, but no image came within {seconds:g} s; check the camera's video format, or let it send key "
+            f"answers, but no image came within {seconds:g} s; check the camera's video format, or make it send key "
             "frames more often"
         )
     if number == "401" and re.search(r"www-authenticate:\s*digest[^\r\n]*sha-?(256|512)", answer, re.I):

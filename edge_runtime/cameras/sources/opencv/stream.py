@@ -24,7 +24,7 @@ from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.system.clock import monotonic_s
 
-# Opening includes FFmpeg's own analysis of 5 s, and the wait for a key frame, which cameras send every 1 to 10 s.
+# Opening includes 5 s of FFmpeg's own analysis and the wait for a key frame, which cameras send every 1 to 10 s.
 NETWORK_TIMEOUT_MS = 15_000
 TIMEOUTS = (
     cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
@@ -32,26 +32,26 @@ TIMEOUTS = (
     cv2.CAP_PROP_READ_TIMEOUT_MSEC,
     NETWORK_TIMEOUT_MS,
 )
-# FFmpeg decodes frames side by side, and each thread more makes the newest image older by one frame: 0.6 s at five
-# frames a second and four threads. So there is one, unless the stream may be too much for one slow core.
+# FFmpeg decodes frames in parallel, and each extra thread makes the newest image one frame older: 0.6 s at five frames
+# a second and four threads. So there is one thread, unless the stream may be too much for one slow core.
 MOST_PIXELS_PER_S = 1280 * 720 * 30
 MOST_THREADS = 4
-# Of a stream that does not say its rate, or none that a camera has.
+# For a stream that states no rate, or an implausible one.
 USUAL_FPS, MOST_FPS = 25.0, 240.0
 JPEG_CODES = ("MJPG", "MJPE", "JPEG")
 
 
 class StreamCamera(OpenCVCamera):
-    """A network stream that FFmpeg understands, encrypted or by RTSP through `Relay`, for FFmpeg checks less."""
+    """A network stream that FFmpeg reads; encrypted streams and RTSP go through `Relay`, because FFmpeg checks less."""
 
     def __init__(self, address: CameraAddress, camera_ca: str | None = None, refusal: str = "") -> None:
-        """``refusal`` is why another reader left this address to FFmpeg."""
+        """``refusal`` says why another reader left this address to FFmpeg."""
         begun_s = monotonic_s()
         options = merge_options(os.environ.get(STREAM_VARIABLE, ""), f"{STREAM_OPTIONS}|format_whitelist;{FORMATS}")
         self._relay, target = None, address.value
         if address.is_encrypted:
-            options = f"{options}|{TLS_OPTIONS}"  # the last of equal options counts
-        # UDP finds no way through, so whoever states it goes without.
+            options = f"{options}|{TLS_OPTIONS}"  # of two options with the same name the last one counts
+        # UDP cannot pass through the relay, so a user who asks for UDP goes without it.
         if address.is_encrypted or (address.kind == "rtsp" and "rtsp_transport;tcp" in options.split("|")):
             from edge_runtime.cameras.sources.opencv.relay import Relay
 
@@ -66,7 +66,7 @@ class StreamCamera(OpenCVCamera):
                 capture, num_threads = _open_rtsp(target)
                 self._clock = StreamClock(begun_s, _count_held(capture, num_threads))
                 self._sees_waits = num_threads == 1
-            else:  # where a live stream comes in pieces, or a file as fast as it is read
+            else:  # no clock: a live stream may come in segments, and a file as fast as it is read
                 capture = open_capture(target, cv2.CAP_FFMPEG, TIMEOUTS)
         super().__init__(address.shown, capture)
         if not capture.isOpened():
@@ -84,8 +84,8 @@ class StreamCamera(OpenCVCamera):
     def _grab(self) -> bool:
         sleeps, num_dry = _count_sleeps(), self._relay.num_dry if self._relay is not None else -1
         has_frame = super()._grab()
-        # A thread that sleeps meanwhile waits for the camera, if not for other threads: those that decode, or the
-        # relay, which for its part had to wait for the camera.
+        # Sleeping means waiting for the camera, unless it was for another thread: a decoding thread (then sleeps say
+        # nothing), or the relay (then the relay must itself have waited for the camera).
         is_dry = self._relay is None or self._relay.num_dry > num_dry
         self._has_waited = is_dry and (not self._sees_waits or _count_sleeps() > sleeps)
         return has_frame
@@ -98,17 +98,18 @@ class StreamCamera(OpenCVCamera):
         return self._clock.date(stream_s, now_s, has_waited=self._has_waited)
 
     def _look(self, captured_s: float) -> Image | None:
-        # In a burst they would also be taken for the camera's rate.
+        # Frames from before the stream was open are passed over: they are old, and their burst would look like the
+        # camera's rate.
         return None if self._clock is not None and self._clock.is_catching_up else super()._look(captured_s)
 
 
 def _count_sleeps() -> int:
-    """How often this thread has waited for something so far; being interrupted by others is no waiting."""
+    """How often this thread has waited for something so far; being preempted does not count."""
     return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
 def _open_rtsp(target: str) -> tuple[cv2.VideoCapture, int]:
-    """The stream, and by how many threads it is decoded."""
+    """The stream, and how many threads decode it."""
     capture = open_capture(target, cv2.CAP_FFMPEG, (*TIMEOUTS, cv2.CAP_PROP_N_THREADS, 1))
     num_threads = min(MOST_THREADS, len(os.sched_getaffinity(0)))
     if num_threads == 1 or not capture.isOpened() or _count_pixels_per_s(capture) <= MOST_PIXELS_PER_S:
@@ -118,9 +119,9 @@ def _open_rtsp(target: str) -> tuple[cv2.VideoCapture, int]:
 
 
 def _count_held(capture: cv2.VideoCapture, num_threads: int) -> int:
-    """How many frames have to arrive after one before it comes out.
+    """How many later frames have to arrive before a frame comes out of the decoder.
 
-    A JPEG is decoded as it is; where any other image ends is seen when the next begins.
+    A JPEG is decoded at once; the end of any other image is recognised only when the next one begins.
     """
     is_jpeg = name_fourcc(int(capture.get(cv2.CAP_PROP_FOURCC))).upper() in JPEG_CODES
     return 0 if is_jpeg else num_threads

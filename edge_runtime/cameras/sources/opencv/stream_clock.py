@@ -1,38 +1,40 @@
-"""When each frame of a network stream was sent, by the stream's own times: a frame that has waited looks new when it is
-read.
+"""Works out when each frame of a network stream was sent, from the stream's own times: a frame that has waited in a
+buffer looks new when it is read.
 
-Pure: it is told of times. The clock of a camera starts anywhere, so only differences count: the frame that came the
-quickest says how the two clocks lie, and every other has waited for as long as it came later than that. Times that do
-not rise, and a clock that is slower than ours, say nothing; then a frame counts as sent when it was read. What tells
-such a clock from a reader that is too slow is that the reader has to wait.
+Pure: it is given all times. A camera's clock starts anywhere, so only differences count: the fastest frame gives the
+offset between the two clocks, and every other frame has waited for as long as it came later than that. Times that do
+not rise, or a clock slower than ours, tell nothing; then a frame counts as sent when it was read. With such a clock the
+reader still has to wait for frames; a reader that is too slow never has to.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-# Clocks may differ by this part; those of two machines differ by a hundredth of it.
+# Clock rates may differ by this fraction; those of two machines usually differ by a hundredth of it.
 DRIFT = 0.01
-# The network alone makes a frame late by less than this.
+# The network alone delays a frame by less than this.
 NEAR_S = 0.1
-# How long even the quickest was on its way and in the decoder is not seen; one that has waited is called older by this.
+# The time that even the fastest frame spends on its way and in the decoder is invisible; this is added to the age of a
+# frame that has waited.
 UNSEEN_S = 0.05
-# A reader that keeps up has worked off a backlog sooner. Times that are late for longer are those of a camera that
-# sends fewer frames than it counts, as some do in the dark.
+# A reader that keeps up clears a backlog sooner than this. Frames that are late for longer come from a camera that
+# sends fewer frames than its clock counts, as some do in the dark.
 STANDING_S = 5.0
 DOUBT_S = 60.0
-# Between two frames no more than this counts as lasting, for the reader may have been stopped.
+# At most this much of a gap between two frames counts as elapsed, because the reader may have been stopped.
 MOST_GAP_S = 0.25
-# What came while the stream was being opened has been read when frames go on for so long without coming any quicker,
-# but for this part of the time, and at least every other one has to be waited for: a busy machine reads slowly, too.
+# Everything that came while the stream was being opened has been read once frames have come for this long without
+# gaining more than this fraction of that time on the clock, and at least every other one had to be waited for: a busy
+# machine reads slowly, too.
 SETTLED_S, SETTLED_SHARE = 0.25, 0.1
 CATCH_UP_S = 10.0
 
 
 class StreamClock:
-    """``begun_s`` is when the stream began to be opened, in seconds of the monotonic clock as every ``now_s``.
+    """``begun_s`` is when opening the stream began, in seconds of the monotonic clock, like every ``now_s``.
 
-    Of ``num_held`` frames the decoder holds back: one comes out when as many after it have arrived.
+    The decoder holds back ``num_held`` frames: one comes out when that many have arrived after it.
     """
 
     def __init__(self, begun_s: float, num_held: int = 0) -> None:
@@ -44,12 +46,12 @@ class StreamClock:
         self._late_s, self._trusted_from_s = 0.0, begun_s
 
     def date(self, stream_s: float, now_s: float, *, has_waited: bool = True) -> float:
-        """When the frame was sent that is read at ``now_s`` and has ``stream_s`` as its time in the stream; not before
-        the frame before it. ``has_waited`` is whether the reader had to wait for it.
+        """When the frame that is read at ``now_s`` was sent; its time in the stream is ``stream_s``. Never earlier than
+        the previous frame. ``has_waited`` says whether the reader had to wait for it.
         """
         if not self._dates:
             self._first_s, self._settled, sent_s = now_s, (now_s, now_s - stream_s), self._begun_s
-        elif stream_s <= self._stream_s:  # no times at all, or the camera has started anew
+        elif stream_s <= self._stream_s:  # no times at all, or the camera has restarted
             self._offset_s, self._late_s = now_s - stream_s, 0.0
             self._is_behind = self._is_behind and now_s - self._first_s < SETTLED_S
             sent_s = self._begun_s if self._is_behind else now_s
@@ -61,9 +63,7 @@ class StreamClock:
 
     @property
     def is_catching_up(self) -> bool:
-        """Whether the frame that was dated last came while the stream was being opened; after `CATCH_UP_S` of them
-        nobody waits for others.
-        """
+        """Whether the last dated frame came while the stream was being opened; False after `CATCH_UP_S` in any case."""
         return self._dates[0] == self._begun_s and self._read_s - self._first_s < CATCH_UP_S
 
     def _compare(self, stream_s: float, now_s: float, has_waited: bool) -> float:

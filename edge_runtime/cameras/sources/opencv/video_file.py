@@ -15,7 +15,7 @@ from edge_runtime.errors import DataError
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
 
-# Of a video file that does not say its rate.
+# For a video file that does not state its rate.
 USUAL_FPS = 25.0
 
 
@@ -32,7 +32,7 @@ class VideoFileCamera(Recording):
         options = os.environ.get(STREAM_VARIABLE, f"format_whitelist;{FORMATS}|protocol_whitelist;file")
         with set_variable(STREAM_VARIABLE, options):
             self._capture = cv2.VideoCapture(self._path, cv2.CAP_FFMPEG)
-        # Phones turn the video in its description; whether OpenCV follows by itself is a matter of its version.
+        # Phones record the rotation as metadata; whether OpenCV applies it by default depends on its version.
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         if not self._capture.isOpened():
             raise DataError(
@@ -47,12 +47,12 @@ class VideoFileCamera(Recording):
             if self.position_s is None:
                 codec = name_fourcc(int(self._capture.get(cv2.CAP_PROP_FOURCC))).strip("\0 ") or "unknown"
                 raise DataError(
-                    f"{self._path} has no frame that this OpenCV can decode (its codec is {codec}); write it anew "
+                    f"{self._path} has no frame that this OpenCV can decode (its codec is {codec}); convert it "
                     "with: ffmpeg -i FILE -c:v libx264 -pix_fmt yuv420p NEW.mp4"
                 )
             return False
         stamp_s, before_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3, self.position_s
-        # Not every file has time stamps, or true ones.
+        # Some files have no time stamps, or wrong ones.
         is_later = before_s is None or stamp_s > before_s
         self.position_s = stamp_s if is_later else (before_s or 0.0) + self.interval_s
         return True
