@@ -1,2 +1,3 @@
 """Input bytes in, a prediction out: the interpreter, the arithmetic around it, the classifier, its self-test. Never
-asks where a frame came from or where a prediction goes."""
+knows where a frame came from or where a prediction goes.
+"""

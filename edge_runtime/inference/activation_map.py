@@ -1,7 +1,7 @@
 """Where a model looked: what each cell of its last feature map adds to the score of a class (class activation map).
 
-Exact, not guessed: where global average pooling and a dense layer end a model, the cells and the class's bias sum to
-the class's logit, but for the rounding of the pooled features. Pure NumPy; costs nothing until it is asked for.
+Exact, not estimated: if a model ends in global average pooling and a dense layer, the cells and the class's bias sum to
+the class's logit, except for the rounding of the pooled features. Pure NumPy; costs nothing until it is used.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ NO_MAP = (
     "The model cannot show where it looked: expected an integer model that ends in global average pooling and one "
     "dense layer, as those that this project trains do. Convert such a model, or go without the map."
 )
-# OpenBLAS shares out a product of a matrix and a vector from 9216 numbers on.
+# OpenBLAS uses several threads for the product of a matrix and a vector of more numbers than this.
 ONE_THREAD = 9216
 
 
 @dataclass(frozen=True, eq=False)
 class ActivationMap:
-    """``cells`` (h, w) float32 are what each place of the input adds to the logit of class ``index``; their sum and
-    ``bias`` are that logit. The cells divide the model's whole input evenly, the first row at its top.
+    """``cells`` (h, w) float32 are what each part of the input adds to the logit of class ``index``; with ``bias`` they
+    sum to that logit. The cells divide the model's whole input evenly, with the first row at the top.
     """
 
     index: int
@@ -33,9 +33,8 @@ class ActivationMap:
     bias: float
 
     def shares(self) -> NDArray[np.float32]:
-        """(h, w) float32 in [0, 1]: 1 where the most speaks for the class, 0 where nothing does or something against.
-
-        All 0 where nothing does.
+        """(h, w) float32 in [0, 1]: 1 where the support for the class is strongest, 0 where there is none or something
+        speaks against it. All 0 if nothing supports it.
         """
         positive = np.maximum(self.cells, 0)
         highest = float(positive.max())
@@ -43,7 +42,7 @@ class ActivationMap:
 
 
 class ClassMapper:
-    """Turns the feature map in ``tensor`` of the flatbuffer into the map of one class; made by `make_class_mapper`."""
+    """Turns the feature map in the flatbuffer's ``tensor`` into the map of one class; made by `make_class_mapper`."""
 
     def __init__(
         self,
@@ -62,7 +61,7 @@ class ClassMapper:
         """The map of class ``index`` for the (1, h, w, channels) float32 ``features``, as stored, of one frame."""
         height, width, channels = features.shape[1:]
         rows, weights = features.reshape(-1, channels), self._weights[index]
-        # The threads of a BLAS take longer to wake than a larger product needs; a smaller one it does alone.
+        # BLAS does a small product in one thread; for a larger one, waking its threads takes longer than the product.
         small = rows.size <= ONE_THREAD
         sums: NDArray[np.float32] = rows.dot(weights) if small else np.einsum("ij,j->i", rows, weights)
         sums -= self._offsets[index]
@@ -71,7 +70,7 @@ class ClassMapper:
 
 
 def make_class_mapper(flatbuffer: bytes, num_classes: int) -> ClassMapper | None:
-    """The mapper of a model; None where its scores are not those of a dense layer on the means of a feature map.
+    """The mapper of a model; None if its scores do not come from a dense layer on the means of a feature map.
 
     Raises:
         ModelError: the flatbuffer is damaged.

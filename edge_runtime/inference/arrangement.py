@@ -1,6 +1,6 @@
-"""From the image that `preprocess` gives to the input tensor of a model whose tensor lies otherwise than ours.
+"""Turns the image from `preprocess` into the input tensor of a model with another order of axes or colours.
 
-Pure NumPy and OpenCV; what lies as ours never comes here.
+Pure NumPy and OpenCV; not used for models with this project's own layout.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from edge_runtime.pixels.preprocess import Image
 
 
 def arrange_input(image: Image, table: Stored | None, layout: InputLayout) -> Stored:
-    """The input tensor, without its batch axis, of an (h, w, 3) uint8 RGB ``image``, by the table of
-    `make_pixel_table`, whose columns are R, G, B whatever the order in the tensor is.
+    """The input tensor, without its batch axis, of an (h, w, 3) uint8 RGB ``image``, through the table of
+    `make_pixel_table`, whose columns are R, G, B whatever the order in the tensor.
     """
     if layout.channels == "grey":
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)[..., None]

@@ -1,6 +1,6 @@
-"""One model, ready to classify frames: the path that training's test, conversion's gate and the device share.
+"""One model, ready to classify frames: the path shared by training's test, conversion's gate and the device.
 
-Loading fails closed: everything that can be checked is checked once, here, and nothing of it again per frame.
+Loading fails closed: everything that can be checked is checked once, here, and not again for each frame.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class HasPixels(Protocol):
 
 
 class Classifier:
-    """``Classifier("model.tflite").classify(frame)`` gives a `Prediction`; also a context manager. Not for two threads
-    at once.
+    """``Classifier("model.tflite").classify(frame)`` gives a `Prediction`; also a context manager. Not for use by two
+    threads at once.
 
     ``contract`` is what the file says, ``model`` the verified file, ``interpreter`` what runs it.
     """
@@ -61,19 +61,19 @@ class Classifier:
         """Loads and checks ``model``.
 
         Args:
-            model: a path, the name of a shipped model such as "resnet8", an open `ModelFile`, or None for the installed
-                model, else the package's default.
+            model: a path, the name of a shipped model such as "resnet8", or an open `ModelFile`; None means the
+                installed model, or the package's default if none is installed.
             threads: of the interpreter, 1 to 64. OpenCV's own are set by ``cv2.setNumThreads``.
             backend: "litert", "tflite", or "auto" for the first of them that is installed.
             top_k: how many classes a Prediction lists, at least 1.
             threshold: a probability in [0, 1] below which the answer is "unknown"; None takes the model's own. With 0
-                no answer is, also not for being unlike anything seen in training.
-            labels: a text file with one label per line, only for models of others that carry none.
+                no answer is unknown, not even for a frame unlike anything seen in training.
+            labels: a text file with one label per line, only for models from elsewhere that carry none.
             region: the part of every image that is classified, None for all of it. ``contract.region`` is the one that
-                the model was trained on; it is for a camera's frames, not for images that were cut out before.
-            maps: whether `last_map` shall say where the model looked, for models that can (`has_maps`).
-            class_thresholds: by label, what that class needs instead of ``threshold``. The model's own apply unless
-                ``threshold`` is given.
+                the model was trained on; it is for a camera's frames, not for images that were already cut out.
+            maps: whether `last_map` is to say where the model looked, for models that can (`has_maps`).
+            class_thresholds: by label, the probability that a class needs instead of ``threshold``. The model's own
+                apply unless ``threshold`` is given.
 
         Raises:
             MissingInputError: there is no such model or label file.
@@ -81,42 +81,28 @@ class Classifier:
                 from the interpreter's real tensors.
             SignatureError: this device trusts a key and the file is not signed with it.
             ConfigurationError: no interpreter is installed, or the installed model may not be read by this user.
-            UsageError: an argument is none of the above, or ``labels`` came with a ModelFile.
+            UsageError: an argument is not one of the above, or ``labels`` was given with a ModelFile.
         """
-        if isinstance(model, ModelFile) and labels is not None:
-            raise UsageError(
-                f"The model is already open, so the labels {labels} cannot be used; give them to open_model."
-            )
-        if threshold is not None and not 0.0 <= threshold <= 1.0:
-            raise UsageError(f"`threshold` is {threshold}, expected a probability in [0, 1].")
-        if top_k < 1:
-            raise UsageError(f"`top_k` is {top_k}, expected at least 1.")
+        _expect_arguments(model, labels, threshold, top_k)
         self.model = model if isinstance(model, ModelFile) else open_model(model, labels)
         self.contract: Contract = self.model.contract
+        self.top_k, self.region = top_k, region
+        self._input_spec = cut_input(self.contract.spec.input, region)
+        self._labels = self.contract.spec.labels
         self.threshold = self.contract.threshold if threshold is None else threshold
         own = self.contract.class_thresholds if threshold is None else None
         self.class_thresholds = {**(own or {}), **(class_thresholds or {})}
-        _expect_thresholds(self.class_thresholds, self.contract.spec.labels)
-        neighbours = self.contract.neighbours if threshold != 0 else None
-        self._mapper = _make_mapper(self.model) if maps else None
-        extra_outputs = [] if neighbours is None else [neighbours.tensor]
-        extra_outputs += [] if self._mapper is None else [self._mapper.tensor]
-        self.interpreter = Interpreter(
-            self.model.flatbuffer,
-            backend,
-            threads,
-            extra_outputs=tuple(extra_outputs),
-            input_shape=self.contract.input_tensor.shape,
-        )
-        _expect_same("input", self.interpreter.input, self.contract.input_tensor)
-        _expect_same("output", self.interpreter.output, self.contract.output_tensor)
-        self.top_k = top_k
-        self.region = region
-        self._input_spec = cut_input(self.contract.spec.input, region)
-        self._labels = self.contract.spec.labels
+        _expect_thresholds(self.class_thresholds, self._labels)
         self._lowest: float | list[float] = self.threshold
         if self.class_thresholds:
             self._lowest = [self.class_thresholds.get(label, self.threshold) for label in self._labels]
+        self._mapper = _make_mapper(self.model) if maps else None
+        neighbours = self.contract.neighbours if threshold != 0 else None
+        self.interpreter = self._load(backend, threads, neighbours)
+        self._cut, self._neighbours = -1.0, None
+        rows = self.model.neighbours
+        if neighbours is not None and rows is not None:
+            self._cut, self._neighbours = neighbours.cut, NeighbourTable(neighbours, rows)
         self._pixel_table = make_pixel_table(self.contract.normalization, self.contract.input_tensor)
         self._layout = self.contract.layout
         self._fills_tensor = (
@@ -124,12 +110,23 @@ class Classifier:
         )
         self._real_table = make_real_table(self.contract.output_tensor)
         self._logits = self.contract.spec.output == "logits"
-        self._cut, self._neighbours = -1.0, None
-        rows = self.model.neighbours
+
+    def _load(self, backend: str, threads: int, neighbours: Neighbours | None) -> Interpreter:
+        """The interpreter, whose real tensors are what the contract says."""
+        extra_outputs = [] if neighbours is None else [neighbours.tensor]
+        extra_outputs += [] if self._mapper is None else [self._mapper.tensor]
+        interpreter = Interpreter(
+            self.model.flatbuffer,
+            backend,
+            threads,
+            extra_outputs=tuple(extra_outputs),
+            input_shape=self.contract.input_tensor.shape,
+        )
+        _expect_same("input", interpreter.input, self.contract.input_tensor)
+        _expect_same("output", interpreter.output, self.contract.output_tensor)
         if neighbours is not None:
-            _expect_features(self.interpreter.extra(0), neighbours)
-        if neighbours is not None and rows is not None:
-            self._cut, self._neighbours = neighbours.cut, NeighbourTable(neighbours, rows)
+            _expect_features(interpreter.extra(0), neighbours)
+        return interpreter
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -138,21 +135,21 @@ class Classifier:
 
     @property
     def input_spec(self) -> InputSpec:
-        """What the model eats and how it is reached from an image, ``region`` included."""
+        """The model's input and how it is made from an image, including ``region``."""
         return self._input_spec
 
     def classify(self, frame: Image | HasPixels | str | Path, *, channels: str = "bgr") -> Prediction:
         """The Prediction for one image: a (h, w, 3) uint8 array of any size, a camera's `Frame`, or the path of an
         image file.
 
-        ``channels`` is the colour order of an array, "bgr" as OpenCV has it or "rgb"; frames and files know theirs. A
+        ``channels`` is the colour order of an array, "bgr" as in OpenCV or "rgb"; frames and files have their own. A
         JPEG file is decoded no larger than the model needs.
 
         Raises:
-            DataError: the array is something else, or the file is no image that OpenCV can decode.
+            DataError: the array is something else, or the file is not an image that OpenCV can decode.
             MissingInputError: there is no such file.
-            UsageError: ``channels`` is neither "bgr" nor "rgb", "rgb" came with a frame or a file, or the classifier is
-                closed.
+            UsageError: ``channels`` is neither "bgr" nor "rgb", "rgb" was given with a frame or a file, or the
+                classifier is closed.
             ModelError: the model's output is not a number.
         """
         if channels != "bgr" or isinstance(frame, (str, Path)):
@@ -166,11 +163,11 @@ class Classifier:
     def classify_many(
         self, frames: Iterable[Image | HasPixels | str | Path], *, channels: str = "bgr"
     ) -> list[Prediction]:
-        """The Prediction of each of ``frames``, in their order, as `classify` gives it; raises what that raises."""
+        """The Prediction for each of ``frames``, in order, as `classify` gives it; raises as `classify`."""
         return [self.classify(frame, channels=channels) for frame in frames]
 
     def close(self) -> None:
-        """Gives the interpreter's memory back; allowed more than once. A closed classifier classifies nothing more."""
+        """Releases the interpreter's memory; may be called more than once. A closed classifier cannot be used again."""
         self.interpreter.close()
 
     def _bgr_pixels(self, frame: Image | HasPixels | str | Path, channels: str) -> Image | HasPixels:
@@ -183,7 +180,7 @@ class Classifier:
         return rgb_to_bgr(frame) if channels == "rgb" else frame  # type: ignore[arg-type]
 
     def probabilities(self, frame: Image | HasPixels) -> NDArray[np.float32]:
-        """(classes,) float32 probabilities in [0, 1], in output order, of a (h, w, 3) uint8 BGR array or a frame.
+        """(classes,) float32 probabilities in [0, 1], in output order, for a (h, w, 3) uint8 BGR array or a frame.
 
         Raises:
             DataError: the frame is something else.
@@ -195,8 +192,8 @@ class Classifier:
         return softmax(real) if self._logits else real
 
     def last_features(self) -> NDArray[np.int8]:
-        """(width,) int8 features, before the last layer, of the frame that was classified last; only for a model whose
-        contract has neighbours.
+        """(width,) int8 features, before the last layer, of the last classified frame; only for a model whose contract
+        has neighbours.
         """
         return self.interpreter.extra(0).reshape(-1)
 
@@ -207,11 +204,11 @@ class Classifier:
 
     @property
     def has_maps(self) -> bool:
-        """Whether `last_map` can say where the model looked: it was asked for, and the model's structure allows it."""
+        """Whether `last_map` can say where the model looked: ``maps`` was set, and the model's structure allows it."""
         return self._mapper is not None
 
     def last_map(self, index: int) -> ActivationMap:
-        """Where class ``index`` (a Prediction's) has its score from, in the frame that was classified last.
+        """Where in the last classified frame the score of class ``index`` (a Prediction's) comes from.
 
         Raises:
             ModelError: not `has_maps`.
@@ -223,16 +220,16 @@ class Classifier:
         return self._mapper.map_class(self.interpreter.extra(self.interpreter.num_extra - 1, np.float32), index)
 
     def raw_output(self, frame: Image | HasPixels) -> NDArray[Any]:
-        """(classes,) output in its stored dtype, of the same; raises what `probabilities` raises."""
+        """(classes,) output in its stored dtype, for the same kinds of frame; raises as `probabilities`."""
         if not self._fills_tensor:
             return self.interpreter.invoke(self.input_tensor(frame))
         pixels: Image = getattr(frame, "pixels", frame)  # type: ignore[arg-type]
-        preprocess(pixels, self._input_spec, self.interpreter.input_view)  # what it returns must not be kept
+        preprocess(pixels, self._input_spec, self.interpreter.input_view)  # keep no reference, or `run` fails
         return self.interpreter.run()
 
     def input_tensor(self, frame: Image | HasPixels) -> NDArray[Any]:
-        """The input tensor in its stored dtype, (H, W, 3) RGB unless the contract's layout says otherwise, of the same;
-        raises what `probabilities` raises.
+        """The input tensor in its stored dtype, (H, W, 3) RGB unless the contract's layout says otherwise, for the same
+        kinds of frame; raises as `probabilities`.
         """
         pixels: Image = getattr(frame, "pixels", frame)  # type: ignore[arg-type]
         if self._layout is not None:
@@ -254,6 +251,17 @@ def _make_mapper(model: ModelFile) -> ClassMapper | None:
     from edge_runtime.inference.activation_map import make_class_mapper
 
     return make_class_mapper(model.flatbuffer, len(model.contract.spec.labels))
+
+
+def _expect_arguments(
+    model: str | Path | ModelFile | None, labels: str | Path | None, threshold: float | None, top_k: int
+) -> None:
+    if isinstance(model, ModelFile) and labels is not None:
+        raise UsageError(f"The model is already open, so the labels {labels} cannot be used; give them to open_model.")
+    if threshold is not None and not 0.0 <= threshold <= 1.0:
+        raise UsageError(f"`threshold` is {threshold}, expected a probability in [0, 1].")
+    if top_k < 1:
+        raise UsageError(f"`top_k` is {top_k}, expected at least 1.")
 
 
 def _expect_thresholds(thresholds: Mapping[str, float], labels: Sequence[str]) -> None:

@@ -1,6 +1,6 @@
-"""Runs a flatbuffer with LiteRT, else tflite-runtime: the only file that imports either, and only for a model.
+"""Runs a flatbuffer with LiteRT, else tflite-runtime: the only module that imports either, and only to load a model.
 
-Both are driven through the same `Interpreter` class; LiteRT's `CompiledModel` is never used, it dies on a damaged file.
+Both are used through their `Interpreter` class, never LiteRT's `CompiledModel`, which crashes on a damaged file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edge_runtime.contract import TensorSpec
 from edge_runtime.errors import ConfigurationError, DataError, ModelError, UsageError
 from edge_runtime.system.quiet_start import quiet_start
 
-# In order of preference; LiteRT is two to five times as fast on integer models.
+# In order of preference: LiteRT is two to five times as fast with integer models.
 BACKENDS = ("litert", "tflite")
 KERNELS = ("default", "reference")
 MAX_THREADS = 64
@@ -38,7 +38,7 @@ def _load(backend: str) -> tuple[Any, str] | str:
     try:
         module = importlib.import_module(f"{package}.interpreter")
         return module, str(getattr(importlib.import_module(package), "__version__", "unknown"))
-    except (ImportError, AttributeError) as error:  # tflite-runtime on NumPy 2 raises either
+    except (ImportError, AttributeError) as error:  # with NumPy 2 tflite-runtime raises either
         return f"{package}: {error}"
 
 
@@ -48,7 +48,7 @@ def list_available_backends() -> tuple[str, ...]:
 
 
 def import_backend(backend: str = "auto") -> None:
-    """Imports what `Interpreter` will use, where that is slow; whether there is any is for that to say."""
+    """Imports in advance what `Interpreter` will use, because it is slow; a missing one is left for it to report."""
     for name in BACKENDS if backend == "auto" else {backend} & set(BACKENDS):
         if not isinstance(_load(name), str):
             return
@@ -70,10 +70,10 @@ def _choose(backend: str) -> tuple[str, Any, str]:
 
 
 class Interpreter:
-    """One loaded model of one input and one output.
+    """One loaded model with one input and one output.
 
-    ``backend`` and ``version`` name the program, ``kernels`` the arithmetic ("litert-xnnpack", "tflite-builtin",
-    "reference"), ``input`` and ``output`` are the model's real tensors, ``num_extra`` counts its extra outputs. Not for
+    ``backend`` and ``version`` name the library, ``kernels`` the arithmetic ("litert-xnnpack", "tflite-builtin",
+    "reference"); ``input`` and ``output`` are the model's real tensors; ``num_extra`` counts its extra outputs. Not for
     use by two threads at once.
     """
 
@@ -88,14 +88,15 @@ class Interpreter:
         extra_outputs: Sequence[int] = (),
         input_shape: tuple[int, ...] | None = None,
     ) -> None:
-        """Loads ``flatbuffer``; with ``keep_tensors`` and reference kernels all that it computes can be read by
-        `tensor`. ``extra_outputs`` are numbers of tensors inside of it that `extra` shall give; ``input_shape`` is for
-        a model that leaves its input's size open.
+        """Loads ``flatbuffer``. With ``keep_tensors`` and reference kernels `tensor` can read everything that it
+        computes. ``extra_outputs`` are the numbers of inner tensors for `extra` to return; ``input_shape`` is for a
+        model that leaves its input's size open.
 
         Raises:
-            ModelError: the interpreter refuses the flatbuffer, or it has no single input and output of a known type.
-            UsageError: ``backend``, ``threads`` or ``kernels`` is none of the allowed values.
-            ConfigurationError: the wanted backend is not installed.
+            ModelError: the interpreter refuses the flatbuffer, or it does not have exactly one input and one output of
+                a known type.
+            UsageError: ``backend``, ``threads`` or ``kernels`` is not an allowed value.
+            ConfigurationError: the requested backend is not installed.
         """
         if not 1 <= threads <= MAX_THREADS:
             raise UsageError(f"`threads` is {threads}, expected 1 to {MAX_THREADS}.")
@@ -109,7 +110,7 @@ class Interpreter:
 
             flatbuffer = declare_outputs(flatbuffer, extra_outputs)
         try:
-            with quiet_start():  # it tells everybody of its delegate
+            with quiet_start():  # it announces its delegate on stderr
                 self._native = module.Interpreter(
                     model_content=flatbuffer,
                     num_threads=threads,
@@ -132,14 +133,14 @@ class Interpreter:
         self.input, self.output = _input_spec(inputs[0]), _flat(_spec(outputs[0]))
         self._input_shape = self.input.shape[1:]
         self._input_dtype = np.dtype(self.input.dtype)
-        # These are functions: a view that outlives a call would make the next `invoke` refuse to run.
+        # These are functions: if a view outlived a call, the next `invoke` would refuse to run.
         self._input_view = self._native.tensor(inputs[0]["index"])
         self._output_view = self._native.tensor(outputs[0]["index"])
         self.num_extra = len(extra_outputs)
         self._extra_views = [self._native.tensor(details["index"]) for details in outputs[1:]]
 
     def invoke(self, input_tensor: NDArray[Any]) -> NDArray[Any]:
-        """The (n,) output in its stored dtype, a copy, for one (H, W, 3) input tensor in its stored dtype.
+        """A copy of the (n,) output, in its stored dtype, for one (H, W, 3) input tensor in its stored dtype.
 
         Raises:
             DataError: ``input_tensor`` has another shape or dtype.
@@ -153,26 +154,26 @@ class Interpreter:
         return self.run()
 
     def input_view(self) -> NDArray[Any]:
-        """The (H, W, 3) input tensor itself, to be filled for `run`, which fails while a reference to it is alive."""
+        """The (H, W, 3) input tensor itself, to be filled for `run`, which fails while a reference to it exists."""
         view: NDArray[Any] = self._input_view()[0]
         return view
 
     def run(self) -> NDArray[Any]:
-        """As `invoke`, for what was written into `input_view`."""
+        """As `invoke`, with the content of `input_view`."""
         self._native.invoke()
         output: NDArray[Any] = self._output_view().reshape(self.output.shape)[0].copy()
         return output
 
     def extra(self, number: int, dtype: Any = None) -> NDArray[Any]:
-        """A copy of extra output ``number``, from 0, of the last `run` or `invoke`, in its shape; its stored values as
-        they are, or as ``dtype``.
+        """A copy of extra output ``number``, counted from 0, of the last `run` or `invoke`, in its shape; its stored
+        values, converted to ``dtype`` if given.
         """
         view = self._extra_views[number]()
         values: NDArray[Any] = view.copy() if dtype is None else view.astype(dtype)
         return values
 
     def close(self) -> None:
-        """Gives the memory back; every later `invoke` and `input_view` raises UsageError."""
+        """Releases the memory; every later `invoke` and `input_view` raises UsageError."""
         self._native = None
         self._input_view = self._output_view = _refuse_closed
         self._extra_views = []
@@ -184,7 +185,7 @@ class Interpreter:
 
 
 def _resize_open_input(native: Any, shape: tuple[int, ...]) -> None:
-    """Gives ``shape`` to an input whose sides are open, which the file notes as -1; others stay as they are."""
+    """Gives ``shape`` to an input with open sides, which are -1 in the file; any other input stays as it is."""
     (details, *_) = native.get_input_details()
     if -1 in details["shape_signature"] and tuple(details["shape"]) != shape:
         native.resize_tensor_input(details["index"], shape, strict=True)
@@ -208,14 +209,14 @@ def _input_spec(details: dict[str, Any]) -> TensorSpec:
 
 
 def _flat(tensor: TensorSpec) -> TensorSpec:
-    """(classes,), (1, 1, 1, classes) and (1, classes, 1, 1) as (1, classes)."""
+    """Turns (classes,), (1, 1, 1, classes) and (1, classes, 1, 1) into (1, classes)."""
     if tensor.shape and math.prod(tensor.shape) == max(tensor.shape):
         return dataclasses.replace(tensor, shape=(1, max(tensor.shape)))
     return tensor
 
 
 def _one_line(error: Exception) -> str:
-    """The native text, each of its lines once: an interpreter repeats some for every operator."""
+    """The native text in one line, without duplicate lines: an interpreter repeats some for every operator."""
     lines = dict.fromkeys(" ".join(line.split()) for line in str(error).splitlines())
     text = " ".join(line for line in lines if line)
     return text if len(text) <= MAX_NATIVE_TEXT else text[: MAX_NATIVE_TEXT - 3] + "..."

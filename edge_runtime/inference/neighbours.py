@@ -1,6 +1,6 @@
-"""How near a frame's features are to those of the calibration images: the cosine to the nearest centre of a class.
+"""How close a frame's features are to those of the calibration images: the cosine to the nearest centre of a class.
 
-The top score sees near misses between classes; this sees what is like none of them. Pure NumPy.
+The top score shows confusion between classes; this shows what is like none of them. Pure NumPy.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from edge_runtime.contract import Neighbours
 
 
 class NeighbourTable:
-    """Centres of the calibration images' features, or the features of images, ready to be compared with; ``rows``
-    (rows, width) int8 as stored.
+    """Centres of the calibration images' features, or the features themselves, ready for comparison; ``rows`` is (rows,
+    width) int8, as stored.
     """
 
     def __init__(self, neighbours: Neighbours, rows: NDArray[np.int8]) -> None:
@@ -23,14 +23,14 @@ class NeighbourTable:
         self._directions = _normalize(rows.astype(np.float32) - self._zero_point)
 
     def similarity(self, features: NDArray[Any]) -> float:
-        """The cosine, in [-1, 1], of (width,) int8 ``features`` to the contract's rank-th nearest row; 0 of features
-        that are all zero.
+        """The cosine, in [-1, 1], of (width,) int8 ``features`` to the rank-th nearest row, by the contract's rank; 0
+        for features that are all zero.
         """
         found = features.astype(np.float32) - self._zero_point
         length = float(np.sqrt(np.square(found).sum()))
         if length == 0.0:
             return 0.0
-        # Not `dot`: the threads of a BLAS take longer to wake than these few products need.
+        # Not `dot`: waking BLAS threads takes longer than these few products.
         cosines = np.einsum("ij,j->i", self._directions, found)
         place = len(cosines) - self._rank
         cosines.partition(place)

@@ -1,4 +1,4 @@
-"""From the output tensor to an answer: stored values -> probabilities -> Prediction, "unknown" below the threshold.
+"""Turns an output tensor into an answer: stored values -> probabilities -> Prediction, "unknown" below the threshold.
 
 Pure NumPy; knows nothing of interpreters or cameras.
 """
@@ -20,7 +20,7 @@ from edge_runtime.inference.quantization import dequantize
 UNKNOWN = "unknown"
 # Why an answer is unknown.
 UNLIKE, NOT_SURE = "unlike anything seen in training", "not sure"
-# Up to so many classes sorting all of them is faster than NumPy's rounds of picking the largest.
+# Up to this many classes, sorting them all is faster than picking the largest repeatedly with NumPy.
 _FEW_CLASSES = 64
 
 
@@ -36,10 +36,10 @@ class ClassScore:
 class Prediction:
     """The answer for one frame.
 
-    ``index``, ``score`` and ``top`` (best first) always are those of the best classes; ``label`` is the best class's,
-    or "unknown" (and ``unknown`` True) when its probability is below the threshold or the frame is unlike all that the
-    model was trained on; ``reason`` says which of both in words, empty for a known one. ``similarity`` is the cosine to
-    the nearest such images, in [-1, 1], None for a model that carries none.
+    ``index``, ``score`` and ``top`` (best first) are always those of the best classes; ``label`` is the best class's,
+    or "unknown" (and ``unknown`` is True) if its probability is below the threshold or the frame is unlike anything
+    that the model was trained on; ``reason`` says which, in words, and is empty if neither. ``similarity`` is the
+    cosine to the nearest training images, in [-1, 1], None for a model that carries none.
     """
 
     index: int
@@ -59,8 +59,8 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def add_first_score(second: NDArray[np.float32], *, logits: bool) -> NDArray[np.float32]:
-    """(..., 2) scores of two classes from the (..., 1) scores of the second one: as probabilities both sum to 1, as
-    logits the first is 0, whose softmax is the sigmoid of the second.
+    """(..., 2) scores of two classes from the (..., 1) scores of the second: probabilities sum to 1; with logits the
+    first is 0, so that the softmax is the sigmoid of the second.
     """
     first = np.zeros_like(second) if logits else 1 - second
     return np.concatenate([first, second], axis=-1)
@@ -76,7 +76,7 @@ def find_best(stored: NDArray[Any], contract: Contract) -> NDArray[np.intp]:
 
 
 def probabilities(stored: NDArray[Any], contract: Contract) -> NDArray[np.float32]:
-    """(n,) float32 probabilities of a (1, n) or (n,) output in its stored dtype; softmax only if it holds logits."""
+    """(n,) float32 probabilities of a (1, n) or (n,) output in its stored dtype; applies softmax only to logits."""
     real = dequantize(stored, contract.output_tensor).reshape(-1)
     if contract.is_binary:
         real = add_first_score(real, logits=contract.spec.output == "logits")
@@ -92,8 +92,8 @@ def predict(
     similarity: float | None = None,
     cut: float = -1.0,
 ) -> Prediction:
-    """The Prediction of (n,) probabilities; of equal ones the lower index comes first; ``threshold`` in [0, 1], one for
-    all or one a class, and ``cut`` in [-1, 1] are what the best score and ``similarity`` must reach.
+    """The Prediction for (n,) probabilities; among equals the lower index comes first. The best score must reach
+    ``threshold`` in [0, 1], one for all classes or one per class; ``similarity`` must reach ``cut`` in [-1, 1].
 
     Raises:
         ModelError: a probability is not a number.
@@ -115,14 +115,14 @@ def predict(
 
 
 def _best(probabilities: NDArray[np.float32], count: int) -> tuple[list[int], float]:
-    """The indices of the ``count`` largest, best first, and the largest; this is no number when one of them is none."""
+    """The indices of the ``count`` largest, best first, and the largest value; NaN if any of them is NaN."""
     if len(probabilities) <= _FEW_CLASSES:
         values: list[float] = probabilities.tolist()
         order = sorted(range(len(values)), key=values.__getitem__, reverse=True)[:count]
         return order, math.nan if math.isnan(sum(values)) else values[order[0]]
     rest, order = probabilities.copy(), []
     for _ in range(min(count, len(rest))):
-        index = int(rest.argmax())  # what is not a number comes out as the largest
+        index = int(rest.argmax())  # NaN counts as the largest
         order.append(index)
         rest[index] = -np.inf
     return order, float(probabilities[order[0]])

@@ -1,6 +1,7 @@
-"""Between real numbers and stored tensor values, the one rule: float -> rint -> clip -> cast; widen before subtracting.
+"""Converts between real numbers and stored tensor values by one rule: float -> rint -> clip -> cast; widen before
+subtracting.
 
-Pure NumPy on literal arrays. A stored 8-bit value has only 256 meanings, so the hot path looks them up in tables.
+Pure NumPy. A stored 8-bit value has only 256 possible meanings, so the hot path looks them up in tables.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Float = NDArray[np.float32]
 
 
 def quantize(real: NDArray[Any], tensor: TensorSpec) -> Stored:
-    """The stored form of ``real`` in the tensor's dtype, same shape; float32 tensors store the numbers as they are."""
+    """The stored values of ``real`` in the tensor's dtype, same shape; float32 tensors store the numbers unchanged."""
     if tensor.dtype == "float32":
         return np.asarray(real, np.float32)
     limits = np.iinfo(tensor.dtype)
@@ -27,7 +28,7 @@ def quantize(real: NDArray[Any], tensor: TensorSpec) -> Stored:
 
 
 def dequantize(stored: Stored, tensor: TensorSpec) -> Float:
-    """The real numbers, float32, that ``stored`` (the tensor's dtype) stands for, same shape."""
+    """The real numbers, float32, that ``stored`` (in the tensor's dtype) represents, same shape."""
     if tensor.dtype == "float32":
         return np.asarray(stored, np.float32)
     # Widen first: in uint8 arithmetic 0 - 128 would be 128.
@@ -44,9 +45,9 @@ def make_real_table(tensor: TensorSpec) -> Float | None:
 def make_pixel_table(normalization: Normalization, tensor: TensorSpec) -> Stored | None:
     """The stored input value of each pixel value: (256, 1) or (256, 3) in the tensor's dtype, columns R, G, B.
 
-    None when raw pixel bytes can be the input tensor: each is within half a step of the exact value, so no rounding is
-    closer. So it is in the files that ``convert`` writes by default, and in those of others
-    with mean and deviation 127.5.
+    None if raw pixel bytes can be the input tensor: each is within half a step of the exact value, so no rounding comes
+    closer. This is so in the files that ``convert`` writes by default, and in files from elsewhere with mean and
+    standard deviation 127.5.
     """
     pixels = np.arange(256, dtype=np.float64)[:, None]
     real = (pixels - np.array(normalization.mean)) / np.array(normalization.std)
@@ -56,7 +57,7 @@ def make_pixel_table(normalization: Normalization, tensor: TensorSpec) -> Stored
 
 
 def apply_pixel_table(image: NDArray[np.uint8], table: Stored | None) -> Stored:
-    """The (h, w, 3) input tensor of an (h, w, 3) uint8 RGB image, by the table of `make_pixel_table`."""
+    """The (h, w, 3) input tensor of an (h, w, 3) uint8 RGB image, through the table of `make_pixel_table`."""
     if table is None:
         return image
     stored: Stored = table[:, 0].take(image) if table.shape[1] == 1 else table[image, np.arange(3)]

@@ -1,5 +1,5 @@
-"""Records on this device what a model answers, as goldens for those to come: the shipped models' own images, through
-every set of kernels that is installed.
+"""Records on this device what a model answers, as goldens for other devices: the shipped models' own images, run with
+every installed set of kernels.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from edge_runtime.inference.postprocess import find_best, probabilities
 from edge_runtime.inference.selftest import FLOAT_STEP, SIMILARITY_STEP
 from edge_runtime.model.goldens import Goldens, hash_input
 
-# Reference kernels are slow: a network of 300 million products takes a second or more a frame with them.
+# Reference kernels are slow: a network with 300 million products takes a second or more per frame.
 MOST_FRAMES = 4
 
 
 def record_goldens(classifier: Classifier, frames: Goldens, most_frames: int = MOST_FRAMES) -> Goldens:
-    """Up to ``most_frames`` of the images in ``frames``, with what ``classifier`` makes of them: those on which all
-    kernels here give one label, and with neighbours one cosine to these, the clearest first.
+    """Up to ``most_frames`` of the images in ``frames``, with the answers of ``classifier``: those for which all
+    kernels here agree on the label, and on the cosine to the neighbours if there are any; the clearest first.
 
     Raises:
-        ModelError: there is no such image.
+        ModelError: they agree on no image.
     """
     model, backend = classifier.model, classifier.interpreter.backend
     shape = classifier.contract.input_tensor.shape
@@ -64,8 +64,8 @@ def record_goldens(classifier: Classifier, frames: Goldens, most_frames: int = M
             break
     if not chosen:
         raise ModelError(
-            f"{model.contract.spec.name} gives other labels on other kernels for all {len(inputs)} images, expected at "
-            "least one that is clear: state how its input is normalised, or convert it again."
+            f"{model.contract.spec.name} gives different labels with different kernels for all {len(inputs)} images, "
+            "expected at least one clear answer: state how its input is normalised, or convert it again."
         )
     return Goldens(
         tuple(frames.images[index] for index in chosen),
@@ -82,8 +82,8 @@ def record_goldens(classifier: Classifier, frames: Goldens, most_frames: int = M
 def _similarities(
     classifier: Classifier, input_tensor: NDArray[Any], invoked: Sequence[Interpreter], table: NeighbourTable | None
 ) -> list[float]:
-    """The cosines to the neighbours of the classifier, and of what the others have ``invoked`` last; zeros without a
-    table.
+    """The cosines to the neighbours: from the classifier, and from the last run of each of ``invoked``; a single zero
+    without a table.
     """
     if table is None:
         return [0.0]

@@ -1,8 +1,9 @@
-"""Replays the golden frames that travel inside the model file: this device must give the bytes that were recorded.
+"""Replays the golden frames inside the model file: this device must give the bytes that were recorded.
 
-Input bytes must be exact everywhere. Output bytes must be exact on the reference kernels of each interpreter that gave
-the recorded ones, within one step on the kernels they were recorded with (these round differently on another
-processor), and of the same label on all others. Where the model has neighbours, so is how near a frame is to them.
+Input bytes must be exact everywhere. Outputs must be exact with the reference kernels of each interpreter that gave the
+recorded ones, within one step with the kernels that they were recorded with (which round differently on another
+processor), and must have the same label with all others. If the model has neighbours, the cosine to them must match,
+too.
 """
 
 from __future__ import annotations
@@ -21,15 +22,17 @@ from edge_runtime.inference.postprocess import find_best
 from edge_runtime.model.goldens import hash_input
 from edge_runtime.model.model_file import ModelFile
 
-# Floating point outputs have no steps; summation order alone moves a float32 probability by less than this.
+# Floating-point outputs have no steps; a different summation order changes a float32 probability by less than this.
 FLOAT_STEP = 1e-4
-# Kernels round features by a step or two of 256; the cosines of several hundred of them hardly move.
+# Kernels differ in rounding features by a step or two of 256, which hardly changes the cosine of several hundred.
 SIMILARITY_STEP = 0.01
 
 
 @dataclass(frozen=True)
 class OutputCheck:
-    """How one set of kernels compared: ``rule`` is "exact", "one step" or "same label"; ``largest_step`` stored."""
+    """How one set of kernels compared: ``rule`` is "exact", "one step" or "same label"; ``largest_step`` is the largest
+    difference, in stored values.
+    """
 
     kernels: str
     rule: str
@@ -39,7 +42,7 @@ class OutputCheck:
 
 @dataclass(frozen=True)
 class SelftestReport:
-    """``num_inputs_exact`` of ``num_frames`` input tensors are right to the byte; an `OutputCheck` a set of kernels."""
+    """``num_inputs_exact`` of ``num_frames`` input tensors are exact; one `OutputCheck` per set of kernels."""
 
     num_frames: int
     num_inputs_exact: int
@@ -53,7 +56,7 @@ class SelftestReport:
 
 
 def selftest(classifier: Classifier, *, reference: bool = True) -> SelftestReport:
-    """The report on all golden frames: with the classifier's kernels and, if ``reference``, the (slow) reference ones.
+    """The report on all golden frames, with the classifier's kernels and, if ``reference``, the (slow) reference ones.
 
     Raises:
         ModelError: the model has no goldens.
@@ -77,7 +80,7 @@ def selftest(classifier: Classifier, *, reference: bool = True) -> SelftestRepor
     table = None if neighbours is None or rows is None else NeighbourTable(neighbours, rows)
     flatbuffer, backend = classifier.model.flatbuffer, classifier.interpreter.backend
     interpreters = [classifier.interpreter]
-    if table is not None and not classifier.has_neighbours:  # it was opened to name every frame
+    if table is not None and not classifier.has_neighbours:  # it was opened with threshold 0
         interpreters = [Interpreter(flatbuffer, backend, extra_outputs=extra)]
     if reference and classifier.interpreter.kernels != "reference":
         shape = classifier.contract.input_tensor.shape
@@ -104,7 +107,7 @@ def _check_outputs(
     recorded = goldens.reference_outputs if interpreter.kernels == "reference" else goldens.outputs
     steps = _steps(outputs, recorded)
     same_label = find_best(outputs, model.contract) == find_best(recorded, model.contract)
-    # Logits may be large; what a float32 sum loses grows with them.
+    # Logits may be large, and the rounding errors of a float32 sum grow with them.
     slack = FLOAT_STEP * max(1.0, float(np.abs(recorded).max())) if outputs.dtype.kind == "f" else 0
     if interpreter.kernels == "reference" and interpreter.backend in goldens.reference_backends:
         rule, passed = "exact", steps <= slack
@@ -112,7 +115,7 @@ def _check_outputs(
         rule, passed = "one step", steps <= (slack or 1)
     else:
         rule, passed = "same label", same_label
-    # An output of a wrong input says nothing about the kernels; the input has been reported as itself.
+    # The output for a wrong input says nothing about the kernels; the input has already been reported.
     for index in np.flatnonzero(exact & ~passed).tolist():
         failures.append(
             f"frame {index}: {interpreter.backend} {interpreter.kernels} outputs are up to {steps[index]:g} from those "

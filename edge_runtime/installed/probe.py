@@ -142,7 +142,7 @@ def _measure(name: str, current: Path | None, backend: str, parent: int) -> dict
     model = read_model(content, name, needs_contract=True)
     if model.golden_npz is None:
         return {
-            "refused": f"{name} has a contract without golden frames, so it cannot be proved here. Convert it again."
+            "refused": f"{name} has a contract without golden frames, so it cannot be verified here. Convert it again."
         }
     classifier = Classifier(model, backend=backend)
     report = selftest(classifier)

@@ -1,1 +1,1 @@
-"""The one file: reading and writing it, its goldens and signatures, and files that others made. Never runs a model."""
+"""The model file: reading and writing it, its goldens and signatures, and files from elsewhere. Never runs a model."""

@@ -1,7 +1,8 @@
-"""The zip after the flatbuffer, in one canonical form: stored members, fixed dates: every byte has one right value.
+"""The zip after the flatbuffer, in one canonical form: stored members and fixed dates, so every byte has only one
+correct value.
 
-Written by hand with `struct`: `zipfile` costs start-up time, and a reader that accepts exactly what this writer writes
-has no corner for a second central directory, a comment, an extra field or a duplicate name to hide in.
+Written with `struct`, because `zipfile` costs start-up time, and because a reader that accepts only what this writer
+writes leaves no room for a second central directory, a comment, an extra field or a duplicate name.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _VERSION, _STORED, _DATE_1980_01_01 = 20, 0, 0x21
 
 
 def write_zip(members: Mapping[str, bytes], offset: int = 0) -> bytes:
-    """The archive of ``members`` in their order, to stand ``offset`` bytes after the beginning of its file."""
+    """The archive of ``members`` in their order, for a position ``offset`` bytes into its file."""
     body, directory = bytearray(), bytearray()
     for name, content in members.items():
         encoded, size = name.encode("ascii"), len(content)

@@ -1,4 +1,4 @@
-"""What other converters put into the zip behind a flatbuffer: labels of TFLite Metadata, and Ultralytics' own notes."""
+"""What other converters append to a flatbuffer in a zip: the labels of TFLite Metadata, and Ultralytics' own notes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge_runtime.model.labels.text import decode_labels
 
 MAX_ATTACHED_BYTES = 4_000_000
 _LOCAL_FILE_HEADER = b"PK\x03\x04\x14\x00"
-# A list that no metadata names.
+# Label lists that no metadata names.
 _LABEL_LIST = re.compile(r"(?:label|class)[\w-]*\.(?:txt|json)|[\w-]*labels?\.txt", re.I)
 _ZIP_END = b"PK\x05\x06"
 # Newer versions write JSON, older ones the text of a Python dictionary.
@@ -25,8 +25,8 @@ _ULTRALYTICS = ("metadata.json", "temp_meta.txt", "meta.txt")
 
 @dataclass(frozen=True)
 class Attached:
-    """``labels``: the text of a label list, None without one; ``size`` (height, width) and ``resize`` as the notes say
-    it, None where they are silent.
+    """``labels`` is the text of a label list, None without one; ``size`` (height, width) and ``resize`` come from the
+    notes, None if they do not say.
     """
 
     labels: str | None = None
@@ -36,16 +36,16 @@ class Attached:
 
 
 def read_attached(content: bytes, label_file: str, name: str) -> Attached:
-    """What stands in the zip at the end of ``content``; ``label_file`` is the list that metadata names, or "".
+    """What is in the zip at the end of ``content``; ``label_file`` is the list that metadata names, or "".
 
     Raises:
-        ModelError: a list that is named is not there or cannot be read, the zip was cut short, or the notes are those
-            of a model that does not classify.
+        ModelError: the named list is missing or cannot be read, the zip was cut short, or the notes say that the model
+            is not a classifier.
     """
-    # Of a file that was cut short inside its appended zip, the beginning of the zip remains.
+    # A file that was cut short inside its appended zip still has the beginning of the zip.
     is_cut = _ZIP_END not in content[-65_557:] and _LOCAL_FILE_HEADER in content
     try:
-        # From Python 3.14 on `is_zipfile` itself raises ValueError over a damaged end.
+        # Since Python 3.14 `is_zipfile` itself raises ValueError for a damaged end.
         if not (label_file or is_cut or zipfile.is_zipfile(io.BytesIO(content))):
             return Attached()
         if is_cut:
@@ -76,7 +76,7 @@ def _read(archive: zipfile.ZipFile, member: str) -> str:
 
 
 def _parse_notes(text: str) -> dict[str, Any] | None:
-    """The dictionary of Ultralytics' notes, None for another file of that name."""
+    """The dictionary in Ultralytics' notes; None for any other file of that name."""
     try:
         notes = json.loads(text)
     except (ValueError, RecursionError):
@@ -98,7 +98,7 @@ def _ultralytics(notes: dict[str, Any], name: str) -> Attached:
     return Attached(
         labels=json.dumps(notes["names"]),
         size=(size[0], size[1]) if size and is_size else None,
-        # Its own classifiers are validated on the centre square.
+        # Ultralytics validates its classifiers on the centre square.
         resize="crop",
         is_ultralytics=True,
     )

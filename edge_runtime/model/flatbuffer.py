@@ -1,10 +1,10 @@
-"""Reads tables of a flatbuffer with `struct` alone, every offset checked: the device has no `flatbuffers` package.
+"""Reads flatbuffer tables with `struct` alone and checks every offset: the device has no `flatbuffers` package.
 
-The layout is that of the FlatBuffers internals document: a table begins with the distance back to its vtable, which
-holds the place of each field; strings and vectors begin with their length.
+The layout follows the FlatBuffers internals document: a table begins with the distance back to its vtable, which holds
+the position of each field; strings and vectors begin with their length.
 
-Offsets may lead anywhere, so a small file can name the same megabyte, or the same thousand tables, a million times:
-what one walk may take is limited, whatever the file says.
+Offsets may point anywhere, so a small file can refer to the same megabyte, or the same thousand tables, a million
+times: what one walk may read is limited, whatever the file says.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 
 from edge_runtime.errors import ModelError
 
-# Far above what image classifiers have: the largest known here have 5,000 tables and 500,000 numbers.
+# Far more than image classifiers have: the largest tried have 5,000 tables and 500,000 numbers.
 MAX_TABLES, MAX_ITEMS = 50_000, 4_000_000
 
 
 class _Budget:
-    """What is left for one walk: tables to look at, and numbers and bytes to take out."""
+    """What one walk may still read: tables, and numbers or bytes."""
 
     def __init__(self) -> None:
         self.num_tables, self.num_items = MAX_TABLES, MAX_ITEMS
@@ -35,7 +35,7 @@ class _Budget:
 
 
 class Table:
-    """One table of ``data``; fields by their index in the schema, absent ones as None, empty or the given default."""
+    """One table of ``data``; fields are read by their index in the schema, absent ones as None, empty or a default."""
 
     def __init__(self, data: bytes, position: int, budget: _Budget | None = None) -> None:
         self._data = data
@@ -51,13 +51,13 @@ class Table:
 
     @classmethod
     def root(cls, data: bytes) -> Table:
-        """The root table; raises ModelError, as every method does, where an offset leads outside ``data``."""
+        """The root table. Raises ModelError, as every method does, if an offset points outside ``data``."""
         if len(data) < 8:
             raise ModelError(f"The flatbuffer has {len(data)} bytes, expected at least 8: the file was cut short.")
         return cls(data, struct.unpack_from("<I", data)[0])
 
     def _expect_fields_inside(self, table_size: int) -> None:
-        """Interpreters read what stands in place without a look at the table's size."""
+        """Checks every field's position: interpreters read fields without checking the table's size."""
         count = (self._vtable_size - 4) // 2
         if count > 0:
             farthest = max(struct.unpack_from(f"<{count}H", self._data, self._vtable + 4))
@@ -67,7 +67,7 @@ class Table:
                 )
 
     def scalar(self, field: int, code: str, default: int = 0) -> Any:
-        """The number in ``field``, of the `struct` type ``code``; ``default`` when the file leaves it out."""
+        """The number in ``field``, of the `struct` type ``code``; ``default`` if the field is absent."""
         place = self.place(field)
         return self._unpack("<" + code, place) if place else default
 
@@ -77,7 +77,7 @@ class Table:
         return Table(self._data, place + self._unpack("<I", place), self._budget) if place else None
 
     def tables(self, field: int) -> list[Table]:
-        """The tables in ``field``; none when the file leaves it out."""
+        """The tables in ``field``; none if it is absent."""
         start, count = self._vector(field, 4)
         places = range(start, start + 4 * count, 4)
         return [Table(self._data, place + self._unpack("<I", place), self._budget) for place in places]
@@ -89,27 +89,27 @@ class Table:
         return struct.unpack_from(f"<{count}{code}", self._data, start)
 
     def content(self, field: int) -> bytes:
-        """The bytes in ``field``; none when the file leaves it out."""
+        """The bytes in ``field``; none if it is absent."""
         start, count = self._vector(field, 1)
         self._budget.take(0, count)
         return self._data[start : start + count]
 
     def length(self, field: int, item_size: int = 1) -> int:
-        """How many items of ``item_size`` bytes ``field`` has, all of them inside the data; nothing is taken out."""
+        """How many items of ``item_size`` bytes ``field`` has, all inside the data; the items are not read."""
         return self._vector(field, item_size)[1]
 
     def text(self, field: int) -> str:
-        """The text in ``field``; what is no UTF-8 in it is replaced."""
+        """The text in ``field``; invalid UTF-8 in it is replaced."""
         return self.content(field).decode("utf-8", "replace")
 
     def expect_text(self, field: int) -> None:
-        """Returns when ``field`` is absent, or has a zero behind its last byte, where C looks for the end of a text."""
+        """Raises ModelError unless ``field`` is absent or its text ends with a zero byte, as C expects."""
         start, count = self._vector(field, 1)
         if start and self._unpack("<B", start + count) != 0:
             raise ModelError(f"The flatbuffer has a text at byte {start} without an end: it is damaged.")
 
     def place(self, field: int) -> int:
-        """The position of ``field`` in the data; 0 when the file leaves it out."""
+        """The position of ``field`` in the data; 0 if it is absent."""
         slot = 4 + 2 * field
         if slot + 2 > self._vtable_size:
             return 0
@@ -117,7 +117,7 @@ class Table:
         return self._position + offset if offset else 0
 
     def start(self, field: int) -> int:
-        """The position of the first item of the vector in ``field``; 0 when the file leaves it out."""
+        """The position of the first item of the vector in ``field``; 0 if it is absent."""
         return self._vector(field, 1)[0]
 
     def _vector(self, field: int, item_size: int) -> tuple[int, int]:

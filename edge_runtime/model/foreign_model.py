@@ -1,5 +1,5 @@
-"""The contract of a model that carries none: from what a person states of it, its tensors, metadata and a label file,
-each guess put into words.
+"""Makes a contract for a model that carries none, from what a person states about it, its tensors, its metadata and a
+label file; every guess is put into words.
 
 Never used for a file that this project wrote: those are verified or refused.
 """
@@ -20,13 +20,13 @@ from edge_runtime.model.tflite_metadata import Description, describe
 
 _RAW = Normalization((0.0,), (1.0,))
 _UNIT = Normalization((0.0,), (255.0,))
-# The images that a graph was calibrated with hardly ever lack black or white by more than this part of the range.
+# Calibration images hardly ever miss black or white by more than this fraction of the range.
 RANGE_SHARE = 0.02
 
 
 @dataclass(frozen=True)
 class _Known:
-    """All that is known of one file; ``assumptions`` grows while it is read."""
+    """Everything known about one file; ``assumptions`` grows while it is read."""
 
     name: str
     description: Description
@@ -38,14 +38,14 @@ class _Known:
 def assume_contract(
     content: bytes, name: str, label_text: str | None, stated: StatedInput | None = None
 ) -> tuple[Contract, tuple[str, ...]]:
-    """A Contract for the .tflite ``content``, and what had to be assumed for it, one sentence each.
+    """A Contract for the .tflite ``content``, and the assumptions behind it, one sentence each.
 
-    ``label_text`` is the text of a label file in one of the forms of `read_labels`, or None; it and what is ``stated``
-    beat what the file says.
+    ``label_text`` is the text of a label file in one of the forms of `read_labels`, or None; it and ``stated`` override
+    what the file says.
 
     Raises:
-        ModelError: the file is damaged, classifies no images, there are no labels that fit its output, or nothing says
-            how a float32 input is normalised.
+        ModelError: the file is damaged or not an image classifier, no labels match its output, or nothing says how a
+            float32 input is normalised.
     """
     description = describe(content, name)
     attached = read_attached(content, description.label_file, name)
@@ -57,7 +57,7 @@ def assume_contract(
     spec_input = _choose_input(known)
     normalization = _choose_normalization(known)
     if not description.probabilities:
-        say("Its last operator is no SOFTMAX or LOGISTIC, so the outputs are taken as logits and a softmax is applied.")
+        say("Its last operator is not SOFTMAX or LOGISTIC: the outputs are taken as logits and a softmax is applied.")
     say("No threshold: the best class is always named.")
     taken = description.input_tensor
     contract = Contract(
@@ -91,7 +91,7 @@ def _choose_labels(known: _Known, label_text: str | None) -> tuple[str, ...]:
     if label_text is None:
         if num_classes == 1:
             raise ModelError(
-                f"{known.name} gives one number for an image: a binary classifier, or no classifier. Give a text file "
+                f"{known.name} gives one number for an image: a binary classifier, or something else. Give a text file "
                 "with its two labels as `labels`, first the one whose number is 0."
             )
         raise ModelError(
@@ -111,7 +111,7 @@ def _choose_layout(known: _Known) -> InputLayout:
     if found.channels == "grey":
         if stated is not None:
             raise ModelError(
-                f"{known.name} takes one grey channel, so the order of colours {stated!r} says nothing; leave out "
+                f"{known.name} takes one grey channel, so the order of colours {stated!r} means nothing; leave out "
                 "`channels`."
             )
         known.assumptions.append("Its input has one channel, so the image goes in as grey.")
@@ -148,7 +148,7 @@ def _choose_input(known: _Known) -> InputSpec:
 
 
 def _choose_normalization(known: _Known) -> Normalization:
-    """What was stated, else what the file says, else raw bytes for an 8-bit input."""
+    """The stated normalisation, else the file's, else raw bytes for an 8-bit input."""
     description, taken = known.description, known.description.input_tensor
     if known.stated.normalization:
         return known.stated.normalization
@@ -183,7 +183,7 @@ def _choose_normalization(known: _Known) -> Normalization:
 
 
 def _read_range(known: _Known) -> Normalization | None:
-    """The normalisation that just fills the range for which the graph was quantised; None where none does."""
+    """The normalisation whose values exactly fill the range that the graph was quantised for, or None."""
     if known.description.quantized_range is None:
         return None
     low, high = known.description.quantized_range

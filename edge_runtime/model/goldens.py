@@ -1,6 +1,7 @@
-"""Recorded frames with the input and output bytes that they must give, and their form inside the model file.
+"""Recorded frames with the input and output bytes that they must give, and how they are stored in the model file.
 
-Written as an .npz of stored arrays in one canonical form (`appended_zip`), so that the same goldens are the same bytes.
+They are written as an .npz of uncompressed arrays in one canonical form (`appended_zip`), so that the same goldens
+always give the same bytes.
 """
 
 from __future__ import annotations
@@ -17,22 +18,22 @@ from edge_runtime.errors import ModelError
 from edge_runtime.model.appended_zip import split_zip, write_zip
 from edge_runtime.model.npy import array_from_npy, array_to_npy
 
-if TYPE_CHECKING:  # what only describes a model needs no OpenCV
+if TYPE_CHECKING:  # describing a model does not need OpenCV
     from edge_runtime.pixels.preprocess import Image
 
-# A file cannot make the device fill its memory by asking for many repeats.
+# A limit, so that a file cannot fill the device's memory by asking for many repeats.
 MAX_SIDE = 4096
 
 
 @dataclass(frozen=True, eq=False)
 class Goldens:
-    """``images``: n images (h, w, 3) uint8 BGR of any sizes, each pixel of which stands for ``repeats`` (n,) uint8
-    squared of its `frames`, so that a frame much larger than the input costs few bytes.
+    """``images``: n images (h, w, 3) uint8 BGR of any size. Each pixel stands for a square of the frame whose side is
+    given by ``repeats`` (n,) uint8, so that a frame much larger than the input costs few bytes.
 
-    ``input_digests`` (n, 32) uint8 are the `hash_input` of each frame's input tensor; ``outputs`` (n, classes) in the
-    tensor's stored dtype as the kernels named ``kernels`` gave them; ``reference_outputs`` likewise for the reference
-    kernels, on which every interpreter in ``reference_backends`` gave these very bytes. ``similarities`` (n,) float32
-    are the cosines to the contract's neighbours, None where it has none.
+    ``input_digests`` (n, 32) uint8 are the `hash_input` of each frame's input tensor; ``outputs`` (n, classes), in the
+    tensor's stored dtype, are what the kernels named ``kernels`` gave; ``reference_outputs`` are the same for the
+    reference kernels, with which every interpreter in ``reference_backends`` gave exactly these bytes. ``similarities``
+    (n,) float32 are the cosines to the contract's neighbours, None if it has none.
     """
 
     images: tuple[Image, ...]
@@ -51,7 +52,7 @@ class Goldens:
 
 
 def repeat_pixels(image: Image, times: int) -> Image:
-    """The (h, w, 3) image with every pixel ``times`` times in both directions."""
+    """The (h, w, 3) image with every pixel repeated ``times`` times in both directions."""
     return image.repeat(times, axis=0).repeat(times, axis=1)
 
 
@@ -78,7 +79,7 @@ def goldens_from_npz(content: bytes, contract: Contract) -> Goldens:
     """The Goldens that `goldens_to_npz` wrote.
 
     Raises:
-        ModelError: an array is missing, is not what the contract's tensors say, or is no image.
+        ModelError: an array is missing, does not match the contract's tensors, or is not an image.
     """
     _, members = split_zip(content, "golden.npz")
     arrays = {name.removesuffix(".npy"): array_from_npy(f"golden.npz: {name}", data) for name, data in members.items()}

@@ -1,7 +1,7 @@
-"""Tensors inside a flatbuffer: where the features lie that the last layer decides on, its weights, how to read them.
+"""Finds tensors inside a flatbuffer: the features that the last layer classifies, its weights, and how to read them.
 
-A second output is declared in memory, before the interpreter gets the bytes: the file itself stays as it is, and so do
-its arithmetic and its speed. Field numbers are those of TensorFlow's schema.fbs (version 3).
+A second output is declared in memory, before the interpreter gets the bytes: the file itself does not change, nor do
+its arithmetic and speed. Field numbers are those of TensorFlow's schema.fbs (version 3).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _AVERAGE_POOL_2D, _CONV_2D, _DEQUANTIZE, _FULLY_CONNECTED, _RESHAPE = 1, 3, 6, 9
 _SOFTMAX, _MEAN, _QUANTIZE = 25, 40, 114
 _INT8 = 9
 _CONSTANTS = {2: "<i4", 9: "<i1"}
-# Of Pool2DOptions: the window's width and height.
+# Fields of Pool2DOptions: the window's width and height.
 _FILTER_WIDTH, _FILTER_HEIGHT = 3, 4
 
 
@@ -28,7 +28,7 @@ _FILTER_WIDTH, _FILTER_HEIGHT = 3, 4
 class Features:
     """``tensor`` holds the ``width`` int8 features before the last dense layer, 0 at ``zero_point``; its constants are
     the tensors ``weights`` and ``bias`` (-1: none). The features are the means of the (1, h, w, width) int8 tensor
-    ``feature_map``, None where they are something else.
+    ``feature_map``; it is None if they are something else.
     """
 
     tensor: int
@@ -40,7 +40,7 @@ class Features:
 
 
 def find_features(flatbuffer: bytes) -> Features | None:
-    """The features of a model that ends in a dense layer; None where it does not, or has none in int8.
+    """The features of a model that ends in a dense layer; None if it does not, or if they are not int8.
 
     Raises:
         ModelError: the flatbuffer is damaged.
@@ -56,7 +56,7 @@ def find_features(flatbuffer: bytes) -> Features | None:
     }
 
     def back(tensor: int, *kinds: int) -> int:
-        """The tensor from which operators of these kinds alone make ``tensor``."""
+        """The tensor that operators of only these kinds turn into ``tensor``."""
         while tensor in makers and makers[tensor][0] in kinds and makers[tensor][1]:
             tensor = makers[tensor][1][0]
         return tensor
@@ -83,7 +83,7 @@ def find_features(flatbuffer: bytes) -> Features | None:
 
 
 def _is_whole_mean(kind: int, pool: Table, mapped: Table, width: int) -> bool:
-    """Whether ``pool``, which gives ``width`` values, gives the means of the whole int8 tensor ``mapped``."""
+    """Whether the ``width`` outputs of ``pool`` are means over all of the int8 tensor ``mapped``."""
     shape = mapped.numbers(0, "i")
     if len(shape) != 4 or shape[0] != 1 or shape[3] != width or mapped.scalar(1, "b") != _INT8:
         return False
@@ -95,8 +95,8 @@ def _is_whole_mean(kind: int, pool: Table, mapped: Table, width: int) -> bool:
 
 
 def read_constant(flatbuffer: bytes, tensor: int) -> NDArray[np.float32] | None:
-    """The real numbers of a constant int8 or int32 tensor, float32 in its shape, scaled for each row of its first axis
-    or all at once; None where it is none, or is quantized otherwise.
+    """The real values of a constant int8 or int32 tensor, float32 in its shape, quantized per row of its first axis or
+    as a whole; None if it is not constant or is quantized in another way.
 
     Raises:
         ModelError: the flatbuffer is damaged.
@@ -119,7 +119,7 @@ def read_constant(flatbuffer: bytes, tensor: int) -> NDArray[np.float32] | None:
 
 
 def read_scale(flatbuffer: bytes, tensor: int) -> tuple[float, int]:
-    """The (scale, zero point) of a tensor quantized as a whole; ModelError where it is not."""
+    """The (scale, zero point) of a tensor quantized as a whole; ModelError if it is not."""
     quantization = Table.root(flatbuffer).tables(2)[0].tables(0)[tensor].table(4)
     scales = quantization.numbers(2, "f") if quantization else ()
     zero_points = quantization.numbers(3, "q") if quantization else ()
@@ -129,7 +129,7 @@ def read_scale(flatbuffer: bytes, tensor: int) -> tuple[float, int]:
 
 
 def declare_outputs(flatbuffer: bytes, tensors: Sequence[int]) -> bytes:
-    """The flatbuffer with ``tensors`` as further outputs after its own, its other bytes unchanged.
+    """The flatbuffer with ``tensors`` as additional outputs after its own; all other bytes are unchanged.
 
     Raises:
         ModelError: it is damaged, or has no such tensors.
@@ -142,7 +142,7 @@ def declare_outputs(flatbuffer: bytes, tensors: Sequence[int]) -> bytes:
             f"The model has {count} tensors, expected {wrong or 'an output'} among them. Convert it again."
         )
     content = bytearray(flatbuffer) + bytes(-len(flatbuffer) % 4)
-    # Offsets of a flatbuffer lead forwards, so the new vector stands at the end.
+    # Offsets in a flatbuffer only point forwards, so the new vector goes at the end.
     struct.pack_into("<I", content, place, len(content) - place)
     content += struct.pack(f"<I{len(outputs) + len(tensors)}i", len(outputs) + len(tensors), *outputs, *tensors)
     return bytes(content)

@@ -1,6 +1,7 @@
-"""Opens a .tflite file: verifies every byte, then hands out its contract and goldens; the only writer of such files.
+"""Opens a .tflite file: verifies every byte, then hands out its contract and goldens. The only writer of such files.
 
-Bytes are read once; what was hashed is what the interpreter gets. Nothing of a file that fails a check is handed out.
+The file is read once, so the interpreter gets exactly the bytes that were hashed. Nothing of a file that fails a check
+is handed out.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ _NEEDED = (LABELS, CONTRACT)
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A verified model. ``flatbuffer`` is what the interpreter gets; ``golden_npz`` the stored goldens or None.
+    """A verified model. ``flatbuffer`` is what the interpreter gets; ``golden_npz`` holds the stored goldens, or None.
 
-    ``assumptions`` says in words what a foreign file left open; empty for our own files. ``signature`` is what the file
-    carries, ``is_trusted`` whether it was verified with a key that this device trusts. ``neighbours_npy`` is the stored
-    table of the contract's neighbours or None.
+    ``assumptions`` says in words what had to be assumed about a foreign file; empty for our own files. ``signature`` is
+    the one that the file carries; ``is_trusted`` says whether it was verified with a key that this device trusts.
+    ``neighbours_npy`` is the stored table of the contract's neighbours, or None.
     """
 
     path: Path | None
@@ -57,7 +58,7 @@ class ModelFile:
 
     @cached_property
     def goldens(self) -> Goldens | None:
-        """The recorded frames, parsed on first use; ModelError when they contradict the contract."""
+        """The recorded frames, parsed on first use; ModelError if they contradict the contract."""
         if self.golden_npz is None:
             return None
         try:
@@ -69,7 +70,7 @@ class ModelFile:
 
     @cached_property
     def neighbours(self) -> NDArray[np.int8] | None:
-        """(rows, width) int8: what features are compared with; ModelError when they contradict the contract."""
+        """(rows, width) int8: what features are compared with, or None; ModelError if it contradicts the contract."""
         found = self.contract.neighbours
         if found is None or self.neighbours_npy is None:
             return None
@@ -89,20 +90,21 @@ def open_model(
     *,
     meet_unproved: Callable[[bytes, str, Callable[[], ModelFile]], None] | None = None,
 ) -> ModelFile:
-    """The verified model file that ``model`` names: a path, a shipped model such as "resnet8", or None for the
-    installed one, else the package's default.
+    """The verified model file that ``model`` names: a path, or a shipped model such as "resnet8"; None means the
+    installed model, or the package's default if none is installed.
 
-    ``labels``, a text file with one label per line, and what is ``stated`` of the input are for models without a
-    contract. ``meet_unproved`` gets the bytes and the name of a file that neither this package nor a trusted key
-    vouches for, and what would read it, before anything is read; what it raises is raised here.
+    ``labels``, a text file with one label per line, and ``stated``, which describes the input, are for models without a
+    contract. If neither this package nor a trusted key vouches for the file, ``meet_unproved`` is called before
+    anything in it is parsed, with its bytes, its name and the function that would parse it; its exceptions pass
+    through.
 
     Raises:
         MissingInputError: there is no such model or label file.
-        ModelError: the file is damaged or contradicts itself, or is foreign and has no labels that fit, or nothing says
+        ModelError: the file is damaged or contradicts itself, or it is foreign and no labels match it or nothing says
             how its input is normalised.
-        UsageError: ``labels`` or something ``stated`` was given for a model that has a contract.
-        SignatureError: a key is trusted on this device and the file is not signed with it; the models that come with
-            this package are as trusted as the package.
+        UsageError: ``labels`` or ``stated`` was given for a model that has a contract.
+        SignatureError: this device trusts a key, and the file is not signed with one that it trusts; the models that
+            come with this package are as trusted as the package.
         ConfigurationError: ``model`` is None and this user may not read what is installed.
     """
     path = find_model(model)
@@ -137,12 +139,10 @@ def read_model(
     stated: StatedInput | None = None,
     is_vouched: bool = False,
 ) -> ModelFile:
-    """The verified model in ``content``; ``name`` is for error texts, ``label_text`` and ``stated`` for models without
-    a contract.
+    """The verified model in ``content``; ``name`` is for error texts, ``label_text`` and ``stated`` are for models
+    without a contract, which are refused with ``needs_contract``. With ``is_vouched`` the flatbuffer is not walked.
 
-    With ``needs_contract`` those are refused. Of a file that ``is_vouched`` for, the flatbuffer is not walked through.
-
-    Raises: as `open_model`, but signatures are not judged.
+    Raises: as `open_model`, but signatures are not verified.
     """
     if content[4:8] != b"TFL3":
         from edge_runtime.model.wrong_file import name_wrong_file
@@ -159,14 +159,14 @@ def read_model(
                 "and `input_size`."
             )
         ours = _read_ours(content, name, path)
-        if not is_vouched:  # hashes that fit say nothing of who computed them
+        if not is_vouched:  # matching hashes do not tell who computed them
             from edge_runtime.model.soundness import expect_sound
 
             expect_sound(ours.flatbuffer)
         return dataclasses.replace(ours, signature=signature)
     if needs_contract:
         raise ModelError(
-            f"{name} has no contract with golden frames, so it cannot be proved here. Convert it, or give it one: "
+            f"{name} has no contract with golden frames, so it cannot be verified here. Convert it, or give it one: "
             "edge-runtime adopt."
         )
     from edge_runtime.model.foreign_model import assume_contract
@@ -179,9 +179,9 @@ def write_model(
     flatbuffer: bytes, contract: Contract, goldens: Goldens | None, neighbours: NDArray[np.int8] | None = None
 ) -> bytes:
     """The bytes of a model file: ``flatbuffer``, then the zip of its parts; ``contract.parts`` is filled in here.
-    ``neighbours`` are the (images, width) features that the contract's neighbours speak of.
+    ``neighbours`` are the (images, width) features that the contract's neighbours describe.
 
-    The same arguments always give the same bytes, and those were read back and verified.
+    The same arguments always give the same bytes, which have been read back and verified.
     """
     members = {LABELS: _label_text(contract)}
     if goldens is not None:
@@ -191,7 +191,7 @@ def write_model(
     parts = {MODEL: _sha256(flatbuffer), **{name: _sha256(content) for name, content in members.items()}}
     members[CONTRACT] = to_json(dataclasses.replace(contract, parts=parts)).encode()
     content = flatbuffer + write_zip(members, len(flatbuffer))
-    # Parses the goldens and neighbours too: what is written is what a device will accept.
+    # Parses the goldens and neighbours, too, so that only what a device accepts is written.
     opened = read_model(content, contract.spec.name)
     _ = opened.goldens, opened.neighbours
     return content

@@ -1,4 +1,4 @@
-"""One array as the bytes of an .npy file in one canonical form: part of what a model file carries. Never pickles."""
+"""One array as the bytes of an .npy file in one canonical form, for what a model file carries. Never pickles."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def array_from_npy(name: str, data: bytes) -> NDArray[Any]:
     """The array that `array_to_npy` wrote; ``name`` is for the error text.
 
     Raises:
-        ModelError: it is none.
+        ModelError: it is not an array.
     """
     try:
         array: NDArray[Any] = read_array(io.BytesIO(data), allow_pickle=False)  # type: ignore[no-untyped-call]
-    except Exception as error:  # NumPy parses the header as Python text, and nobody promises which errors that gives
-        raise ModelError(f"{name} is no array ({error}). Convert the model again.") from error
+    except Exception as error:  # NumPy parses the header as Python text, and which errors that gives is undocumented
+        raise ModelError(f"{name} is not an array ({error}). Convert the model again.") from error
     return array

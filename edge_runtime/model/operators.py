@@ -1,4 +1,4 @@
-"""Which operators no interpreter of ours runs, and what a refusal of an interpreter means: with the remedy."""
+"""Operators that the supported interpreters cannot run, and what an interpreter's refusal means, with a remedy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SCHEMA = re.compile(r"schema version (\d+)")
 
 
 def refuse_custom_operators(names: Sequence[str], name: str) -> None:
-    """Raises ModelError when one of ``names``, the custom operators of the model ``name``, is not ""."""
+    """Raises ModelError if any of ``names``, the custom operators of the model ``name``, is not ""."""
     for operator in filter(None, names):
         raise ModelError(f"{name} cannot run here: {_explain_custom(operator)}")
 

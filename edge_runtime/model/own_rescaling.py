@@ -1,7 +1,7 @@
-"""What the first operators of a graph say of the pixels that it expects.
+"""Works out from the first operators of a graph which pixel values it expects.
 
-A chain of MUL, DIV, ADD and SUB by constants is one straight line per channel; where it puts 0 and 255 tells raw bytes
-from pixels in 0 to 1. A QUANTIZE holds no more than the range of the images that the graph was calibrated with.
+A chain of MUL, DIV, ADD and SUB by constants is a linear function per channel; where it maps 0 and 255 tells raw bytes
+from pixels of 0 to 1. A QUANTIZE tells the range of the images that the graph was calibrated with.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from edge_runtime.model.flatbuffer import Table
 
 _ADD, _MUL, _SUB, _DIV, _QUANTIZE = 0, 18, 41, 42, 114
-# What moves pixels and changes none: RESHAPE, RESIZE_BILINEAR, PAD, TRANSPOSE, SQUEEZE, CAST, EXPAND_DIMS,
-# RESIZE_NEAREST_NEIGHBOR, REVERSE_V2.
+# Operators that move pixels but do not change their values: RESHAPE, RESIZE_BILINEAR, PAD, TRANSPOSE, SQUEEZE, CAST,
+# EXPAND_DIMS, RESIZE_NEAREST_NEIGHBOR, REVERSE_V2.
 _MOVING = frozenset((22, 23, 34, 39, 43, 53, 70, 97, 105))
 _FLOAT32 = 0
 _LIMITS = {3: (0, 255), 9: (-128, 127)}
-# A network's pixels lie around zero, a few units wide, whichever way they were normalised.
+# Normalised pixels lie around zero in a range of a few units, however they were normalised.
 _WIDEST, _NARROWEST = 12.0, 0.9
-# Where nothing is divided, as in VGG's networks, the mean of a channel in bytes is subtracted.
+# Where nothing is divided, as in VGG networks, the channel's mean in bytes is subtracted.
 _DARKEST_MEAN, _BRIGHTEST_MEAN = 90.0, 140.0
 _ARITHMETIC: dict[int, Callable[[float, float], float]] = {
     _ADD: lambda value, constant: value + constant,
@@ -32,8 +32,8 @@ _ARITHMETIC: dict[int, Callable[[float, float], float]] = {
 
 @dataclass(frozen=True)
 class OwnRescaling:
-    """``highest`` is the pixel value of white that the graph expects (255 or 1), ``low`` and ``high`` what it makes of
-    black and white, of the first channel.
+    """``highest`` is the value that the graph expects for white (255 or 1); ``low`` and ``high`` are what it maps black
+    and white to, in the first channel.
     """
 
     highest: float
@@ -42,7 +42,7 @@ class OwnRescaling:
 
 
 def find_own_rescaling(model: Table, graph: Table, input_tensor: int) -> OwnRescaling | None:
-    """What the first operators of ``graph`` do to the float32 input; None where they are no rescaling, or tell nothing.
+    """What the first operators of ``graph`` do to the float32 input; None if they do not rescale it, or tell nothing.
 
     Raises:
         ModelError: the flatbuffer is damaged.
@@ -65,13 +65,13 @@ def find_own_rescaling(model: Table, graph: Table, input_tensor: int) -> OwnResc
         return OwnRescaling(255.0, low, high) if _DARKEST_MEAN <= -low <= _BRIGHTEST_MEAN else None
     if _NARROWEST <= high - low <= _WIDEST and abs(low) <= _WIDEST:
         return OwnRescaling(255.0, low, high)
-    # A batch norm of pixels that come in -1..1 looks much like this, but puts 0 near 0.
+    # A batch norm after pixels of -1..1 looks much like this, but maps 0 close to 0.
     high = rescale(1.0)
     return OwnRescaling(1.0, low, high) if -_WIDEST <= low <= -0.9 and 0.5 <= high <= _WIDEST else None
 
 
 def find_quantized_range(model: Table, graph: Table, input_tensor: int) -> tuple[float, float] | None:
-    """(lowest, highest) number that the QUANTIZE behind the float32 input can hold; None where there is none."""
+    """(lowest, highest) number that the QUANTIZE after the float32 input can hold; None if there is none."""
     tensors = graph.tables(0)
     for code, _, output in _follow(model, graph, input_tensor):
         if code != _QUANTIZE or not 0 <= output < len(tensors):
@@ -88,7 +88,7 @@ def find_quantized_range(model: Table, graph: Table, input_tensor: int) -> tuple
 
 
 def _follow(model: Table, graph: Table, tensor: int) -> Iterator[tuple[int, tuple[int, ...], int]]:
-    """(code, inputs, output) of the operators through which ``tensor`` goes as the first input, but for those that only
+    """(code, inputs, output) of the operators that ``tensor`` passes through as the first input, except those that only
     move pixels.
     """
     codes = [max(code.scalar(0, "b"), code.scalar(3, "i")) for code in model.tables(1)]
@@ -104,7 +104,7 @@ def _follow(model: Table, graph: Table, tensor: int) -> Iterator[tuple[int, tupl
 
 
 def _find_constant(tensors: list[Table], buffers: list[Table], index: int) -> float | None:
-    """The first number of a float32 tensor whose values stand in the file."""
+    """The first number of a float32 tensor whose values are in the file, else None."""
     if not 0 <= index < len(tensors) or tensors[index].scalar(1, "b") != _FLOAT32:
         return None
     content = buffers[tensors[index].scalar(2, "I")].content(0)

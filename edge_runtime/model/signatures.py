@@ -1,17 +1,18 @@
-"""Who made a model file: an Ed25519 signature at its end, checked before any parser sees a byte of it.
+"""Proves who made a model file: an Ed25519 signature at its end, checked before any parser sees a byte of it.
 
-The last 104 bytes of a signed file, as the comment of its appended zip, so that every TFLite and zip program still
-reads the file:
+It is the last 104 bytes of a signed file, stored as the comment of its appended zip, so that every TFLite and zip
+program can still read the file:
 
     offset  bytes  content
          0      8  "ERSIG1\\r\\n"
          8      8  version, big-endian: a number that rises from one model to the next
         16      8  key id: the first bytes of SHA-256 of the 32-byte public key
         24     64  Ed25519 signature of  "edge-runtime model 1\\n" + version (8 bytes) + SHA-256(body)
-        88     16  the first bytes of SHA-256(SHA-256(body) + bytes 0 to 87): damage is noticed without a key, too
+        88     16  the first bytes of SHA-256(SHA-256(body) + bytes 0 to 87), which shows damage even without a key
 
-``body`` is the unsigned file: all bytes before these, and the zip's comment length (its last two bytes) 0, not 104.
-Keys are the usual PEM files. Only this file imports `cryptography`, and only when a key is there (extra ``[sign]``).
+``body`` is the unsigned file: all bytes before these, with 0 instead of 104 as the zip's comment length (its last two
+bytes). Keys are the usual PEM files. Only this module imports `cryptography` (extra ``[sign]``), and only when there is
+a key.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ ALL_USERS_KEYS = Path("/etc/edge-runtime/keys")
 
 @dataclass(frozen=True)
 class Signature:
-    """What a signed file says of itself; believed only after `verify`. ``key_id`` in hex."""
+    """What a signed file claims; not to be trusted before `verify`. ``key_id`` is in hex."""
 
     version: int
     key_id: str
@@ -52,7 +53,7 @@ class TrustedKey:
 
 
 def split_signature(content: bytes, name: str) -> tuple[bytes, Signature | None]:
-    """(unsigned body, signature or None) of a model file, by fixed offsets only; ``name`` is for the error text.
+    """(unsigned body, signature or None) of a model file, found by fixed offsets alone; ``name`` is for the error text.
 
     Raises:
         ModelError: there is a signature block, but it or the body is damaged.
@@ -70,11 +71,11 @@ def split_signature(content: bytes, name: str) -> tuple[bytes, Signature | None]
 
 
 def sign(content: bytes, private_key_pem: bytes, version: int) -> bytes:
-    """The signed form of a model file, unsigned or signed before.
+    """The signed form of a model file; an existing signature is replaced.
 
     Raises:
-        DataError: the key is no Ed25519 private key in PEM, or ``version`` is no number of 1 to 2^63 - 1.
-        ModelError: ``content`` does not end with a zip without a comment: it is no file of ours.
+        DataError: the key is not an Ed25519 private key in PEM, or ``version`` is not a number from 1 to 2^63 - 1.
+        ModelError: ``content`` does not end with a zip without a comment, so convert did not write it.
         ConfigurationError: `cryptography` is missing.
     """
     from_pem = _ed25519()
@@ -119,7 +120,7 @@ def verify(content: bytes, keys: tuple[TrustedKey, ...], name: str) -> Signature
 
 
 def make_keys() -> tuple[bytes, bytes]:
-    """(private, public) PEM of a new key. ConfigurationError when `cryptography` is missing."""
+    """(private, public) PEM of a new key; ConfigurationError if `cryptography` is missing."""
     return _ed25519().new_pair()
 
 
@@ -143,14 +144,14 @@ def read_public_key(path: Path) -> TrustedKey:
 
 
 def list_key_folders() -> tuple[Path, ...]:
-    """Where trusted keys lie: for all users, for this one, and in $EDGE_RUNTIME_KEYS, which can only add some."""
+    """The folders of trusted keys: for all users, for this user, and $EDGE_RUNTIME_KEYS, which can only add keys."""
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()) / "edge-runtime" / "keys"
     extra = os.environ.get("EDGE_RUNTIME_KEYS")
     return (ALL_USERS_KEYS, home, *((Path(extra),) if extra else ()))
 
 
 def list_trusted_keys() -> tuple[TrustedKey, ...]:
-    """Every key in `list_key_folders`. Raises what `read_public_key` raises: a broken key file never means no check."""
+    """Every key in `list_key_folders`. Raises as `read_public_key`: a broken key file never turns the check off."""
     try:
         paths = [path for folder in list_key_folders() if os.path.lexists(folder) for path in sorted(folder.iterdir())]
     except OSError as error:
@@ -161,14 +162,14 @@ def list_trusted_keys() -> tuple[TrustedKey, ...]:
     for path in paths:
         if path.suffix.lower() != KEY_SUFFIX or path.is_dir():
             raise ConfigurationError(
-                f"{path} lies among the trusted keys and is no key, expected files called NAME{KEY_SUFFIX}; rename it, "
-                "or put it elsewhere."
+                f"{path} is among the trusted keys but is not a key, expected files called NAME{KEY_SUFFIX}; rename "
+                "it, or put it elsewhere."
             )
     return tuple(read_public_key(path) for path in paths)
 
 
 def require_trusted(content: bytes, name: str) -> Signature | None:
-    """The verified signature when any key is trusted on this device, else None. Raises what `verify` raises."""
+    """The verified signature if any key is trusted on this device, else None. Raises as `verify`."""
     keys = list_trusted_keys()
     return verify(content, keys, name) if keys else None
 
@@ -186,7 +187,7 @@ def _key_id(raw: bytes) -> bytes:
 
 
 class _Ed25519:
-    """The few calls into `cryptography`."""
+    """All calls into `cryptography`."""
 
     def __init__(self, ed25519: Any, serialization: Any, invalid: type[Exception]) -> None:
         self._ed25519, self._serialization, self._invalid = ed25519, serialization, invalid
@@ -210,7 +211,7 @@ class _Ed25519:
         try:
             key = self._serialization.load_pem_public_key(pem)
         except (ValueError, TypeError) as error:
-            raise DataError(f"{path} is no public key ({error}); expected PEM as make keys writes.") from error
+            raise DataError(f"{path} is not a public key ({error}); expected PEM as make keys writes.") from error
         if not isinstance(key, self._ed25519.Ed25519PublicKey):
             raise DataError(f"{path} is {type(key).__name__}, expected an Ed25519 public key; see make keys.")
         return self.raw_public(key)

@@ -1,8 +1,8 @@
-"""Reaches every place of a flatbuffer that an interpreter reads without asking, so that a file cut short or forged is
-refused before one sees it.
+"""Checks everything in a flatbuffer that an interpreter reads without checking, so that a truncated or forged file is
+refused before an interpreter sees it.
 
-tflite-runtime 2.14 checks next to nothing of this. What lies behind the file's end is whatever the process holds there,
-so such a file may go well in a first run and end the process in the second.
+tflite-runtime 2.14 checks almost none of this. Beyond the file's end it reads whatever memory the process holds there,
+so such a file may work in one run and crash the process in the next.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from __future__ import annotations
 from edge_runtime.errors import ModelError
 from edge_runtime.model.flatbuffer import Table
 
-# Of the options that hold more than numbers in place: their number in the union, (field, bytes an item) of the vectors.
+# Options that hold vectors or texts: their number in the union, with (field, bytes per item) of each vector.
 _VECTORS_IN_OPTIONS = {3: ((1, 4), (2, 4)), 8: ((5, 1),), 17: ((0, 4),), 30: ((0, 4),), 115: ((0, 4),)}
 _TEXTS_IN_OPTIONS = {111: (0, 1)}
-# Offsets into the file beyond the flatbuffer; 1 stands for "not there yet".
+# Offsets into the file beyond the flatbuffer; 1 means "not set yet".
 _MOST_OFFSET = 1
 
 
 def expect_sound(flatbuffer: bytes) -> None:
-    """Returns when nothing in ``flatbuffer`` leads out of it.
+    """Checks that nothing in ``flatbuffer`` points outside it.
 
     Raises:
-        ModelError: an offset or an index leads outside, or there is more of it than any classifier has.
+        ModelError: an offset or an index points outside, or it is larger than any classifier.
     """
     walk_soundly(Table.root(flatbuffer))
 
 
 def walk_soundly(model: Table) -> None:
-    """As `expect_sound`, of the root table of a flatbuffer."""
+    """As `expect_sound`, for the root table of a flatbuffer."""
     buffers = model.tables(4)
     for buffer in buffers:
         buffer.length(0)
@@ -58,7 +58,7 @@ def _walk_graph(graph: Table, num_codes: int, num_buffers: int) -> None:
     for operator in graph.tables(3):
         _expect_index("operator code", operator.scalar(0, "I"), num_codes)
         for index in operator.numbers(1, "i") + operator.numbers(2, "i") + operator.numbers(8, "i"):
-            # -1 stands for an optional input that is absent.
+            # -1 means that an optional input is absent.
             _expect_index("tensor", max(index, 0) if index == -1 else index, len(tensors))
         _walk_options(operator)
 
@@ -74,7 +74,7 @@ def _walk_tensor(tensor: Table, num_buffers: int) -> None:
         quantization.table(5)
     if tensor.place(6):
         raise ModelError(
-            "The flatbuffer has tensors in TFLite's sparse form, the indices of which interpreters believe unseen; "
+            "The flatbuffer has tensors in TFLite's sparse form, whose indices interpreters trust unchecked; "
             "expected dense ones. Convert the model without sparsity."
         )
 

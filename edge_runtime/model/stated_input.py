@@ -1,4 +1,4 @@
-"""What a person states of the input of a model that others made, because its file does not say it."""
+"""What a person states about the input of a model from elsewhere, because its file does not say it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge_runtime.contract import RESIZE_MODES, Normalization
 from edge_runtime.errors import ModelError, UsageError
 
-# torchvision's mean and deviation of ImageNet's photos, in pixels instead of parts of 255.
+# torchvision's mean and standard deviation of ImageNet's photos, as pixel values 0 to 255 instead of 0 to 1.
 _IMAGENET = Normalization((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
@@ -18,7 +18,7 @@ NORMALIZE_FORMS = "0..1, -1..1, 0..255, imagenet, MEAN,STD or MEAN,MEAN,MEAN,STD
 @dataclass(frozen=True)
 class StatedInput:
     """``normalization``, ``channels`` ("rgb" or "bgr"), ``resize`` (one of `RESIZE_MODES`) and ``size`` (height, width)
-    of the input; each None where nothing was stated.
+    of the input; each is None if it was not stated.
     """
 
     normalization: Normalization | None = None
@@ -38,7 +38,7 @@ class StatedInput:
         resize: str | None = None,
         input_size: str | None = None,
     ) -> StatedInput:
-        """From texts: ``normalize`` is one of `NORMALIZE_FORMS`, ``input_size`` is "224" or "WIDTHxHEIGHT".
+        """Parses texts: ``normalize`` is one of `NORMALIZE_FORMS`, ``input_size`` is "224" or "WIDTHxHEIGHT".
 
         Raises:
             UsageError: one of them is malformed.
@@ -51,14 +51,14 @@ class StatedInput:
 
 
 def parse_normalization(normalize: str) -> Normalization:
-    """The Normalization that a text such as "-1..1" means. Raises UsageError for a text of another form."""
+    """The Normalization that a text such as "-1..1" stands for; UsageError for a malformed text."""
     text = normalize.strip().lower()
     if text == "imagenet":
         return _IMAGENET
     if found := _RANGE.fullmatch(text):
         low, high = map(float, found.groups())
         if low < high:
-            # What pixel 0 becomes is low, and 255 high.
+            # Pixel 0 becomes low, and 255 becomes high.
             std = 255 / (high - low)
             return Normalization((0.0 - low * std,), (std,))
     if re.fullmatch(rf"{_NUMBER}(,\s*{_NUMBER})+", text):

@@ -1,8 +1,8 @@
-"""What a .tflite file says about itself: its input and output tensor, its first and last operators, its standard TFLite
-Metadata.
+"""What a .tflite file says about itself: its input and output tensors, its first and last operators, and its standard
+TFLite Metadata.
 
-Field numbers are those of TensorFlow's schema.fbs (version 3) and metadata_schema.fbs ("M001"). Needed for models that
-carry no contract; never a substitute for one.
+Field numbers are those of TensorFlow's schema.fbs (version 3) and metadata_schema.fbs ("M001"). Needed for models
+without a contract; never a substitute for one.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _REMEDIES = {
 _CLASS_NUMBERS = (2, 4)
 _IS_VARIABLE = 5
 _SOFTMAX, _LOGISTIC = 25, 14
-# Operators that change the form of scores, not what they mean: DEQUANTIZE, QUANTIZE, RESHAPE, SQUEEZE, EXPAND_DIMS.
+# Operators that change the format of scores, not their meaning: DEQUANTIZE, QUANTIZE, RESHAPE, SQUEEZE, EXPAND_DIMS.
 _SAME_SCORES = frozenset((6, 114, 22, 43, 70))
 _TENSOR_AXIS_LABELS, _TENSOR_VALUE_LABELS = 2, 3
 _NORMALIZATION_OPTIONS = 1
@@ -52,10 +52,10 @@ _NORMALIZATION_OPTIONS = 1
 
 @dataclass(frozen=True)
 class Description:
-    """``probabilities``: the output is that of a SOFTMAX or LOGISTIC; ``label_file`` is "", ``normalization``
-    None where metadata is silent. ``layout`` says how the input lies; ``has_open_size`` that its sides may be chosen;
-    ``rescaling`` what the first operators do to pixels, None where they do nothing; ``quantized_range`` which numbers
-    a float input may hold for a graph of integers behind it.
+    """``probabilities``: the output comes from a SOFTMAX or LOGISTIC. ``label_file`` is "" and ``normalization`` None
+    if metadata does not say. ``layout`` is the order of the input's axes and colours; ``has_open_size``: its height and
+    width may be chosen. ``rescaling`` is what the first operators do to pixels, None for nothing; ``quantized_range``
+    is the range of numbers that an integer graph can take from its float input, or None.
     """
 
     input_tensor: TensorSpec
@@ -73,7 +73,7 @@ def describe(flatbuffer: bytes, name: str) -> Description:
     """The Description of a .tflite flatbuffer; ``name`` is for the error text.
 
     Raises:
-        ModelError: it is no TFLite file, is damaged, or is not one image in, one row of class scores out.
+        ModelError: it is not a TFLite file, is damaged, or does not turn one image into one row of class scores.
     """
     if flatbuffer[4:8] != b"TFL3":
         raise ModelError(f"{name} is not a TFLite file: bytes 4 to 7 are {flatbuffer[4:8]!r}, expected b'TFL3'.")
@@ -125,13 +125,13 @@ def describe(flatbuffer: bytes, name: str) -> Description:
 
 
 def _list_shapes(tensors: list[Table], indices: tuple[int, ...]) -> str:
-    """The shapes of several tensors, in brackets; empty for one."""
+    """The shapes of several tensors, in brackets; empty for a single one."""
     shapes = [str(tensors[index].numbers(0, "i")) for index in indices[:4] if 0 <= index < len(tensors)]
     return f" ({', '.join(shapes)}{', ...' * (len(indices) > 4)})" if len(indices) > 1 else ""
 
 
 def _tensor(tensors: list[Table], index: int, name: str, *, is_output: bool) -> TensorSpec:
-    """Tensor ``index``; 8-bit numbers without a scale are themselves in an input, and refused in an output."""
+    """Tensor ``index``; 8-bit numbers without a scale are taken as they are in an input, and refused in an output."""
     if not 0 <= index < len(tensors):
         raise ModelError(f"{name} names tensor {index} of {len(tensors)}: the file is damaged.")
     tensor = tensors[index]
@@ -158,7 +158,7 @@ def _tensor(tensors: list[Table], index: int, name: str, *, is_output: bool) -> 
 
 
 def _layout(shape: tuple[int, ...], name: str) -> InputLayout:
-    """Where height, width and channels of the one image of ``shape`` are."""
+    """Which axes of ``shape`` are height, width and channels."""
     what = "it does not classify images"
     if len(shape) == 3 and shape[0] == 1:
         return InputLayout("grey", "NHW")
@@ -176,19 +176,19 @@ def _layout(shape: tuple[int, ...], name: str) -> InputLayout:
     elif len(shape) == 5:
         what = "it takes several frames of a video, or a volume, at once"
     elif len(shape) == 2:
-        what = f"it takes a row of {shape[1]} numbers, such as sound or an image{_guess_flat(shape[1])} made flat"
+        what = f"it takes a row of {shape[1]} numbers, such as sound or a flattened image{_guess_flat(shape[1])}"
     raise ModelError(f"{name} takes {shape}, expected (1, height, width, 3): {what}.")
 
 
 def _guess_flat(number: int) -> str:
-    """The words " of 28x28" where ``number`` are the pixels of a square, in colours or grey; else none."""
+    """The text " of 28x28" if ``number`` is that of the values in a square image, in colour or grey; else empty."""
     sides = [(math.isqrt(number // channels), channels) for channels in (3, 1)]
     fitting = [side for side, channels in sides if side * side * channels == number and side > 7]
     return f" of {fitting[0]}x{fitting[0]}" if fitting else ""
 
 
 def _scores(tensor: TensorSpec, name: str) -> TensorSpec:
-    """``tensor`` as (1, classes), which is how (classes,), (1, 1, 1, classes) and (1, classes, 1, 1) are read."""
+    """``tensor`` with the shape (1, classes), into which (classes,), (1, 1, 1, classes) and (1, classes, 1, 1) turn."""
     if not tensor.shape or min(tensor.shape) < 1 or math.prod(tensor.shape) != max(tensor.shape):
         what = "it does not classify images"
         if len(tensor.shape) == 4:
@@ -201,7 +201,7 @@ def _scores(tensor: TensorSpec, name: str) -> TensorSpec:
 
 
 def _ends_in_probabilities(model: Table, graph: Table, output: int) -> bool:
-    """Whether a SOFTMAX or LOGISTIC gave the scores, whatever only changed their form after it."""
+    """Whether the scores come from a SOFTMAX or LOGISTIC, possibly through operators that only change their format."""
     codes = [max(code.scalar(0, "b"), code.scalar(3, "i")) for code in model.tables(1)]
     for operator in reversed(graph.tables(3)):
         index = operator.scalar(0, "I")
@@ -235,8 +235,8 @@ def _normalization(subgraph: Table) -> Normalization | None:
 
 
 def _label_file(subgraph: Table) -> str:
-    """The list of labels without a locale, else the English one, else any; of two with ids and with names the latter:
-    who lists both writes the ids without a locale.
+    """The English list of labels, else the one without a locale, else any. A file with a list of ids and one of names
+    has the ids in the list without a locale.
     """
     files: dict[str, str] = {}
     for tensor in subgraph.tables(3)[:1]:

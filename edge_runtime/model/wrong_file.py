@@ -1,6 +1,6 @@
-"""Names what was given instead of a .tflite file, by its first bytes, with the way to the right one.
+"""Names, by its first bytes, a file that was given instead of a .tflite file, and says how to get the right one.
 
-Only for the error text: nothing here decides whether a file is loaded.
+Only for error texts: nothing here decides whether a file is loaded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _IMAGE = "an image; give it after the flags, and a .tflite file as `model`"
 _C_SOURCE = "the C source of a model; turn its bytes back into a file (xxd -r -p), or give the .tflite file"
 _SOURCE = "; give the .tflite or ONNX file that it was made from"
 _PACKED = "; unpack it and give the .tflite file inside"
-# In order: the first that fits is said.
+# The first match counts.
 _BEGINNINGS = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself; fetch that with `git lfs pull`"),
     (b"\x89HDF\r\n\x1a\n", _KERAS),
@@ -28,7 +28,7 @@ _BEGINNINGS = (
     (b"\xff\xd8\xff", _IMAGE),
     (b"\x89PNG", _IMAGE),
     (b"RKNN", "a model compiled for a Rockchip NPU" + _SOURCE),
-    (b"<?xml", "an XML file (OpenVINO keeps its models so); give the .tflite file that it was made from"),
+    (b"<?xml", "an XML file (OpenVINO's format for models); give the .tflite file that it was made from"),
     (b"BZh", "a bzip2 archive" + _PACKED),
     (b"\x28\xb5\x2f\xfd", "a Zstandard archive" + _PACKED),
     (b"GGUF", "a language model in GGUF; give the .tflite file of an image classifier"),
@@ -45,7 +45,7 @@ _ONNX_FIELDS = b"\x12\x1a\x22\x3a"
 
 
 def name_wrong_file(content: bytes, name: str) -> str:
-    """One sentence on what ``content`` is and what to do, "" when it begins as a .tflite file or as nothing known."""
+    """One sentence on what ``content`` is and what to do; "" if it begins like a .tflite file or is not recognised."""
     if content[4:8] == b"TFL3":
         return ""
     kind = _kind(content)
@@ -74,18 +74,18 @@ def _kind(content: bytes) -> str:
         return "an ONNX model; convert it to TFLite (with onnx2tf, say) and give the .tflite file"
     beginning = content[:4096].lstrip()
     if beginning[:1] in (b"{", b"["):
-        return "JSON (TensorFlow.js keeps its models so, and some people their labels); give the .tflite file"
+        return "JSON (TensorFlow.js's format for models, and a common one for labels); give the .tflite file"
     if b"unsigned char" in beginning and b"0x" in beginning:
         return _C_SOURCE
     if content[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "a web page; download the file itself (GitHub: the address of its 'raw' button)"
     if _is_text(content[:4096]):
-        return "a text, such as a label list or a program; give the .tflite file"
+        return "a text file, such as a label list or a program; give the .tflite file"
     return ""
 
 
 def _is_text(beginning: bytes) -> bool:
-    """Whether these bytes are lines of words, the last character of which may be cut."""
+    """Whether these bytes are lines of text; the last character may be cut off."""
     shown = beginning.decode("utf-8", "ignore")
     is_whole = len(beginning) - len(shown.encode()) < 4
     return is_whole and "\n" in shown and all(each.isprintable() or each in "\r\n\t" for each in shown)

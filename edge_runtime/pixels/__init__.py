@@ -1,2 +1,3 @@
-"""From a frame to the input of a model, pure, ending at uint8; decoding of images on the way. Never normalises: that
-belongs to the model."""
+"""From a frame to a model's input: pure, ending at uint8, with the decoding of images. Never normalises: that belongs
+to the model.
+"""

@@ -1,6 +1,6 @@
-"""Reads HEIC photos, which iPhones write, where pillow-heif is installed; elsewhere says what they are and what to do.
+"""Reads HEIC photos, which iPhones take, if pillow-heif is installed; otherwise says what they are and what to do.
 
-Only the workstation has pillow-heif; nothing of it is imported before a HEIC photo is met.
+Only the workstation has pillow-heif; it is not imported before a HEIC photo is found.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _OTHERS = {b"avif": "an AVIF image", b"avis": "an AVIF sequence", b"qt  ": "a Qu
 
 
 def decode_heif(content: bytes, name: str) -> Image:
-    """The HEIC photo ``content`` as (h, w, 3) uint8 BGR, turned as it says; ``name`` is for errors.
+    """The HEIC photo ``content`` as (h, w, 3) uint8 BGR, turned upright; ``name`` is for errors.
 
     Raises:
-        DataError: it is none, or damaged, or too large, or pillow-heif is not installed.
+        DataError: it is not a HEIC photo, is damaged or too large, or pillow-heif is not installed.
     """
     brand = content[8:12]
     if brand not in _HEIC_BRANDS:

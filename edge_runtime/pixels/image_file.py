@@ -17,25 +17,25 @@ from edge_runtime.pixels.opencv import MAX_PIXELS, cv2
 from edge_runtime.pixels.orientation import AS_STORED, read_orientation, turn_upright
 from edge_runtime.pixels.preprocess import Image
 
-# A progressive JPEG is held whole before its first line is there: 150 MB are 25 million pixels with colours at full
-# resolution, and 50 million at the usual half.
+# A decoder must hold all of a progressive JPEG before it can give the first line: 150 MB are 25 million pixels with
+# full colour resolution, and 50 million with the usual half.
 MAX_COEFFICIENT_BYTES = 150_000_000
-# The photos of the largest phones have 200 million pixels; beyond MAX_PIXELS a JPEG is decoded at a half to an eighth.
+# The largest phone photos have 200 million pixels; beyond MAX_PIXELS a JPEG is decoded at a half to an eighth.
 MAX_STORED_PIXELS = 4 * MAX_PIXELS
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif", ".heic", ".heif",
 )  # fmt: skip
 
-# How the formats begin that are decoded. OpenCV goes by the content, never by the name, and knows a dozen others, whose
-# decoders few people look at (CVE-2025-53644 is in that of JPEG 2000): they are refused before it sees them.
+# The first bytes of the formats that are decoded. OpenCV goes by content, never by name, and knows a dozen other
+# formats, whose decoders are little tested (CVE-2025-53644 is in JPEG 2000's): these are refused before it sees them.
 _BEGINNINGS = (
     b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6",
 )  # fmt: skip
 
-# Of these only some versions of OpenCV can decode any: none is, so that a host and a device agree.
+# Only some versions of OpenCV can decode GIFs: none are decoded, so that host and device agree.
 _GIFS = (b"GIF87a", b"GIF89a")
 
-# What file managers, archives and network disks leave behind; names with a dot in front are theirs too.
+# What file managers, archives and network drives leave behind, besides names with a leading dot.
 _SERVICE_NAMES = (
     "thumbs.db", "desktop.ini", "__macosx", "__pycache__", "@eadir", "@tmp", "#recycle", "#snapshot", "$recycle.bin",
     "lost+found", "system volume information",
@@ -43,12 +43,12 @@ _SERVICE_NAMES = (
 
 
 def read_image(path: str | Path) -> Image:
-    """The image at ``path`` as (h, w, 3) uint8 BGR, turned upright as it says itself (EXIF in JPEG, PNG and WebP,
-    its own tag in TIFF, HEIC); grey becomes three channels.
+    """The image at ``path`` as (h, w, 3) uint8 BGR, turned upright according to its metadata (EXIF in JPEG, PNG and
+    WebP, its own tag in TIFF, HEIC); grey becomes three channels.
 
     Raises:
         MissingInputError: there is no such file.
-        DataError: the file cannot be read or is no image that OpenCV or pillow-heif can decode, or has more than
+        DataError: the file cannot be read or is not an image that OpenCV or pillow-heif can decode, or it has more than
             MAX_PIXELS pixels (a JPEG MAX_STORED_PIXELS), or is a progressive JPEG of more than MAX_COEFFICIENT_BYTES.
     """
     return decode_image(read_image_bytes(path), str(path))
@@ -70,15 +70,15 @@ def read_image_bytes(path: str | Path) -> bytes:
 
 
 def list_images(folder: str | Path) -> list[Path]:
-    """All visible files below ``folder``, sub-folders too, that are called as images are, sorted."""
+    """All visible files in ``folder`` and its sub-folders with the suffix of an image, sorted."""
     return [path for path in list_files(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
 
 
 def list_files(folder: str | Path) -> list[Path]:
-    """All visible files below ``folder``, sorted; nothing that lies in a hidden folder, however deep.
+    """All visible files in ``folder`` and its sub-folders, sorted; nothing inside a hidden folder at any depth.
 
-    Links to folders are followed, each folder once and none that ``folder`` lies in. A link to nothing is listed, so
-    that whoever reads it says so.
+    Links to folders are followed, each folder once, except to folders that contain ``folder``. A broken link is listed,
+    so that whoever reads it can say so.
     """
     found: list[Path] = []
     seen = {Path(os.path.realpath(folder))}
@@ -95,19 +95,17 @@ def list_files(folder: str | Path) -> list[Path]:
 
 
 def is_visible(name: str) -> bool:
-    """Whether a file or folder of this name is the user's, and not one that programs keep for themselves."""
+    """Whether a file or folder of this name is the user's, not one that programs keep for themselves."""
     return not name.startswith(".") and name.lower() not in _SERVICE_NAMES
 
 
 def is_allowed_format(content: bytes) -> bool:
-    """Whether ``content`` begins as one of the formats that are decoded."""
+    """Whether ``content`` begins like one of the formats that are decoded."""
     return content.startswith(_BEGINNINGS) or (content[:4] == b"RIFF" and content[8:12] == b"WEBP")
 
 
 def check_header(header: JpegHeader | None, name: str) -> None:
-    """DataError when the JPEG with this header has too many pixels, or would have to be held whole and is too large
-    for that.
-    """
+    """Raises DataError if the JPEG with this header has too many pixels, or must be held whole and is too large."""
     if header is None:
         return
     if header.width * header.height > MAX_STORED_PIXELS:
@@ -121,7 +119,7 @@ def check_header(header: JpegHeader | None, name: str) -> None:
 
 
 def _choose_flag(header: JpegHeader | None) -> int:
-    """How OpenCV shall decode: reduced by as little as keeps the image below MAX_PIXELS."""
+    """OpenCV's flag for decoding: the smallest reduction that keeps the image below MAX_PIXELS."""
     num_pixels = 0 if header is None else header.width * header.height
     flags = (cv2.IMREAD_COLOR, cv2.IMREAD_REDUCED_COLOR_2, cv2.IMREAD_REDUCED_COLOR_4)
     return next((flag for power, flag in enumerate(flags) if num_pixels <= MAX_PIXELS * 4**power), flags[-1])
@@ -137,7 +135,7 @@ def decode_image(content: bytes, name: str) -> Image:
 
 
 def decode_stored(content: bytes, name: str) -> Image:
-    """As `decode_image`, of all but HEIC, and not turned where EXIF asks for it."""
+    """As `decode_image`, but not for HEIC, and without turning the image as EXIF says."""
     if content.startswith(_GIFS):
         raise DataError(
             f"{name} is a GIF, which only some versions of OpenCV decode, and with few colours; expected a photo. Save "

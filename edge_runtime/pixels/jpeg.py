@@ -1,6 +1,6 @@
 """Reads the few bytes of a JPEG that decide how to decode it: its size, whether it is whole, whether it may be turned.
 
-No pixel is decoded here, so a bomb or half an image is refused before it costs anything.
+No pixel is decoded here, so a bomb or a truncated image is refused before it costs anything.
 """
 
 from __future__ import annotations
@@ -9,20 +9,19 @@ from dataclasses import dataclass
 
 START = b"\xff\xd8"
 END = b"\xff\xd9"
-# Start-of-frame markers: all of C0..CF but the Huffman table (C4), the reserved C8 and the arithmetic table (CC).
+# Start-of-frame markers: all of C0..CF except the Huffman table (C4), the reserved C8 and the arithmetic table (CC).
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LENGTHLESS = frozenset({0x01, *range(0xD0, 0xD8)})
-# Those that come in one scan when that scan holds every component; the others are progressive, lossless or layered.
+# These have one scan if that scan holds every component; the others are progressive, lossless or layered.
 _SEQUENTIAL_FRAMES = frozenset({0xC0, 0xC1, 0xC9})
 
 
 @dataclass(frozen=True)
 class JpegHeader:
-    """The stored size in pixels, and whether an EXIF block (which may ask for a turn) is present.
+    """The stored size in pixels, and whether there is an EXIF block (which may ask for the image to be turned).
 
-    ``coefficient_bytes`` is what a decoder must hold of the whole image before it can give the first line, however
-    small that line is wanted: nothing for the usual JPEG, two bytes a sample when it comes in several scans, as a
-    progressive one does.
+    ``coefficient_bytes`` is what a decoder must hold of the whole image before it can give the first line, whatever the
+    reduction: nothing for an ordinary JPEG, two bytes per sample if it has several scans, as a progressive one does.
     """
 
     width: int
@@ -46,7 +45,7 @@ def read_jpeg_header(content: bytes) -> JpegHeader | None:
         if marker in _LENGTHLESS:
             position += 2
             continue
-        if marker in (0x00, 0xD9, 0xDA):  # no marker; the end; scan data without a frame header before it
+        if marker in (0x00, 0xD9, 0xDA):  # not a marker; the end; scan data without a frame header before it
             return None
         if marker in _FRAME_MARKERS:
             if position + 9 > len(content):
@@ -89,10 +88,10 @@ def _before_scan(content: bytes, frame: int, has_exif: bool) -> tuple[bool, int]
 
 @dataclass(frozen=True)
 class ScanLayout:
-    """The groups of blocks that the one scan of a JPEG stores one after another, row by row.
+    """The groups of blocks that the single scan of a JPEG stores one after another, row by row.
 
-    ``width`` and ``height`` are those of one group in pixels of the image; ``restart`` is the number of groups between
-    two restart markers, 0 when there are none.
+    ``width`` and ``height`` are the size of one group in pixels of the image; ``restart`` is the number of groups
+    between two restart markers, 0 if there are none.
     """
 
     width: int
@@ -100,12 +99,12 @@ class ScanLayout:
     restart: int = 0
 
     def reduce(self, divisor: int) -> ScanLayout:
-        """The same where the image was decoded at a half, a quarter or an eighth."""
+        """The layout of the image decoded at a half, a quarter or an eighth of its size."""
         return ScanLayout(max(1, self.width // divisor), max(1, self.height // divisor), self.restart)
 
 
 def read_scan_layout(content: bytes) -> ScanLayout | None:
-    """The layout of a JPEG whose image comes in one scan; None of others, and of what is no JPEG."""
+    """The layout of a JPEG with a single scan; None for other JPEGs and anything else."""
     place, restart, factors = 2, 0, b""
     while content[:2] == START and place + 4 <= len(content) and content[place] == 0xFF:
         marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4], "big")
@@ -127,10 +126,10 @@ def read_scan_layout(content: bytes) -> ScanLayout | None:
 
 
 def find_jpeg_end(content: bytes | bytearray, start: int = 0) -> int:
-    """The index after the last byte of the JPEG that starts at ``start``; -1 when its end is not there yet, 0 when
+    """The index after the last byte of the JPEG that starts at ``start``; -1 if its end has not come yet, 0 if it is
     broken.
 
-    Segments before the scan are stepped over, because a thumbnail inside one has an end marker of its own.
+    Segments before the scan are skipped, because a thumbnail inside one has its own end marker.
     """
     scan = _scan_start(content, start)
     if scan <= 0:
@@ -142,16 +141,17 @@ def find_jpeg_end(content: bytes | bytearray, start: int = 0) -> int:
 
 
 def find_next_start(content: bytes | bytearray, start: int, end: int) -> int:
-    """Where another JPEG begins inside the scan data of the one at ``start``, which then was cut short; else -1.
+    """Where another JPEG begins inside the scan data of the one at ``start``, which means that this one was cut short;
+    else -1.
 
-    Scan data never holds a start marker. ``end`` is where to stop looking.
+    Scan data never contains a start marker. ``end`` is where to stop looking.
     """
     scan = _scan_start(content, start)
     return content.find(START + b"\xff", scan, end) if scan > 0 else -1
 
 
 def _scan_start(content: bytes | bytearray, start: int) -> int:
-    """The index of the marker of the first scan, or of an end before any; -1 when not there yet, 0 when broken."""
+    """The index of the first scan's marker, or of an end marker before any scan; -1 if not there yet, 0 if broken."""
     position = start + 2
     while position + 4 <= len(content):
         if content[position] != 0xFF:
@@ -166,10 +166,10 @@ def _scan_start(content: bytes | bytearray, start: int) -> int:
 
 
 def cut_out(content: bytes) -> bytes:
-    """The JPEG in ``content``, from its start marker to its end marker, whatever stands before and behind them.
+    """The JPEG in ``content``, from its start marker to its end marker, without anything before or after.
 
-    One without an end marker gets it, so that the decoder says whether anything else is missing. Empty when there is
-    no JPEG at all.
+    A missing end marker is added, so that the decoder says whether anything else is missing. Empty if there is no JPEG
+    at all.
     """
     start = content.find(START + b"\xff")
     if start < 0 or _scan_start(content, start) <= 0:
@@ -179,5 +179,5 @@ def cut_out(content: bytes) -> bytes:
 
 
 def is_whole(content: bytes | bytearray) -> bool:
-    """True when ``content`` starts and ends as a JPEG does; cameras may pad the end with zero bytes."""
+    """True if ``content`` starts and ends like a JPEG; cameras may pad the end with zero bytes."""
     return content[:2] == START and (content.endswith(END) or content.rstrip(b"\0").endswith(END))

@@ -1,8 +1,8 @@
-"""Whether a JPEG was damaged on its way: the one rule, for cameras, folders and files.
+"""Tells whether a JPEG was damaged in transit: the one rule for cameras, folders and files.
 
-The decoder only mutters: OpenCV hands out a grey or shifted image, and libjpeg writes one line to the process's stderr.
-OpenCV has no other way to ask. So for the length of one decoding stderr is a pipe of our own; what in it is not
-libjpeg's goes on to the real one. What the decoder does not notice is looked for in the pixels.
+For a damaged JPEG, OpenCV returns a grey or shifted image, and libjpeg writes one line to the process's stderr; OpenCV
+offers no other way to ask. So stderr is replaced by a pipe while one image is decoded, and whatever did not come from
+libjpeg is passed on to the real stderr. Damage that the decoder does not notice is looked for in the pixels.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from edge_runtime.pixels.jpeg_stair import has_stair
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.system.quiet_start import stderr_lock
 
-# These are compiled once a decoder has said something, to keep start-up short.
-# A camera chip may pad its data in front of the end marker: all pixels were decoded by then. That many bytes at most,
-# and nothing but zeros or ones: anything else are blocks that found no place in the image.
+# These patterns are compiled only once a decoder has said something, to keep start-up short. A camera chip may pad its
+# data before the end marker, when all pixels have been decoded: with at most this many bytes, and only zeros or ones.
+# Anything else is blocks that found no place in the image.
 _EXTRANEOUS = rb"Corrupt JPEG data: (\d{1,9}) extraneous bytes before marker 0xd9"
 _MOST_PADDING = 64
 _WARNING = rb"Corrupt JPEG data: .*|Premature end of JPEG file|Invalid JPEG file structure.*|Inconsistent .*"
-# Of these libjpeg itself says that they do not matter.
+# libjpeg itself says that these do not matter.
 _HARMLESS = rb"Warning: unknown JFIF revision number .*|Unknown Adobe color transform code .*"
 _STDERR = 2
 
 
 class _Ear:
-    """The pipe, made once."""
+    """The pipe in place of stderr, made once."""
 
     def __init__(self) -> None:
         self.read_fd, self.write_fd = os.pipe()
@@ -41,8 +41,8 @@ _ear: _Ear | None = None
 
 
 class Shifts:
-    """How many images of one camera in a row looked shifted. Chance does not damage them all alike: what goes on like
-    that is the scene, a screen or bars, and is believed.
+    """Counts how many images of one camera in a row look shifted. Chance damage does not repeat: if it goes on, it is
+    the scene (a screen, or bars), and the images are trusted.
     """
 
     MOST = 3
@@ -51,21 +51,21 @@ class Shifts:
         self._num = 0
 
     def is_scene(self, *, is_shifted: bool) -> bool:
-        """Whether another image that looks shifted or not, as ``is_shifted`` says, is one too many for damage."""
+        """Counts one more image; whether too many in a row have looked shifted for it to be damage."""
         self._num = self._num + 1 if is_shifted else 0
         return self._num > self.MOST
 
 
 def find_damage(content: bytes, stored: Image, said: str, shifts: Shifts | None = None) -> str:
-    """What is wrong with the JPEG ``content``, in words; empty when nothing is.
+    """What is wrong with the JPEG ``content``, in words; empty if nothing is.
 
-    ``stored`` is what was decoded of it, (h, w, 3) uint8, not turned, of its full size, a half, a quarter or an eighth;
-    ``said`` is what the decoder said meanwhile. Not everything can be found: an image that is off from its first block
-    on looks like another image, and a few wrong blocks like a pattern. ``shifts`` are the camera's own, if it is one.
+    ``stored`` is the decoded image, (h, w, 3) uint8, not turned, at full, half, quarter or eighth size; ``said`` is
+    what the decoder said while decoding. Not all damage can be found: an image that is off from its first block on
+    looks like another image, and a few wrong blocks look like a pattern. ``shifts`` belongs to the camera, if any.
     """
     extraneous = re.fullmatch(_EXTRANEOUS, said.encode())
     if said and not (extraneous and int(extraneous[1]) <= _count_padding(content)):
-        if shifts is not None:  # the line loses data: what looks shifted around it is damage as well
+        if shifts is not None:  # data is being lost, so neighbouring images that look shifted are damaged, too
             shifts.is_scene(is_shifted=False)
         return said
     header, layout = read_jpeg_header(content), read_scan_layout(content)
@@ -80,28 +80,28 @@ def find_damage(content: bytes, stored: Image, said: str, shifts: Shifts | None 
 
 
 def _count_padding(content: bytes) -> int:
-    """How many bytes of padding stand before the end marker."""
+    """How many bytes of padding precede the end marker."""
     end = content.rfind(END)
     data = content[max(0, end - _MOST_PADDING) : max(0, end)]
     return len(data) - min(len(data.rstrip(b"\0")), len(data.rstrip(b"\xff")))
 
 
 class DecoderWarning:
-    """``text`` is what the decoder said of damage, after the block; empty when it was content."""
+    """``text`` is what the decoder said about damage, once the block has ended; empty if nothing."""
 
     text = ""
 
 
 @contextlib.contextmanager
 def hear_decoder() -> Iterator[DecoderWarning]:
-    """Around exactly one decoding of one JPEG; other threads that decode so wait for its end."""
+    """Wraps the decoding of exactly one JPEG; other threads that use it wait until this one has finished."""
     global _ear
     _ear = _ear or _Ear()
     warning = DecoderWarning()
     with stderr_lock:
         try:
             real = os.dup(_STDERR)
-        except OSError:  # a process without stderr: nobody could hear anything
+        except OSError:  # this process has no stderr, so there is nothing to catch
             yield warning
             return
         os.dup2(_ear.write_fd, _STDERR)

@@ -1,6 +1,6 @@
-"""The mark of an image that was cut out of a camera's frame: which region of it, as a comment inside the JPEG.
+"""Marks an image that was cut out of a camera's frame with its region, in a comment inside the JPEG.
 
-Copying, renaming and sorting keep it, whatever other programs do with the file; no decoder minds it.
+Copying, renaming and sorting keep the comment, whichever program does it; decoders ignore it.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ _MARK = b"edge-runtime region="
 
 
 def mark_region(jpeg: bytes, region: Region | None) -> bytes:
-    """``jpeg`` with a comment that says that it shows ``region`` of a frame; itself for None."""
+    """``jpeg`` with a comment saying that it shows ``region`` of a frame; unchanged for None."""
     if region is None:
         return jpeg
     text = _MARK + str(region).encode("ascii")
     end = 2
     for marker, place, length in _segments(jpeg):
-        if not _FIRST_APP <= marker <= _LAST_APP:  # these stand first
+        if not _FIRST_APP <= marker <= _LAST_APP:  # application segments come first
             break
         end = place + length
     return jpeg[:end] + struct.pack(">BBH", 0xFF, _COMMENT, len(text) + 2) + text + jpeg[end:]
 
 
 def read_region(content: bytes) -> Region | None:
-    """The region that `mark_region` wrote into a JPEG; None of any other file."""
+    """The region that `mark_region` wrote into a JPEG; None for any other file."""
     if not content.startswith(START):
         return None
     for marker, place, length in _segments(content):
@@ -39,13 +39,13 @@ def read_region(content: bytes) -> Region | None:
         if marker == _COMMENT and text.startswith(_MARK):
             try:
                 return parse_region(text[len(_MARK) :].decode("ascii", "replace"))
-            except UsageError:  # someone else's, or damaged
+            except UsageError:  # not written by `mark_region`, or damaged
                 return None
     return None
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """(marker, place, length with its two marker bytes) of each segment before the first scan."""
+    """(marker, position, length including the two marker bytes) of each segment before the first scan."""
     place = 2
     while place + 4 <= len(content) and content[place] == 0xFF and content[place + 1] != _SCAN:
         length = 2 + int.from_bytes(content[place + 2 : place + 4], "big")

@@ -1,12 +1,12 @@
-"""Finds the stair of light that lost bits leave in a JPEG: from some block on, all is brighter or of another hue.
+"""Finds the stair that lost bits leave in a JPEG: from some block on, everything is brighter or has another hue.
 
-A JPEG stores of each block how much its mean differs from that of the block before. A decoder that misreads one such
-number notices nothing, and all blocks behind it, in the order of the scan, are off by the same amount: up to the end of
-the image, or to the next restart marker. So between two rows of blocks the colour jumps by one amount along exactly one
-row's length, in the upper line from some column on and in the line below up to that column. Edges of things do not do
-that; edges that run straight from side to side are damage only when the same texture goes on behind them.
+For each block a JPEG stores how much its mean differs from the previous block's. A decoder that misreads one such
+number does not notice, and all later blocks in the order of the scan are off by the same amount, up to the end of the
+image or the next restart marker. So between rows of blocks the colour jumps by one amount along exactly one row's
+length: in one line from some column on, and in the line below it up to that column. Edges of objects do not do that;
+edges that run straight from side to side are damage only if the same texture continues across them.
 
-Pure: pixels in, an answer out. Nothing of the image is decoded again, and only the pixels beside the lines are read.
+Pure: pixels in, an answer out. Nothing is decoded again, and only the pixels beside the lines are read.
 """
 
 from __future__ import annotations
@@ -22,39 +22,42 @@ from edge_runtime.pixels.preprocess import Image
 
 Floats = NDArray[np.float32]
 
-# A jump smaller than this, of 255, does not disturb a label and is in every image.
+# A jump smaller than this, of 255, does not affect a label and occurs in every image.
 LEAST_JUMP = 6.0
-# How far a jump must stand out: its height over the usual one, times its constancy, times the root of its length.
+# How far a jump must stand out: its height relative to the usual one, times its constancy, times the square root of its
+# length.
 LEAST_CONTRAST, STRAIGHT_CONTRAST = 7.0, 20.0
 CLEAR_CONTRAST = 15.0
-# Of the blocks along the stair so many must jump alike, and at most so many of those beside its ends.
+# The share of the blocks along the stair that must jump alike, and the largest share of those beside its ends that may.
 LEAST_SHARE, STRAIGHT_SHARE, MOST_BESIDE = 0.6, 0.7, 0.34
-# Where the texture goes on across the stair, one of its two lines may show it less clearly.
+# If the texture continues across the stair, one of its two lines may show it less clearly.
 TEXTURED_SHARE = 0.45
-# How alike the texture must be on both sides of a straight edge (correlation), and how sharp that edge (of the jump).
+# How alike the texture must be on both sides of a straight edge (correlation), and how gradual that edge may be (as a
+# share of the jump).
 LEAST_LIKENESS, MOST_SLOPE = 0.6, 0.5
-# A decoder smooths jumps of hue alone, where colours are stored at half the size; then texture must tell: so much more
-# slope for so much more likeness.
+# Where colours are stored at half size a decoder smooths jumps that are only in hue; then texture must decide: more
+# likeness allows this much more slope.
 SLOPE_FOR_LIKENESS = 2.5
 SMOOTHED_HEIGHT = 16
-# Texture changes by as much from block to block as a rule, and about equally on both sides (ratio of the squares).
+# Texture changes at least this much from block to block, and about equally on both sides (ratio of the squares).
 LEAST_TEXTURE, MOST_FADING = 1.5, 1.8
-# A shade is what a factor describes so much better than an amount (mean error against mean error).
+# A shade is a change that a factor describes this much better than an amount does (ratio of the mean errors).
 SHADE_FIT = 0.8
 NUM_CANDIDATES = 3
-# Of a large image so many groups of blocks are looked at together, and so many lines of them twice.
+# A large image is examined this many groups of blocks at a time, with this many lines of overlap.
 STRIP_BLOCKS, STRIP_OVERLAP = 16_384, 3
-# Fewer blocks may be alike by chance.
+# Fewer blocks than this may be alike by chance.
 LEAST_LENGTH = 8
 _CLIP = 64.0
-# Near black and white a decoder clips, and less of the jump is seen.
+# Near black and white a decoder clips, and part of the jump is lost.
 _DARK, _BRIGHT = 4, 251
 
 
 @dataclass(frozen=True)
 class _Lines:
-    """The blocks' edges that meet where two rows of blocks do: (3, n) mean colours above and below, n in the order of
-    the scan from the second row on, ``across`` to a row, and how much the colour changes from line to line beside them.
+    """The edges of blocks where two rows of blocks meet: (3, n) mean colours above and below, n in the order of the
+    scan from the second row on, ``across`` per row, and ``slope``, how much the colour changes from line to line beside
+    them.
     """
 
     above: Floats
@@ -74,8 +77,8 @@ class _Lines:
 
 @dataclass(frozen=True)
 class _Stair:
-    """Places among the lines: from ``first`` to before ``end`` the colour jumps, and back within ``closing``, behind
-    the next restart marker; that is empty without one.
+    """Places among the lines: the colour jumps from ``first`` to before ``end``, and jumps back within ``closing``,
+    after the next restart marker; ``closing`` is empty without one.
     """
 
     first: int
@@ -84,10 +87,10 @@ class _Stair:
 
 
 def has_stair(image: Image, layout: ScanLayout) -> bool:
-    """Whether ``image``, (h, w, 3) uint8 as it is stored, not turned, shows what a misread JPEG does.
+    """Whether ``image``, (h, w, 3) uint8 as stored, not turned, shows the stair of a misread JPEG.
 
-    ``layout`` is that of the decoded image, reduced if it was. Takes 0.2 to 0.6 of the time of the (reduced)
-    decoding, and little memory: a large image is looked at in strips.
+    ``layout`` is that of the decoded image, reduced if the image is. Takes 0.2 to 0.6 of the time of the (reduced)
+    decoding, and little memory: a large image is examined in strips.
     """
     height, across = layout.height, image.shape[1] // layout.width
     num_lines = (image.shape[0] - 1) // height
@@ -104,7 +107,7 @@ def has_stair(image: Image, layout: ScanLayout) -> bool:
 
 
 def _has_stair(lines: _Lines, before: int, restart: int) -> bool:
-    """As `has_stair`, within ``lines``, ahead of which come ``before`` groups of blocks."""
+    """As `has_stair`, within ``lines``, which ``before`` groups of blocks precede."""
     jump = lines.below - lines.above
     lengths = _find_lengths(len(lines), lines.across, before, restart)
     contrast = _measure_contrast(jump, lengths, lines.across)
@@ -123,22 +126,22 @@ def _has_stair(lines: _Lines, before: int, restart: int) -> bool:
 def _read_lines(image: Image, layout: ScanLayout, rows: NDArray[np.int64]) -> _Lines:
     """The lines above the rows of blocks with the numbers ``rows``."""
     rows, across = rows * layout.height, image.shape[1] // layout.width
-    # With blocks of one line the second line is that of the next block. Colours of half the height were smoothed over
-    # the two lines that meet.
+    # With blocks of one line, the second line belongs to the next block. Colours stored at half height have been
+    # smoothed across the two lines that meet.
     skip, last = int(layout.height >= SMOOTHED_HEIGHT), image.shape[0] - 1
     places = (np.maximum(rows - 2 - skip, 0), rows - 1 - skip, rows + skip, rows + 1 + skip)
     pixels = image[np.minimum(np.concatenate(places), last), : across * layout.width]
     means = cv2.resize(pixels, (across, len(pixels)), interpolation=cv2.INTER_AREA)
     farther, above, below, beyond = np.ascontiguousarray(means.reshape(4, -1, 3).transpose(0, 2, 1), np.float32)
     falling, rising = above - farther, beyond - below
-    # What rises by itself goes on rising over the line.
+    # A slope in the image continues across the line.
     slope = np.where(np.abs(falling) > np.abs(rising), falling, rising)
     return _Lines(above + falling / 2, below - rising / 2, slope, across)
 
 
 def _find_lengths(num: int, across: int, before: int, restart: int) -> NDArray[np.int64]:
-    """How many blocks a stair that begins at each place has: a row, or less where a restart or the image's end comes
-    before.
+    """How many blocks a stair that begins at each place has: a row, or less if a restart or the image's end comes
+    first.
     """
     places = np.arange(num)
     lengths = np.minimum(across, num - places)
@@ -196,7 +199,7 @@ def _is_stair(lines: _Lines, jump: Floats, stair: _Stair, contrast: float) -> bo
     share = (upper * num_upper + lower * num_lower) / max(1, num)
     if not goes_on:
         return False
-    # From below, because what is clipped stands above.
+    # Turned over, because here the clipped pixels are above the line.
     back, num_back = _count_alike(lines[stair.closing].turn_over(), step)
     is_long, is_alike = min(num, num_back) >= across // 2, min(share, back) >= LEAST_SHARE
     if is_long and (is_alike or (min(share, back) >= TEXTURED_SHARE and share + back >= 2 * LEAST_SHARE)):
@@ -206,7 +209,7 @@ def _is_stair(lines: _Lines, jump: Floats, stair: _Stair, contrast: float) -> bo
 
 
 def _is_shade(lines: _Lines, step: Floats) -> bool:
-    """Whether the colour fades by a part rather than by an amount: a shadow, or a strip that a camera writes upon."""
+    """Whether the colour changes by a factor rather than an amount: a shadow, or the bar behind a camera's text."""
     jump = lines.below - lines.above
     by_amount = float(np.abs(jump - step).mean())
     above = np.clip(lines.above, 0.0, 255.0)  # carried on to the edge, a colour may lie beyond black or white
@@ -226,8 +229,8 @@ def _share_alike(jump: Floats, step: Floats, size: float) -> float:
 
 
 def _count_alike(lines: _Lines, step: Floats) -> tuple[float, int]:
-    """As `_share_alike`, of the places that can tell, and how many these are: where black stays black and white white
-    nothing is seen of a jump, and where it would lead beyond them only a part is.
+    """As `_share_alike`, among the places that can tell, and how many those are: where black stays black or white stays
+    white a jump is invisible, and where it would go beyond them only part of it shows.
     """
     if not len(lines):
         return 0.0, 0
@@ -242,8 +245,8 @@ def _count_alike(lines: _Lines, step: Floats) -> tuple[float, int]:
 
 
 def _measure_likeness(lines: _Lines) -> float:
-    """The correlation of what changes from block to block on both sides, where nothing is clipped; 0 where there is no
-    texture, or too much is clipped.
+    """The correlation of the changes from block to block on both sides, where nothing is clipped; 0 if there is no
+    texture or too much is clipped.
     """
     lowest, highest = np.minimum(lines.above, lines.below).min(axis=0), np.maximum(lines.above, lines.below).max(axis=0)
     is_open = (lowest > _DARK) & (highest < _BRIGHT)

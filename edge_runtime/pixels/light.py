@@ -1,4 +1,4 @@
-"""How light and how sharp a model's input is: what a dark room, a dirty lens or a lost focus change first."""
+"""How bright and how sharp a model's input is: what a dark room, a dirty lens or lost focus change first."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 
 from edge_runtime.pixels.preprocess import Image
 
-# Between pixels that are this far apart an edge has risen, however soft a sharp camera's edges are.
+# An edge has risen fully between pixels this far apart, however soft the edges of a sharp camera are.
 FAR = 4
-# Where nothing differs by more than this there is no edge to judge by.
+# If nothing differs by more than this, there is no edge to judge by.
 FLAT = 0.5
 
 
 @dataclass(frozen=True)
 class Light:
-    """``mean`` of the green channel, in [0, 255]; ``sharpness``: how much of the difference (root mean square) between
-    pixels `FAR` apart is there between neighbours: near 0.25 in a blurred image, 0.5 of sharp edges, 1 of noise.
+    """``mean`` is that of the green channel, in [0, 255]; ``sharpness`` is the difference (root mean square) between
+    neighbouring pixels relative to that between pixels `FAR` apart: near 0.25 in a blurred image, 0.5 for sharp edges,
+    1 for noise.
     """
 
     mean: float
@@ -27,7 +28,7 @@ class Light:
 
 
 def measure_light(image: Image) -> Light:
-    """The Light of an (h, w, 3) uint8 image in RGB or BGR; an image without edges, or too small for any, counts as
+    """The Light of an (h, w, 3) uint8 image in RGB or BGR; an image without edges, or too small to have any, counts as
     sharp (1.0).
     """
     green = image[..., 1].astype(np.float32)

@@ -1,7 +1,7 @@
-"""Turns an image upright as its EXIF block says, by a reader of our own: OpenCV's versions differ in what they follow.
+"""Turns an image upright as its EXIF block says, with its own reader: OpenCV versions differ in what they apply.
 
-OpenCV 4.11 follows EXIF in JPEG and PNG, 5.0 in WebP as well; so nobody lets it, and a host and a device with different
-versions see the same image. TIFF has its orientation in the format itself, and every decoder applies it.
+OpenCV 4.11 applies EXIF in JPEG and PNG, 5.0 also in WebP; so it is always told not to, and a host and a device with
+different versions see the same image. TIFF stores its orientation in the format itself, and every decoder applies it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SHORT = 3
 # Added to the flag of every decoding.
 AS_STORED = cv2.IMREAD_IGNORE_ORIENTATION
 
-# Of each orientation what makes it upright (EXIF 2.32, 4.6.4, tag 0x0112).
+# What turns each orientation upright (EXIF 2.32, 4.6.4, tag 0x0112).
 _TURNS: dict[int, Callable[[Image], object]] = {
     2: lambda stored: cv2.flip(stored, 1),
     3: lambda stored: cv2.flip(stored, -1),
@@ -34,13 +34,13 @@ _TURNS: dict[int, Callable[[Image], object]] = {
 
 
 def turn_upright(stored: Image, orientation: int) -> Image:
-    """The (h, w, 3) uint8 image as it is to be seen; ``orientation`` is 1 to 8, as EXIF numbers them."""
+    """The (h, w, 3) uint8 image the right way up; ``orientation`` is 1 to 8, as in EXIF."""
     turn = _TURNS.get(orientation)
     return stored if turn is None else np.asarray(turn(stored), np.uint8)
 
 
 def read_orientation(content: bytes) -> int:
-    """The EXIF orientation of a JPEG, PNG or WebP, 1 to 8; 1 where none is stated, and of every other format."""
+    """The EXIF orientation of a JPEG, PNG or WebP, 1 to 8; 1 if none is stated, and for every other format."""
     if content[:2] == b"\xff\xd8":
         block = _find_in_jpeg(content)
     elif content[:8] == b"\x89PNG\r\n\x1a\n":
@@ -54,7 +54,7 @@ def read_orientation(content: bytes) -> int:
 
 
 def read_tiff_tags(content: bytes) -> dict[int, int]:
-    """The first directory's tags of a TIFF structure, each with its first value; as far as they go where it is
+    """The tags in the first directory of a TIFF structure, each with its first value; as many as can be read if it is
     damaged.
     """
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(content[:4])
@@ -67,7 +67,7 @@ def read_tiff_tags(content: bytes) -> dict[int, int]:
         for index in range(num):
             tag, kind, count = struct.unpack_from(f"{order}HHI", content, start + 2 + 12 * index)
             place = start + 2 + 12 * index + 8
-            if kind == _SHORT and count > 2:  # more than two short numbers lie elsewhere
+            if kind == _SHORT and count > 2:  # more than two short numbers are stored elsewhere
                 (place,) = struct.unpack_from(f"{order}I", content, place)
             (tags[tag],) = struct.unpack_from(f"{order}{'H' if kind == _SHORT else 'I'}", content, place)
     except struct.error:
@@ -89,8 +89,8 @@ def _find_in_jpeg(content: bytes) -> bytes:
 
 
 def _find_in_chunks(content: bytes, place: int, order: str, wanted: bytes, *, name_first: bool) -> bytes:
-    """What the chunk called ``wanted`` holds: of PNG, length, name, data and a checksum; of RIFF, name, length, data
-    and a byte more where their number is odd.
+    """The content of the chunk called ``wanted``. PNG chunks have length, name, data and a checksum; RIFF chunks have
+    name, length, data and a padding byte after an odd number of bytes.
     """
     while place + 8 <= len(content):
         first, second = content[place : place + 4], content[place + 4 : place + 8]

@@ -1,6 +1,6 @@
-"""From a camera frame to the image that the model eats, the only place where that is defined.
+"""Turns a camera frame into the model's input image. This is the only place where that is defined.
 
-Training, calibration, verification and the device import this. Pure; ends at uint8: normalisation belongs to the model.
+Training, calibration, verification and the device import it. Pure; ends at uint8: normalisation belongs to the model.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.region import find_region_box, region_of
 
 LETTERBOX_VALUE = 127
-# From this reduction on, the frame is sampled at twice the size and each 2x2 block is averaged: faster than bilinear
-# sampling and closer to the mean of the source pixels (docs/decisions/0007). All steps give the same bytes on x86 and
-# ARM, from OpenCV 4.6 to 5.0. INTER_LINEAR does not (OpenCV 5's ARM wheels use KleidiCV), nor does INTER_AREA at ratios
-# that are no whole number.
+# From this reduction on, the frame is sampled at twice the target size and each 2x2 block is averaged: faster than
+# bilinear sampling and closer to the mean of the source pixels (docs/decisions/0007). All steps give the same bytes on
+# x86 and ARM, from OpenCV 4.6 to 5.0. INTER_LINEAR does not (OpenCV 5's ARM wheels use KleidiCV), nor does INTER_AREA
+# at ratios that are not whole numbers.
 SAMPLED_REDUCTION = 3.0
-# cv2.remap counts source pixels in int16.
+# cv2.remap holds source coordinates in int16.
 _LARGEST_SAMPLED_SIDE = 32767
 
 Image = NDArray[np.uint8]
@@ -32,8 +32,8 @@ Image = NDArray[np.uint8]
 def preprocess(frame: Image, spec: InputSpec, out: Callable[[], Image] | None = None) -> Image:
     """The (spec.height, spec.width, 3) uint8 RGB image of a (h, w, 3) uint8 BGR frame; the frame is not changed.
 
-    A frame that already has the input's size keeps its pixels. ``out`` gives an array that `can_be_written`, which is
-    filled and returned; it is called last, so that no error keeps a reference to an interpreter's memory.
+    A frame that already has the input's size keeps its pixels. ``out`` returns the array to fill and return, one for
+    which `can_be_written` holds; it is called last, so that no error keeps a reference to an interpreter's memory.
 
     Raises:
         DataError: the frame is not (h, w, 3) uint8 with h and w of at least 1.
@@ -46,7 +46,7 @@ def preprocess(frame: Image, spec: InputSpec, out: Callable[[], Image] | None = 
 
 
 def can_be_written(out: Image) -> bool:
-    """Whether `preprocess` fills this very array; for one that does not fit, OpenCV quietly makes another."""
+    """Whether `preprocess` can fill this array; if it does not fit, OpenCV silently makes another one."""
     return cv2.cvtColor(np.zeros(out.shape, np.uint8), cv2.COLOR_BGR2RGB, dst=out) is out
 
 
@@ -63,13 +63,13 @@ def check_frame(frame: Image) -> None:
 
 
 def rgb_to_bgr(frame: Image) -> Image:
-    """A new (h, w, 3) uint8 BGR array of an RGB one; raises what `check_frame` raises."""
+    """A new (h, w, 3) uint8 BGR array from an RGB one; raises as `check_frame`."""
     check_frame(frame)
     return cast(Image, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
 
 def find_crop_box(frame_height: int, frame_width: int, spec: InputSpec) -> tuple[int, int, int, int]:
-    """The (top, left, height, width) of the part of a frame that the model sees, in pixels."""
+    """(top, left, height, width), in pixels, of the part of a frame that the model sees."""
     top, left, seen_height, seen_width = find_region_box(frame_height, frame_width, region_of(spec))
     if spec.resize != "crop":
         return top, left, seen_height, seen_width
@@ -79,8 +79,8 @@ def find_crop_box(frame_height: int, frame_width: int, spec: InputSpec) -> tuple
 
 
 def find_input_box(height: int, width: int, spec: InputSpec) -> tuple[int, int, int, int]:
-    """The (top, left, height, width) of the part of the input, in pixels, that shows what the model sees of a frame,
-    which has ``height`` and ``width``: all of it, or less where a letterbox pads.
+    """(top, left, height, width), in pixels, of the part of the input that shows the visible part of a frame, whose
+    size is ``height`` and ``width``: the whole input, or less if a letterbox pads it.
     """
     if spec.resize != "letterbox":
         return 0, 0, spec.height, spec.width
@@ -112,8 +112,8 @@ def _shrink_or_grow(region: Image, width: int, height: int) -> Image:
 def _centres(frame_height: int, frame_width: int, height: int, width: int) -> NDArray[np.int16]:
     """(height, width, 2) columns and rows of the source pixels in the middle of each cell of a height x width grid.
 
-    Whole-number arithmetic, because each OpenCV version rounds INTER_NEAREST_EXACT otherwise, and INTER_NEAREST takes
-    each cell's corner.
+    Computed in integers, because OpenCV versions round INTER_NEAREST_EXACT differently, and INTER_NEAREST takes each
+    cell's corner.
     """
     centres = np.empty((height, width, 2), np.int16)
     centres[..., 0] = (2 * np.arange(width) + 1) * frame_width // (2 * width)

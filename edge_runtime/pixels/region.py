@@ -1,7 +1,7 @@
-"""The part of a camera's frame that counts: only this rectangle is shrunk and classified.
+"""The region of a camera's frame: only this rectangle is shrunk and classified.
 
-Fractions of the frame, so that they hold for a frame that was decoded smaller too. An image that was cut out once (a
-training image) is never cut again: a region belongs to a camera, not to the model's input.
+It is given in fractions of the frame, so that it also fits a frame that was decoded smaller. An image that has already
+been cut out (a training image) is never cut again: a region belongs to a camera, not to the model's input.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ WHOLE = Region(0.0, 0.0, 1.0, 1.0)
 
 @dataclass(frozen=True)
 class RegionInput(InputSpec):
-    """A model's input that is reached from ``region`` of a frame; never part of a file."""
+    """A model's input made from ``region`` of a frame; never part of a file."""
 
     region: Region = WHOLE
 
 
 def cut_input(spec: InputSpec, region: Region | None) -> InputSpec:
-    """``spec``, reached from ``region`` of each frame; from the whole frame when it is None."""
+    """``spec``, made from ``region`` of each frame; from the whole frame if it is None."""
     return spec if region is None else RegionInput(spec.height, spec.width, spec.resize, region)
 
 
@@ -37,7 +37,7 @@ def region_of(spec: InputSpec) -> Region | None:
 
 
 def parse_region(text: str) -> Region:
-    """The region that ``X,Y,W,H`` says, in fractions of the frame; UsageError when it is something else."""
+    """The region that ``X,Y,W,H`` states, in fractions of the frame; UsageError if it is malformed."""
     try:
         return Region(*map(float, text.split(",")))
     except ModelError as error:
@@ -58,7 +58,7 @@ def find_region_box(frame_height: int, frame_width: int, region: Region | None) 
 
 
 def cut_region(pixels: NDArray[np.uint8], region: Region | None) -> NDArray[np.uint8]:
-    """The part of a (h, w, 3) uint8 frame that ``region`` means, a view; the frame itself for None."""
+    """The ``region`` of a (h, w, 3) uint8 frame, as a view; the frame itself for None."""
     if region is None:
         return pixels
     top, left, height, width = find_region_box(pixels.shape[0], pixels.shape[1], region)

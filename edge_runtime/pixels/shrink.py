@@ -1,8 +1,8 @@
 """Decodes a JPEG at 1/2, 1/4 or 1/8 of its size when the model's input is that much smaller.
 
-The JPEG decoder averages while it decodes, so this is both faster and better filtered than decoding everything and
-throwing most of it away. The image is never smaller than the model's input; `edge_runtime.pixels.preprocess` does the
-rest, as for any frame.
+The JPEG decoder averages while it decodes, so this is faster and filters better than decoding everything and throwing
+most of it away. The image is never smaller than the model's input; `edge_runtime.pixels.preprocess` does the rest, as
+for any frame.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.orientation import AS_STORED, read_orientation, turn_upright
 from edge_runtime.pixels.preprocess import Image, find_crop_box
 
-# What decoding one image of a camera may take. For a model, 8 million pixels at full size and far more where they are
-# reduced; whole images up to what fits between the processes (see shared_frames), twice, because OpenCV copies it.
+# How much memory decoding one camera image may take. For a model, that is 8 million pixels at full size and far more if
+# they are reduced; for whole images, twice what fits between the processes (see shared_frames), because OpenCV copies
+# the image.
 MAX_SHRUNK_BYTES = 50_000_000
 MAX_WHOLE_BYTES = 2 * 64 * 1024 * 1024
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ REDUCTIONS = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: c
 
 
 def choose_reduction(frame_height: int, frame_width: int, spec: InputSpec) -> int:
-    """The largest of 8, 4, 2, 1 by which a frame can be divided and its visible region still covers the model's
+    """The largest of 8, 4, 2, 1 by which a frame can be divided so that its visible part still covers the model's
     input.
     """
     for divisor in REDUCTIONS:
@@ -46,9 +47,9 @@ def choose_reduction(frame_height: int, frame_width: int, spec: InputSpec) -> in
 
 
 def decode_shrunk(content: bytes, name: str, spec: InputSpec | None) -> Image:
-    """The encoded image as (h, w, 3) uint8 BGR, at least as large as ``spec``'s input where the image itself is.
+    """The encoded image as (h, w, 3) uint8 BGR, at least as large as ``spec``'s input if the image itself is.
 
-    With ``spec`` None, and for formats other than JPEG, the full image. Raises DataError as `decode_image` does.
+    The full image with ``spec`` None and for formats other than JPEG. Raises DataError as `decode_image` does.
     """
     if content[:2] != START:
         return decode_image(content, name)
@@ -73,7 +74,7 @@ def _decode_stored(content: bytes, name: str, spec: InputSpec | None) -> Image:
 def _decode_and_judge(
     content: bytes, name: str, spec: InputSpec | None, shifts: Shifts | None = None
 ) -> tuple[Image, str]:
-    """The JPEG as `decode_shrunk` gives it, and what is damaged in it, empty when nothing is."""
+    """The JPEG as `decode_shrunk` gives it, and its damage in words, empty if there is none."""
     with hear_decoder() as warning:
         stored = _decode_stored(content, name, spec)
     damage = find_damage(content, stored, warning.text, shifts)
@@ -81,11 +82,11 @@ def _decode_and_judge(
 
 
 def decode_camera_image(content: bytes, name: str, spec: InputSpec | None, shifts: Shifts | None = None) -> Image:
-    """As `decode_shrunk`, for what a camera sent: a JPEG whose decoding would take more memory than a camera's
-    image has to is refused by its header, and half an image is no image. ``shifts`` are kept from image to image.
+    """As `decode_shrunk`, for an image from a camera: a JPEG that would take too much memory to decode is refused by
+    its header, and a damaged one is refused, too. ``shifts`` is kept from image to image.
 
     Raises:
-        DataError: the image is damaged, as far as that can be seen, no JPEG, or too costly.
+        DataError: the image is recognisably damaged, not a JPEG, or too large.
     """
     header = read_jpeg_header(content)
     if header is None:
@@ -100,7 +101,7 @@ def decode_camera_image(content: bytes, name: str, spec: InputSpec | None, shift
 
 
 def decode_undamaged(content: bytes, name: str, spec: InputSpec | None, shifts: Shifts | None = None) -> Image:
-    """As `decode_shrunk`; DataError as well for a JPEG that was damaged on its way."""
+    """As `decode_shrunk`; also raises DataError for a JPEG that was damaged in transit."""
     if content[:2] != START:
         return decode_shrunk(content, name, spec)
     image, damage = _decode_and_judge(content, name, spec, shifts)
@@ -110,8 +111,8 @@ def decode_undamaged(content: bytes, name: str, spec: InputSpec | None, shifts: 
 
 
 def count_decoding_bytes(header: JpegHeader, spec: InputSpec | None) -> int:
-    """The most memory that decoding takes at one moment: the decoded image, and beside it either the coefficients
-    or, later, the copy that OpenCV hands to Python (one more when EXIF asks for a turn).
+    """The peak memory of decoding in bytes: the decoded image, plus either the coefficients or, later, the copy that
+    OpenCV hands to Python (and one more if EXIF asks for the image to be turned).
     """
     divisor = 1 if spec is None else _divisor(header, spec)
     decoded = 3 * -(-header.width // divisor) * -(-header.height // divisor)
@@ -120,14 +121,14 @@ def count_decoding_bytes(header: JpegHeader, spec: InputSpec | None) -> int:
 
 def _divisor(header: JpegHeader, spec: InputSpec) -> int:
     divisor = choose_reduction(header.height, header.width, spec)
-    if header.has_exif:  # EXIF may turn the image by a quarter
+    if header.has_exif:  # EXIF may turn the image by 90 degrees
         divisor = min(divisor, choose_reduction(header.width, header.height, spec))
     return divisor
 
 
 def read_shrunk(path: str | Path, spec: InputSpec | None) -> Image:
-    """The image file at ``path`` as `decode_shrunk` gives it; raises MissingInputError or DataError as
-    `read_image` does. A damaged JPEG is read as far as it goes, with a warning.
+    """The image file at ``path`` as `decode_shrunk` gives it; raises MissingInputError or DataError as `read_image`
+    does. A damaged JPEG is read as far as possible, with a warning.
     """
     content = read_image_bytes(path)
     if content[:2] != START:

@@ -1,4 +1,4 @@
-"""Reduces a YUYV frame before its colours are converted, so that only the pixels that are kept cost a conversion."""
+"""Reduces a YUYV frame before its colours are converted, so that only the remaining pixels need conversion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_runtime.pixels.shrink import choose_reduction
 def yuyv_to_bgr(raw: Image, spec: InputSpec | None) -> Image:
     """The (h, w, 3) uint8 BGR image of a (H, W, 2) uint8 YUYV frame, reduced as `shrink.choose_reduction` says.
 
-    Each block of pixels becomes its mean, luminance and colour alike. With ``spec`` None the frame keeps its size.
+    Each block of pixels becomes its mean, in luminance and colour. With ``spec`` None the frame keeps its size.
 
     Raises:
         DataError: ``raw`` is not (H, W, 2) uint8 with an even W.
@@ -31,7 +31,7 @@ def yuyv_to_bgr(raw: Image, spec: InputSpec | None) -> Image:
 
 
 def _block_means(raw: Image, height: int, width: int) -> Image:
-    """(height, width, 2) YUYV, each value the mean of the block that it stands for."""
+    """(height, width, 2) YUYV, each value the mean of its block."""
     pairs = raw.reshape(raw.shape[0], raw.shape[1] // 2, 4)  # Y0 U Y1 V
     means = np.asarray(cv2.resize(pairs, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     reduced = np.empty((height, width, 2), np.uint8)

@@ -1,7 +1,7 @@
-"""Lets one change of the store happen at a time, and none wait for another without end.
+"""Allows one change of the store at a time, and limits how long another one waits.
 
-The lock is on a file of its own that only the store's owner may open: whoever may read the store, as everybody may,
-cannot hold up a service that wants to end.
+The lock is on a separate file that only the store's owner may open: anybody may read the store, but must not be able to
+keep a service from ending.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def lock_store(folder: Path, wait_s: float) -> Iterator[None]:
 
 
 def _open(folder: Path) -> int:
-    """A descriptor of the lock file, which belongs to whom the folder belongs to, whoever makes it: a service that is
-    no root must be able to open what root's first installation made.
+    """A descriptor of the lock file, which gets the folder's owner, whoever creates it: a service that does not run as
+    root must be able to open what root's first installation created.
     """
     path, flags = folder / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
@@ -45,7 +45,7 @@ def _open(folder: Path) -> int:
             return os.open(path, flags)
         try:
             lock = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:  # another change made it just now
+        except FileExistsError:  # another change has just created it
             return os.open(path, flags)
         if os.geteuid() == 0:
             owner = folder.stat()

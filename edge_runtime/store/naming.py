@@ -1,4 +1,4 @@
-"""What a model's name means, for the library and the command line alike."""
+"""What a model's name means, in the library and on the command line."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from edge_runtime.store.shipped import DEFAULT_NAME, find_shipped_model, list_sh
 
 
 def find_model(model: str | Path | None = None) -> Path:
-    """The file of ``model``: a path, or the name of a shipped model such as "resnet8"; None means the installed one,
-    else the package's default. Whether a path exists is for its reader to find out.
+    """The file of ``model``: a path, or the name of a shipped model such as "resnet8"; None means the installed model,
+    or the package's default if none is installed. Whether a path exists is left to whoever reads it.
 
     Raises:
         MissingInputError: there is neither a file nor a shipped model of that name.
-        ModelError: None, and the record of what is installed is damaged.
-        ConfigurationError: None, and the installed models may not be read by this user.
+        ModelError: ``model`` is None and the record of what is installed is damaged.
+        ConfigurationError: ``model`` is None and this user may not read the installed models.
     """
     if model is None:
         from edge_runtime.store.store import Store

@@ -1,6 +1,6 @@
-"""Whose a store is: its folders are no links, and what it holds vouches for something only where nobody else may write.
+"""Who owns a store: its folders must not be links, and its content is trusted only if nobody else may write there.
 
-Root installs into the store of a service, and what that service's user may put there must lead root nowhere else.
+Root installs into a service's store, and nothing that the service's user can put there may lead root elsewhere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from edge_runtime.errors import EdgeRuntimeError
 
 
 def expect_own_folder(folder: Path) -> None:
-    """Returns when ``folder``, a part of a store, is a real folder.
+    """Checks that ``folder``, a part of a store, is a real folder.
 
     Raises:
         EdgeRuntimeError: it is a link or a file.
@@ -23,7 +23,7 @@ def expect_own_folder(folder: Path) -> None:
     except OSError as error:
         raise EdgeRuntimeError(f"{folder} cannot be read ({error.strerror}); check who may.") from error
     if not stat.S_ISDIR(mode):
-        found = "a link" if stat.S_ISLNK(mode) else "no folder"
+        found = "a link" if stat.S_ISLNK(mode) else "not a folder"
         raise EdgeRuntimeError(
             f"{folder} is {found}, expected a folder of the store's own, so nothing was written. Remove it, and find "
             "out who put it there."
@@ -31,7 +31,7 @@ def expect_own_folder(folder: Path) -> None:
 
 
 def give_to_owner_of(store: Path, made: Path) -> None:
-    """What root makes in a service's store is the service's, which must be able to remove it. Follows no link."""
+    """Gives what root makes in a service's store to the service, which must be able to remove it. Follows no link."""
     if os.geteuid() == 0:
         owner = store.stat()
         os.chown(made, owner.st_uid, owner.st_gid, follow_symlinks=False)

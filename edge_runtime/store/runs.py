@@ -1,11 +1,11 @@
-"""The runs of a candidate: which go on, and how the others ended. A run that ends well leaves nothing.
+"""The runs of a candidate: which are still going, and how the others ended. A run that ends well leaves nothing.
 
-    STORE/runs/MODEL-BOOT-NUMBER.begun      an empty file that its run holds locked, from its start on
-    STORE/runs/MODEL-BOOT-NUMBER.labelled   the same file, once the model gave a label
+    STORE/runs/MODEL-BOOT-NUMBER.begun      an empty file that the run keeps locked from its start
+    STORE/runs/MODEL-BOOT-NUMBER.labelled   the same file, once the model has given a label
 
-A file that nobody holds is of a run that did not end well. In the boot that goes on, it failed. In an earlier one the
-whole machine ended, as when somebody pulls the plug: no fault of a model that had labelled, and unclear of one that had
-yet to. Unclear ends stay on file until the model labels.
+A file that nobody holds locked belongs to a run that did not end well. If it is from the current boot, the run failed.
+If it is from an earlier one, the whole machine went down, as when somebody pulls the plug: not the model's fault if it
+had given a label, unclear if it had not. Unclear ends stay on record until the model gives a label.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _UNFINISHED_RUN = re.compile(re.escape(UNFINISHED) + _RUN.pattern + "-[0-9]+")
 
 
 def boot_id() -> str:
-    """32 hexadecimal digits that the kernel draws at each boot; zeros where it does not say."""
+    """32 hexadecimal digits that the kernel draws at each boot; zeros if they cannot be read."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip().replace("-", "")
     except OSError:
@@ -38,7 +38,9 @@ def boot_id() -> str:
 
 
 class End(enum.Enum):
-    """How a run ended that left a file: not yet, by itself, or with the machine after or before its first label."""
+    """How a run that left a file ended: not yet, by its own failure, or with the machine after or before its first
+    label.
+    """
 
     NONE = enum.auto()
     FAILURE = enum.auto()
@@ -47,10 +49,10 @@ class End(enum.Enum):
 
 
 class OpenRun:
-    """A run of ``model`` in the store ``folder`` that has begun; as long as this process lives, it goes on.
+    """A run of ``model``, from the store in ``folder``, that has begun and goes on as long as this process lives.
 
     Raises:
-        OutputError: it cannot be noted.
+        OutputError: it cannot be recorded.
     """
 
     def __init__(self, folder: Path, model: str) -> None:
@@ -65,11 +67,13 @@ class OpenRun:
         except OutputError:
             raise
         except OSError as error:
-            raise OutputError(f"{self._path} cannot be made ({error.strerror}); check space and rights.") from error
+            raise OutputError(
+                f"{self._path} cannot be created ({error.strerror}); check space and permissions."
+            ) from error
         try_lock(self._lock)
 
     def note_label(self) -> None:
-        """The model gave a label; this survives a power cut. Raises OSError when it cannot be noted."""
+        """Records durably that the model has given a label; OSError if it cannot be recorded."""
         if self._path.suffix != ".begun":
             return
         self._path = self._path.rename(self._path.with_suffix(".labelled"))
@@ -79,14 +83,14 @@ class OpenRun:
         sync_folder(self._path.parent)
 
     def end(self) -> None:
-        """It ended well. Raises OSError when that cannot be noted."""
+        """Records that the run ended well; OSError if it cannot be recorded."""
         try:
             self._path.unlink(missing_ok=True)
         finally:
             self.abandon()
 
     def abandon(self) -> None:
-        """From now on this run counts as one that ended otherwise, as it does when its process dies."""
+        """From now on this run counts as one that did not end well, as it does when its process dies."""
         if self._lock >= 0:
             os.close(self._lock)
         self._lock = -1
@@ -94,7 +98,7 @@ class OpenRun:
 
 @dataclass(frozen=True)
 class RunCount:
-    """How many runs of a model go on, failed, and ended with the machine before its first label."""
+    """How many runs of a model are still going, have failed, and ended with the machine before the first label."""
 
     num_open: int
     num_failed: int
@@ -102,15 +106,15 @@ class RunCount:
 
 
 def count_runs(folder: Path, model: str) -> RunCount:
-    """What is known of the runs of ``model`` that `settle_runs` has not settled."""
+    """The runs of ``model`` that `settle_runs` has not yet settled."""
     ends = [run.end for run in _runs(folder) if run.model == model]
     return RunCount(ends.count(End.NONE), ends.count(End.FAILURE), ends.count(End.UNCLEAR))
 
 
 def settle_runs(folder: Path, model: str) -> int:
-    """How many runs of ``model`` failed since this was asked last; what is settled is removed.
+    """How many runs of ``model`` have failed since the last call; settled runs are removed.
 
-    Call it while nobody else changes the store, or a run that is just beginning counts as ended.
+    Call it while holding the store's lock, or a run that is just beginning may count as ended.
     """
     num_failed = count_runs(folder, model).num_failed
     with contextlib.suppress(OSError):
@@ -131,7 +135,7 @@ class _Run:
 
 
 def _runs(folder: Path) -> list[_Run]:
-    """Every run that began and did not end well so far; by exact names, for other files are not ours."""
+    """Every run that has begun and not ended well; by exact names, because other files belong to someone else."""
     found, this_boot = [], boot_id()
     try:
         paths = sorted((folder / FOLDER).iterdir())
@@ -140,7 +144,7 @@ def _runs(folder: Path) -> list[_Run]:
     for path in paths:
         if (name := _RUN.fullmatch(path.name)) is not None:
             model, boot, how_far = name.groups()
-            with contextlib.suppress(OSError):  # it ended just now
+            with contextlib.suppress(OSError):  # it has just ended
                 if _is_locked(path):
                     end = End.NONE
                 elif boot == this_boot:

@@ -8,12 +8,12 @@ from edge_runtime.errors import MissingInputError
 
 _FOLDER = Path(__file__).parents[1] / "models"
 _DEFAULT = "default.tflite"
-# What the default model is called in its own contract, and so by `info` and in every result.
+# The default model's name in its own contract, and so in `info` and in every result.
 DEFAULT_NAME = "micro"
 
 
 def default_model() -> Path:
-    """The path of the small model that is used when none is named and none is installed.
+    """The path of the small model that is used if none is named and none is installed.
 
     Raises:
         MissingInputError: the installation lacks it.
@@ -33,10 +33,10 @@ def list_shipped_models() -> dict[str, Path]:
 
 
 def find_shipped_model(name: str) -> Path | None:
-    """The path of the shipped model of that name, None without one; the default one has two names."""
+    """The path of the shipped model of that name, or None; the default model has two names."""
     return list_shipped_models().get("default" if name == DEFAULT_NAME else name)
 
 
 def is_shipped(path: Path) -> bool:
-    """Whether ``path`` lies where this package keeps its own models."""
+    """Whether ``path`` is in the folder of this package's own models."""
     return path.parent == _FOLDER

@@ -1,4 +1,4 @@
-"""What the files of a store say: which model is in use, and the lowest version that may come in."""
+"""What the files of a store say: which model is in use, and the lowest version that may be installed."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from edge_runtime.system.guarded_read import read_plain
 
 VERSION = 1
 SHIPPED = "shipped"
-# Far above what a few dozen refused models need.
+# Far more than a few dozen refused models need.
 MAX_STATE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class StoreState:
-    """``history`` names models by SHA-256, oldest first, the last one is in use; "shipped" is the package's own.
+    """``history`` names models by SHA-256, oldest first; the last one is in use; "shipped" is the package's own.
 
-    ``probation`` says that the one in use is a candidate that has yet to pass its health check, ``failed_starts`` how
-    many runs of it ended badly, as far as a later run saw it. ``refused`` has the reason why a model must not come
-    back. ``floor`` is the lowest version of a signed model that may be installed: that of the newest one that ever was.
+    ``probation`` says that the one in use is a candidate that has yet to pass its health check; ``failed_starts`` is
+    how many of its runs ended badly, as far as a later run has seen. ``refused`` gives the reason why a model must not
+    be installed again. ``floor`` is the lowest version of a signed model that may be installed: the highest version
+    ever installed.
     """
 
     version: int = VERSION
@@ -40,18 +41,18 @@ class StoreState:
         return self.history[-1]
 
     def to_json(self) -> bytes:
-        """What `read_state` reads."""
+        """The content of ``state.json``, as `read_state` reads it."""
         return f"{json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True)}\n".encode()
 
 
 def read_state(path: Path) -> StoreState:
-    """What ``path`` says is in use: the shipped model when it is not there. Raises ModelError when it is damaged."""
+    """The state in ``path``; without that file the shipped model is in use. Raises ModelError if it is damaged."""
     content = _read(path)
     return StoreState() if content is None else _parse(content, path)
 
 
 def read_floor(path: Path) -> int:
-    """The lowest version that may be installed, 0 when nothing says so. Raises ModelError when ``path`` is damaged."""
+    """The lowest version that may be installed, 0 without ``path``; ModelError if ``path`` is damaged."""
     content = _read(path)
     if content is None:
         return 0
@@ -86,12 +87,12 @@ def _parse(content: bytes, path: Path) -> StoreState:
 
 
 def _read(path: Path) -> bytes | None:
-    """The bytes of a file of the store, None when it is not there. Raises ModelError when it cannot be read."""
+    """The bytes of a file of the store, None if it does not exist; ModelError if it cannot be read."""
     try:
         return read_plain(path, MAX_STATE_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise ModelError(
-            f"{path} cannot be read ({error.strerror}); check who put it there, and its rights."
+            f"{path} cannot be read ({error.strerror}); check its permissions, and who put it there."
         ) from error

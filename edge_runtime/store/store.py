@@ -1,13 +1,13 @@
 """The models installed on this device, and which of them is in use: one small file says so, and one rename changes it.
 
-    STORE/state.json          what is in use, what was before, whether that is a candidate, what was refused
-    STORE/floor               the lowest version of a signed model that may be installed, where there is one
-    STORE/models/HASH.tflite  the files, never changed once they are there
-    STORE/runs/               the runs of a candidate that go on, or ended otherwise than well (`runs`)
-    STORE/.lock               what a change holds meanwhile; only its owner may open it
+    STORE/state.json          which model is in use, whether it is a candidate, what came before, what was refused
+    STORE/floor               the lowest version of a signed model that may be installed, if there is one
+    STORE/models/HASH.tflite  the model files, never changed once they exist
+    STORE/runs/               the runs of a candidate that are still going, or did not end well (`runs`)
+    STORE/.lock               the lock that a change holds; only the store's owner may open it
 
-Every change happens under a lock, writes whole files (`durable`) and leaves a model in use that works at any moment.
-Files that have other names belong to someone else and stay.
+Every change happens under the lock and writes whole files (`durable`), so that a working model is in use at any moment.
+Files with other names belong to someone else and stay.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
 
 NUM_KEPT = 3
 SYSTEM_STORE = Path("/var/lib/edge-runtime")
-# How long a change waits for one that is under way.
+# How long a change waits for another one to finish.
 LOCK_WAIT_S = 10.0
-# What this file writes, by folder: all that `Store` ever removes.
+# The names of the files that this module writes; `Store` removes no others.
 _UNFINISHED_STATE = re.escape(UNFINISHED) + r"(state\.json|floor)-[0-9]+"
 _MODEL = r"[0-9a-f]{64}\.tflite"
 _UNFINISHED_MODEL = re.escape(UNFINISHED) + _MODEL + "-[0-9]+"
 
 
 def default_store() -> Path:
-    """$EDGE_RUNTIME_STORE, else the state folder that systemd gives, else /var/lib/edge-runtime for root or when it
-    exists, else the user's own.
+    """$EDGE_RUNTIME_STORE, else the state folder from systemd, else /var/lib/edge-runtime for root or if it holds a
+    store, else the user's own.
 
     Raises:
-        ConfigurationError: it is that of a service and of root, and this user may not even look.
+        ConfigurationError: it belongs to a service, and this user may not read it.
     """
     for name in ("EDGE_RUNTIME_STORE", "STATE_DIRECTORY"):
         if os.environ.get(name):
@@ -56,7 +56,7 @@ def default_store() -> Path:
     try:
         if (SYSTEM_STORE / "state.json").exists():
             return SYSTEM_STORE
-    except PermissionError as error:  # systemd keeps the state of a service with DynamicUser where only root may go
+    except PermissionError as error:  # with DynamicUser only root may enter the service's state folder
         raise ConfigurationError(
             f"The installed models in {SYSTEM_STORE} belong to the service, and this user may not read them "
             f"({error.strerror}). Use sudo; or name a file with `model`, or your own store with EDGE_RUNTIME_STORE."
@@ -65,16 +65,16 @@ def default_store() -> Path:
 
 
 class Store:
-    """The store in ``folder``, which need not exist yet: then the shipped model is in use."""
+    """The store in ``folder``; if that does not exist yet, the shipped model is in use."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_store()
         self.state_path = self.folder / "state.json"
-        # A file of its own: a damaged state may be removed, and no old model shall come in by that.
+        # A separate file, so that removing a damaged state does not let an old model in.
         self._floor_path = self.folder / "floor"
 
     def state(self) -> StoreState:
-        """What is in use.
+        """The current state.
 
         Raises:
             ModelError: ``state.json`` or ``floor`` is damaged.
@@ -89,18 +89,18 @@ class Store:
         return self.folder / "models" / f"{model}.tflite"
 
     def current_path(self) -> Path:
-        """The file of the model in use. Raises what `state` raises."""
+        """The file of the model in use; raises as `state`."""
         return self.path_of(self.state().current)
 
     def add(self, content: bytes, version: int = 0, *, again: bool = False) -> str:
-        """Puts a model that was checked and tried into use as a candidate; gives its SHA-256. It may be in use already.
+        """Puts a checked and tried model into use as a candidate, unless it already is in use; returns its SHA-256.
 
         Raises:
-            ModelError: it was refused before and ``again`` is not set.
+            ModelError: it was refused earlier and ``again`` is not set.
             SignatureError: its version is below the floor.
             EdgeRuntimeError: it cannot be written; the model in use is unchanged.
         """
-        from edge_runtime.store.runs import settle_runs  # reading a store does without it
+        from edge_runtime.store.runs import settle_runs  # not needed to read a store
 
         model = hashlib.sha256(content).hexdigest()
         with self.changing() as state:
@@ -114,35 +114,36 @@ class Store:
                 write_durably(path, content)
             history = (*(entry for entry in state.history if entry != model), model)[-NUM_KEPT:]
             refused = {key: reason for key, reason in state.refused.items() if key != model}
-            settle_runs(self.folder, model)  # what is left of an earlier time as a candidate says nothing now
+            settle_runs(self.folder, model)  # runs from an earlier time as a candidate no longer count
             changed = dataclasses.replace(state, history=history, probation=True, failed_starts=0, refused=refused)
-            # At once, for the device may not label for days; going back to what is in the history is no installation.
+            # The floor rises at once, because the device may not give a label for days. Going back within the history
+            # is not an installation.
             self._write(dataclasses.replace(changed, floor=max(state.floor, version)))
         return model
 
     def expect_welcome(self, state: StoreState, model: str, version: int, *, again: bool) -> None:
-        """Raises what `add` raises for a model that must not come back or is too old."""
+        """Raises as `add` for a model that was refused or is too old."""
         if model in state.refused and not again:
             raise ModelError(
-                f"The model {model[:12]} was tried before and refused: {state.refused[model]} Convert a better one, or "
+                f"The model {model[:12]} has been tried and refused: {state.refused[model]} Convert a better one, or "
                 "install it with `again`."
             )
         if version < state.floor and model not in state.history:
             raise SignatureError(
-                f"The model has version {version}, but this device had version {state.floor} already and takes no "
+                f"The model has version {version}, but this device has already had version {state.floor} and takes no "
                 "older one. Sign it with a higher version, or go back with: edge-runtime rollback."
             )
 
     def rollback(
         self, reason: str | None = None, expected: str | None = None, wait_s: float = LOCK_WAIT_S
     ) -> StoreState:
-        """Goes back to the model before; with a ``reason``, the one left is remembered as refused.
+        """Goes back to the previous model; with a ``reason``, the current one is recorded as refused.
 
-        With ``expected``, only that model is left: when another came into use meanwhile, that one stays, and the
-        expected one is no longer one to go back to.
+        With ``expected``, only that model is rolled back: if another one has come into use in the meantime, it stays,
+        and the expected one is removed from the history.
 
         Raises:
-            MissingInputError: there is none before.
+            MissingInputError: there is no previous model.
             EdgeRuntimeError: it cannot be written, or another change holds the store for ``wait_s`` seconds.
         """
         with self.changing(wait_s) as state:
@@ -161,14 +162,14 @@ class Store:
         return changed
 
     def accept(self, model: str) -> None:
-        """``model``, if still in use, has passed its health check."""
+        """Records that ``model``, if still in use, has passed its health check."""
         with self.changing() as state:
             if state.current == model and (state.probation or state.failed_starts):
                 self._write(dataclasses.replace(state, probation=False, failed_starts=0))
 
     def begin_run(self, model: str, wait_s: float = LOCK_WAIT_S) -> tuple[StoreState, OpenRun | None]:
-        """Notes that a run of a candidate begins, and how those before ended: the new state, and the run to be
-        ended; None when the model is no candidate any more.
+        """Records that a run of a candidate begins, and how earlier ones ended: the new state, and the run, which the
+        caller ends; the run is None if the model is no longer a candidate.
 
         Raises:
             EdgeRuntimeError: it cannot be written, or another change holds the store for ``wait_s`` seconds.
@@ -185,7 +186,7 @@ class Store:
 
     @contextlib.contextmanager
     def changing(self, wait_s: float = LOCK_WAIT_S) -> Iterator[StoreState]:
-        """Holds the store's lock; gives the state. Removes what a killed installation left behind.
+        """Holds the store's lock and gives the state. Removes what a killed installation left behind.
 
         Raises:
             EdgeRuntimeError: this user may not change the store, or another change holds it for ``wait_s`` seconds.
@@ -197,7 +198,7 @@ class Store:
             yield state
 
     def _sweep(self, state: StoreState) -> None:
-        """Removes what nobody needs any more; by exact names, for a store may lie among files that are not ours."""
+        """Removes what is no longer needed; by exact names, because a store may share its folder with other files."""
         kept = {self.path_of(model).name for model in state.history}
         with contextlib.suppress(OSError):
             for path in self.folder.iterdir():
@@ -223,5 +224,5 @@ def _make_folder(folder: Path) -> None:
         sync_folder(folder.parent)
     except OSError as error:
         raise EdgeRuntimeError(
-            f"The folder {folder} cannot be made ({error.strerror}); try sudo, or set EDGE_RUNTIME_STORE."
+            f"The folder {folder} cannot be created ({error.strerror}); try sudo, or set EDGE_RUNTIME_STORE."
         ) from error

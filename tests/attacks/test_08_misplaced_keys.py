@@ -30,7 +30,7 @@ def test_what_is_no_key_among_the_keys_is_refused(name: str, keys: Path) -> None
     (keys / name).parent.mkdir(exist_ok=True)
     (keys / name).write_bytes(make_keys()[1])
     with pytest.raises(
-        ConfigurationError, match=r"lies among the trusted keys and is no key, expected files called NAME\.pub"
+        ConfigurationError, match=r"is among the trusted keys but is not a key, expected files called NAME\.pub"
     ):
         list_trusted_keys()
 

@@ -44,7 +44,7 @@ def test_what_stands_in_the_place_of_the_state_is_refused(
 ) -> None:
     plant(store.folder / name)
     for act in (store.state, lambda: store.add(toy_path.read_bytes()), store.rollback):
-        with pytest.raises(ModelError, match=rf"{name} cannot be read \({message}.*\); check who put it there"):
+        with pytest.raises(ModelError, match=rf"{name} cannot be read \({message}.*\); check its permissions, and who put it there"):
             act()
 
 
@@ -83,7 +83,7 @@ def test_a_folder_that_leads_elsewhere_is_not_written_into_nor_given_away(
 
 def test_a_file_in_the_place_of_a_folder_is_an_error_in_words(store: Store, toy_path: Path) -> None:
     (store.folder / "models").write_bytes(b"")
-    with pytest.raises(EdgeRuntimeError, match=r"models cannot be made \(File exists\)"):
+    with pytest.raises(EdgeRuntimeError, match=r"models cannot be created \(File exists\)"):
         store.add(toy_path.read_bytes())
 
 

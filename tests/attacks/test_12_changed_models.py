@@ -122,5 +122,5 @@ def test_on_a_device_with_a_key_only_newer_models_of_its_maker_come_in(
     assert "is not signed" in capsys.readouterr().err
     store = Store()
     store.add(signatures.sign(own, private, 9), 9)
-    with pytest.raises(SignatureError, match=r"has version 8, but this device had version 9 already"):
+    with pytest.raises(SignatureError, match=r"has version 8, but this device has already had version 9"):
         store.add(signatures.sign(own, private, 8), 8)

@@ -107,9 +107,7 @@ class MjpegCamera(JpegStream):
                 raise CameraError(f"{self.name} sent nothing for {limit_s:.3g} s; check the camera.") from None
             return False
         except OSError as error:
-            if (
-                type(error).__name__ == "SSLWantReadError"
-            ):  # half a TLS record; by name, because ssl is imported only for https
+            if type(error).__name__ == "SSLWantReadError":  # half a TLS record; ssl is imported only for https
                 return False
             raise CameraError(f"{self.name} broke the connection: {error.strerror or error}.") from error
         if not content:

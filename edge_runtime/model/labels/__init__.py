@@ -1,1 +1,1 @@
-"""Label lists as people and programs write them, each reading put into words; never a guess at what a class is."""
+"""Label lists as people and programs write them; each assumption is put into words. Never guesses what a class is."""

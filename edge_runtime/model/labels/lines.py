@@ -1,4 +1,4 @@
-"""Label lists of one row a class: numbered at either end, in columns, quoted, with a header, blank rows or bullets."""
+"""Label lists, one row per class: numbered at either end, in columns, quoted, with a header, blank rows or bullets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NUMBERED = {
     "begin": re.compile(rf"{_BEFORE}(?P<number>\d{{1,6}}){_BETWEEN}(?P<label>\S.*)"),
     "end": re.compile(r"(?P<label>\S.*?)(?:\s*(?:[,;:=|\t(\[]|->|=>)\s*|\s+)(?P<number>\d{1,6})[)\]]?"),
 }
-# Nobody calls a class so; the patterns are quadratic in the length of a row.
+# Longer than any label; a limit, because the patterns take quadratic time in the length of a row.
 _LONGEST = 1000
 _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'")
 _BULLET = re.compile(r"[-*\u2022]\s+")
@@ -29,7 +29,7 @@ def read_lines(text: str, num_classes: int, assumptions: list[str]) -> list[str]
     rows = _without_comments(rows, num_classes, assumptions)
     if len(rows) != num_classes and len(told := [row for row in rows if row]) < len(rows):
         rows = told
-        assumptions.append("The label file's empty rows say nothing.")
+        assumptions.append("The label file's empty rows are ignored.")
     if len(rows) == 1 and (parts := _split_row(rows[0], num_classes)):
         assumptions.append("The label file's only row holds all labels.")
         return parts
@@ -65,7 +65,7 @@ def _without_comments(rows: list[str], num_classes: int, assumptions: list[str])
 
 
 def _split_row(row: str, num_classes: int) -> list[str] | None:
-    """The labels of a list in one row, None when it holds another number of them."""
+    """The labels of a list in one row; None if it holds a different number of them."""
     quoted = _find_quoted(row)
     if len(quoted) == num_classes:
         return quoted
@@ -78,8 +78,8 @@ def _split_row(row: str, num_classes: int) -> list[str] | None:
 
 
 def _read_columns(rows: list[str], least: int) -> tuple[str, list[str]] | None:
-    """(its title, the labels) of the column with names in a table of ``least`` columns or more, one of which holds the
-    numbers of its rows; None when it is no such table.
+    """(title, labels) of the column of names in a table of at least ``least`` columns, one of which numbers the rows;
+    None if it is not such a table.
     """
     for separator in (",", ";", "\t", "|"):
         try:
@@ -100,9 +100,9 @@ def _read_columns(rows: list[str], least: int) -> tuple[str, list[str]] | None:
 
 
 def _without_numbers(rows: list[str]) -> tuple[str, list[str]] | None:
-    """("begin" or "end", the rows without the numbers with which all of them do, by number from 0 or from 1), None when
-    they are not numbered. A number behind a mere space may belong to the name, as in Type 0, and so do numbers without
-    which all would be called the same.
+    """("begin" or "end", where every row has its number; the rows without their numbers, in the order of these, which
+    count from 0 or 1); None if they are not numbered. A number after just a space may belong to the name, as in Type 0,
+    and so do numbers without which all names would be the same.
     """
     if any(len(row) > _LONGEST for row in rows):
         return None
@@ -124,9 +124,9 @@ def _find_quoted(text: str) -> list[str]:
 
 
 def _without_quotes(rows: list[str], num_classes: int, assumptions: list[str]) -> list[str]:
-    """The texts in quotes where there is nothing else, but in the first row, as in what was copied from a program."""
+    """The texts in quotes if there is nothing else, except in the first row, as in a list copied from a program."""
     quoted = _find_quoted("\n".join(rows))
     if len(quoted) != num_classes or any(re.search(r"\w", _QUOTED.sub("", row)) for row in rows[1:]):
         return rows
-    assumptions.append("The label file's labels are what stands in quotes.")
+    assumptions.append("The label file's labels are the texts in quotes.")
     return quoted

@@ -1,4 +1,4 @@
-"""Label lists in JSON, in Python's form, in YAML, or as a label map of TensorFlow."""
+"""Label lists in JSON, Python or YAML, or as a TensorFlow label map."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from edge_runtime.errors import ModelError
 from edge_runtime.model.labels.order import as_index, put_in_order
 
-# Under which key a configuration holds its labels, and an entry of a list its name.
+# Keys under which a configuration holds its labels, and an entry of a list its name and number.
 _LIST_KEYS = ("id2label", "names", "labels", "classes", "class_names", "categories")
 _NAME_KEYS = ("name", "label", "display_name", "title")
 _INDEX_KEYS = ("id", "index")
@@ -21,12 +21,12 @@ _YAML_KEY = rf"^[ \t]*(?:{'|'.join(_LIST_KEYS)})\s*:[ \t]*"
 
 
 def read_structure(text: str, num_classes: int, name: str, assumptions: list[str]) -> list[str] | None:
-    """The labels of a JSON text and its like; None when it is none, as a first label may begin with a bracket.
+    """The labels in a JSON text or the like; None for plain lines, whose first label may begin with a bracket.
 
-    JSON may be a list, {index: label}, {label: index}, or hold one of these anywhere.
+    JSON may be a list, {index: label}, {label: index}, or contain one of these anywhere.
 
     Raises:
-        ModelError: it is of another form; ``name`` is the model's.
+        ModelError: it has another form; ``name`` is the model's.
     """
     kind, value = _parse(text)
     if value is None:
@@ -46,7 +46,7 @@ def read_structure(text: str, num_classes: int, name: str, assumptions: list[str
 
 
 def _parse(text: str) -> tuple[str, Any]:
-    """(what it is, its value), the value None when it is only lines."""
+    """(the format, the value); the value is None for plain lines."""
     text = re.sub(r"\A(?:\s*(?://|#|---)[^\n]*\n)+(?=\s*[\[{])", "", text)
     if text.lstrip()[:1] in ("{", "["):
         try:
@@ -69,13 +69,13 @@ def _parse(text: str) -> tuple[str, Any]:
 
 
 def _read_scalar(text: str) -> str:
-    """A label in YAML, without its quotes and without a comment behind it."""
+    """A label in YAML, without quotes and without a trailing comment."""
     quoted = re.match(r"\"([^\"]*)\"|'([^']*)'", text)
     return (quoted[1] or quoted[2] or "") if quoted else re.sub(r"\s+#.*", "", text)
 
 
 def _parse_rows(text: str) -> list[Any] | None:
-    """The objects of a text with one a row, None for another text."""
+    """The objects of a text with one object per row; None for any other text."""
     try:
         rows = [json.loads(row) for row in text.split("\n") if row.strip()]
     except (ValueError, RecursionError):
@@ -103,7 +103,7 @@ def _find_inner(value: Any, depth: int = 0) -> Iterator[tuple[list[str], str]]:
 
 
 def _from_value(value: Any) -> tuple[list[str], str] | None:
-    """(the labels, the form that they had), None for another one."""
+    """(the labels, the form that they had); None for an unknown form."""
     if isinstance(value, dict):
         return _from_object(value)
     if not isinstance(value, list):

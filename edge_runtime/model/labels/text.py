@@ -1,4 +1,4 @@
-"""From the bytes of a label file to one name for each output of a model."""
+"""Turns the bytes of a label file into one name for each output of a model."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from edge_runtime.errors import ModelError
 from edge_runtime.model.labels.lines import read_lines
 from edge_runtime.model.labels.structure import read_structure
 
-_MARKS = {  # the longer first, for the shorter begin alike
+_MARKS = {  # longer ones first: a shorter one may be the beginning of a longer one
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# What stands in the first row of a list that names the class for "none of these", which not every model has.
+# A first row that names a class for "none of these", which not every model has.
 _BACKGROUND = {"background", "__background__", "_background_", "???", "none of the above"}
 
 
 def decode_labels(content: bytes) -> str:
-    """The text of a label file: UTF-8, or UTF-16 and UTF-32 where it begins with such a mark or its zero bytes say it.
+    """The text of a label file: UTF-8, or UTF-16 or UTF-32 if a byte order mark or its zero bytes show that.
 
     Raises UnicodeDecodeError.
     """
@@ -29,7 +29,7 @@ def decode_labels(content: bytes) -> str:
     place = content.find(0)
     if place < 0:
         return content.decode("utf-8-sig")
-    # Half of the bytes of letters in UTF-16 are zero, the second or the first of each two.
+    # In UTF-16 half the bytes of most letters are zero: the second or the first of each pair.
     zeros = [content[start::2].count(0) for start in (0, 1)]
     if min(zeros) == 0 and max(zeros) > len(content) // 4:
         return content.decode("utf-16-le" if zeros[1] else "utf-16-be")
@@ -37,17 +37,17 @@ def decode_labels(content: bytes) -> str:
 
 
 def read_labels(text: str, num_classes: int, name: str, assumptions: list[str]) -> tuple[str, ...]:
-    """The labels in output order; what had to be assumed of ``text`` is added to ``assumptions``.
+    """The labels in output order; whatever had to be assumed about ``text`` is added to ``assumptions``.
 
     Raises:
-        ModelError: there are not ``num_classes`` labels, or the JSON has another form; ``name`` is the model's.
+        ModelError: there are not ``num_classes`` labels, or the JSON has an unknown form; ``name`` is the model's.
     """
     text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     rows = read_structure(text, num_classes, name, assumptions)
     if rows is None:
         rows = read_lines(text, num_classes, assumptions)
     if len(rows) == num_classes + 1 and rows[0].strip().lower() in _BACKGROUND:
-        assumptions.append(f"The first label {rows[0].strip()!r} is left out, for the model has no output for it.")
+        assumptions.append(f"The first label {rows[0].strip()!r} is left out: the model has no output for it.")
         rows = rows[1:]
     if len(rows) != num_classes:
         hint = (

@@ -105,9 +105,9 @@ def test_a_newer_schema_is_named(edited):
     [
         ("inputs", [8, 8, 8, 3], r"it takes 8 images at once; .* batch size of 1"),
         ("inputs", [1, 8, 8, 4], "it takes 4 channels, expected 3 for colours or 1 for grey"),
-        ("inputs", [1, 65], "it takes a row of 65 numbers, such as sound or an image made flat"),
-        ("inputs", [1, 784], "an image of 28x28 made flat"),
-        ("inputs", [1, 3072], "an image of 32x32 made flat"),
+        ("inputs", [1, 65], "it takes a row of 65 numbers, such as sound or a flattened image"),
+        ("inputs", [1, 784], "a flattened image of 28x28"),
+        ("inputs", [1, 3072], "a flattened image of 32x32"),
         ("inputs", [1, 16, 8, 8, 3], "several frames of a video, or a volume, at once"),
         ("inputs", [1, 4, 8, 8], r"it takes 8 channels \(or 4, if they come first\), expected 3"),
         ("outputs", [1, 7, 7, 3], "but each of 7x7 places; if its pooling was left out, convert it again with it"),

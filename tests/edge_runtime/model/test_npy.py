@@ -30,5 +30,5 @@ def test_what_was_written_reads_back() -> None:
     ids=["empty", "cut", "no statement", "brackets", "objects", "formula"],
 )
 def test_what_is_no_array_is_refused(content: bytes) -> None:
-    with pytest.raises(ModelError, match=r"a.npy is no array \(.*\)\. Convert the model again"):
+    with pytest.raises(ModelError, match=r"a.npy is not an array \(.*\)\. Convert the model again"):
         array_from_npy("a.npy", content)

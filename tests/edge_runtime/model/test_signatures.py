@@ -192,7 +192,7 @@ def test_a_key_that_cannot_be_read_never_means_no_check(
 ) -> None:
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "broken.pub").write_text("not a key")
-    with pytest.raises(DataError, match=r"broken.pub is no public key .* expected PEM"):
+    with pytest.raises(DataError, match=r"broken.pub is not a public key .* expected PEM"):
         open_model(save(make_model()))
 
 
@@ -296,7 +296,7 @@ def test_a_key_may_be_a_link_and_only_its_first_4096_bytes_are_read(pair: tuple[
         if is_read:
             assert read_public_key(link).path == link
             continue
-        with pytest.raises(DataError, match=r"link-4097.pub is no public key"):
+        with pytest.raises(DataError, match=r"link-4097.pub is not a public key"):
             read_public_key(link)
 
 

@@ -61,7 +61,7 @@ def test_runs_that_go_on_and_files_of_others_stay(tmp_path: Path) -> None:
 
 def test_a_run_that_cannot_be_noted_says_why(tmp_path: Path) -> None:
     (tmp_path / "runs").write_bytes(b"")
-    with pytest.raises(EdgeRuntimeError, match=r"runs.*cannot be made \(File exists\); check space and rights"):
+    with pytest.raises(EdgeRuntimeError, match=r"runs.*cannot be created \(File exists\); check space and permissions"):
         OpenRun(tmp_path, MODEL)
 
 

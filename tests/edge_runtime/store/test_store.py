@@ -145,7 +145,7 @@ def test_a_model_that_came_into_use_meanwhile_is_not_rolled_back(
 def test_a_refused_model_is_remembered_with_its_reason(store: Store, make_model: Callable[..., bytes]) -> None:
     store.add(make_model(1))
     store.rollback("It saw ghosts.")
-    with pytest.raises(ModelError, match=r"was tried before and refused: It saw ghosts\..*install it with `again`"):
+    with pytest.raises(ModelError, match=r"has been tried and refused: It saw ghosts\..*install it with `again`"):
         store.add(make_model(1))
     model = store.add(make_model(1), again=True)
     assert store.state().current == model
@@ -156,7 +156,7 @@ def test_an_accepted_version_is_the_floor_for_later_ones(store: Store, make_mode
     model = store.add(make_model(1), version=7)
     store.accept(model)
     assert (store.state().floor, store.state().probation) == (7, False)
-    with pytest.raises(SignatureError, match="has version 6, but this device had version 7 already"):
+    with pytest.raises(SignatureError, match="has version 6, but this device has already had version 7"):
         store.add(make_model(2), version=6)
     assert store.add(make_model(2), version=8) == store.state().current
 
@@ -174,10 +174,10 @@ def test_an_older_version_is_refused_before_the_newer_one_gave_a_label(
 ) -> None:
     store.add(make_model(1), version=7)
     assert store.state().probation
-    with pytest.raises(SignatureError, match="has version 6, but this device had version 7 already"):
+    with pytest.raises(SignatureError, match="has version 6, but this device has already had version 7"):
         store.add(make_model(2), version=6)
     store.rollback("It saw ghosts.")
-    with pytest.raises(SignatureError, match="has version 6, but this device had version 7 already"):
+    with pytest.raises(SignatureError, match="has version 6, but this device has already had version 7"):
         store.add(make_model(2), version=6)
 
 
@@ -189,7 +189,7 @@ def test_a_state_that_is_removed_or_damaged_brings_no_older_version_back(
     spoil(store.state_path)
     store.state_path.unlink(missing_ok=True)  # as the error for a damaged one says
     assert store.state() == StoreState(floor=7)
-    with pytest.raises(SignatureError, match="has version 6, but this device had version 7 already"):
+    with pytest.raises(SignatureError, match="has version 6, but this device has already had version 7"):
         store.add(make_model(2), version=6)
     assert store.add(make_model(2), version=7) == store.state().current
 
@@ -226,7 +226,7 @@ def test_a_damaged_state_is_an_error_not_a_guess(store: Store, content: bytes) -
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, make_model: Callable[..., bytes]) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EdgeRuntimeError, match=r"The folder .*file/store cannot be made \(Not a directory\)"):
+    with pytest.raises(EdgeRuntimeError, match=r"The folder .*file/store cannot be created \(Not a directory\)"):
         Store(tmp_path / "file" / "store").add(make_model())
 
 
