@@ -1,7 +1,7 @@
-"""What a model expects and what it was measured to do, as frozen values with a strict JSON form.
+"""What a model expects and how well it was measured to perform, as frozen values with a strict JSON form.
 
-`ModelSpec` is what a training run knows; `Contract` adds what conversion measured and travels inside the model file
-as ``contract.json``. Standard library only. Unknown or missing keys are refused, nothing is ever defaulted.
+`ModelSpec` is what a training run knows; `Contract` adds what conversion measured and is stored inside the model file
+as ``contract.json``. Standard library only. Unknown or missing keys are refused; there are never any defaults.
 """
 
 from edge_runtime.contract.drift_reference import DriftReference

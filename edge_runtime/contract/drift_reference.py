@@ -1,4 +1,4 @@
-"""What normal frames give, so that a device can tell when its own have left that: drift."""
+"""What normal frames give, so that a device can tell when its own frames no longer do: drift."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ PROBABILITIES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 @dataclass(frozen=True)
 class DriftReference:
     """Quantiles at `PROBABILITIES` of what ``num_images`` held-out images and images of the empty scene gave:
-    ``scores`` of the best class in [0, 1], ``similarities`` to the neighbours in [-1, 1] (empty without them), and of
-    the input itself ``light`` in [0, 255] and ``sharpness`` (`edge_runtime.pixels.light`).
+    ``scores`` of the best class in [0, 1], ``similarities`` to the neighbours in [-1, 1] (empty without them), and
+    ``light`` in [0, 255] and ``sharpness`` of the input itself (`edge_runtime.pixels.light`).
     """
 
     num_images: int

@@ -1,4 +1,4 @@
-"""The strict JSON form of a contract's values. Unknown or missing keys are refused, nothing is ever defaulted."""
+"""The strict JSON form of a contract's values. Unknown or missing keys are refused; there are never any defaults."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from edge_runtime.errors import ModelError
 
 
 def to_json(value: Any) -> str:
-    """The canonical text of a frozen value of this module: sorted keys, two blanks of indent, a final line break;
-    what is None is left out.
+    """The canonical text of a frozen value: sorted keys, an indent of two spaces, a final line break; None values are
+    left out.
     """
     data = {name: item for name, item in dataclasses.asdict(value).items() if item is not None}
     return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def contract_from_json(text: str) -> Contract:
-    """The contract that ``to_json`` wrote; ModelError when a key is unknown, missing, or a value is out of range."""
+    """The contract that ``to_json`` wrote; ModelError if a key is unknown or missing, or a value is out of range."""
     data = _object(text, "contract.json")
     contract: Contract = _build(
         Contract,
@@ -121,8 +121,8 @@ def _texts(value: Any) -> list[str]:
 
 
 def _build(cls: Any, value: Any, **readers: Any) -> Any:
-    """``cls`` from a JSON object whose keys must be exactly its fields, those that may be None apart; ``readers`` turn
-    JSON into field values.
+    """``cls`` from a JSON object whose keys must be exactly its fields, except for those that may be None; ``readers``
+    turn JSON into field values.
     """
     if not isinstance(value, dict):
         raise ModelError(f"The contract holds {value!r} as {cls.__name__}, expected an object.")

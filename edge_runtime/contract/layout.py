@@ -1,4 +1,4 @@
-"""How the input tensor of a model that others made lies in memory, where it is not (1, height, width, 3) RGB."""
+"""The memory layout of a foreign model's input tensor, if it is not (1, height, width, 3) RGB."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ AXES = ("NHWC", "NCHW", "NHW")
 
 @dataclass(frozen=True)
 class InputLayout:
-    """``channels`` is the colour order, or "grey" for one channel; ``axes`` the order of batch, height, width and
-    channels; "NHW" has no axis for the one grey channel.
+    """``channels`` is the colour order, or "grey" for one channel; ``axes`` is the order of batch, height, width and
+    channels; "NHW" has no axis for its single grey channel.
     """
 
     channels: str

@@ -1,4 +1,4 @@
-"""The frozen values of a contract, each checked when it is made. Never reads or writes a file."""
+"""The frozen values of a contract, each checked when it is created. Never reads or writes a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_runtime.errors import ModelError
 CONTRACT_VERSION = 1
 RESIZE_MODES = ("stretch", "crop", "letterbox")
 OUTPUTS = ("logits", "probabilities")
-# A file cannot make the device fill its memory, or spend its time, by bringing a huge table.
+# A limit, so that a file with a huge table cannot use up the device's memory or time.
 MAX_NEIGHBOUR_BYTES = 4 * 1024 * 1024
 DTYPES = ("uint8", "int8", "float32")
 SMALLEST_REGION = 0.01
@@ -22,7 +22,7 @@ MAX_INPUT_SIDE = 4096
 
 @dataclass(frozen=True)
 class InputSpec:
-    """The image a model eats: (height, width, 3) uint8 RGB, reached by one of `RESIZE_MODES`.
+    """A model's input: a (height, width, 3) uint8 RGB image, made by one of `RESIZE_MODES`.
 
     ``stretch`` ignores the aspect ratio, ``crop`` takes the largest centred region of the target's aspect ratio,
     ``letterbox`` keeps the whole frame and pads.
@@ -42,7 +42,7 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What training decides: a name, the labels in output order, the input, and what the output numbers are."""
+    """What training decides: a name, the labels in output order, the input, and the meaning of the output numbers."""
 
     name: str
     labels: tuple[str, ...]
@@ -66,7 +66,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Normalization:
-    """The model computes on ``(pixel - mean) / std``; one value for all channels or one each for R, G, B."""
+    """The model computes with ``(pixel - mean) / std``; one value for all channels or one each for R, G, B."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -87,7 +87,7 @@ class Normalization:
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """An input or output tensor: ``real = (stored - zero_point) * scale``; in float32 ones both are 0."""
+    """An input or output tensor: ``real = (stored - zero_point) * scale``; both are 0 for float32."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -116,7 +116,7 @@ class Score:
 
     @property
     def accuracy(self) -> float:
-        """The share of images that were classified right, in [0, 1]."""
+        """The share of images that were classified correctly, in [0, 1]."""
         return self.num_correct / self.num_images
 
 
@@ -124,8 +124,8 @@ class Score:
 class Neighbours:
     """When a frame is unlike anything seen in training: its features (``width`` int8 values in tensor number ``tensor``
     of the flatbuffer, 0 at ``zero_point``) have a cosine below ``cut`` to the ``rank``-th nearest of the ``num_images``
-    rows of the part ``"neighbours.npy"``: centres of each class's calibration images; in older files, and of taught
-    photos, images, of which the third counts.
+    rows of the part ``"neighbours.npy"``. The rows are centres of each class's calibration images; in older files, and
+    for taught photos, they are the images themselves, of which the third nearest counts.
     """
 
     tensor: int
@@ -161,7 +161,7 @@ class Region:
 
     def __post_init__(self) -> None:
         ends = (self.left, self.top, self.left + self.width, self.top + self.height)
-        # The ends may be a rounding error past the frame's: 0.7 + 0.3 is not always 1.
+        # The ends may exceed the frame by a rounding error: 0.7 + 0.3 is not always 1.
         if not all(0.0 <= end <= 1.0 + 1e-6 for end in ends) or min(self.width, self.height) < SMALLEST_REGION:
             raise ModelError(
                 f"The region is {self}, expected X,Y,W,H in fractions of the frame: from 0 to 1, at least "
@@ -174,7 +174,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Provisional:
-    """The mark of a model that a device was taught with a few photos, and no test split has seen: of ``num_photos``,
+    """Marks a model that was taught on a device from a few photos and never tested on a test split: of ``num_photos``,
     each left out once, ``num_correct`` were recognised.
     """
 
@@ -184,8 +184,8 @@ class Provisional:
     def __post_init__(self) -> None:
         if not 0 <= self.num_correct <= self.num_photos or self.num_photos < 1:
             raise ModelError(
-                f"The provisional model recognised {self.num_correct} of {self.num_photos} taught photos, which cannot "
-                "be."
+                f"The provisional model recognised {self.num_correct} of {self.num_photos} taught photos, which is "
+                "impossible."
             )
 
     def __str__(self) -> str:
@@ -194,16 +194,17 @@ class Provisional:
 
 @dataclass(frozen=True)
 class Contract:
-    """All that a device must know about one model file.
+    """Everything that a device must know about one model file.
 
     ``parts`` maps ``"model"`` (the flatbuffer), ``"labels.txt"`` and ``"golden.npz"`` to their SHA-256 in hex.
-    ``threshold`` is the probability below which the answer is "unknown". ``provenance`` is free JSON: what made the
-    file, the calibration images with their hashes, the data set's name; no time stamps, so that one run gives one file.
-    ``neighbours`` is a second reason for "unknown"; ``region`` the part of the frame that the training images were cut
-    from, by a camera that stands where this one does; ``layout`` how the input tensor lies where it is not (1, height,
-    width, 3) RGB; ``class_thresholds`` what some labels need instead of ``threshold``; ``drift`` what normal
-    frames give; ``provisional`` says that a device was taught it with a few photos. Each is None in files without it,
-    whose JSON has no such key. An output of one number is the second label's score.
+    ``threshold`` is the probability below which the answer is "unknown". ``provenance`` is free-form JSON: what made
+    the file, the calibration images with their hashes, the data set's name; no time stamps, so that one run always
+    gives the same file. ``neighbours`` is a second reason for "unknown"; ``region`` is the part of the frame that the
+    training images were cut from, by a camera in the same position; ``layout`` is the order of the input tensor's axes
+    and colours if that is not (1, height, width, 3) RGB; ``class_thresholds`` are what some labels need instead of
+    ``threshold``; ``drift`` is what normal frames give; ``provisional`` says that the model was taught on a device from
+    a few photos. Each is None in files without it, whose JSON lacks the key. An output of a single number is the second
+    label's score.
     """
 
     version: int
@@ -254,7 +255,7 @@ class Contract:
 
 
 def expect_name(name: str) -> None:
-    """Raises ModelError when a model cannot be called ``name``: it becomes part of file names and of lines."""
+    """Raises ModelError if a model cannot be called ``name``, which becomes part of file names and lines of output."""
     if not name or any(character in name for character in "/\\\0\n"):
         raise ModelError(f"The model name is {name!r}, expected one non-empty word without slashes or line breaks.")
 

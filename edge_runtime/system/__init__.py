@@ -1,2 +1,3 @@
-"""What is asked of the operating system: clocks, memory, signals, durable writes, the watchdog. Never knows a model or
-a camera."""
+"""Everything that uses the operating system directly: clocks, memory, signals, durable writes, the watchdog. Never
+knows a model or a camera.
+"""

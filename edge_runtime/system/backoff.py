@@ -1,4 +1,4 @@
-"""How long to wait before the next try: doubling up to a cap, with jitter so that many devices do not try in step."""
+"""How long to wait before the next try: doubling up to a cap, with jitter so that many devices do not retry in step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Backoff:
         self._wanted_s = first_s
 
     def next_s(self) -> float:
-        """The seconds to wait now; the next answer is twice as long."""
+        """The seconds to wait now; the next wait is twice as long."""
         wanted_s = min(self._wanted_s, self._cap_s)
         self._wanted_s = min(2 * wanted_s, self._cap_s)
         return wanted_s * (1 + self._random.uniform(-self._jitter, self._jitter))

@@ -1,8 +1,7 @@
-"""The only file that reads a wall clock; everything that measures uses the monotonic one.
+"""The only module that reads the wall clock; everything that measures uses the monotonic clock.
 
-A frame's age, every time-out and every back-off come from `monotonic_s`, so a clock that jumps by days changes no
-decision. Linux's monotonic clock is one for all processes, so a capture child's time stamps mean the same in its
-parent.
+Every frame's age, time-out and back-off comes from `monotonic_s`, so a wall clock that jumps by days changes no
+decision. All processes on Linux share the monotonic clock, so a capture child's time stamps are valid in its parent.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ def read_wall_time_s() -> float:
 
 
 def format_time_of_day(wall_s: float) -> str:
-    """``wall_s``, seconds since 1970 UTC, as HH:MM:SS of this machine's time zone."""
+    """``wall_s``, seconds since 1970 UTC, as HH:MM:SS in this machine's time zone."""
     return time.strftime("%H:%M:%S", time.localtime(wall_s))
 
 

@@ -1,4 +1,4 @@
-"""Writes a file so that after a crash or a power cut it is the old one or the new one, whole, never anything else."""
+"""Writes a file so that after a crash or a power cut either the old or the new one is there, complete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from edge_runtime.errors import OutputError
 
 UNFINISHED = ".unfinished-"
-# What only POSIX has, what only Windows has.
+# The first exists only on POSIX, the second only on Windows.
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -17,7 +17,7 @@ def write_durably(path: Path, content: bytes) -> None:
     """Writes beside ``path``, syncs the file, renames it, syncs the folder.
 
     Raises:
-        OutputError: the file system is full, read-only or forbidden; ``path`` is as it was.
+        OutputError: the file system is full, read-only or forbidden; ``path`` is unchanged.
     """
     try:
         replace_file(path, content)
@@ -29,11 +29,10 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
-    """As `write_durably`; without ``sync`` a power cut may lose what was written last, though never a crash of this
-    process.
+    """As `write_durably`; without ``sync`` a power cut may lose the last write, but a crash of this process never does.
 
     Raises:
-        OSError: it cannot be written; ``path`` is as it was.
+        OSError: it cannot be written; ``path`` is unchanged.
     """
     unfinished = path.with_name(f"{UNFINISHED}{path.name}-{os.getpid()}")
     try:
@@ -53,10 +52,10 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o644, sync: bool = 
 
 
 def expect_writable(folder: Path) -> None:
-    """Makes ``folder`` and tries a file in it: asked before hours of work, not after.
+    """Creates ``folder`` and writes a trial file in it, so that a problem shows before hours of work, not after.
 
     Raises:
-        OutputError: no file can be made there, and why.
+        OutputError: no file can be written there; says why.
     """
     probe = folder / f"{UNFINISHED}probe-{os.getpid()}"
     try:
@@ -74,7 +73,7 @@ def expect_writable(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes renames and removals in ``folder`` survive a power cut, where folders can be synced: not on Windows."""
+    """Makes renames and removals in ``folder`` survive a power cut; does nothing on Windows, which cannot do that."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | _FLAGS)

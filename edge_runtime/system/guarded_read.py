@@ -1,7 +1,7 @@
-"""Reads what someone else may have put there: plain files alone, no more than a limit, and in pieces.
+"""Reads files that someone else may have put there: only plain files, only up to a limit, and in pieces.
 
-A pipe in the place of a file would keep its reader waiting for ever, a device never ends, a link leads elsewhere; and
-``file.read(limit)`` takes all of the limit's memory at once, which a small board without swap refuses.
+A pipe in place of a file would keep its reader waiting for ever, a device never ends, and a link leads elsewhere; and
+``file.read(limit)`` allocates the whole limit at once, which a small board without swap refuses.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 _PIECE = 1 << 20
-# What only POSIX has, what only Windows has.
+# Most of these exist only on POSIX, the last only on Windows.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISLNK, "a link"))
 
@@ -35,7 +35,7 @@ def read_at_most(file: Readable, limit: int) -> bytes:
 
 
 def open_plain(path: Path, *, follow_links: bool = False) -> IO[bytes]:
-    """The file at ``path``, to be read as bytes.
+    """The file at ``path``, open for reading bytes.
 
     Raises:
         OSError: it cannot be opened, or is something else; its ``strerror`` says what was found.
@@ -51,9 +51,7 @@ def open_plain(path: Path, *, follow_links: bool = False) -> IO[bytes]:
 
 
 def read_plain(path: Path, limit: int) -> bytes:
-    """All bytes of the file at ``path``. Raises what `open_plain` raises, and OSError when there are more than
-    ``limit``.
-    """
+    """All bytes of the file at ``path``. Raises as `open_plain`, and OSError if there are more than ``limit``."""
     with open_plain(path) as file:
         content = read_at_most(file, limit + 1)
     if len(content) > limit:

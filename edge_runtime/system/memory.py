@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def measure_pss_mb(pids: Iterable[int] = (), proc: Path = Path("/proc")) -> float | None:
-    """The proportional set size of this process and ``pids`` in 10^6 bytes; None where the kernel does not tell."""
+    """The proportional set size of this process and ``pids`` in 10^6 bytes; None if the kernel does not report it."""
     total_kib = 0
     for pid in (os.getpid(), *pids):
         try:

@@ -1,4 +1,4 @@
-"""Ties a process to its parent's life: when the parent dies, however it dies, the kernel kills the child."""
+"""Ties a process to its parent: when the parent dies, for whatever reason, the kernel kills the child."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with(parent: int) -> None:
-    """Called in the child: SIGKILL follows when process ``parent`` ends; ends at once when it already has."""
+    """Call this in the child: it gets SIGKILL when process ``parent`` ends, and exits at once if that has already
+    happened.
+    """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(0)

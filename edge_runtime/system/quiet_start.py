@@ -1,5 +1,5 @@
-"""Keeps chatter from people: what TensorFlow and the interpreters print before any log level of theirs counts, and
-everything but errors where --quiet asks for that.
+"""Suppresses chatter: what TensorFlow and the interpreters print before their log levels take effect, and everything
+but errors with --quiet.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import threading
 from collections.abc import Iterator
 from typing import IO
 
-# Whoever puts something else into the place of stderr holds this until it is back: two at once would lose it.
+# Hold this while stderr is replaced: two replacements at once would lose the original.
 stderr_lock = threading.RLock()
 
 
 @contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
-    """Keeps what C++ code writes to file descriptor 2 from people; where the block fails, they get to see it."""
+    """Holds back what C++ code writes to file descriptor 2, and shows it if the block fails."""
     with stderr_lock:
         yield from _quiet()
 
@@ -26,7 +26,8 @@ def quiet_start() -> Iterator[None]:
 def silence_stderr(quiet: bool) -> Iterator[None]:
     """If ``quiet``, drops what the block writes to stderr; an error that leaves the block is reported outside it.
 
-    It silences the file descriptor, not only Python's stream: native libraries and child processes chatter as well.
+    It silences the file descriptor, not just Python's stream, because native libraries and child processes write there,
+    too.
     """
     if not quiet:
         yield
@@ -46,7 +47,7 @@ def _quiet() -> Iterator[None]:
     sys.stderr.flush()
     try:
         original = os.dup(2)
-    except OSError:  # a process without stderr: there is nobody to be quiet for
+    except OSError:  # this process has no stderr, so there is nothing to suppress
         yield
         return
     try:
@@ -54,7 +55,7 @@ def _quiet() -> Iterator[None]:
             os.dup2(kept.fileno(), 2)
             try:
                 yield
-            except BaseException:  # any end but the good one needs what was kept, also an exit
+            except BaseException:  # whatever ends the block early, even an exit, shows what was held back
                 os.dup2(original, 2)
                 kept.seek(0)
                 os.write(2, kept.read())

@@ -1,7 +1,7 @@
 """Hides passwords in addresses: the one place that knows what may be shown.
 
-Cameras want their passwords in the user part, the path or the query, under any name: only scheme, host and port are
-ever shown.
+Cameras take passwords in the user part, the path or the query, under any name, so only scheme, host and port are ever
+shown.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from urllib.parse import unquote, urlsplit
 
 _ARG_START, _ARG_END = 48, 49  # numbers of fields in proc(5)
 _HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(%\w+)?")
-# A part of an address that is shorter occurs in any text.
+# A shorter part of an address may occur in any text.
 _SHORTEST_SECRET = 3
 
 
 def redact(address: str) -> str:
-    """Scheme, host and port of ``address``, ``scheme://***`` where it is not clear which part is the host; text that is
-    no address is returned whole.
+    """Scheme, host and port of ``address``, or ``scheme://***`` if it is unclear which part is the host; other text is
+    returned unchanged.
     """
     scheme, separator, _ = address.partition("://")
     if not separator:
@@ -30,14 +30,14 @@ def redact(address: str) -> str:
         host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
     except ValueError:
         return f"{scheme}://***"
-    # Behind a password with / or # in it, the host is not where it seems to be.
+    # After a password with / or # in it, the host is not where it seems to be.
     if not _HOST.fullmatch(host) or "@" in address.replace(parts.netloc, "", 1):
         return f"{scheme}://***"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
 def redact_answer(text: str, address: str) -> str:
-    """What a camera at ``address`` answered, without what it repeats of the address."""
+    """A camera's answer ``text``, with every part of ``address`` that it repeats hidden."""
     if redact(address).endswith("***"):
         return "***"
     parts = urlsplit(address)
@@ -50,7 +50,7 @@ def redact_answer(text: str, address: str) -> str:
 
 
 def find_addresses(arguments: Sequence[str]) -> list[str]:
-    """The addresses in a command line's ``arguments``, also behind ``--flag=``, longest first."""
+    """The addresses in a command line's ``arguments``, including those after ``--flag=``, longest first."""
     texts = [str(argument) for argument in arguments]
     values = [text.partition("=")[2] if text.startswith("--") else text for text in texts]
     return sorted((value for value in values if "://" in value), key=len, reverse=True)
@@ -61,15 +61,15 @@ def redact_arguments(text: str, arguments: Sequence[str]) -> str:
     for address in find_addresses(arguments):
         shown = redact(address)
         for form in (address, repr(address)[1:-1], str(PurePath(address))):  # as it is, quoted, and as a path
-            if form not in shown:  # or what is shown already would be replaced in itself
+            if form not in shown:  # otherwise the shown form itself would be replaced
                 text = text.replace(form, shown)
     return text
 
 
 def hide_address(address: str, proc: Path = Path("/proc/self")) -> bool:
-    """Shows ``address`` as `redact` does where this process's arguments name it; whether it was there.
+    """Replaces ``address`` in this process's arguments by what `redact` shows; returns whether it was there.
 
-    The kernel shows the very bytes that the process was started with, so they are written over.
+    The kernel shows the bytes that the process was started with, so they are overwritten in memory.
     """
     import ctypes  # start-up time
 
@@ -79,7 +79,7 @@ def hide_address(address: str, proc: Path = Path("/proc/self")) -> bool:
         return False
     is_found = False
     with contextlib.suppress(OSError, ValueError, IndexError):  # not Linux, or /proc is not mounted
-        # The name of the program, in brackets, may hold blanks and brackets.
+        # The program's name, in brackets, may itself contain spaces and brackets.
         fields = (proc / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         start, end = int(fields[_ARG_START - 3]), int(fields[_ARG_END - 3])
         if not 0 < start < end:

@@ -1,4 +1,4 @@
-"""Passwords from a file or the environment: on a command line every process list shows them."""
+"""Reads passwords from a file or the environment: on a command line every process list would show them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from edge_runtime.errors import ConfigurationError, MissingInputError
 
 
 def read_password(path: str | None, argument: str, variable: str) -> str | None:
-    """The one line of ``path``, which ``argument`` named, else the value of ``variable``; None when there is neither.
+    """The one line in ``path``, which ``argument`` named, else the value of ``variable``; None if there is neither.
 
     Raises:
         MissingInputError: there is no such file.
-        ConfigurationError: it cannot be read or is no text.
+        ConfigurationError: it cannot be read or is not text.
     """
     if path is None:
         return os.environ.get(variable) or None

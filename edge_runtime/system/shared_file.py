@@ -1,6 +1,6 @@
-"""A file that several processes share: one at a time holds its lock, and records are read and written in their place.
+"""A file that several processes share: one at a time holds its lock, and records are read and written in place.
 
-The only file that asks for flock and pread; where the system lacks them, as Windows does, it uses what is there.
+The only module that uses flock and pread; on Windows, which lacks them, it uses the alternatives.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ import threading
 from pathlib import Path
 from typing import Any
 
-# Windows locks bytes, and nobody else may read them: this one lies behind any content.
+# Windows locks bytes, which nobody else may then read: this one lies beyond any content.
 _BEHIND_ALL = 1 << 40
 _seek_lock = threading.Lock()
 
 
 def open_shared(path: Path, mode: int = 0o644) -> int:
-    """A descriptor of the file at ``path``, made with ``mode`` when it is not there yet. Raises OSError."""
+    """A descriptor of the file at ``path``, which is created with ``mode`` if it does not exist. Raises OSError."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     return os.open(path, flags, mode)
 
 
 def try_lock(descriptor: int) -> bool:
-    """Takes the lock of the file until `unlock` or the end of this process; False when another descriptor holds it."""
+    """Locks the file until `unlock` or the end of this process; False if another descriptor holds the lock."""
     fcntl = _flock_module()
     try:
         if fcntl is not None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         else:
             _lock_byte(descriptor, "LK_NBLCK")
-    except (BlockingIOError, PermissionError):  # flock's, Windows'
+    except (BlockingIOError, PermissionError):  # from flock, from Windows
         return False
     return True
 
 
 def unlock(descriptor: int) -> None:
-    """Gives the lock back, which must be held."""
+    """Releases the lock, which must be held."""
     fcntl = _flock_module()
     if fcntl is not None:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
@@ -45,7 +45,7 @@ def unlock(descriptor: int) -> None:
 
 
 def wait_for_lock(descriptor: int) -> None:
-    """As `try_lock`, and waits for it. Raises OSError when Windows gives up, after ten seconds."""
+    """As `try_lock`, but waits for the lock. Raises OSError if Windows gives up, after ten seconds."""
     fcntl = _flock_module()
     if fcntl is not None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -54,7 +54,7 @@ def wait_for_lock(descriptor: int) -> None:
 
 
 def read_at(descriptor: int, num_bytes: int, place: int) -> bytes:
-    """At most ``num_bytes`` from ``place`` on, fewer at the end of the file."""
+    """Up to ``num_bytes`` bytes from ``place`` on, fewer at the end of the file."""
     if hasattr(os, "pread"):
         return os.pread(descriptor, num_bytes, place)
     with _seek_lock:
@@ -63,7 +63,7 @@ def read_at(descriptor: int, num_bytes: int, place: int) -> bytes:
 
 
 def write_at(descriptor: int, content: bytes, place: int) -> None:
-    """Writes all of ``content`` from ``place`` on. Raises OSError when the disk is full."""
+    """Writes all of ``content`` from ``place`` on. Raises OSError if the disk is full."""
     left = memoryview(content)
     while left:
         if hasattr(os, "pwrite"):
@@ -76,7 +76,7 @@ def write_at(descriptor: int, content: bytes, place: int) -> None:
 
 
 def _flock_module() -> Any:
-    """The module `fcntl`, None where there is none."""
+    """The module `fcntl`, or None if the system has none."""
     try:
         return importlib.import_module("fcntl")
     except ImportError:

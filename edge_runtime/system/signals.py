@@ -1,4 +1,4 @@
-"""Turns SIGINT and SIGTERM into a question that loops ask, so that a run ends between two frames and cleans up."""
+"""Turns SIGINT and SIGTERM into a flag that loops check, so that a run ends between two frames and cleans up."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from types import FrameType
 from edge_runtime.system.clock import monotonic_s
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# Who signals a process and its group too, as timeout(1) and some supervisors do, means one request by both.
+# timeout(1) and some supervisors signal both a process and its group: signals this close together are one request.
 ONE_REQUEST_S = 0.5
 
 
 class StopRequest:
-    """Install it before anything slow is imported; a second signal, at least ONE_REQUEST_S later, ends the process at
+    """Install it before anything slow is imported; a second signal at least ONE_REQUEST_S later ends the process at
     once.
 
-    As long as ``is_starting`` nobody asks, so the signal itself unwinds what was begun, by SystemExit with 0.
+    While ``is_starting`` is true no loop checks it, so the first signal itself raises SystemExit with code 0.
     """
 
     def __init__(self, *, is_starting: bool = False) -> None:
@@ -25,7 +25,7 @@ class StopRequest:
         self._requested_s = 0.0
 
     def install(self) -> None:
-        """Takes over SIGINT and SIGTERM of this process; must be called in its main thread."""
+        """Handles this process's SIGINT and SIGTERM from now on; call it in the main thread."""
         for number in SIGNALS:
             signal.signal(number, self._handle)
 

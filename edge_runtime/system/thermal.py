@@ -1,8 +1,7 @@
-"""How warm the device is and whether it slows itself down: the processor's temperature and a Raspberry Pi's throttle
-flags.
+"""How hot the device is and whether it is throttled: the processor's temperature and a Raspberry Pi's throttle flags.
 
-What a machine does not tell is None, never a guess and never an error. A tool that hangs is killed, in a thread of
-its own.
+What a machine does not report is None, never a guess and never an error. A tool that hangs is killed; it runs in its
+own thread.
 """
 
 from __future__ import annotations
@@ -45,19 +44,19 @@ class Throttle:
 
 @dataclass(frozen=True)
 class SystemState:
-    """Degrees Celsius and the throttle flags; None where the machine does not tell."""
+    """The temperature in degrees Celsius and the throttle flags; None if the machine does not report them."""
 
     temperature_c: float | None = None
     throttle: Throttle | None = None
 
 
 def read_system(root: Path = Path("/"), command: Sequence[str] = VCGENCMD, timeout_s: float = 2.0) -> SystemState:
-    """The state now; ``root`` replaces / where files are read, ``command`` asks the firmware where no file tells."""
+    """The current state; files are read below ``root``, and ``command`` asks the firmware if there is no such file."""
     return SystemState(_temperature_c(root), _throttle(root, command, timeout_s))
 
 
 def _temperature_c(root: Path) -> float | None:
-    """The processor's zone where one says so, else the hottest of all."""
+    """The temperature of the processor's zone if there is one, else that of the hottest zone."""
     zones: dict[str, list[float]] = {}
     for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
         try:
@@ -75,7 +74,7 @@ def _throttle(root: Path, command: Sequence[str], timeout_s: float) -> Throttle 
     try:
         return Throttle(int((root / SYSFS_WORD).read_text().strip(), 16))
     except (OSError, ValueError):
-        pass  # older kernels have no such file; the tool asks the same firmware
+        pass  # older kernels lack this file; the tool asks the same firmware
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
@@ -85,7 +84,7 @@ def _throttle(root: Path, command: Sequence[str], timeout_s: float) -> Throttle 
 
 
 class SystemWatch:
-    """Reads the state every ``period_s`` in a thread; ``state`` is the last one."""
+    """Reads the state every ``period_s`` seconds in a thread; ``state`` is the latest."""
 
     def __init__(
         self,
@@ -101,7 +100,7 @@ class SystemWatch:
         self._thread.start()
 
     def close(self) -> None:
-        """Ends the thread, which may take as long as the tool's time-out."""
+        """Ends the thread; this may take as long as the tool's time-out."""
         self._stop.set()
         self._thread.join(self._timeout_s + 1)
 

@@ -1,7 +1,7 @@
-"""Tells systemd that the run is ready, alive and labelling (sd_notify), and ends the process when the pipeline hangs.
+"""Tells systemd that the run is ready, alive and labelling (sd_notify), and ends the process if the pipeline hangs.
 
-Only the loop feeds it, between frames: a web thread that still answers says nothing about labels. Without systemd's
-variables it does nothing. Standard library only.
+Only the loop feeds it, between frames: a web thread that still answers says nothing about labels. It does nothing
+without systemd's environment variables. Standard library only.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ STATUS_EVERY_S = 1.0
 
 
 class Watchdog:
-    """``alive()`` between frames, ``stopping()`` at the end.
+    """Call ``alive()`` between frames and ``stopping()`` at the end.
 
-    Ready means that the model is loaded and the camera is being opened, which may take for ever: whether labels come is
-    in the status text, ``N labels`` since the start (``systemctl show -p StatusText``), at most once a second.
+    Ready means that the model is loaded and the camera is being opened, which may take for ever; whether labels come is
+    shown by the status text, ``N labels`` since the start (``systemctl show -p StatusText``), updated at most once a
+    second.
 
-    When WATCHDOG_USEC is set, pings go out at a quarter of it; when the loop does not come back for that time, Python's
-    fault handler writes where it hangs to stderr and ends the process with 1, whatever the other threads do.
+    If WATCHDOG_USEC is set, a ping is sent every quarter of it. If the loop does not come round within that time,
+    Python's fault handler writes to stderr where it hangs and ends the process with exit code 1, whatever the other
+    threads do.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ, clock: Callable[[], float] = monotonic_s) -> None:
@@ -42,8 +44,8 @@ class Watchdog:
         self.period_s = period_s if is_ours else 0.0
 
     def alive(self, num_labels: int = 0) -> None:
-        """The loop came round: READY the first time, then the number of labels when it changed, and a ping when one is
-        due.
+        """Notes that the loop has come round: sends READY the first time, then the number of labels if it has changed,
+        and a ping when one is due.
         """
         now_s = self._clock()
         if not self._is_ready:
@@ -60,7 +62,7 @@ class Watchdog:
             faulthandler.dump_traceback_later(self.period_s, exit=True, file=sys.__stderr__ or sys.stderr)
 
     def stopping(self) -> None:
-        """The run ends as it was asked to."""
+        """Notes that the run is ending because it was asked to."""
         self._tell("STOPPING=1")
         if self.period_s:
             faulthandler.cancel_dump_traceback_later()
