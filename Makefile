@@ -188,7 +188,7 @@ status: ansible ## show what DEVICE or INVENTORY runs and how it is, one line pe
 	@$(PYTHON) docs/deploy/fleet_table.py build/fleet.json
 
 WHAT ?= model
-rollback: ansible ## take DEVICE or INVENTORY back to the previous model, or with WHAT=release to the previous release
+rollback: ansible ## roll DEVICE or INVENTORY back to the previous model, or with WHAT=release to the previous release
 	ansible-playbook $(DEVICES) docs/deploy/rollback.yml -e what=$(WHAT) $(if $(REFUSE),-e '{"refuse": "$(REFUSE)"}')
 
 wheel: $(STAMP) ## build dist/edge_runtime-*.whl, the device package

@@ -1,14 +1,15 @@
 """Classifies camera frames on a small device with one verified TFLite file; never imports TensorFlow.
 
-What a program needs is here: `Classifier` and `open_camera`, the values that they give, and every error that they
-raise. A name loads on first use, so that `import edge_runtime` stays free of OpenCV and the interpreter.
+Everything that a program needs is here: `Classifier` and `open_camera`, the values that they return, and every error
+that they raise. Each name is loaded on first use, so that `import edge_runtime` does not load OpenCV or the
+interpreter.
 """
 
 from __future__ import annotations
 
 import sys
 
-# Before anything slow: a service that is stopped while it starts has ended well. Not in a program that imports this.
+# Before anything slow: a service that is stopped while it starts ends well. Not in a program that imports this package.
 if sys.argv[1:2] == ["run"] and (
     (sys.argv[0] == "-m" and "edge_runtime" in getattr(sys, "orig_argv", ["edge_runtime"]))
     or sys.argv[0].endswith("edge-runtime")
@@ -83,7 +84,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'edge_runtime' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES.get(name, "edge_runtime.errors")), name)
-    globals()[name] = value  # asked for once
+    globals()[name] = value  # so that this is called only once
     return value
 
 

@@ -1,5 +1,5 @@
-"""``edge-runtime`` and ``python -m edge_runtime``: the command line; what it is told to end before it is there, the
-package itself hears.
+"""``edge-runtime`` and ``python -m edge_runtime``: the command line. Until it is loaded, the package itself handles
+SIGTERM.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from edge_runtime.system.command import open_streams
 
 
 def main() -> int:
-    """Runs the verb that the command line names; the exit code."""
+    """Runs the verb on the command line; returns the exit code."""
     open_streams()
     return cli.main()
 

@@ -1,4 +1,4 @@
-"""Every error that this package raises on purpose, in one tree; each also is the matching builtin.
+"""Every error that this package raises deliberately, in one tree; each also derives from the matching builtin.
 
 EdgeRuntimeError                      exit code 1
 ├── UsageError (ValueError)                    2   a flag or an argument is wrong
@@ -12,20 +12,20 @@ EdgeRuntimeError                      exit code 1
 ├── SignatureError (PermissionError)          76   a signature or a hash is refused
 └── ConfigurationError (ValueError)           78   the settings cannot work together
 
-The message says what happened, what was expected, and what to do, with both values in the text.
-The exit codes follow sysexits.h where it has a matching one.
+The message says what happened, what was expected, and what to do, with both values in the text. The exit codes follow
+sysexits.h where it has a matching one.
 """
 
 from __future__ import annotations
 
 
 class EdgeRuntimeError(Exception):
-    """Base of all errors raised on purpose; ``exit_code`` is what the command line ends with."""
+    """Base of all errors raised deliberately; ``exit_code`` is the command line's exit code."""
 
     exit_code = 1
 
     def __str__(self) -> str:
-        # OSError subclasses would format (errno, strerror); our errors carry one sentence.
+        # Subclasses of OSError would format (errno, strerror); these errors carry one sentence.
         return str(self.args[0]) if self.args else type(self).__name__
 
 
@@ -48,19 +48,19 @@ class DataError(EdgeRuntimeError, ValueError):
 
 
 class MissingInputError(EdgeRuntimeError, FileNotFoundError):
-    """A named file or folder is not there."""
+    """A named file or folder does not exist."""
 
     exit_code = 66
 
 
 class CameraError(EdgeRuntimeError, ConnectionError):
-    """A camera cannot be opened or went away."""
+    """A camera cannot be opened or has gone."""
 
     exit_code = 69
 
 
 class InternalError(EdgeRuntimeError, AssertionError):
-    """A bug of ours."""
+    """A bug in this package."""
 
     exit_code = 70
 

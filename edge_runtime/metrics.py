@@ -1,6 +1,6 @@
-"""Accuracy and its companions, one definition for training, conversion and the device.
+"""Accuracy and related metrics, defined once for training, conversion and the device.
 
-NumPy and the standard library only. Every interval is a 95 % one unless told otherwise.
+NumPy and the standard library only. Every interval is a 95 % interval unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edge_runtime.errors import DataError
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """One class: precision, recall and F1 in [0, 1], 0 where there was none; ``support`` = true images."""
+    """One class: precision, recall and F1 in [0, 1], 0 where undefined; ``support`` is its number of true images."""
 
     label: str
     precision: float
@@ -31,7 +31,7 @@ class ClassMetrics:
 
 @dataclass(frozen=True)
 class ClassificationReport:
-    """What one confusion matrix (rows = truth, columns = prediction) says; all rates in [0, 1]."""
+    """What a confusion matrix (rows = truth, columns = prediction) shows; all rates in [0, 1]."""
 
     accuracy: float
     accuracy_interval: tuple[float, float]
@@ -54,7 +54,7 @@ def wilson_interval(num_correct: int, num: int, confidence: float = 0.95) -> tup
     rate, z2 = num_correct / num, z * z
     centre = (rate + z2 / (2 * num)) / (1 + z2 / num)
     half = z * math.sqrt(rate * (1 - rate) / num + z2 / (4 * num * num)) / (1 + z2 / num)
-    # At 0 and n of n the formula's ends are exactly 0 and 1; rounding must not move them.
+    # For 0 of n and n of n the exact ends are 0 and 1; rounding must not change them.
     return (0.0 if num_correct == 0 else centre - half), (1.0 if num_correct == num else centre + half)
 
 
@@ -64,7 +64,7 @@ def confusion_matrix(
     """(num_classes, num_classes) int64 counts: row = true class index, column = predicted class index.
 
     Raises:
-        DataError: the two lists differ in length or hold an index outside 0 .. num_classes - 1.
+        DataError: the two lists differ in length or contain an index outside 0 .. num_classes - 1.
     """
     truth, answer = np.asarray(labels, np.int64), np.asarray(predicted, np.int64)
     if truth.shape != answer.shape or truth.ndim != 1:
@@ -104,7 +104,9 @@ def classification_report(confusion: NDArray[Any], class_names: Sequence[str]) -
 
 
 def mcnemar_p(only_a_right: int, only_b_right: int) -> float:
-    """The exact two-sided McNemar p: how likely so uneven a split is if A and B are equally good, 1 without any."""
+    """The exact two-sided McNemar p: how likely such an uneven split is if A and B are equally good; 1 if they never
+    differ.
+    """
     num = only_a_right + only_b_right
     tail = sum(math.comb(num, k) for k in range(min(only_a_right, only_b_right) + 1))
     return min(1.0, float(Fraction(2 * tail, 2**num)))
@@ -127,9 +129,10 @@ def paired_difference_interval(only_a_right: int, only_b_right: int, num: int) -
 
 
 def calibration_error(probabilities: NDArray[Any], labels: Sequence[int] | NDArray[Any], num_bins: int = 15) -> float:
-    """How far the best class's probability is from how often it is right, in [0, 1], the mean over equal-sized bins.
+    """How far the best class's probability is from how often it is correct, in [0, 1], averaged over equal-sized bins.
 
-    ``probabilities`` is (n, classes). Bins hold equally many images (Nguyen and O'Connor, 2015): none is almost empty.
+    ``probabilities`` is (n, classes). All bins hold the same number of images (Nguyen and O'Connor, 2015), so none is
+    almost empty.
 
     Raises:
         DataError: there are no images, or not one label per image.
@@ -145,7 +148,7 @@ def calibration_error(probabilities: NDArray[Any], labels: Sequence[int] | NDArr
 
 
 def percentiles(values: Sequence[float] | NDArray[Any], ranks: Sequence[float] = (50, 95, 99)) -> tuple[float, ...]:
-    """The percentiles of ``values`` (any unit) at ``ranks`` (0 .. 100), linear between neighbours.
+    """The percentiles of ``values`` (any unit) at ``ranks`` (0 .. 100), with linear interpolation.
 
     Raises:
         DataError: there are no values.

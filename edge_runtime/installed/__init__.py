@@ -1,2 +1,1 @@
-"""The models on this device: the store, installing, the health check after a switch, the rollback. Never
-sees a frame."""
+"""A new model on this device: its installation, the health check after the switch, the rollback. Never sees a frame."""

@@ -1,4 +1,4 @@
-"""Appends a contract to a third-party flatbuffer: what is known about it, and goldens recorded here."""
+"""Appends a contract to a third-party flatbuffer, with what is known about it and goldens recorded on this device."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from edge_runtime.store.shipped import default_model
 
 
 def adopt(model: ModelFile, name: str, threshold: float = 0.0) -> bytes:
-    """The bytes of one of our model files, made from the unchanged flatbuffer of ``model``, which has no contract;
-    ``name`` is what it is called, ``threshold`` a probability in [0, 1] below which the answer is "unknown".
+    """The bytes of a model file with a contract, made from the unchanged flatbuffer of ``model``, which has none;
+    ``name`` is its name, ``threshold`` the probability in [0, 1] below which the answer is "unknown".
 
     Raises:
-        UsageError: ``model`` has a contract already.
+        UsageError: ``model`` already has a contract.
         ModelError: the name or threshold is invalid, the interpreter refuses the model, or no image has a clear answer.
     """
     if not model.assumptions:
-        raise UsageError(f"{model.contract.spec.name} has its contract already; use it as it is.")
+        raise UsageError(f"{model.contract.spec.name} already has a contract; use it as it is.")
     contract = dataclasses.replace(
         model.contract,
         spec=dataclasses.replace(model.contract.spec, name=name),

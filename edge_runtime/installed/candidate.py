@@ -31,11 +31,11 @@ _log = logging.getLogger(__name__)
 
 
 class ModelFollower:
-    """Called between two frames with the numbers of labels and of late ones so far (see `HealthCheck`); returns a
-    classifier when the model has changed.
+    """Called between two frames with the numbers of labels and late labels so far (see `HealthCheck`); returns a
+    classifier if the model has changed.
 
-    ``load`` makes a classifier from a model file. Use `begin` before the first model is loaded and `end` when the run
-    ends well; a run that does neither counts as a crash of the candidate.
+    ``load`` makes a classifier from a model file. Call `begin` before the first model is loaded and `end` when the run
+    ends well; a run without `end` counts as a crash of the candidate.
     """
 
     def __init__(
@@ -51,21 +51,21 @@ class ModelFollower:
         self._work: _Work | None = None
 
     def begin(self) -> Path:
-        """The file to start with, after taking back a model whose runs ended badly three times."""
+        """The file to start with, after rolling back a model whose runs ended badly three times."""
         self._stamp = self._read_stamp()
         return self._start(self._switch.first(self._store.state()))
 
     def instead(self, error: ModelError | MissingInputError) -> Path:
         """The file to start with when the one from `begin` cannot be loaded: the previous one, else raises ``error``.
 
-        A candidate is remembered as refused; a model that worked before was damaged and may be installed again,
-        and so may one whose file is gone.
+        A candidate is recorded as refused. A model that worked earlier must have been damaged, so it may be installed
+        again, and so may one whose file has gone.
         """
         state, failed = self._store.state(), self._used
         if state.current == failed.model and len(state.history) < 2:
             raise error
         reason = str(error) if failed.is_judged and isinstance(error, ModelError) else None
-        state = self._switch.take_back(state, failed.model, reason, BRIEF_WAIT_S)
+        state = self._switch.roll_back(state, failed.model, reason, BRIEF_WAIT_S)
         return self._start(self._switch.first(state))
 
     def __call__(self, num_labels: int, num_late: int) -> Classifier | None:
@@ -92,7 +92,7 @@ class ModelFollower:
         return None
 
     def end(self) -> None:
-        """The run ended well, so it does not count as a crash."""
+        """Records that the run ended well, so that it does not count as a crash."""
         if self._work is not None and self._work.is_brief:
             self._work.wait(LAST_WAIT_S)
         self._switch.end()
@@ -119,7 +119,7 @@ class ModelFollower:
 
 
 class _Work:
-    """One thing that would keep the loop waiting, done in a thread."""
+    """One task that would keep the loop waiting, done in a thread."""
 
     def __init__(self, do: Callable[[], Candidate | None], is_brief: bool = False) -> None:
         self.found: Candidate | None = None

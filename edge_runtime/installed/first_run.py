@@ -1,8 +1,8 @@
-"""Tries a file that nobody vouches for in a forked process first: a crash or full memory there does no harm here.
+"""Tries a file that nobody vouches for in a forked process first, where a crash or full memory does no harm.
 
-A model is a program for the interpreter, and old interpreters check little of it. The child shares what was imported,
-so it costs as much as loading the model and running two frames; its limits on memory and time grow with the size of the
-file, and it does not outlive its parent.
+A model is a program for the interpreter, and old interpreters check little of it. The child shares what is already
+imported, so it costs only as much as loading the model and running two frames; its limits on memory and time grow with
+the size of the file, and it does not outlive its parent.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from edge_runtime.system.parent_death import die_with
 if TYPE_CHECKING:
     from edge_runtime.model.model_file import ModelFile
 
-# What a file of any size may use, and how much more for each of its bytes.
+# What any file may use, and how much more for each of its bytes.
 MEMORY_BYTES, MEMORY_PER_BYTE = 160 * 1024 * 1024, 6
 CPU_S, CPU_S_PER_BYTE = 1.0, 2e-6
-# A busy machine may give a process only a tenth of its time; but nothing may wait forever.
+# A busy machine may give a process only a tenth of its time, but nothing may wait for ever.
 PATIENCE = 10.0
 _MAX_ANSWER = 16 * 1024
 _WAY_OUT = (
@@ -48,11 +48,11 @@ class FirstRun:
 
 
 def first_run(content: bytes, name: str, read: Callable[[], ModelFile], how: FirstRun) -> None:
-    """Returns when the file ``content`` could be ``read``, loaded and run twice in a child.
+    """Checks that the file ``content`` can be ``read``, loaded and run twice in a child.
 
     Raises:
         ModelError: it crashed the child, or took too much memory or time.
-        EdgeRuntimeError: what reading and loading it raised there, with its class; or no child can start.
+        EdgeRuntimeError: whatever reading or loading it raised in the child, of the same class; or no child can start.
     """
     if how.backends:
         from edge_runtime.inference.classifier import Classifier  # noqa: F401  imported once, for both processes
@@ -63,7 +63,7 @@ def first_run(content: bytes, name: str, read: Callable[[], ModelFile], how: Fir
     read_end, write_end = os.pipe()
     parent = os.getpid()
     try:
-        with warnings.catch_warnings():  # Python 3.12 warns about threads: the child touches nothing that they hold
+        with warnings.catch_warnings():  # Python 3.12 warns about threads, but the child uses nothing that they hold
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
     except OSError as error:
@@ -80,13 +80,13 @@ def first_run(content: bytes, name: str, read: Callable[[], ModelFile], how: Fir
     finally:
         os.close(read_end)
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)  # it has answered, or is too late
+            os.kill(pid, signal.SIGKILL)  # it has either answered or taken too long
         _, status = os.waitpid(pid, 0)
     _judge(answer, os.waitstatus_to_exitcode(status), name, limit_s)
 
 
 def _read_answer(pipe: int, patience_s: float) -> bytes | None:
-    """What the child wrote before it ended; None when it did not end in time."""
+    """What the child wrote before it ended; None if it did not end in time."""
     deadline_s, answer = monotonic_s() + patience_s, b""
     while (left_s := deadline_s - monotonic_s()) > 0 and len(answer) < _MAX_ANSWER:
         if select.select([pipe], [], [], left_s)[0]:
@@ -127,7 +127,7 @@ def _error_class(kind: str) -> type[EdgeRuntimeError]:
 def _be_child(
     content: bytes, name: str, read: Callable[[], ModelFile], how: FirstRun, parent: int, pipe: int
 ) -> None:  # pragma: no cover  another process
-    """Never returns: nothing that the parent does when it ends may happen here as well."""
+    """Never returns, so that nothing that the parent does at exit happens here, too."""
     try:
         die_with(parent)
         _limit(content)
@@ -173,12 +173,12 @@ def _limit(content: bytes) -> None:
         signal.signal(number, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_PROF, _cpu_s(content))
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)  # what an allocator prints about a broken heap is not for people
+    os.dup2(nowhere, 2)  # hides what an allocator prints about a corrupted heap
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115  this process ends soon
 
 
 def _data_bytes() -> int:
-    """The memory that this process holds already, as RLIMIT_DATA counts it."""
+    """The memory that this process already holds, as RLIMIT_DATA counts it."""
     for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
         if line.startswith("VmData:"):
             return int(line.split()[1]) * 1024
@@ -194,7 +194,7 @@ def _cpu_s(content: bytes) -> float:
 
 
 def is_known(content: bytes) -> bool:
-    """Whether a store that nobody else may write holds these very bytes: it tried them when they were installed."""
+    """Whether a store that nobody else may write holds exactly these bytes: it tried them when they were installed."""
     from edge_runtime.store.ownership import is_own_store
     from edge_runtime.store.store import Store
 

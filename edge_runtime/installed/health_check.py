@@ -1,5 +1,5 @@
-"""Whether a candidate labels what it is given: it is kept after a minute of labels, and refused after half a minute of
-frames without one. A camera that gives nothing, or nothing worth a label, proves neither.
+"""Whether a candidate gives labels: it is kept after a minute of labels, and refused after half a minute of frames
+without one. A camera that gives no frames, or none worth a label, proves neither.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ LONGEST_GAP_S = 2.0
 
 
 class HealthCheck:
-    """``passed`` once the model has proved itself, ``failure`` says why it must go; neither while this is undecided.
+    """``passed`` becomes true once the model has proved itself, ``failure`` says why it must go; neither is set while
+    this is undecided.
 
-    All counts are for the run so far: ``num_labels`` given, and ``num_late`` frames that the model was given but whose
-    label came too late to be used. ``now_s`` is monotonic.
+    All counts are for the run so far: ``num_labels`` given, and ``num_late`` frames whose label came too late to be
+    used. ``now_s`` is monotonic.
     """
 
     def __init__(self, num_labels: int, num_late: int, now_s: float) -> None:
@@ -28,11 +29,11 @@ class HealthCheck:
 
     @property
     def has_labelled(self) -> bool:
-        """Whether the model gave a label in time."""
+        """Whether the model has given a label in time."""
         return self._num_labels > self._labels_before
 
     def add(self, num_labels: int, num_late: int, now_s: float) -> None:
-        """Adds what has happened since the last call; called several times a second, and before every frame."""
+        """Adds what has happened since the last call; call it several times a second, and before every frame."""
         if self.passed or self.failure:
             return
         elapsed_s, self._asked_s = now_s - self._asked_s, now_s

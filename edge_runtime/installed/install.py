@@ -1,4 +1,6 @@
-"""From a file or an address to the model in use: read it once, judge the signature, try it in a child, then switch."""
+"""Installs a model from a file or an address: reads it once, verifies the signature, tries it in a child, then
+switches.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from edge_runtime.store.store import Store
 from edge_runtime.system.guarded_read import read_at_most
 from edge_runtime.system.redact import redact, redact_answer
 
-# Limits for silence, and for everything from the first request to the last byte.
+# Limits for silence, and for the whole time from the first request to the last byte.
 FETCH_TIMEOUT_S, FETCH_S = 30.0, 300.0
 # Models for small devices have a few megabytes; a larger one can be downloaded first and installed from the file.
 MAX_FETCHED_BYTES = 64 * 1024 * 1024
@@ -38,7 +40,7 @@ class InstallConfig:
 
 @dataclass(frozen=True)
 class Installed:
-    """What was installed: SHA-256 and version (0 when unsigned); ``changed`` is False when it was in use already."""
+    """What was installed: SHA-256 and version (0 if unsigned); ``changed`` is False if it was already in use."""
 
     model: str
     name: str
@@ -52,14 +54,14 @@ def install(source: str, store: Store, config: InstallConfig) -> Installed:
 
     Raises:
         MissingInputError: there is no such file, or the address does not answer.
-        SignatureError: a key is trusted and the file is not signed with it, or its version is too old; or no key is
-            trusted and the address is plain http.
-        ModelError: the file is damaged, has no contract, fails in the probe, or was refused before.
-        EdgeRuntimeError: it cannot be written. In every case the model in use stays as it was.
+        SignatureError: this device trusts a key and the file is not signed with it, or its version is too old; or the
+            device trusts no key and the address is plain http.
+        ModelError: the file is damaged, has no contract, fails in the probe, or was refused earlier.
+        EdgeRuntimeError: it cannot be written. In every case the model in use is unchanged.
     """
     content = fetch(source)
     name = _name_of(source)
-    # Before anything reads the file's structure:
+    # Before anything parses the file:
     signature = require_trusted(content, name)
     version = signature.version if signature else 0
     model = hashlib.sha256(content).hexdigest()
@@ -73,7 +75,7 @@ def install(source: str, store: Store, config: InstallConfig) -> Installed:
     # The package's own model, which nobody chose to install, sets no limit.
     current = None if state.current == SHIPPED else store.current_path()
     in_use = current if current is not None and current.exists() else None
-    # This process, which may be root's, reads nothing of the file's structure before the child has done so.
+    # This process, which may be root's, does not parse the file before the child has done so.
     tried = probe(content, name, in_use, config.backend, config.max_latency_ms)
     # A version that no trusted key vouches for must not raise the floor.
     store.add(content, version if signature else 0, again=config.again)
@@ -81,8 +83,8 @@ def install(source: str, store: Store, config: InstallConfig) -> Installed:
 
 
 def fetch(source: str) -> bytes:
-    """The bytes at a path, at most `MAX_MODEL_BYTES`, or an http(s) address, at most `MAX_FETCHED_BYTES` within
-    `FETCH_S`. Raises what `install` raises; plain http is only for devices that trust a key.
+    """The bytes at a path, at most `MAX_MODEL_BYTES`, or at an http(s) address, at most `MAX_FETCHED_BYTES` within
+    `FETCH_S`. Raises as `install`; plain http is only for devices that trust a key.
     """
     limit = MAX_FETCHED_BYTES if _is_address(source) else MAX_MODEL_BYTES
     try:
@@ -111,7 +113,7 @@ def fetch(source: str) -> bytes:
 
 
 class _Download:
-    """One address, read in a thread: a server that sends a byte now and then holds up only that thread."""
+    """One download, in a thread: a server that sends a byte now and then holds up only that thread."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -122,7 +124,7 @@ class _Download:
         self._thread.start()
 
     def wait(self, seconds: float) -> bytes:
-        """What was read; raises what reading raised, and MissingInputError after ``seconds``."""
+        """The bytes read; raises what reading raised, or MissingInputError after ``seconds``."""
         self._thread.join(seconds)
         self._is_late = self._thread.is_alive()
         if self._is_late:
@@ -145,23 +147,23 @@ class _Download:
 
     @property
     def is_late(self) -> bool:
-        """Whether nobody waits any more."""
+        """Whether nobody is waiting any longer."""
         return self._is_late
 
 
 class _UntilLate:
-    """An answer that ends when nobody waits for it any more."""
+    """An answer that ends once nobody is waiting for it."""
 
     def __init__(self, answer: IO[bytes], download: _Download) -> None:
         self._answer, self._download = answer, download
 
     def read(self, size: int, /) -> bytes:
-        """At most ``size`` bytes, as soon as some are there."""
+        """At most ``size`` bytes, as soon as some have come."""
         return b"" if self._download.is_late else self._answer.read1(size)  # type: ignore[attr-defined]
 
 
 def _expect_no_password(address: str) -> None:
-    """The library that opens addresses supports no passwords in them, and its errors would show them."""
+    """Raises MissingInputError for a password, which urllib does not support and its errors would show."""
     if "@" in urlsplit(address).netloc:
         raise MissingInputError(
             f"{redact(address)} has a user or a password in it, expected an address that anyone may read; a signature "
@@ -182,7 +184,9 @@ def _is_address(source: str) -> bool:
 
 
 def _expect_genuine(address: str) -> None:
-    """Anyone between the server and a device that uses http can replace the model: only a signature reveals that."""
+    """Raises SignatureError for http without a trusted key: anyone on the way could replace the model, and only a
+    signature would reveal that.
+    """
     if not address.startswith("https://") and not (_is_address(address) and list_trusted_keys()):
         raise SignatureError(
             f"{redact(address)} does not prove that the model is the one its maker put there; expected https, or a "
@@ -192,7 +196,7 @@ def _expect_genuine(address: str) -> None:
 
 
 class _GenuineOnly(urllib.request.HTTPRedirectHandler):
-    """Demands the same of a redirect's target as of the address itself."""
+    """Requires the same of a redirect's target as of the address itself."""
 
     def redirect_request(
         self,

@@ -1,8 +1,8 @@
 """Tries a new model in a separate process before anything depends on it: whatever it does there, this process survives.
 
-A model is a program for the interpreter, so the child gives up root's rights before it looks at a byte of one. It gets
-the new model on its standard input and reads the one in use while it still may, so neither need be readable by
-everybody; it prints one line of JSON.
+A model is a program for the interpreter, so the child drops root's privileges before it parses a byte of one. It gets
+the new model on its standard input and reads the one in use while it still may, so neither has to be world-readable; it
+prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 60.0
 # A child that asks for more is refused before it affects the device's other programs.
 MAX_ADDRESS_SPACE = 2 * 1024**3
-# How many times as long as the model in use a new one may take, unless it is still this fast.
+# How many times slower than the model in use a new one may be, unless it is faster than this anyway.
 MAX_SLOWDOWN, ALWAYS_FAST_MS = 8.0, 0.5
 NUM_TIMED = 30
 # The user of the child when root starts it: "nobody", with the number that the kernel and every distribution use.
@@ -44,7 +44,7 @@ CHILD_COMMAND = (
 
 @dataclass(frozen=True)
 class Probe:
-    """What a model did in the probe: its name, median latency, and that of the model in use, None when unknown."""
+    """What a model did in the probe: its name, its median latency, and that of the model in use, None if unknown."""
 
     name: str
     latency_ms: float
@@ -55,11 +55,11 @@ class Probe:
 def probe(
     content: bytes, name: str, current: Path | None, backend: str = "auto", max_latency_ms: float | None = None
 ) -> Probe:
-    """Runs the model file ``content`` in a child, against the file ``current`` in use; ``name`` is for messages.
+    """Runs the model file ``content`` in a child, compared with the file ``current`` in use; ``name`` is for messages.
 
     Raises:
         ModelError: it crashes, hangs, does not load, fails its goldens or is too slow; the text says which.
-        ConfigurationError: there is no interpreter, or the child cannot give up root's rights.
+        ConfigurationError: there is no interpreter, or the child cannot drop root's privileges.
         EdgeRuntimeError: the child cannot start.
     """
     command = [
@@ -96,7 +96,7 @@ def probe(
 
 
 def expect_fast(found: Probe, max_latency_ms: float | None) -> None:
-    """Raises ModelError when the model is slower than ``max_latency_ms``, or than the one in use allows."""
+    """Raises ModelError if the model is slower than ``max_latency_ms``, or than the model in use allows."""
     limit = max_latency_ms
     if limit is None:
         limit = None if found.current_ms is None else max(MAX_SLOWDOWN * found.current_ms, ALWAYS_FAST_MS)
@@ -109,7 +109,7 @@ def expect_fast(found: Probe, max_latency_ms: float | None) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """The child."""
+    """Runs in the child."""
     name, current, backend, parent = arguments
     die_with(int(parent))
     _tame()
@@ -161,10 +161,10 @@ def _measure(name: str, current: Path | None, backend: str, parent: int) -> dict
 
 
 def import_all() -> None:
-    """Imports everything that reading and running a model may import later: where root's Python is in /root, a process
-    without root's rights can import nothing from there.
+    """Imports everything that reading and running a model may import later: if root's Python is in /root, a process
+    without root's privileges cannot import anything from there.
     """
-    import numpy.random  # noqa: F401  NumPy 2 imports it when it is first used
+    import numpy.random  # noqa: F401  NumPy 2 imports it on first use
 
     import edge_runtime
 
@@ -189,7 +189,7 @@ def _latency_ms(classifier: Classifier) -> float:
 
 
 def _tame() -> None:
-    """Limits this process, and lets the kernel kill it before any other when memory is short."""
+    """Limits this process, and makes it the first that the kernel kills when memory is short."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_ADDRESS_SPACE, MAX_ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (int(TIMEOUT_S), int(TIMEOUT_S)))
@@ -200,7 +200,7 @@ def _tame() -> None:
 
 
 def _give_up_rights() -> None:
-    """Turns root into "nobody"; and no program started from here may gain rights.
+    """Turns root into "nobody", and stops any program started from here from gaining privileges.
 
     Raises:
         ConfigurationError: this machine does not let root become another user.

@@ -28,8 +28,8 @@ WARM_UP = 10
 
 @dataclass(frozen=True)
 class BenchConfig:
-    """``backends`` empty means every one that is installed; ``image`` is an encoded image, else a 640x480
-    pattern; of it only ``region`` is looked at, None for all.
+    """Empty ``backends`` means every installed one; ``image`` is an encoded image, None for a 640x480 pattern; only its
+    ``region`` is classified, None for all of it.
     """
 
     threads: tuple[int, ...] = (1, 2, 4)
@@ -48,8 +48,8 @@ class BenchConfig:
 
 @dataclass(frozen=True)
 class BenchRow:
-    """Milliseconds of every stage for one backend and thread count; ``total`` is a whole classify call by
-    itself.
+    """Milliseconds of every stage for one backend and thread count; ``total`` is a whole `classify` call, timed
+    separately.
     """
 
     kernels: str
@@ -61,7 +61,7 @@ class BenchRow:
 
 @dataclass(frozen=True)
 class BenchReport:
-    """All rows for one ``model`` and the ``frame`` that was timed; ``memory_mb`` in 10^6 bytes, None when unknown."""
+    """All rows for one ``model`` and the ``frame`` that was timed; ``memory_mb`` in 10^6 bytes, None if unknown."""
 
     model: str
     frame: str
@@ -70,14 +70,12 @@ class BenchReport:
 
 
 def bench(model: ModelFile, config: BenchConfig) -> BenchReport:
-    """Runs all combinations one after the other; raises what `Classifier` raises for an interpreter that cannot
-    load.
-    """
+    """Runs all combinations one after another; raises as `Classifier` for an interpreter that cannot be loaded."""
     opencv_threads = cv2.getNumThreads()
     try:
         rows = tuple(
             _row(model, backend, threads, config)
-            for backend in config.backends or list_available_backends() or ("auto",)  # which says what to install
+            for backend in config.backends or list_available_backends() or ("auto",)  # "auto" says what to install
             for threads in config.threads
         )
     finally:

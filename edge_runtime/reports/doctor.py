@@ -1,4 +1,4 @@
-"""Looks at a device and says what is missing for classifying on it, each finding with its remedy. Changes nothing."""
+"""Checks a device and says what it lacks for classifying, each finding with a remedy. Changes nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge_runtime.cameras.options import CameraOptions
     from edge_runtime.model.stated_input import StatedInput
 
-# A network camera may take as long to open.
+# A network camera may take this long to open.
 FIRST_FRAME_S = 20.0
 TFLITE_LACKS = (
     "tflite-runtime 2.14 is from 2023 and lacks every memory-safety fix since: take model files only from makers you "
@@ -29,9 +29,7 @@ TFLITE_LACKS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """``level`` is ok, note (may be fine) or problem (classifying does not work); ``remedy`` is empty when none is
-    needed.
-    """
+    """``level`` is ok, note (may be fine) or problem (classifying does not work); ``remedy`` may be empty."""
 
     level: str
     what: str
@@ -45,8 +43,8 @@ def check_device(
     stated: StatedInput | None = None,
     root: Path = Path("/"),
 ) -> tuple[Finding, ...]:
-    """All findings, in the order in which things have to work; ``model``, ``labels`` and ``stated`` are those of
-    `open_model`, ``root`` replaces / where files are looked at.
+    """All findings, in the order in which things have to work; ``model``, ``labels`` and ``stated`` are as for
+    `open_model`; files are looked up below ``root``.
     """
     return (
         _system(root),
@@ -61,7 +59,7 @@ def check_device(
 
 
 def check_camera(camera: str, options: CameraOptions) -> Finding:
-    """Whether ``camera`` gives a frame, by opening it as a run does and waiting for the first reason or frame."""
+    """Whether ``camera`` gives a frame: opens it as a run does, and waits for one or for the reason why none comes."""
     from edge_runtime.cameras.address import parse_camera
     from edge_runtime.cameras.lock import lock_camera
     from edge_runtime.cameras.opening import open_camera
@@ -155,7 +153,7 @@ def _video_devices(root: Path) -> list[Finding]:
 
 
 def _video_device(device: VideoDevice, path: Path) -> Finding:
-    """``device`` as a run would find it, without taking it from who has it."""
+    """``device`` as a run would find it, without taking it from a program that uses it."""
     lasting = f"the path that stays with this camera: {device.lasting}" if device.lasting else ""
     if not os.access(path, os.R_OK | os.W_OK):
         group = _group_of(path)
@@ -166,7 +164,7 @@ def _video_device(device: VideoDevice, path: Path) -> Finding:
         return Finding("ok", device.path, device.name, lasting)
     what, _, remedy = refusal.words.partition("; ")
     level = {"busy": "note", "no_images": "ok"}.get(refusal.kind, "problem")
-    if refusal.kind == "no_images":  # most cameras have one beside the one that counts
+    if refusal.kind == "no_images":  # most cameras have one besides the device that gives images
         return Finding(level, device.path, f"{device.name}, a metadata or output node, which gives no images")
     what = what.removeprefix(f"is {device.name} and ")
     return Finding(level, device.path, f"{device.name}, {what}", "; ".join(filter(None, (remedy, lasting))))

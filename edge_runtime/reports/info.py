@@ -1,4 +1,4 @@
-"""What a model file says about itself and how its self-test went, for people and as JSON."""
+"""What a model file says about itself and the result of its self-test, for people and as JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.contract import Contract, TensorSpec
 from edge_runtime.model.model_file import ModelFile
 
-if TYPE_CHECKING:  # what a file says needs no OpenCV
+if TYPE_CHECKING:  # describing a file does not need OpenCV
     from edge_runtime.inference.selftest import SelftestReport
 
 
@@ -26,7 +26,7 @@ def make_info_object(model: ModelFile) -> dict[str, Any]:
 
 
 def format_info(model: ModelFile) -> str:
-    """A table of what the model eats, what it answers and how accurate it is."""
+    """A table of the model's input, its output and its accuracy."""
     contract = model.contract
     spec = contract.spec
     size = f"{spec.input.width}x{spec.input.height}"

@@ -28,7 +28,7 @@ def list_object(models: Mapping[str, ModelFile]) -> dict[str, Any]:
 
 
 def list_text(models: Mapping[str, ModelFile]) -> str:
-    """One line per model: its name, what it is, its size, and how accurate it is."""
+    """One line per model: its name, kind, size and accuracy."""
     lines = []
     for name, model in models.items():
         spec = model.contract.spec

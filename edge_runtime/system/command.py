@@ -1,8 +1,8 @@
-"""How a command of the workstation ends, said once: a result and 0, or one line on stderr and an exit code.
+"""How every command of the workstation ends: a result and exit code 0, or one line on stderr and another exit code.
 
-A Ctrl-C is one line wherever it comes: among the imports, within a library that makes another error of it, or where
-Python can only print it. A reader who left and a terminal that is gone end no work. The device's own command line has
-more to say (`edge_runtime.cli`). Never prints a result.
+Ctrl-C gives one line wherever it comes: during imports, inside a library that turns it into another error, or where
+Python can only print it. Work goes on if the reader of the output or the terminal has gone. The device's own command
+line does more (`edge_runtime.cli`). Never prints a result.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from types import FrameType
 
 from edge_runtime.errors import EdgeRuntimeError, InternalError, OutputError
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
+INTERRUPTED = 130  # 128 + SIGINT, as in shells
 _PROGRAMS = ("edge-train",)
 
 
 class _Process:
-    """What is known of this process: whether it is a command, and whether a Ctrl-C came."""
+    """What is known about this process: whether it is a command, and whether Ctrl-C was pressed."""
 
     is_command = False
     was_interrupted = False
 
 
 class _Patient(io.TextIOWrapper):
-    """Text for people: where nobody can read it any more, it is lost, and the work goes on."""
+    """A text stream for people: if nobody can read it any longer, text is lost and the work goes on."""
 
     def write(self, text: str) -> int:
         try:
@@ -45,23 +45,23 @@ class _Patient(io.TextIOWrapper):
 
 
 def begin_command() -> None:
-    """Prepares this process where it is a command (``python -m ...`` or `edge-train`), before anything slow is
-    imported; does nothing in a program that imports the package.
+    """Prepares this process if it is a command (``python -m ...`` or `edge-train`), before anything slow is imported;
+    does nothing in a program that imports the package.
     """
     name = os.path.basename(sys.argv[0]) if sys.argv else ""
     if _Process.is_command or not (sys.argv[:1] == ["-m"] or name.partition(".")[0] in _PROGRAMS):
         return
     _Process.is_command = True
     open_streams()
-    # Not where whoever started this wants it ignored, as `nohup` and a search do.
+    # Not if the process that started this one wants it ignored, as `nohup` and a search do.
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, _leave)
     sys.unraisablehook = _hear_unraisable
 
 
 def open_streams() -> None:
-    """Has closed standard streams of this process lead nowhere: the next file would get their numbers, and what
-    libraries write there. What cannot be written to stderr is lost, and changes no exit code.
+    """Opens this process's closed standard streams to nowhere: otherwise the next file would get their numbers, and
+    what libraries write there. Whatever cannot be written to stderr is lost, and changes no exit code.
     """
     while True:
         number = os.open(os.devnull, os.O_RDWR)
@@ -82,7 +82,9 @@ def open_streams() -> None:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """Among the imports there is nothing to save, and an exception would go through code that cannot bear it."""
+    """Exits at once: during imports there is nothing to save, and an exception would pass through code that cannot
+    handle it.
+    """
     with contextlib.suppress(OSError):
         os.write(2, b"\ninterrupted\n")
     os._exit(INTERRUPTED)
@@ -94,7 +96,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _hear_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """A Ctrl-C in a destructor or a callback is lost there: it comes again a little later."""
+    """Repeats a Ctrl-C a little later if it came in a destructor or a callback, where it would be lost."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
         again = threading.Timer(0.05, _interrupt_main_thread)
         again.daemon = True
@@ -105,20 +107,22 @@ def _hear_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 
 def _interrupt_main_thread() -> None:
     if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # also wakes it where it waits
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # also wakes it if it is waiting
     else:
         _thread.interrupt_main()
 
 
 @contextlib.contextmanager
 def interrupts_for_this_process() -> Iterator[None]:
-    """What is started within hears no Ctrl-C, which a terminal sends to a whole group: this process ends it."""
+    """Processes started in the block do not get Ctrl-C, which a terminal sends to a whole group: this process ends
+    them.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     from multiprocessing import resource_tracker
 
-    # Python's own helper unblocks the signal when it starts, which is with the first process unless it runs already.
+    # Python's own helper unblocks the signal when it starts, so it is started first.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -128,11 +132,11 @@ def interrupts_for_this_process() -> Iterator[None]:
 
 
 def run_command(work: Callable[[], int | None], interrupted: str = "interrupted") -> int:
-    """Runs ``work``; the exit code: what it returns (None: 0), that of its error, or 130 after Ctrl-C.
+    """Runs ``work`` and returns the exit code: what it returns (None: 0), that of its error, or 130 after Ctrl-C.
 
-    An error on purpose, a Ctrl-C, a lack of memory and what the operating system refuses are one line on stderr,
-    ``error: ...`` and ``interrupted``; all others are bugs and keep their traceback. 0 too when the reader of stdout
-    left.
+    A deliberate error, Ctrl-C, a lack of memory and anything that the operating system refuses give one line on stderr,
+    ``error: ...`` or ``interrupted``; all other errors are bugs and keep their traceback. Also 0 if the reader of
+    stdout has gone.
     """
     # A file name need not be UTF-8; what a terminal cannot show is shown as \\udcff.
     for stream in (sys.stdout, sys.stderr):
@@ -143,7 +147,7 @@ def run_command(work: Callable[[], int | None], interrupted: str = "interrupted"
     try:
         code = _run(work, interrupted)
     finally:
-        # What is left is to leave: a second Ctrl-C would only print where it hit.
+        # Only the exit is left: a second Ctrl-C would merely print a traceback.
         if _Process.is_command and signal.getsignal(signal.SIGINT) is _interrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
     return code
@@ -155,7 +159,7 @@ def _run(work: Callable[[], int | None], interrupted: str) -> int:
         sys.stdout.flush()
         return code
     except BaseException as error:
-        # Some libraries make an error of their own of a Ctrl-C.
+        # Some libraries turn Ctrl-C into an error of their own.
         if isinstance(error, KeyboardInterrupt) or (_Process.was_interrupted and not isinstance(error, SystemExit)):
             print(f"\n{interrupted}", file=sys.stderr)
             return INTERRUPTED
@@ -176,7 +180,7 @@ def _run(work: Callable[[], int | None], interrupted: str) -> int:
 
 
 def _drop_output() -> None:
-    """Has Python's last flush of stdout fail no more."""
+    """Keeps Python's last flush of stdout from failing."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

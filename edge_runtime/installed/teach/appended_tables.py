@@ -1,8 +1,8 @@
-"""Writes tables and vectors behind the end of a flatbuffer and points to them: the device has no `flatbuffers` package.
+"""Appends tables and vectors to a flatbuffer and points to them: the device has no `flatbuffers` package.
 
-Nothing that was there is changed but the places that shall point to something new, so what others share stays as it is.
-Offsets of a flatbuffer lead forwards: a table comes before what it points to. The layout is that of the FlatBuffers
-internals document.
+Existing bytes change only where they are to point to something new, so shared parts stay as they are. Offsets in a
+flatbuffer point forwards: a table comes before what it points to. The layout follows the FlatBuffers internals
+document.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-# What the schema asks of a buffer's data (`force_align`), and more than any vector of numbers needs.
+# The schema's alignment for a buffer's data (`force_align`), and more than any vector of numbers needs.
 ALIGNMENT = 16
-# A field of a new table: a number with its `struct` type, or an array that becomes a vector, or another table.
+# A field of a new table: a number with its `struct` type, an array that becomes a vector, or another table.
 Field = tuple[str, int] | NDArray[np.generic] | Mapping[int, "Field"]
 
 
 class Appender:
-    """``content`` is the flatbuffer with all that was appended so far."""
+    """``content`` is the flatbuffer with everything appended so far."""
 
     def __init__(self, flatbuffer: bytes) -> None:
         self.content = bytearray(flatbuffer)
 
     def point(self, place: int, fields: Mapping[int, Field]) -> None:
-        """Writes a table of ``fields``, by their index in the schema, and has the offset at ``place`` lead to it."""
+        """Writes a table of ``fields``, by their index in the schema, and points the offset at ``place`` to it."""
         slots = max(fields, default=-1) + 1
         self._align(4)
         vtable = len(self.content)
@@ -50,10 +50,10 @@ class Appender:
             struct.pack_into("<" + code, self.content, place, number)
 
     def _point_to_vector(self, place: int, values: NDArray[np.generic]) -> None:
-        self.content += bytes(-(len(self.content) + 4) % ALIGNMENT)  # the numbers stand behind their count
+        self.content += bytes(-(len(self.content) + 4) % ALIGNMENT)  # the numbers follow their count
         struct.pack_into("<I", self.content, place, len(self.content) - place)
         self.content += struct.pack("<I", values.size) + values.astype(values.dtype.newbyteorder("<")).tobytes()
-        self.content += b"\0"  # which ends a text
+        self.content += b"\0"  # terminates a text
 
     def _align(self, size: int) -> None:
         self.content += bytes(-len(self.content) % size)

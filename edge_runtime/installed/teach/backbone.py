@@ -1,6 +1,6 @@
-"""The network that taught models stand on: one file beside the installed models, checked like one of them.
+"""The backbone that taught models are built on: a file beside the installed models, checked like one of them.
 
-It is no model to run, and too large for the package, so it is a file of its own.
+It is not a model to run by itself, and too large for the package, so it is a separate file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FILE = "teach-backbone.tflite"
 
 @dataclass(frozen=True)
 class InstalledBackbone:
-    """Where the backbone is now, its SHA-256, and what it did in the probe."""
+    """Where the backbone is now, its SHA-256, and its result in the probe."""
 
     path: Path
     sha256: str
@@ -31,7 +31,7 @@ class InstalledBackbone:
 
 
 def find_backbone(store: Store) -> Path:
-    """Where the installed backbone is, if there is one."""
+    """The path of the installed backbone, which may not exist."""
     return store.folder / FILE
 
 
@@ -40,13 +40,13 @@ def open_backbone(path: Path | None, store: Store) -> ModelFile:
 
     Raises:
         MissingInputError: there is none.
-        ModelError: it is damaged, or nothing that can be taught.
+        ModelError: it is damaged, or cannot be taught.
         SignatureError: this device trusts a key and it is not signed with it.
     """
     place = find_backbone(store) if path is None else path
     if not place.exists():
         raise MissingInputError(
-            f"There is no backbone {place}, which taught models stand on. Make it on a workstation (make "
+            f"There is no backbone {place}, which taught models are built on. Make it on a workstation (make "
             "teach-backbone), then name the file with `backbone`, or put it there for good with edge-runtime install "
             "and `as_backbone`."
         )
@@ -58,7 +58,7 @@ def open_backbone(path: Path | None, store: Store) -> ModelFile:
 def install_backbone(source: str, store: Store, backend: str = "auto") -> InstalledBackbone:
     """Puts the backbone at ``source``, a path or an http(s) address, into ``store``; the model in use stays.
 
-    Raises: as `edge_runtime.installed.install.install`; ModelError also when it is nothing that can be taught.
+    Raises: as `edge_runtime.installed.install.install`; ModelError also if it cannot be taught.
     """
     content = fetch(source)
     name = source.rsplit("/", 1)[-1]

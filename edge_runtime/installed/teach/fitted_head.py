@@ -1,9 +1,10 @@
-"""Fits the last layer to the features of a few photos, and says how it does on each photo when that one is left out.
+"""Fits the last layer to the features of a few photos, and says how well it recognises each photo when that is left
+out.
 
-Ridge regression to one target a class: the solution is one small system of equations, and leaving photos out, mirror
-images included, costs no second one (the block form of the PRESS residual; Allen, "The relationship between variable
-selection and data augmentation and a method for prediction", 1974). How strong the penalty is and how sharp the
-probabilities are is chosen by what the left-out photos got.
+It is ridge regression with one target per class: the solution is one small system of equations, and leaving photos out,
+together with their mirror images, does not need another one (the block form of the PRESS residual; Allen, "The
+relationship between variable selection and data augmentation and a method for prediction", 1974). The scores of the
+left-out photos decide how strong the penalty is and how sharp the probabilities are.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Of the squared length of a photo's features, which is 1 on average.
+# Relative to the squared length of a photo's features, which is 1 on average.
 PENALTIES = (0.3, 1.0, 2.0, 4.0, 8.0)
 SHARPNESSES = tuple(float(2.0**power) for power in np.arange(0.0, 6.01, 0.25))
-# The bias is penalised as the weight of one more feature would be that is as long as all others together.
+# The bias is penalised like the weight of an extra feature that is as long as all others together.
 BIAS_FEATURE = 1.0
 
 Array = NDArray[np.float64]
@@ -24,8 +25,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class FittedHead:
-    """``kernel`` (features, classes) and ``bias`` (classes,) give logits whose softmax is honest; ``left_out``
-    (photos, classes) are the probabilities of each photo by the head that was fitted without it.
+    """``kernel`` (features, classes) and ``bias`` (classes,) give logits whose softmax is calibrated; ``left_out``
+    (photos, classes) are each photo's probabilities from the head that was fitted without it.
     """
 
     kernel: NDArray[np.float32]
@@ -35,7 +36,7 @@ class FittedHead:
 
 def fit_head(features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int) -> FittedHead:
     """The head for (photos, views, width) real features of photos with class indices ``labels`` (photos,); the first
-    view is what the device sees, every class has a photo.
+    view is what the device sees, and every class has at least one photo.
     """
     _, views, width = features.shape
     rows = features.reshape(-1, width).astype(np.float64)
@@ -59,7 +60,7 @@ def fit_head(features: NDArray[np.float32], labels: NDArray[np.int64], num_class
     dual = sharp * (solved @ targets)
     kernel = centred.T @ dual / scale
     bias = dual.sum(axis=0) * BIAS_FEATURE - mean @ kernel
-    # Only differences of logits count; small ones fit into 8 bits best.
+    # Only differences between logits count, and small logits fit best into 8 bits.
     kernel, bias = kernel - kernel.mean(axis=1, keepdims=True), bias - bias.mean()
     return FittedHead(kernel.astype(np.float32), bias.astype(np.float32), softmax_rows(sharp * left).astype(np.float32))
 
@@ -72,8 +73,8 @@ def softmax_rows(logits: Array) -> Array:
 
 
 def _leave_out(hat: Array, targets: Array, labels: NDArray[np.int64], views: int) -> Array:
-    """(photos, classes) what the first view of each photo gets when it is left out, all of its views, and with it one
-    photo of every other class: a class that alone is one photo short would look less likely than it is.
+    """(photos, classes) scores of the first view of each photo when all its views are left out, together with one photo
+    of every other class: if only one class were a photo short, it would look less likely than it is.
     """
     residuals = targets - hat @ targets
     rounds = np.concatenate([np.arange(num) for num in np.bincount(labels)])
@@ -87,7 +88,7 @@ def _leave_out(hat: Array, targets: Array, labels: NDArray[np.int64], views: int
 
 
 def _likelihood(logits: Array, labels: NDArray[np.int64]) -> float:
-    """The mean log of the probability that each photo's own class got."""
+    """The mean log probability of each photo's own class."""
     shares = softmax_rows(logits)[np.arange(len(labels)), labels]
     return float(np.log(np.maximum(shares, 1e-12)).mean())
 

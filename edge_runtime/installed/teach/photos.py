@@ -1,4 +1,4 @@
-"""The photos that a device is taught with: a folder of class folders, as training reads them. Never changes any."""
+"""The photos that a device is taught with: a folder with one folder per class, as in training. Never changes any."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import is_visible, list_images, read_image_bytes
 from edge_runtime.pixels.jpeg_region import read_region
 
-# Fewer say nothing about a class; with more, or many classes, a workstation's training is worth its time.
+# Fewer photos say too little about a class; for more classes, training on a workstation is worth the time.
 LEAST_PHOTOS = 5
 MOST_CLASSES = 50
-# The equations grow with the square of this, and the table of neighbours with it.
+# The size of the equations grows with the square of this, and the table of neighbours in proportion.
 MOST_PHOTOS = 400
 
 
 def find_photos(folder: Path) -> dict[str, tuple[Path, ...]]:
-    """The image files of each class folder in ``folder``, by its name, both sorted. Of more than `MOST_PHOTOS` in all
-    as many of each class, evenly drawn.
+    """The image files in each class folder of ``folder``, by its name, both sorted. If there are more than
+    `MOST_PHOTOS` in all, equally many are drawn evenly from each class.
 
     Raises:
         MissingInputError: there is no such folder.
@@ -34,8 +34,8 @@ def find_photos(folder: Path) -> dict[str, tuple[Path, ...]]:
     }
     if not 2 <= len(found) <= MOST_CLASSES:
         raise DataError(
-            f"{folder} has {len(found)} class folders, expected 2 to {MOST_CLASSES}: one for each thing that shall be "
-            'told apart, also one for none of them, such as "nothing".'
+            f"{folder} has {len(found)} class folders, expected 2 to {MOST_CLASSES}: one for each thing to be told "
+            'apart, and one for none of them, such as "nothing".'
         )
     for label, photos in found.items():
         if len(photos) < LEAST_PHOTOS:
@@ -47,7 +47,7 @@ def find_photos(folder: Path) -> dict[str, tuple[Path, ...]]:
 
 
 def find_region(photos: Mapping[str, Sequence[Path]]) -> Region | None:
-    """The region of the camera's frame that all photos say they were cut from; None where they do not agree.
+    """The region of the camera's frame that all photos are marked as cut from; None if they differ.
 
     Raises:
         DataError: a photo cannot be read.

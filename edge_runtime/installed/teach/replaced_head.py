@@ -1,9 +1,9 @@
-"""Puts another last layer into a flatbuffer that ends in a dense layer and a softmax: other weights, and as many
-classes as one likes. The rest of the file stays byte for byte.
+"""Replaces the last layer of a flatbuffer that ends in a dense layer and a softmax, with other weights and any number
+of classes. The rest of the file is unchanged byte for byte.
 
-Weights are int8 with one scale for all classes, because old runtimes know nothing else of dense layers; the arithmetic
-is that of the TFLite quantization specification: the bias is int32 at the product of both scales. Field numbers are
-those of TensorFlow's schema.fbs (version 3).
+Weights are int8 with one scale for all classes, because old runtimes support nothing else in dense layers; the
+arithmetic follows the TFLite quantization specification: the bias is int32, scaled by the product of both scales. Field
+numbers are those of TensorFlow's schema.fbs (version 3).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from edge_runtime.model.inner_tensors import Features, find_features, read_scale
 
 _FULLY_CONNECTED, _SOFTMAX, _QUANTIZE = 9, 25, 114
 _INT8_MAX = 127
-# Logits of frames that nobody has shown may leave the range of those that were: a quarter more on either side.
+# Logits of new frames may leave the range seen in teaching: a quarter more on either side.
 ROOM = 0.25
-# Of logits and weights that hardly differ; kernels refuse scales that are out of all proportion.
+# For logits and weights that hardly differ: kernels refuse extreme scales.
 SMALLEST_RANGE = 1.0
 
 
 @dataclass(frozen=True)
 class Head:
-    """``kernel`` (features, classes) and ``bias`` (classes,) float32 give logits of real features; these lie between
-    ``low`` and ``high`` for what was shown.
+    """``kernel`` (features, classes) and ``bias`` (classes,) float32 turn real features into logits, which lay between
+    ``low`` and ``high`` in teaching.
     """
 
     kernel: NDArray[np.float32]
@@ -42,7 +42,8 @@ def replace_head(flatbuffer: bytes, head: Head) -> bytes:
     """The flatbuffer with ``head`` as its last layer.
 
     Raises:
-        ModelError: it does not end in a dense layer over int8 features and a softmax, or has other features.
+        ModelError: it does not end in a dense layer over int8 features and a softmax, or has a different number of
+            features.
     """
     features, outputs = find_head(flatbuffer)
     width, num_classes = head.kernel.shape
@@ -75,10 +76,10 @@ def replace_head(flatbuffer: bytes, head: Head) -> bytes:
 
 
 def find_head(flatbuffer: bytes) -> tuple[Features, tuple[int, ...]]:
-    """The features, and the tensors behind them in their order: logits, probabilities, and these as stored.
+    """The features, and the tensors after them in order: logits, probabilities, and possibly these requantized.
 
     Raises:
-        ModelError: the flatbuffer does not end so.
+        ModelError: the flatbuffer does not end like that.
     """
     features = find_features(flatbuffer)
     model = Table.root(flatbuffer)
@@ -95,7 +96,7 @@ def find_head(flatbuffer: bytes) -> tuple[Features, tuple[int, ...]]:
 
 
 def _follow(model: Table, graph: Table, tensor: int) -> tuple[list[int], tuple[int, ...]]:
-    """The kinds of the operators that come one behind the other after ``tensor``, and what each gives."""
+    """The kinds of the operators that follow ``tensor`` one after another, and the output of each."""
     codes = [max(code.scalar(0, "b"), code.scalar(3, "i")) for code in model.tables(1)]
     kinds, outputs = [], []
     for operator in graph.tables(3):
@@ -108,14 +109,14 @@ def _follow(model: Table, graph: Table, tensor: int) -> tuple[list[int], tuple[i
 
 
 def _is_own(graph: Table, features: Features, num_buffers: int) -> bool:
-    """Whether weights and bias share their stored numbers with no other tensor."""
+    """Whether no other tensor shares the buffers of weights and bias."""
     numbers = [tensor.scalar(2, "I") for tensor in graph.tables(0)]
     own = (numbers[features.weights], numbers[features.bias])
     return all(numbers.count(number) == 1 and 0 < number < num_buffers for number in own)
 
 
 def _describe(tensor: Table, shape: tuple[int, ...], quantization: tuple[float, int]) -> dict[int, Field]:
-    """A tensor like ``tensor`` of another shape and scale."""
+    """The fields of a tensor like ``tensor`` with another shape and scale."""
     scale, zero_point = quantization
     scaled: dict[int, Field] = {2: np.array([scale], np.float32), 3: np.array([zero_point], np.int64)}
     fields: dict[int, Field] = {
@@ -131,19 +132,19 @@ def _describe(tensor: Table, shape: tuple[int, ...], quantization: tuple[float, 
 
 
 def _places(table: Table, field: int) -> list[int]:
-    """Where the offsets to the tables in the vector ``field`` stand."""
+    """The positions of the offsets to the tables in the vector ``field``."""
     start = table.start(field)
     return list(range(start, start + 4 * table.length(field, 4), 4))
 
 
 def _to_int8(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], float]:
     scale = float(np.abs(weights).max()) / _INT8_MAX or SMALLEST_RANGE / _INT8_MAX
-    # As float32, which is how the file holds it.
+    # Rounded to float32, as in the file.
     scale = float(np.float32(scale))
     return np.clip(np.rint(weights / scale), -_INT8_MAX, _INT8_MAX).astype(np.int8), scale
 
 
 def _widen(low: float, high: float) -> tuple[float, float]:
-    """A range with some room that holds 0, so that its zero point is a stored number."""
+    """The range with some room, extended to include 0, so that its zero point can be stored."""
     room = ROOM * max(high - low, SMALLEST_RANGE)
     return min(low - room, 0.0), max(high + room, 0.0)

@@ -1,4 +1,4 @@
-"""From a backbone and a few photos per class to one model file like any other, marked as provisional."""
+"""Turns a backbone and a few photos per class into a model file like any other, marked as provisional."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from edge_runtime.pixels.image_file import read_image
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.store.shipped import default_model
 
-# Reference kernels take seconds per frame with a backbone of 400 million products.
+# Reference kernels take seconds per frame for a backbone with 400 million products.
 NUM_GOLDENS = 2
-# The integer head may be so far from the fitted one; the largest seen was 0.03.
+# How far the integer head's probabilities may be from the fitted head's; the largest difference seen was 0.03.
 MAX_ERROR = 0.15
 
 
 @dataclass(frozen=True)
 class Taught:
-    """The bytes of the model file; how many photos each class had, and how many were recognised when left out."""
+    """The bytes of the model file, how many photos each class had, and how many were recognised when left out."""
 
     content: bytes
     num_photos: dict[str, int]
@@ -50,11 +50,11 @@ def teach(
     threads: int = 1,
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> Taught:
-    """A model called ``name`` that tells apart the classes of ``photos``, the keys; ``tell`` hears how many of all
-    photos were looked at.
+    """A model called ``name`` that tells apart the classes that are the keys of ``photos``; ``tell`` is called with the
+    number of photos done and their total.
 
     Raises:
-        ModelError: ``backbone`` does not end as one must, or ``name`` cannot be.
+        ModelError: ``backbone`` does not end as it must, or ``name`` is not allowed.
         DataError, MissingInputError: a photo cannot be read.
     """
     expect_name(name)
@@ -149,7 +149,7 @@ def _complete(
 def _expect_as_fitted(
     classifier: Classifier, files: Sequence[Path], labels: NDArray[np.int64], logits: NDArray[np.float32]
 ) -> None:
-    """Raises InternalError when the integer head gives other probabilities than the fitted one, on a photo a class."""
+    """Raises InternalError if the integer head's probabilities differ from the fitted head's, for a photo per class."""
     for place in np.unique(labels, return_index=True)[1].tolist():
         powers = np.exp(logits[place] - logits[place].max())
         found = classifier.probabilities(read_image(files[place]))

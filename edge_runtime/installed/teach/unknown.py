@@ -1,4 +1,4 @@
-"""When a taught model says "unknown": what its own photos got when they were left out decides. Pure NumPy."""
+"""When a taught model says "unknown": decided by how its own photos score when left out. Pure NumPy."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# An answer that is more likely wrong than right is none.
+# An answer that is more likely wrong than right does not count.
 LOWEST, HIGHEST = 0.5, 0.9
 STEP = 0.05
-# Of the answers that pass so many shall be right, as far as at least half of the photos pass.
+# The share of the answers above the threshold that should be right, as long as at least half of the photos pass.
 PRECISION, LEAST_COVERAGE = 0.9, 0.5
-# The third nearest photo, as in converted models; one photo may be odd.
+# The third nearest photo, because a single one may be odd.
 RANK = 3
-# So many of the taught photos may count as unlike the others.
+# The share of the taught photos that may count as unlike the others.
 REFUSED = 0.05
 
 
 def choose_threshold(left_out: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The lowest probability in [0.5, 0.9] above which left-out photos were right often enough; of (photos, classes)
-    probabilities and (photos,) class indices. One more wrong answer than there was is assumed.
+    """The lowest probability in [0.5, 0.9] above which left-out photos were right often enough, from (photos, classes)
+    probabilities and (photos,) class indices. One wrong answer is added to those that there were.
     """
     best, right = left_out.max(axis=1), left_out.argmax(axis=1) == labels
     chosen = LOWEST
@@ -35,8 +35,8 @@ def choose_threshold(left_out: NDArray[np.float32], labels: NDArray[np.int64]) -
 
 
 def choose_cut(rows: NDArray[np.int8], zero_point: int) -> float:
-    """The cosine to the `RANK`-th nearest other photo that all but `REFUSED` of the photos reach; ``rows`` are their
-    (photos, width) features.
+    """The cosine to the `RANK`-th nearest other photo that all but a share `REFUSED` of the photos reach; ``rows`` are
+    their (photos, width) features.
     """
     real = rows.astype(np.float32) - np.float32(zero_point)
     lengths = np.sqrt(np.square(real).sum(axis=1, keepdims=True))

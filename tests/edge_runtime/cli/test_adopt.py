@@ -120,7 +120,7 @@ def test_the_flatbuffer_is_unchanged_and_the_same_statement_gives_the_same_bytes
     ours = read_model(content, "ours")
     assert ours.flatbuffer == theirs.flatbuffer == colours()
     assert ours.contract.provenance["adopted"]["file"] == "theirs.tflite"
-    with pytest.raises(UsageError, match="ours has its contract already; use it as it is"):
+    with pytest.raises(UsageError, match="ours already has a contract; use it as it is"):
         adopt(ours, "again")
 
 

@@ -1,4 +1,4 @@
-"""A new model in a running loop: used from one frame to the next, judged, and taken back by itself when it fails."""
+"""A new model in a running loop: used from one frame to the next, judged, and rolled back by itself when it fails."""
 
 from __future__ import annotations
 
@@ -411,7 +411,7 @@ def test_a_store_that_cannot_be_written_is_followed_without_judging(
     assert changed.contract.provenance["number"] == 2
     follower.end()
     assert (store.state().current, store.state().probation, store.state().failed_starts) == (second, True, 0)
-    assert caplog.text.count("New models are used without being judged, for this run cannot write the store") == 1
+    assert caplog.text.count("New models are used without being judged, because this run cannot write the store") == 1
     assert caplog.text.count("From the next frame on: model") == 1
 
 
