@@ -44,7 +44,9 @@ def test_what_stands_in_the_place_of_the_state_is_refused(
 ) -> None:
     plant(store.folder / name)
     for act in (store.state, lambda: store.add(toy_path.read_bytes()), store.rollback):
-        with pytest.raises(ModelError, match=rf"{name} cannot be read \({message}.*\); check its permissions, and who put it there"):
+        with pytest.raises(
+            ModelError, match=rf"{name} cannot be read \({message}.*\); check its permissions, and who put it there"
+        ):
             act()
 
 
