@@ -6,7 +6,7 @@ EdgeRuntimeError                      exit code 1
 ├── DataError (ValueError)                    65   an image, frame or data set cannot be used
 ├── MissingInputError (FileNotFoundError)     66   a named file or folder is not there
 ├── CameraError (ConnectionError)             69   a camera cannot be opened or went away
-├── InternalError (AssertionError)            70   a bug of ours
+├── InternalError (AssertionError)            70   a bug in this package
 ├── OutputError (OSError)                    73   an output cannot be opened or written; the same command may work later
 ├── AlreadyRunningError (BlockingIOError)     75   another instance holds the lock
 ├── SignatureError (PermissionError)          76   a signature or a hash is refused

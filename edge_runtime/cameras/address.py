@@ -105,7 +105,7 @@ def _parse_url(text: str) -> CameraAddress:
     if "@" in rest.path or rest.fragment:
         # A / or # in a password would end the host early, and the rest of the password would be shown as a path.
         raise UsageError(
-            f"The camera address {scheme}://*** has @ or # behind its host, expected %40 and %23 there, and %2F "
+            f"The camera address {scheme}://*** has @ or # after its host, expected %40 and %23 there, and %2F "
             "for a / in a password."
         )
     return CameraAddress(SCHEMES[scheme.lower()], scheme.lower() + text[len(scheme) :])

@@ -28,7 +28,7 @@ _HARMLESS = rb"Warning: unknown JFIF revision number .*|Unknown Adobe color tran
 _STDERR = 2
 
 
-class _Ear:
+class _StderrPipe:
     """The pipe in place of stderr, made once."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class _Ear:
         os.set_blocking(self.write_fd, False)
 
 
-_ear: _Ear | None = None
+_pipe: _StderrPipe | None = None
 
 
 class Shifts:
@@ -93,10 +93,10 @@ class DecoderWarning:
 
 
 @contextlib.contextmanager
-def hear_decoder() -> Iterator[DecoderWarning]:
+def catch_decoder_warning() -> Iterator[DecoderWarning]:
     """Wraps the decoding of exactly one JPEG; other threads that use it wait until this one has finished."""
-    global _ear
-    _ear = _ear or _Ear()
+    global _pipe
+    _pipe = _pipe or _StderrPipe()
     warning = DecoderWarning()
     with stderr_lock:
         try:
@@ -104,14 +104,14 @@ def hear_decoder() -> Iterator[DecoderWarning]:
         except OSError:  # this process has no stderr, so there is nothing to catch
             yield warning
             return
-        os.dup2(_ear.write_fd, _STDERR)
+        os.dup2(_pipe.write_fd, _STDERR)
         try:
             yield warning
         finally:
             os.dup2(real, _STDERR)
             said = b""
             with contextlib.suppress(BlockingIOError):
-                said = os.read(_ear.read_fd, 65536)
+                said = os.read(_pipe.read_fd, 65536)
             foreign = []
             for line in said.splitlines():
                 if re.fullmatch(_WARNING, line):

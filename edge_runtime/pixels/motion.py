@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_runtime.contract import Region
 from edge_runtime.errors import DataError
 from edge_runtime.pixels.jpeg import read_jpeg_header
-from edge_runtime.pixels.jpeg_damage import hear_decoder
+from edge_runtime.pixels.jpeg_damage import catch_decoder_warning
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.pixels.region import cut_region, find_region_box
@@ -51,7 +51,7 @@ def read_jpeg_cells(content: bytes, name: str, region: Region | None) -> Cells:
             f"{name} has {header.width}x{header.height} pixels, decoding it takes {needed / 1e6:.0f} MB; the limit is "
             f"{MAX_SHRUNK_BYTES / 1e6:.0f} MB, choose a smaller size."
         )
-    with hear_decoder() as warning:
+    with catch_decoder_warning() as warning:
         grey = cv2.imdecode(np.frombuffer(content, np.uint8), _GREY.get(divisor, cv2.IMREAD_GRAYSCALE))
     if grey is None or warning.text:
         raise DataError(f"{name} ({len(content)} bytes) is damaged: {warning.text or 'it cannot be decoded'}.")

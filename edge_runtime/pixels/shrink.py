@@ -16,7 +16,7 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
 from edge_runtime.pixels.image_file import check_header, decode_image, decode_stored, read_image_bytes
 from edge_runtime.pixels.jpeg import START, JpegHeader, read_jpeg_header
-from edge_runtime.pixels.jpeg_damage import Shifts, find_damage, hear_decoder
+from edge_runtime.pixels.jpeg_damage import Shifts, catch_decoder_warning, find_damage
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.orientation import AS_STORED, read_orientation, turn_upright
 from edge_runtime.pixels.preprocess import Image, find_crop_box
@@ -75,7 +75,7 @@ def _decode_and_judge(
     content: bytes, name: str, spec: InputSpec | None, shifts: Shifts | None = None
 ) -> tuple[Image, str]:
     """The JPEG as `decode_shrunk` gives it, and its damage in words, empty if there is none."""
-    with hear_decoder() as warning:
+    with catch_decoder_warning() as warning:
         stored = _decode_stored(content, name, spec)
     damage = find_damage(content, stored, warning.text, shifts)
     return turn_upright(stored, read_orientation(content)), damage

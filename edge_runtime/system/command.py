@@ -56,7 +56,7 @@ def begin_command() -> None:
     # Not if the process that started this one wants it ignored, as `nohup` and a search do.
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, _leave)
-    sys.unraisablehook = _hear_unraisable
+    sys.unraisablehook = _handle_unraisable
 
 
 def open_streams() -> None:
@@ -95,7 +95,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _hear_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+def _handle_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
     """Repeats a Ctrl-C a little later if it came in a destructor or a callback, where it would be lost."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
         again = threading.Timer(0.05, _interrupt_main_thread)

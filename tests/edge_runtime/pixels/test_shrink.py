@@ -23,7 +23,7 @@ from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError, MissingInputError
 from edge_runtime.pixels.image_file import decode_image
 from edge_runtime.pixels.jpeg import JpegHeader, find_jpeg_end, is_whole, read_jpeg_header
-from edge_runtime.pixels.jpeg_damage import hear_decoder
+from edge_runtime.pixels.jpeg_damage import catch_decoder_warning
 from edge_runtime.pixels.preprocess import preprocess
 from edge_runtime.pixels.shrink import (
     MAX_SHRUNK_BYTES,
@@ -339,7 +339,7 @@ def test_a_file_of_which_a_part_is_missing_is_read_with_a_warning(tmp_path: Path
 
 
 def test_what_others_write_to_stderr_while_an_image_is_decoded_is_not_lost(capfd: Any) -> None:
-    with hear_decoder() as warning:
+    with catch_decoder_warning() as warning:
         os.write(2, b"another thread\nCorrupt JPEG data: bad Huffman code\n")
     assert warning.text == "Corrupt JPEG data: bad Huffman code"
     assert capfd.readouterr().err == "another thread\n"

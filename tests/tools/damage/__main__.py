@@ -16,7 +16,7 @@ import numpy as np
 
 from edge_runtime.contract import InputSpec
 from edge_runtime.errors import DataError
-from edge_runtime.pixels.jpeg_damage import hear_decoder
+from edge_runtime.pixels.jpeg_damage import catch_decoder_warning
 from edge_runtime.pixels.shrink import decode_camera_image, decode_shrunk
 from tests.tools.damage.damages import WAYS, damage, looks_damaged
 from tests.tools.damage.pictures import draw_photo, draw_undamaged, encode, list_photos
@@ -36,7 +36,7 @@ def make_damaged(photos: list[Path], rng: np.random.Generator, number: int) -> I
 
 
 def _decode(content: bytes) -> np.ndarray:
-    with hear_decoder():
+    with catch_decoder_warning():
         return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
 
 
