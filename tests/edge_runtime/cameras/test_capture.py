@@ -697,5 +697,7 @@ def test_cameras_that_give_decoded_frames_skip_them_too(camera: str, read_until:
 
 @pytest.mark.parametrize("look", [LookConfig(on_motion=True), LookConfig(max_fps=5.0), LookConfig(every_s=2.0)])
 def test_a_file_has_no_frames_to_skip(look: LookConfig, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"`max_fps`, `every_s` and `on_motion` are for live cameras, but of"):
+    with pytest.raises(
+        ConfigurationError, match=r"`max_fps`, `every_s` and `on_motion` are for live cameras, but every image of"
+    ):
         open_camera(tmp_path, options=CameraOptions(look=look))

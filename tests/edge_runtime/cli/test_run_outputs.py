@@ -74,7 +74,7 @@ def flags(*arguments: str) -> Namespace:
         (
             ("--camera", ".", "--on-motion"),
             78,
-            "--max-fps, --every and --on-motion are for live cameras, but of . every",
+            "--max-fps, --every and --on-motion are for live cameras, but every image of . is looked",
         ),
         (("--log-file", "/dev/null/x"), 73, "The log file /dev/null/x cannot be written"),
     ],
