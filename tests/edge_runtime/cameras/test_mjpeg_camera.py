@@ -314,13 +314,17 @@ def test_a_server_that_never_answers_is_left_after_the_time_out(monkeypatch: pyt
             CameraError,
             "answered 200 with image/jpeg and nothing behind it, expected an image; the camera may be starting",
         ),
-        (b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd", CameraError, "sends us to file://***, expected http"),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd",
+            CameraError,
+            "redirects us to file://***, expected http",
+        ),
         (
             b"HTTP/1.1 302 Found\r\nLocation: http://[::1/",
             CameraError,
-            "sends us to an address that is none; check the camera's settings",
+            "redirects us to an unusable address; check the camera's settings",
         ),
-        (b"HTTP/1.1 302 Found\r\nLocation: http://h:99999/", CameraError, "sends us to an address that is none"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://h:99999/", CameraError, "redirects us to an unusable address"),
         (b"SSH-2.0-OpenSSH", CameraError, "does not speak HTTP, it answered 'SSH-2.0-OpenSSH'"),
         (
             b"HTTP/1.1 503 Busy",
@@ -402,7 +406,7 @@ def test_a_camera_that_only_announces_answers_is_left(answering: Callable[[bytes
 
 def test_a_port_that_speaks_tls_is_named_as_such(answering: Callable[[bytes], str]) -> None:
     with pytest.raises(
-        CameraError, match=r"sent 7 bytes and no whole answer; it speaks TLS, so its address begins wit"
+        CameraError, match=r"sent 7 bytes and no complete answer; it speaks TLS, so its address begins wit"
     ):
         MjpegCamera(answering(b"\x15\x03\x01\x00\x02\x02\x46"))
 
