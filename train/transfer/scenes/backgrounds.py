@@ -55,6 +55,10 @@ class Backgrounds:
             return None
         return _piece(self._own[int(rng.integers(len(self._own)))], height, width, 0.5, rng)
 
+    def draw_photos(self, height: int, width: int, rng: np.random.Generator) -> Image:
+        """One small photo of anything, or several side by side."""
+        return (self._photo if rng.random() < 0.5 else self._mosaic)(height, width, rng)
+
     def _drawn_before(self, height: int, width: int, rng: np.random.Generator) -> Image:
         return _piece(self._drawn[int(rng.integers(len(self._drawn)))], height, width, 0.15, rng)
 

@@ -1,7 +1,8 @@
 """Images of none of the classes, drawn for training: the answer to them should be that every class is equally likely.
 
-Far ones (backgrounds with nothing in front) and near ones: imaginary objects on plain backgrounds, and photos of the
-classes themselves cut into shuffled tiles, which have their colours and textures but not the object.
+Far ones (small photos of anything, and backgrounds with nothing in front) and near ones: imaginary objects on plain
+backgrounds, and photos of the classes themselves cut into shuffled tiles, which have their colours and textures but
+not the object.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from train.transfer.scenes.backgrounds import Backgrounds, draw_gradient, draw_p
 
 # How often the user's own empty scene is used, if there is one.
 EMPTY_SHARE = 0.4
+# How often the image is of small photos of anything: what is real teaches more than what is drawn.
+PHOTO_SHARE = 0.3
 
 
 def draw_out_of_distribution(
@@ -26,9 +29,11 @@ def draw_out_of_distribution(
     if empty is not None:
         return empty
     kind = rng.random()
-    if kind < 0.4:
+    if kind < PHOTO_SHARE:
+        return backgrounds.draw_photos(height, width, rng)
+    if kind < 0.5:
         return backgrounds.draw(height, width, rng)
-    if kind < 0.75:
+    if kind < 0.8:
         return draw_thing(height, width, backgrounds, rng)
     return shuffle_tiles(cast(Image, cv2.resize(photo, (width, height), interpolation=cv2.INTER_LINEAR)), rng)
 

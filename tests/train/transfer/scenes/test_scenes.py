@@ -7,6 +7,7 @@ import pytest
 
 from edge_runtime.pixels.preprocess import Image
 from train.recipes.transfer_config import transfer, with_changes
+from train.transfer.scenes import out_of_distribution
 from train.transfer.scenes.backgrounds import (
     NUM_PHOTOS,
     Backgrounds,
@@ -134,6 +135,19 @@ def test_foreign_images_have_no_photo_as_it_is(backgrounds: Backgrounds) -> None
         out = draw_out_of_distribution(pink(), 64, 64, backgrounds, rng(seed))
         assert (out.shape, out.dtype) == ((64, 64, 3), np.uint8)
     assert draw_thing(64, 64, backgrounds, rng(1)).std() > 0
+
+
+def test_a_third_of_the_foreign_images_are_of_real_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    black = Backgrounds(64, np.zeros((20, 32, 32, 3), np.uint8), [], 0)
+    drawn = []
+    for name in ("draw_photos", "draw"):
+        kept = getattr(black, name)
+        monkeypatch.setattr(black, name, lambda *given, kept=kept, name=name: drawn.append(name) or kept(*given))
+    monkeypatch.setattr(out_of_distribution, "draw_thing", lambda height, width, backgrounds, rng: pink())
+    generator = rng()
+    views = [draw_out_of_distribution(pink(), 64, 64, black, generator) for _ in range(300)]
+    assert all(view.shape[2] == 3 for view in views)
+    assert 0.24 < drawn.count("draw_photos") / 300 < 0.36 and 0.14 < drawn.count("draw") / 300 < 0.26
 
 
 def test_shuffled_tiles_are_the_images_own_in_other_places() -> None:
