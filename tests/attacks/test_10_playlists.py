@@ -21,7 +21,8 @@ from edge_runtime.cameras.sources.opencv.playlist import name_playlist, only_hos
 from edge_runtime.cameras.sources.opencv.stream import StreamCamera
 from edge_runtime.cameras.sources.opening import open_source
 from edge_runtime.errors import CameraError, DataError
-from tests.edge_runtime.cameras.rtsp_camera import RtspCamera
+from tests.tools.rtsp.pictures import draw_jpeg
+from tests.tools.rtsp.server import RtspCamera
 
 LISTS = {
     "an HLS playlist": b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nhttp://OTHER/x.ts\n#EXT-X-ENDLIST\n",
@@ -139,13 +140,13 @@ def test_what_comes_only_when_ffmpeg_asks_leads_nowhere_either(
 @pytest.mark.parametrize("method", ["OPTIONS", "DESCRIBE"])
 @pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Moved", "305 Use Proxy"])
 def test_a_camera_by_rtsp_leads_nowhere_either(method: str, status: str, other: Other) -> None:
-    answer = f"RTSP/1.0 {status}\r\nLocation: rtsp://{other.address}/live\r\n\r\n".encode()
-    camera = RtspCamera(lambda asked, address: answer if asked == method else None)
-    with pytest.raises(
-        CameraError, match=rf"{camera.place} redirects us to rtsp://{other.address}, expected rtsp and the"
-    ):
-        open_source(parse_camera(f"rtsp://{camera.place}/live"))
-    camera.close()
+    answer = f"RTSP/1.0 {status}\r\nLocation: rtsp://{other.address}/live\r\n\r\n"
+    with RtspCamera(draw_jpeg(64, 48, 4)) as camera:
+        camera.answer = lambda asked, address: answer if asked == method else None
+        with pytest.raises(
+            CameraError, match=rf"{camera.place} redirects us to rtsp://{other.address}, expected rtsp and the"
+        ):
+            open_source(parse_camera(f"rtsp://{camera.place}/live"))
     assert other.num_asked == 0
 
 

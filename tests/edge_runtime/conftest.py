@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.cameras.frame import Frame, FrameSource
+from edge_runtime.cameras.sources.opencv.ffmpeg_options import STREAM_VARIABLE
 from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image
 from edge_runtime.contract import Contract
 from edge_runtime.inference.classifier import Classifier
@@ -344,3 +345,24 @@ def lonely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("EDGE_RUNTIME_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("EDGE_RUNTIME_KEYS", str(tmp_path / "keys"))
+
+
+@pytest.fixture
+def opened_captures(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What OpenCV is given to open instead of opening it, and FFmpeg's options at that moment."""
+    opened: list[tuple[str, str]] = []
+
+    class FakeCapture:
+        def __init__(self, target: str, *arguments: object) -> None:
+            opened.append((target, os.environ.get(STREAM_VARIABLE, "")))
+
+        def isOpened(self) -> bool:
+            return True
+
+        def get(self, which: int) -> float:
+            return 0.0
+
+        def release(self) -> None: ...
+
+    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.capture.cv2.VideoCapture", FakeCapture)
+    return opened

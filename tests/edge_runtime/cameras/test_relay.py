@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -14,46 +14,58 @@ from edge_runtime.cameras.sources.opencv.ffmpeg_options import STREAM_VARIABLE
 from edge_runtime.cameras.sources.opencv.relay import MAX_REDIRECTS, _pass_on
 from edge_runtime.cameras.sources.opencv.stream import StreamCamera
 from edge_runtime.errors import CameraError
-from tests.edge_runtime.cameras.rtsp_camera import HEIGHT, WIDTH, Answer, RtspCamera
+from tests.tools.rtsp.pictures import draw_jpeg
+from tests.tools.rtsp.server import Answer, RtspCamera
+
+WIDTH, HEIGHT = 64, 48
 
 
 def moved(where: str, method: str = "DESCRIBE", status: str = "302 Moved") -> Answer:
-    answer = f"RTSP/1.0 {status}\r\nLocation: {where}\r\n\r\n".encode()
+    answer = f"RTSP/1.0 {status}\r\nLocation: {where}\r\n\r\n"
     return lambda asked, address: answer if asked == method and address.endswith("/live") else None
 
 
+def usual(method: str, address: str) -> None:
+    """The answers that cameras give as a rule."""
+
+
+Start = Callable[..., RtspCamera]
+
+
 @pytest.fixture
-def cameras() -> Iterator[list[RtspCamera]]:
-    """Closed after the test."""
-    found: list[RtspCamera] = []
-    yield found
-    for each in found:
+def start() -> Iterator[Start]:
+    """Starts cameras, which are closed after the test."""
+    started: list[RtspCamera] = []
+
+    def begin(answer: Answer = usual, host: str = "127.0.0.1") -> RtspCamera:
+        started.append(RtspCamera(draw_jpeg(WIDTH, HEIGHT, 4), 50.0, host=host))
+        started[-1].answer = answer
+        return started[-1]
+
+    yield begin
+    for each in started:
         each.close()
 
 
-def test_the_stream_arrives_and_the_camera_hears_user_and_path(cameras: list[RtspCamera]) -> None:
-    cameras.append(RtspCamera())
-    with StreamCamera(parse_camera(f"rtsp://me:secret@{cameras[0].place}/live?x=1")) as camera:
+def test_the_stream_arrives_and_the_camera_hears_user_and_path(start: Start) -> None:
+    server = start()
+    with StreamCamera(parse_camera(f"rtsp://me:secret@{server.place}/live?x=1")) as camera:
         frames = [camera.read(10.0) for _ in range(3)]
     assert [frame.pixels.shape for frame in frames if frame is not None] == [(HEIGHT, WIDTH, 3)] * 3
-    assert [line.split()[0] for line in cameras[0].asked[:4]] == ["OPTIONS", "DESCRIBE", "SETUP", "PLAY"]
-    assert re.fullmatch(r"DESCRIBE rtsp://127.0.0.1:\d+/live\?x=1 RTSP/1.0", cameras[0].asked[1])
+    assert [line.split()[0] for line in server.requests[:4]] == ["OPTIONS", "DESCRIBE", "SETUP", "PLAY"]
+    assert re.fullmatch(r"DESCRIBE rtsp://127.0.0.1:\d+/live\?x=1 RTSP/1.0", server.requests[1])
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "DESCRIBE"])
 @pytest.mark.parametrize("other_port", [False, True])
-def test_a_camera_may_lead_to_another_path_or_port_of_its_own(
-    method: str, other_port: bool, cameras: list[RtspCamera]
-) -> None:
-    cameras.append(RtspCamera())
-    cameras.append(RtspCamera(moved(f"rtsp://{cameras[0].place}/moved", method)))
-    if not other_port:
-        own = moved(f"rtsp://{cameras[1].place}/moved", method)
-        cameras[1]._answer = own
-    with StreamCamera(parse_camera(f"rtsp://{cameras[1].place}/live")) as camera:
+def test_a_camera_may_lead_to_another_path_or_port_of_its_own(method: str, other_port: bool, start: Start) -> None:
+    first = start()
+    last = start() if other_port else first
+    first.answer = moved(f"rtsp://{last.place}/moved", method)
+    with StreamCamera(parse_camera(f"rtsp://{first.place}/live")) as camera:
         assert camera.read(10.0) is not None
-    asked = cameras[0 if other_port else 1].asked
-    assert re.fullmatch(r"PLAY rtsp://127.0.0.1:\d+/moved/? RTSP/1.0", next(each for each in asked if "PLAY" in each))
+    asked = next(each for each in last.requests if "PLAY" in each)
+    assert re.fullmatch(r"PLAY rtsp://127.0.0.1:\d+/moved/? RTSP/1.0", asked)
 
 
 @pytest.mark.parametrize(
@@ -66,48 +78,35 @@ def test_a_camera_may_lead_to_another_path_or_port_of_its_own(
         ("rtsp://me:secret@localhost:OTHER/live", r"rtsp://localhost:\d+"),
     ],
 )
-def test_no_other_host_is_asked_and_it_is_said(where: str, shown: str, cameras: list[RtspCamera]) -> None:
-    cameras.append(RtspCamera(host="127.0.0.2"))
-    where = where.replace("OTHER", cameras[0].place.partition(":")[2])
-    cameras.append(RtspCamera(moved(where)))
+def test_no_other_host_is_asked_and_it_is_said(where: str, shown: str, start: Start) -> None:
+    other = start(host="127.0.0.2")
+    server = start(moved(where.replace("OTHER", other.place.partition(":")[2])))
     with pytest.raises(
         CameraError,
-        match=rf"^rtsp://{cameras[1].place} redirects us to {shown}, expected rtsp and the same host; give that address",
+        match=rf"^rtsp://{server.place} redirects us to {shown}, expected rtsp and the same host; give that address",
     ):
-        StreamCamera(parse_camera(f"rtsp://{cameras[1].place}/live"))
-    assert cameras[0].num_connections == 0
+        StreamCamera(parse_camera(f"rtsp://{server.place}/live"))
+    assert other.num_connections == 0
 
 
-def test_a_camera_that_leads_in_circles_is_left(cameras: list[RtspCamera]) -> None:
-    cameras.append(RtspCamera())
-    cameras[0]._answer = moved(f"rtsp://{cameras[0].place}/live")
+def test_a_camera_that_leads_in_circles_is_left(start: Start) -> None:
+    server = start()
+    server.answer = moved(f"rtsp://{server.place}/live")
     with pytest.raises(
         CameraError, match=rf"redirects us again and again, {MAX_REDIRECTS} times, expected a stream; check its"
     ):
-        StreamCamera(parse_camera(f"rtsp://{cameras[0].place}/live"))
-    assert cameras[0].num_connections == MAX_REDIRECTS + 1
+        StreamCamera(parse_camera(f"rtsp://{server.place}/live"))
+    assert server.num_connections == MAX_REDIRECTS + 1
 
 
-def test_who_states_another_transport_goes_without_a_relay(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-
-    class FakeCapture:
-        def __init__(self, target: str, *arguments: object) -> None:
-            seen.append(target)
-
-        def isOpened(self) -> bool:
-            return True
-
-        def get(self, which: int) -> float:
-            return 0.0
-
-        def release(self) -> None: ...
-
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.capture.cv2.VideoCapture", FakeCapture)
+def test_who_states_another_transport_goes_without_a_relay(
+    opened_captures: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for stated in ("rtsp_transport;udp", "timeout;5"):
         monkeypatch.setenv(STREAM_VARIABLE, stated)
         StreamCamera(parse_camera("rtsp://cam.local/live")).close()
-    assert seen[0] == "rtsp://cam.local/live" and seen[1].startswith("rtsp://127.0.0.1:")
+    direct, relayed = (target for target, _ in opened_captures)
+    assert direct == "rtsp://cam.local/live" and relayed.startswith("rtsp://127.0.0.1:")
 
 
 ANSWER = b"RTSP/1.0 302 x\r\nloc\rATION:  rtsp://far/a \r\nCSeq: 2\r\n\r\nbody Location: here\r\nLo"

@@ -68,26 +68,11 @@ def test_nobody_there_is_said() -> None:
     ],
 )
 def test_the_users_options_for_ffmpeg_hold_and_ours_where_they_say_nothing(
-    stated: str | None, first: str, monkeypatch: pytest.MonkeyPatch
+    stated: str | None, first: str, opened_captures: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(STREAM_VARIABLE, raising=False)
     if stated is not None:
         monkeypatch.setenv(STREAM_VARIABLE, stated)
-    seen = []
-
-    class FakeCapture:
-        def __init__(self, *arguments: object) -> None:
-            seen.append(os.environ[STREAM_VARIABLE])
-
-        def isOpened(self) -> bool:
-            return True
-
-        def get(self, which: int) -> float:
-            return 0.0
-
-        def release(self) -> None: ...
-
-    monkeypatch.setattr("edge_runtime.cameras.sources.opencv.capture.cv2.VideoCapture", FakeCapture)
     StreamCamera(parse_camera("rtsp://127.0.0.1/cam")).close()
-    assert [each.startswith(first) for each in seen] == [True]
+    assert [options.startswith(first) for _, options in opened_captures] == [True]
     assert os.environ.get(STREAM_VARIABLE) == stated

@@ -39,7 +39,10 @@ def test_jpeg_over_rtsp_comes_in_order_and_whole() -> None:
     ):
         frames = take(camera, 30)
     numbers = [read_image_number(frame.pixels) for frame in frames]
-    assert (np.diff(numbers) % NUM_IMAGES == 1).all() and frames[0].pixels.shape == (240, 320, 3)
+    # A busy machine's server leaves out what it could not send in time.
+    sent = [number % NUM_IMAGES for number in sorted(server.sent_s)]
+    assert any(sent[place : place + len(numbers)] == numbers for place in range(len(sent)))
+    assert frames[0].pixels.shape == (240, 320, 3)
     assert [request.split(" ")[0] for request in server.requests[:4]] == ["OPTIONS", "DESCRIBE", "SETUP", "PLAY"]
 
 

@@ -15,11 +15,14 @@ import time
 from collections.abc import Callable, Iterator
 
 CLOCK_HZ = 90_000
+# A whole answer to a method and its address, but for its CSeq; None for the usual one.
+Answer = Callable[[str, str], "str | None"]
 
 
 class RtspCamera:
     """``payloads`` gives the RTP payloads of image n; ``stamp`` the stream's time in seconds for image n that is sent at
-    a time of the monotonic clock. ``sent_s`` says when each image was sent.
+    a time of the monotonic clock. ``answer`` may give other answers than the usual ones. ``sent_s`` says when each image
+    was sent, ``requests`` has the first lines of all requests.
     """
 
     def __init__(
@@ -29,29 +32,36 @@ class RtspCamera:
         media: str = "RTP/AVP 26",
         format_lines: str = "",
         stamp: Callable[[int, float], float] = lambda number, now_s: now_s,
+        host: str = "127.0.0.1",
     ) -> None:
         self.payloads, self.fps, self.stamp = payloads, fps, stamp
         self.sent_s: dict[int, float] = {}
         self.requests: list[str] = []
+        self.num_connections = 0
+        self.answer: Answer = lambda method, address: None
         self._description = (
             "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=camera\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n"
             f"m=video 0 {media}\r\n{format_lines}a=control:track\r\n"
         )
         self._kind = int(media.rpartition(" ")[2])
         self._stopping = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
+        self.place = f"{host}:{self._listener.getsockname()[1]}"
         self._connections: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
     @property
     def address(self) -> str:
-        return f"rtsp://127.0.0.1:{self._listener.getsockname()[1]}/camera"
+        return f"rtsp://{self.place}/camera"
 
     def __enter__(self) -> RtspCamera:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._stopping.set()
         for each in [self._listener, *self._connections]:
             with contextlib.suppress(OSError):
@@ -64,6 +74,7 @@ class RtspCamera:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
+                self.num_connections += 1
                 self._connections.append(connection)
                 self._threads.append(threading.Thread(target=self._serve, args=(connection,), daemon=True))
                 self._threads[-1].start()
@@ -76,22 +87,27 @@ class RtspCamera:
                 if not request:
                     return
                 self.requests.append(request.partition("\r\n")[0])
-                method, sequence = request.split(" ")[0], re.search(r"(?i)cseq: *(\d+)", request)
-                answer = f"RTSP/1.0 200 OK\r\nCSeq: {sequence[1] if sequence else 0}\r\nSession: 1\r\n"
+                method, address = request.split(" ")[:2]
+                sequence = re.search(r"(?i)cseq: *(\d+)", request)
+                answer = self.answer(method, address) or self._answer(method)
+                numbered = answer.replace("\r\n", f"\r\nCSeq: {sequence[1] if sequence else 0}\r\n", 1)
                 with writing:
-                    connection.sendall((answer + self._answer(method)).encode())
+                    connection.sendall(numbered.encode())
                 if method == "PLAY":
                     thread = threading.Thread(target=self._play, args=(connection, writing), daemon=True)
                     self._threads.append(thread)
                     thread.start()
 
     def _answer(self, method: str) -> str:
+        body, about = "", ""
         if method == "OPTIONS":
-            return "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER\r\n\r\n"
-        if method == "DESCRIBE":
+            about = "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER\r\n"
+        elif method == "DESCRIBE":
             body = self._description
-            return f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-        return ("Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n" if method == "SETUP" else "") + "\r\n"
+            about = f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n"
+        elif method == "SETUP":
+            about = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
+        return f"RTSP/1.0 200 OK\r\nSession: 1\r\n{about}\r\n{body}"
 
     def _play(self, connection: socket.socket, writing: threading.Lock) -> None:
         begun_s, number, sequence = time.monotonic(), 0, 0
