@@ -15,7 +15,7 @@ from convert.inputs.keras_model import KerasFile, inspect_file
 from convert.inputs.source import NUM_REFERENCES, ImageEntry, Source, make_entry, normalize
 from convert.output.progress import stage
 from edge_runtime.contract import InputSpec, ModelSpec
-from edge_runtime.errors import DataError, MissingInputError
+from edge_runtime.errors import DataError, MissingInputError, ModelError
 from edge_runtime.model.labels.text import decode_labels, read_labels
 from edge_runtime.pixels.image_file import IMAGE_SUFFIXES, is_visible, list_files, list_images
 from edge_runtime.pixels.preprocess import preprocess
@@ -32,7 +32,13 @@ def read_keras_file(path: Path, foreign: ForeignModel, name: str | None = None) 
     """
     file = KerasFile(path, Pixels(foreign.mean, foreign.std, foreign.channels))
     inspection = inspect_file(file)
-    labels = _read_labels(foreign.labels, inspection.num_classes, path)
+    try:
+        labels = _read_labels(foreign.labels, inspection.num_classes, path)
+    except ModelError as error:
+        if file.network.output_shape[1] == 1:
+            said = str(error).replace("has 2 outputs", "stands for 2 classes")
+            raise ModelError(f"{said} Its one output tells two classes apart.") from error
+        raise
     size = InputSpec(inspection.height, inspection.width, foreign.resize)
     calibration = _read_folder(foreign.calibration, labels, may_be_flat=True)
     test = _read_folder(foreign.test, labels, may_be_flat=False) if foreign.test else ()

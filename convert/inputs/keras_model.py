@@ -13,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from convert.inputs.adapting import ADAPTING, Pixels, adapt_network
+from convert.inputs.one_image import expect_one_row
 from convert.inputs.wrong_model import expect_keras_file
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.interpreter import list_available_backends
@@ -99,33 +100,12 @@ def load_network(path: Path) -> Any:
             f"{path} cannot be loaded by Keras ({reason}); expected a .keras file of stock layers."
         ) from error
     _expect_convertible_layers(path, model)
-    shapes = model.input_shape, model.output_shape
-    if (
-        not all(isinstance(shape, tuple) for shape in shapes)
-        or len(shapes[0]) != 4
-        or shapes[0][3] not in (1, 3)
-        or len(shapes[1]) != 2
-    ):
-        raise ModelError(
-            f"{path} maps {shapes[0]} to {shapes[1]}, expected one image (n, height, width, 3 or 1) to one row of "
-            f"scores (n, classes).{_say_one_row(*shapes)}"
-        )
+    model = expect_one_row(path, model)
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise ModelError(
             f"{path} has weights that are not numbers, expected finite ones: training diverged. Train it again."
         )
     return model
-
-
-def _say_one_row(taken: Any, given: Any) -> str:
-    """How to turn what a model that takes one image gives into one row of scores; empty where nothing simple does."""
-    if not isinstance(taken, tuple):
-        return ""
-    if isinstance(given, list):
-        return " Keep the output that classifies and save that: keras.Model(model.input, model.outputs[0])."
-    if isinstance(given, tuple) and len(given) > 2 and all(side == 1 for side in given[1:-1]):
-        return " Flatten it and save that: keras.Model(model.input, keras.layers.Flatten(name='row')(model.output))."
-    return ""
 
 
 def _expect_convertible_layers(path: Path, model: Any) -> None:

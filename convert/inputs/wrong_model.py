@@ -158,8 +158,11 @@ def _foreign_layers(value: Any) -> Iterator[tuple[str, str]]:
         if isinstance(kind, str) and isinstance(value.get("config"), dict):
             registered = value.get("registered_name") or ""
             own = (isinstance(module, str) and not module.startswith("keras")) or (">" in registered and not module)
-            if kind in _CODE or own or (module is None and "module" in value and registered != kind):
+            unnamed = module is None and "module" in value
+            if kind in _CODE or own or (unnamed and (registered != kind or not _is_stock(kind))):
                 yield kind, str(value["config"].get("name", ""))
+        elif kind == "function" and isinstance(value.get("config"), str):
+            yield f"{kind} {value['config'].rpartition('>')[2]}", ""
         for part in value.values():
             yield from _foreign_layers(part)
     elif isinstance(value, list):
@@ -167,18 +170,29 @@ def _foreign_layers(value: Any) -> Iterator[tuple[str, str]]:
             yield from _foreign_layers(part)
 
 
-def _unknown_layers(config: Any) -> Iterator[tuple[str, str]]:
-    """Like `_foreign_layers`, for files of Keras 2, which name no modules: everything that Keras 3 has no layer for."""
+def _is_stock(kind: str) -> bool:
     import keras
 
+    return kind in ("Functional", "Model", "Sequential") or hasattr(keras.layers, kind)
+
+
+def _unknown_layers(config: Any) -> Iterator[tuple[str, str]]:
+    """Like `_foreign_layers`, for files of Keras 2, which name no modules: everything that Keras 3 has no layer for."""
     if isinstance(config, dict):
         kind, inner = config.get("class_name"), config.get("config")
         layers = inner.get("layers", ()) if isinstance(inner, dict) else ()
-        known = kind in ("Functional", "Model", "Sequential") or hasattr(keras.layers, str(kind))
-        if isinstance(kind, str) and not known:
+        if isinstance(kind, str) and not _is_stock(kind):
             yield kind, str(inner.get("name", "")) if isinstance(inner, dict) else ""
         for layer in layers:
             yield from _unknown_layers(layer)
+
+
+def _say_own(kinds: list[str]) -> str:
+    functions = [kind for kind in kinds if kind.startswith("function ")]
+    classes = [kind for kind in kinds if kind not in functions]
+    return ", ".join(
+        [*([f"the class {', '.join(classes)}"] if classes else []), *(f"the {kind}" for kind in functions)]
+    )
 
 
 def _describe(found: list[tuple[str, str]]) -> str:
@@ -194,7 +208,7 @@ def _describe(found: list[tuple[str, str]]) -> str:
         names = ", ".join(name for _, name in dict.fromkeys(found) if name)
         where = f" (layer {names})" if names else ""
         return (
-            f"needs the class {', '.join(own[:5])}, which is not part of Keras{where}; expected "
+            f"needs {_say_own(own[:5])}, which is not part of Keras{where}; expected "
             "stock Keras layers only. Build the model from stock layers that compute the same, "
             "`set_weights(trained.get_weights())`, and save that."
         )

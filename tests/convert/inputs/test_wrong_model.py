@@ -220,5 +220,5 @@ def test_scores_in_another_form_than_one_row_are_refused_with_what_makes_one(tmp
         keras.Model(model.input, mended()).save(tmp_path / "mended.keras")
         assert load_network(tmp_path / "mended.keras").output_shape == (None, 2)
     keras.Model([image, other], keras.layers.Concatenate()([row, other])).save(tmp_path / "both.keras")
-    with pytest.raises(ModelError, match=r"scores \(n, classes\)\.$"):
+    with pytest.raises(ModelError, match=r"scores \(n, classes\)\. A camera gives an image and nothing else"):
         load_network(tmp_path / "both.keras")
