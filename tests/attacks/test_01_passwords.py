@@ -130,7 +130,7 @@ def test_a_run_shows_no_password_on_stderr_in_json_or_in_the_process_list(toy_pa
         address = f"http://127.0.0.1:{port}/user=admin_password={SECRET}_channel=1"
         command = [sys.executable, "-m", "edge_runtime", "run", "--model", str(toy_path), "--format", "jsonl"]
         with subprocess.Popen(
-            [*command, f"--camera={address}", "--give-up-s", "2"],
+            [*command, f"--camera={address}", "--give-up-s", "8"],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
