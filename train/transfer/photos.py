@@ -38,7 +38,7 @@ from train.transfer.head_choice import Array, HeadChoice, HeadSettings, Views, c
 from train.transfer.learning_curve import measure_learning_curve
 from train.transfer.scenes.backgrounds import Backgrounds, load_small_photos
 from train.transfer.scenes.camera import Camera
-from train.transfer.size_advice import LARGEST, compare_with_full, is_asked_for
+from train.transfer.size_advice import LARGEST, SHARE, compare_with_full, is_asked_for
 from train.transfer.tuner import Tuner
 
 # From this ratio of the largest class to the smallest upwards, images of small classes count for more.
@@ -91,7 +91,7 @@ def train_transfer(
             _views(training), _views(validation), class_weights, config.seed, recipe.label_smoothing, recipe.flip
         )
         progress.note(choice.sentence())
-        advice = _advice(config, recipe, dataset, choice, class_weights, progress) if state is None else {}
+        advice = _advice(config, recipe, dataset, choice, class_weights, progress, now) if state is None else {}
         if state is None:
             model.layers[-1].set_weights([choice.head.kernel, choice.head.bias])
         deadline_s = started_s + 60 * recipe.minutes
@@ -178,9 +178,9 @@ def _read(
 
 def _advice(
     config: TrainConfig, recipe: TransferRecipe, dataset: Dataset, choice: HeadChoice, class_weights: Array,
-    progress: Progress,
+    progress: Progress, now: Callable[[], float],
 ) -> dict[str, Any]:  # fmt: skip
-    """What a larger size would bring where photos are few, said and as JSON values."""
+    """What a larger size would bring where photos are few, said and as JSON values, within its share of the time."""
     if not is_asked_for(choice, recipe):
         return {}
     scale = SCALES[LARGEST]
@@ -188,7 +188,10 @@ def _advice(
     backbone.set_weights(whole, backbone.load_pretrained())
     features = keras.Model(whole.input, whole.layers[-1].input)
     stage = Stage(progress.stream, "comparing with the size full", choice.num_images)
-    sentence, accuracies = compare_with_full(config, recipe, dataset, features, choice, class_weights, stage)
+    allowed_s = SHARE * 60 * recipe.minutes
+    sentence, accuracies = compare_with_full(
+        config, recipe, dataset, features, choice, class_weights, stage, allowed_s, now
+    )
     progress.note(sentence)
     return {"size_advice": {"sentence": sentence, "accuracy": accuracies}}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -39,16 +40,18 @@ def split(num: int, seed: int) -> ArraySplit:
     return ArraySplit(images, labels.astype(np.int64), tuple(f"{seed}/{i}" for i in range(num)), SPEC)
 
 
-def advise(own_accuracy: float) -> tuple[str, dict[str, float]]:
-    dataset = Dataset("d", ("a", "b"), split(50, 0), split(10, 1), split(4, 2))
+def advise(own_accuracy: float, *, batch_s: float = 1.0, num: int = 50) -> tuple[str, dict[str, float]]:
+    """The advice on a machine that takes ``batch_s`` for a batch, where 60 s are allowed."""
+    dataset = Dataset("d", ("a", "b"), split(num, 0), split(10, 1), split(4, 2))
+    clock = itertools.count(0.0, batch_s)
     pixels = keras.Input((SCALES["full"].side, SCALES["full"].side, 3))
     features = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pixels)))
     recipe = transfer("tiny")
     config = TrainConfig("d-tiny", "d", "transfer", SPEC, recipe, 0)
     weights = np.ones(2, np.float32)
-    return compare_with_full(
-        config, recipe, dataset, features, choice(own_accuracy), weights, Stage(io.StringIO(), "x", 60)
-    )
+    stage = Stage(io.StringIO(), "x", 60)
+    found = choice(own_accuracy)
+    return compare_with_full(config, recipe, dataset, features, found, weights, stage, 60.0, lambda: next(clock))
 
 
 def test_a_size_that_would_be_better_is_advised() -> None:
@@ -60,6 +63,20 @@ def test_a_size_that_would_be_better_is_advised() -> None:
 def test_a_size_that_would_not_is_not() -> None:
     sentence, _ = advise(0.995)
     assert "a larger size would hardly help, more images would" in sentence
+
+
+@pytest.mark.parametrize(
+    ("batch_s", "num", "message"),
+    [
+        (12.0, 300, "its features of 310 images would take about 1 min 58 s here, and 1 min 0 s, a fifth of --minutes"),
+        (70.0, 50, "its features of 60 images would take over 1 min 10 s here, and"),
+    ],
+)
+def test_a_comparison_that_would_take_the_time_of_tuning_is_left(batch_s: float, num: int, message: str) -> None:
+    sentence, accuracy = advise(0.7, batch_s=batch_s, num=num)
+    assert accuracy == {"tiny": 0.7}
+    assert sentence.startswith("not compared with the size full: ") and message in sentence
+    assert sentence.endswith("the rest is kept for tuning")
 
 
 def test_only_few_photos_are_compared() -> None:
