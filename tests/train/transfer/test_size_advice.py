@@ -68,8 +68,8 @@ def test_a_size_that_would_not_is_not() -> None:
 @pytest.mark.parametrize(
     ("batch_s", "num", "message"),
     [
-        (12.0, 300, "its features of 310 images would take about 1 min 58 s here, and 1 min 0 s, a fifth of --minutes"),
-        (70.0, 50, "its features of 60 images would take over 1 min 10 s here, and"),
+        (12.0, 300, "its features of 310 images would take about 01:56 here, and 01:00, a fifth of --minutes"),
+        (70.0, 50, "its features of 60 images would take over 01:10 here, and"),
     ],
 )
 def test_a_comparison_that_would_take_the_time_of_tuning_is_left(batch_s: float, num: int, message: str) -> None:
