@@ -105,15 +105,16 @@ def _judge(answer: bytes | None, exit_code: int, name: str, limit_s: float) -> N
         )
     try:
         said = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
-    if said is None:
+    if not isinstance(said, dict) or not said.keys() <= {"kind", "text"} or len(said) == 1:
         how = f"signal {signal.Signals(-exit_code).name}" if exit_code < 0 else f"exit code {exit_code}"
         raise ModelError(
             f"{name} crashed the process in which it was tried ({how}), so it is refused: it is damaged, made to do "
             "that, or beyond this interpreter. Copy it again, or convert it again."
         )
     if said:
+        # Its class is one of ours, and its text is shown as any text is.
         raise _error_class(str(said["kind"]))(str(said["text"]))
 
 
@@ -191,6 +192,16 @@ def _memory_bytes(content: bytes) -> int:
 
 def _cpu_s(content: bytes) -> float:
     return CPU_S + CPU_S_PER_BYTE * len(content)
+
+
+def try_unknown(how: FirstRun) -> Callable[[bytes, str, Callable[[], ModelFile]], None]:
+    """What `open_model` does before it reads a file that nobody vouches for: a `first_run` unless it `is_known`."""
+
+    def meet(content: bytes, name: str, read: Callable[[], ModelFile]) -> None:
+        if not is_known(content):
+            first_run(content, name, read, how)
+
+    return meet
 
 
 def is_known(content: bytes) -> bool:

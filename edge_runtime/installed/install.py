@@ -60,7 +60,7 @@ def install(source: str, store: Store, config: InstallConfig) -> Installed:
         EdgeRuntimeError: it cannot be written. In every case the model in use is unchanged.
     """
     content = fetch(source)
-    name = _name_of(source)
+    name = name_of(source)
     # Before anything parses the file:
     signature = require_trusted(content, name)
     version = signature.version if signature else 0
@@ -171,7 +171,7 @@ def _expect_no_password(address: str) -> None:
         )
 
 
-def _name_of(source: str) -> str:
+def name_of(source: str) -> str:
     """The model's name in messages: for an address only the file name, if it has one, since the rest may be secret."""
     if not _is_address(source):
         return source.rsplit("/", 1)[-1]

@@ -18,10 +18,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_runtime.errors import ConfigurationError, EdgeRuntimeError, ModelError
 from edge_runtime.system.clock import monotonic_s
+from edge_runtime.system.guarded_read import read_plain
 from edge_runtime.system.parent_death import die_with
 
 if TYPE_CHECKING:
@@ -83,16 +84,24 @@ def probe(
         raise ModelError(f"The model crashed the probe process (signal {name}), so it is refused.")
     try:
         answer = json.loads(done.stdout.splitlines()[-1])
-    except (ValueError, IndexError) as error:
+        found = None if answer.keys() & {"refused", "failed"} else _as_probe(answer)
+    except (ValueError, IndexError, TypeError, AttributeError, RecursionError) as error:
         last = (done.stderr.decode(errors="replace").strip().splitlines() or ["nothing"])[-1]
         raise ModelError(f"The probe ended with exit code {done.returncode} and said: {last}") from error
-    if "refused" in answer:
-        raise ModelError(answer["refused"])
-    if "failed" in answer:
-        raise ConfigurationError(answer["failed"])
-    found = Probe(**answer)
+    if found is None:
+        raise ModelError(str(answer["refused"])) if "refused" in answer else ConfigurationError(str(answer["failed"]))
     expect_fast(found, max_latency_ms)
     return found
+
+
+def _as_probe(answer: dict[str, Any]) -> Probe:
+    """What the child measured. Raises TypeError or ValueError when it is nothing of that kind, as where a model took
+    the child over.
+    """
+    found, current_ms = Probe(**answer), answer["current_ms"]
+    latency_ms = float(found.latency_ms)
+    current_ms = None if current_ms is None else float(current_ms)
+    return Probe(str(found.name), latency_ms, current_ms, int(found.num_goldens))
 
 
 def expect_fast(found: Probe, max_latency_ms: float | None) -> None:
@@ -129,14 +138,14 @@ def _measure(name: str, current: Path | None, backend: str, parent: int) -> dict
     from edge_runtime.inference.classifier import Classifier
     from edge_runtime.inference.interpreter import list_available_backends
     from edge_runtime.inference.selftest import selftest
-    from edge_runtime.model.model_file import read_model
+    from edge_runtime.model.model_file import MAX_MODEL_BYTES, read_model
 
     list_available_backends()
     content = sys.stdin.buffer.read()
     current_content = b""
     if current is not None:
         with contextlib.suppress(OSError):
-            current_content = current.read_bytes()
+            current_content = read_plain(current, MAX_MODEL_BYTES)
     _give_up_rights()
     die_with(parent)  # again: the kernel forgets it when the user changes
     model = read_model(content, name, needs_contract=True)

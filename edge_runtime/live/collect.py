@@ -6,6 +6,7 @@ on what is written.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections import deque
@@ -19,18 +20,22 @@ from numpy.typing import NDArray
 
 from edge_runtime.cameras.frame import Frame, FrameSource
 from edge_runtime.cameras.options import describe_silence
-from edge_runtime.contract import Region
-from edge_runtime.errors import CameraError, OutputError, UsageError
+from edge_runtime.contract import InputSpec, Region
+from edge_runtime.errors import CameraError, DataError, MissingInputError, OutputError, UsageError
+from edge_runtime.pixels.image_file import read_image_bytes
 from edge_runtime.pixels.jpeg_region import mark_region
 from edge_runtime.pixels.opencv import cv2
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.pixels.region import cut_region
+from edge_runtime.pixels.shrink import decode_shrunk
 from edge_runtime.system.clock import monotonic_s
 
 POLL_S = 0.1
 JPEG_QUALITY = 95
 SHARPNESS_SIDE, THUMBNAIL_SIDE = 320, 16
 NUM_REMEMBERED = 200
+# As large as an image that was kept earlier is decoded before it becomes a thumbnail.
+_SMALL = InputSpec(8 * THUMBNAIL_SIDE, 8 * THUMBNAIL_SIDE)
 # Time stamps in files are rounded.
 STAMPS_DIFFER_S = 1e-3
 
@@ -107,12 +112,11 @@ class Collector:
         self._num_bytes = sum(sizes)
         self._number = 0
         # Includes what earlier runs kept: a second visit to the same scene adds nothing.
-        earlier = sorted(self.folder.glob("[0-9]*.jpg"))[-NUM_REMEMBERED:]
-        known = (cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2) for path in earlier)
-        self._thumbnails: deque[NDArray[np.float32]] = deque(
-            (_thumbnail(np.asarray(image, np.uint8)) for image in known if image is not None),
-            maxlen=NUM_REMEMBERED,
-        )
+        earlier = [path for path in sorted(self.folder.glob("[0-9]*.jpg")) if path.is_file()][-NUM_REMEMBERED:]
+        self._thumbnails: deque[NDArray[np.float32]] = deque(maxlen=NUM_REMEMBERED)
+        for path in earlier:
+            with contextlib.suppress(DataError, MissingInputError):  # somebody else's, or damaged
+                self._thumbnails.append(_thumbnail(decode_shrunk(read_image_bytes(path), str(path), _SMALL)))
         self.num_kept = self.num_blurred = self.num_alike = 0
         self.refusal = ""
 

@@ -144,16 +144,20 @@ def read_public_key(path: Path) -> TrustedKey:
 
 
 def list_key_folders() -> tuple[Path, ...]:
-    """The folders of trusted keys: for all users, for this user, and $EDGE_RUNTIME_KEYS, which can only add keys."""
+    """Where trusted keys lie: for all users, for this one, and in $EDGE_RUNTIME_KEYS, which can only add some and must
+    exist.
+    """
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()) / "edge-runtime" / "keys"
     extra = os.environ.get("EDGE_RUNTIME_KEYS")
     return (ALL_USERS_KEYS, home, *((Path(extra),) if extra else ()))
 
 
 def list_trusted_keys() -> tuple[TrustedKey, ...]:
-    """Every key in `list_key_folders`. Raises as `read_public_key`: a broken key file never turns the check off."""
+    """Every key in `list_key_folders`. Raises what `read_public_key` raises: a broken key file never means no check,
+    nor does a folder that this user may not look for.
+    """
     try:
-        paths = [path for folder in list_key_folders() if os.path.lexists(folder) for path in sorted(folder.iterdir())]
+        paths = [path for folder in list_key_folders() if _is_there(folder) for path in sorted(folder.iterdir())]
     except OSError as error:
         raise ConfigurationError(
             f"The folder of trusted keys {error.filename} cannot be read ({error.strerror}); make it a readable folder."
@@ -166,6 +170,19 @@ def list_trusted_keys() -> tuple[TrustedKey, ...]:
                 "it, or put it elsewhere."
             )
     return tuple(read_public_key(path) for path in paths)
+
+
+def _is_there(folder: Path) -> bool:
+    """Whether ``folder``, or a link of that name, exists. Raises OSError when this user may not know, and when a
+    variable names a folder that is not there, such as one on a disk that is not mounted.
+    """
+    try:
+        folder.lstat()
+    except FileNotFoundError:
+        if str(folder) == os.environ.get("EDGE_RUNTIME_KEYS"):
+            raise
+        return False
+    return True
 
 
 def require_trusted(content: bytes, name: str) -> Signature | None:

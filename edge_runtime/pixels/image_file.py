@@ -16,12 +16,17 @@ from edge_runtime.pixels.jpeg import JpegHeader, read_jpeg_header
 from edge_runtime.pixels.opencv import MAX_PIXELS, cv2
 from edge_runtime.pixels.orientation import AS_STORED, read_orientation, turn_upright
 from edge_runtime.pixels.preprocess import Image
+from edge_runtime.system.guarded_read import read_at_most
 
 # A decoder must hold all of a progressive JPEG before it can give the first line: 150 MB are 25 million pixels with
 # full colour resolution, and 50 million with the usual half.
 MAX_COEFFICIENT_BYTES = 150_000_000
 # The largest phone photos have 200 million pixels; beyond MAX_PIXELS a JPEG is decoded at a half to an eighth.
 MAX_STORED_PIXELS = 4 * MAX_PIXELS
+# Encoders use ten scans, hand-made scripts a few dozen. Each costs a pass over the whole image, however few its bytes.
+MAX_SCANS = 100
+# The largest image that is decoded, with sixteen bits a colour and not compressed at all.
+MAX_IMAGE_BYTES = 6 * MAX_PIXELS
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif", ".heic", ".heif",
 )  # fmt: skip
@@ -59,14 +64,21 @@ def read_image_bytes(path: str | Path) -> bytes:
 
     Raises:
         MissingInputError: there is no such file.
-        DataError: it cannot be read.
+        DataError: it cannot be read, or has more than MAX_IMAGE_BYTES.
     """
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            num_bytes = os.fstat(file.fileno()).st_size
+            if num_bytes <= MAX_IMAGE_BYTES:
+                content = read_at_most(file, MAX_IMAGE_BYTES + 1)
+                num_bytes = len(content)
     except FileNotFoundError as error:
         raise MissingInputError(f"There is no image {path}; check the path.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); expected an image file.") from error
+    if num_bytes > MAX_IMAGE_BYTES:
+        raise DataError(f"{path} has {num_bytes} bytes or more, expected an image, of at most {MAX_IMAGE_BYTES}.")
+    return content
 
 
 def list_images(folder: str | Path) -> list[Path]:
@@ -105,7 +117,9 @@ def is_allowed_format(content: bytes) -> bool:
 
 
 def check_header(header: JpegHeader | None, name: str) -> None:
-    """Raises DataError if the JPEG with this header has too many pixels, or must be held whole and is too large."""
+    """DataError when the JPEG with this header has too many pixels or scans, or would have to be held whole and is too
+    large for that.
+    """
     if header is None:
         return
     if header.width * header.height > MAX_STORED_PIXELS:
@@ -115,6 +129,11 @@ def check_header(header: JpegHeader | None, name: str) -> None:
             f"{name} is a progressive JPEG of {header.width}x{header.height} pixels, of which a decoder must hold "
             f"{header.coefficient_bytes / 1e6:.0f} MB; the limit is {MAX_COEFFICIENT_BYTES / 1e6:.0f} MB, save it as "
             "a baseline JPEG."
+        )
+    if header.num_scans > MAX_SCANS:
+        raise DataError(
+            f"{name} comes in {header.num_scans} scans, which may take minutes to decode; the limit is {MAX_SCANS}, "
+            "save it as a baseline JPEG."
         )
 
 

@@ -20,14 +20,17 @@ _SEQUENTIAL_FRAMES = frozenset({0xC0, 0xC1, 0xC9})
 class JpegHeader:
     """The stored size in pixels, and whether there is an EXIF block (which may ask for the image to be turned).
 
-    ``coefficient_bytes`` is what a decoder must hold of the whole image before it can give the first line, whatever the
-    reduction: nothing for an ordinary JPEG, two bytes per sample if it has several scans, as a progressive one does.
+    ``coefficient_bytes`` is what a decoder must hold of the whole image before it can give the first line, however
+    small that line is wanted: nothing for the usual JPEG, two bytes a sample when it comes in several scans, as a
+    progressive one does. ``num_scans`` is how many those are, each of which goes through the whole image; 1 for the
+    usual JPEG.
     """
 
     width: int
     height: int
     has_exif: bool
     coefficient_bytes: int = 0
+    num_scans: int = 1
 
 
 def read_jpeg_header(content: bytes) -> JpegHeader | None:
@@ -54,10 +57,20 @@ def read_jpeg_header(content: bytes) -> JpegHeader | None:
             width = int.from_bytes(content[position + 7 : position + 9], "big")
             if not width or not height:
                 return None
-            return JpegHeader(width, height, *_before_scan(content, position, has_exif))
+            has_exif, coefficient_bytes = _before_scan(content, position, has_exif)
+            num_scans = _count_scans(content, position) if coefficient_bytes else 1
+            return JpegHeader(width, height, has_exif, coefficient_bytes, num_scans)
         has_exif = has_exif or (marker == 0xE1 and content[position + 4 : position + 8] == b"Exif")
         position += 2 + max(2, int.from_bytes(content[position + 2 : position + 4], "big"))
     return None
+
+
+def _count_scans(content: bytes, frame: int) -> int:
+    """How many scans begin between the frame header at ``frame`` and the end of the image: scan data holds no such
+    marker, and what stands behind the end, as the video of a phone, does not count.
+    """
+    end = find_jpeg_end(content)
+    return content.count(b"\xff\xda", frame, end if end > 0 else len(content))
 
 
 def _before_scan(content: bytes, frame: int, has_exif: bool) -> tuple[bool, int]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import Region
 from edge_runtime.errors import DataError
+from edge_runtime.pixels.image_file import check_header
 from edge_runtime.pixels.jpeg import read_jpeg_header
 from edge_runtime.pixels.jpeg_damage import catch_decoder_warning
 from edge_runtime.pixels.opencv import cv2
@@ -44,6 +45,7 @@ def read_jpeg_cells(content: bytes, name: str, region: Region | None) -> Cells:
     header = read_jpeg_header(content)
     if header is None:
         raise DataError(f"{name} ({len(content)} bytes) has no readable JPEG header; it is damaged.")
+    check_header(header, name)
     divisor = _choose_divisor(header.height, header.width, region)
     needed = header.coefficient_bytes + 2 * (header.height // divisor + 1) * (header.width // divisor + 1)
     if needed > MAX_SHRUNK_BYTES:

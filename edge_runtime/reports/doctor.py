@@ -128,9 +128,11 @@ def _model(model: str | None, labels: str | None, stated: StatedInput | None) ->
     try:
         from edge_runtime.inference.classifier import Classifier
         from edge_runtime.inference.selftest import selftest
+        from edge_runtime.installed.first_run import FirstRun, try_unknown
         from edge_runtime.model.model_file import open_model
 
-        with Classifier(open_model(model, labels, stated)) as classifier:
+        opened = open_model(model, labels, stated, meet_unproved=try_unknown(FirstRun()))
+        with Classifier(opened) as classifier:
             found = f"{classifier.model.path} with {classifier.interpreter.kernels} {classifier.interpreter.version}"
             if classifier.model.goldens is None:
                 remedy = "the file has no golden frames, so no self-test is possible; edge-runtime adopt records some"

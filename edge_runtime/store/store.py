@@ -27,6 +27,7 @@ from edge_runtime.store.ownership import expect_own_folder
 from edge_runtime.store.shipped import default_model
 from edge_runtime.store.state import SHIPPED, StoreState, read_floor, read_state
 from edge_runtime.system.durable import UNFINISHED, sync_folder, write_durably
+from edge_runtime.system.guarded_read import read_plain
 
 if TYPE_CHECKING:
     from edge_runtime.store.runs import OpenRun
@@ -110,7 +111,7 @@ class Store:
             path = self.path_of(model)
             _make_folder(path.parent)
             expect_own_folder(path.parent)
-            if not path.exists():
+            if not _holds(path, content):
                 write_durably(path, content)
             history = (*(entry for entry in state.history if entry != model), model)[-NUM_KEPT:]
             refused = {key: reason for key, reason in state.refused.items() if key != model}
@@ -214,6 +215,14 @@ class Store:
             write_durably(self._floor_path, f"{state.floor}\n".encode())
         write_durably(self.state_path, state.to_json())
         self._sweep(state)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether the file at ``path`` is ``content``: it may have rotted, or somebody put another one there."""
+    try:
+        return read_plain(path, len(content)) == content
+    except OSError:
+        return False
 
 
 def _make_folder(folder: Path) -> None:

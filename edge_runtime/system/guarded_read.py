@@ -50,9 +50,11 @@ def open_plain(path: Path, *, follow_links: bool = False) -> IO[bytes]:
     return open(descriptor, "rb")
 
 
-def read_plain(path: Path, limit: int) -> bytes:
-    """All bytes of the file at ``path``. Raises as `open_plain`, and OSError if there are more than ``limit``."""
-    with open_plain(path) as file:
+def read_plain(path: Path, limit: int, *, follow_links: bool = False) -> bytes:
+    """All bytes of the file at ``path``. Raises what `open_plain` raises, and OSError when there are more than
+    ``limit``.
+    """
+    with open_plain(path, follow_links=follow_links) as file:
         content = read_at_most(file, limit + 1)
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"more than {limit} bytes, expected at most that", str(path))

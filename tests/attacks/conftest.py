@@ -18,4 +18,5 @@ def lonely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No store and no keys but those of the test."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("EDGE_RUNTIME_STORE", str(tmp_path / "store"))
+    (tmp_path / "keys").mkdir(exist_ok=True)
     monkeypatch.setenv("EDGE_RUNTIME_KEYS", str(tmp_path / "keys"))

@@ -52,6 +52,7 @@ def main() -> int:
         # No keys but those of this run, which has none.
         names = ("EDGE_RUNTIME_STORE", "EDGE_RUNTIME_KEYS", "XDG_CONFIG_HOME")
         os.environ.update({name: f"{folder}/{name}" for name in names})
+        Path(folder, "EDGE_RUNTIME_KEYS").mkdir()
         path = Path(folder) / "forged.tflite"
         if flags.be_worker:
             for number in range(flags.first, flags.first + flags.count):

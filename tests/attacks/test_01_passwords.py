@@ -16,7 +16,7 @@ import pytest
 
 from edge_runtime import cli
 from edge_runtime.cameras.address import parse_camera
-from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.errors import EdgeRuntimeError, ModelError
 from edge_runtime.outputs.mqtt.config import parse_mqtt
 from edge_runtime.system.redact import find_addresses, redact, redact_answer, redact_arguments
 from tests.patience import HANG_S
@@ -145,3 +145,21 @@ def test_a_run_shows_no_password_on_stderr_in_json_or_in_the_process_list(toy_pa
     assert SECRET.encode() not in listed and f"http://127.0.0.1:{port}".encode() in listed
     assert json.loads(first)["v"] == 1
     assert re.search(rf"http://127\.0\.0\.1:{port}[ \"]", said)
+
+
+def test_the_address_of_a_backbone_is_shown_without_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    from edge_runtime.installed.teach import backbone
+    from edge_runtime.store.store import Store
+
+    shown: list[str] = []
+
+    def refuse(content: bytes, name: str) -> None:
+        shown.append(name)
+        raise ModelError("no")
+
+    monkeypatch.setattr(backbone, "fetch", lambda source: b"")
+    monkeypatch.setattr(backbone, "require_trusted", refuse)
+    for address in (f"https://host/m.tflite?token={SECRET}", f"https://host/{SECRET}"):
+        with pytest.raises(ModelError):
+            backbone.install_backbone(address, Store())
+    assert shown == ["m.tflite", "https://host"]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import logging
@@ -108,6 +109,33 @@ def test_a_stream_is_never_dropped_for_idle_connections(port: int) -> None:
             received += len(content)
         for each in idle:
             each.close()
+
+
+def test_a_viewer_gets_in_although_others_ask_a_thousand_times_at_once_and_read_nothing(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[connections.BoundedProtocol] = []
+    real = connections.BoundedProtocol.connection_made
+
+    def note(self: connections.BoundedProtocol, transport: asyncio.Transport) -> None:
+        made.append(self)
+        real(self, transport)
+
+    monkeypatch.setattr(connections.BoundedProtocol, "connection_made", note)
+    held = []
+    for number in range(connections.MAX_CONNECTIONS):
+        held.append(socket.socket())
+        held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        held[-1].bind((f"127.0.0.{2 + number % 3}", 0))
+        held[-1].connect((VIEWER, port))
+        held[-1].sendall(b"GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
+        end_s = time.monotonic() + 10
+        while not (len(made) == len(held) and made[-1].flow.write_paused) and time.monotonic() < end_s:
+            time.sleep(0.005)
+    assert all(each.flow.write_paused for each in made)
+    assert [ask(port) for _ in range(5)] == [200] * 5
+    for each in held:
+        each.close()
 
 
 def test_where_no_connection_is_idle_the_new_one_is_dropped(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from edge_runtime import cli
 from edge_runtime.errors import ModelError
 from edge_runtime.inference.interpreter import list_available_backends
 from edge_runtime.installed import first_run as first
+from edge_runtime.installed import probe
 from edge_runtime.installed.first_run import FirstRun, first_run
 from edge_runtime.model.flatbuffer import MAX_TABLES, Table
 from edge_runtime.model.model_file import read_model
@@ -97,6 +98,25 @@ def test_what_a_model_does_in_its_first_run_refuses_it_and_nothing_more(
     replace_interpreter(monkeypatch, act)
     with pytest.raises(ModelError, match=message):
         first_run(b"", "m", None, FirstRun(()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "said", [b"[]", b"7", b"null", b'{"kind": "ModelError"}', b'{"text": 1, "more": 2}', b"[" * 9999]
+)
+def test_what_a_child_that_was_taken_over_says_is_no_bug_of_ours(said: bytes) -> None:
+    with pytest.raises(ModelError, match=r"m crashed the process in which it was tried \(exit code 0\)"):
+        first._judge(said, 0, "m", 1.0)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["[]", "7", "{}", '{"name": "m"}', '{"name": 1, "latency_ms": "fast", "current_ms": 1, "num_goldens": 2}',
+     '{"name": "m", "latency_ms": 1, "current_ms": [], "num_goldens": 2}', '{"a": 1}', "[" * 9999],
+)  # fmt: skip
+def test_nor_what_the_probe_says(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "CHILD_COMMAND", f"print({said!r})")
+    with pytest.raises(ModelError, match=r"The probe ended with exit code 0 and said: "):
+        probe.probe(b"", "m", None)
 
 
 def test_a_model_that_only_waits_is_refused_after_some_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ alone, and by looking at folders before anything is written.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,12 @@ import pytest
 
 from edge_runtime import cli
 from edge_runtime.errors import DataError, EdgeRuntimeError, ModelError
+from edge_runtime.installed import first_run
 from edge_runtime.installed.first_run import is_known
 from edge_runtime.model.model_file import open_model
-from edge_runtime.model.signatures import list_trusted_keys
+from edge_runtime.model.signatures import list_trusted_keys, make_keys
 from edge_runtime.store.runs import OpenRun, count_runs
+from edge_runtime.store.shipped import default_model
 from edge_runtime.store.store import Store
 
 pytestmark = pytest.mark.usefixtures("lonely")
@@ -60,10 +63,62 @@ def test_a_pipe_as_a_model_or_a_key_keeps_nobody_waiting(
         open_model()
     assert cli.main(["classify", str(SAMPLE)]) == 65
     assert "it is a pipe" in capsys.readouterr().err
-    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys").mkdir(exist_ok=True)
     os.mkfifo(tmp_path / "keys" / "maker.pub")
     with pytest.raises(DataError, match=r"maker.pub cannot be read \(it is a pipe, expected a plain file\)"):
         list_trusted_keys()
+
+
+@pytest.mark.parametrize("plant", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_stands_in_the_place_of_the_model_in_use_holds_up_neither_trust_nor_the_next_installation(
+    plant: Callable[[Path], object], store: Store, toy_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from edge_runtime.installed import probe
+
+    pytest.importorskip("cryptography")
+    model = store.add(toy_path.read_bytes())
+    store.path_of(model).unlink()
+    plant(store.path_of(model))
+    (tmp_path / "maker.pub").write_bytes(make_keys()[1])
+    assert cli.main(["trust", str(tmp_path / "maker.pub"), "--for", "me"]) == 0
+    assert cli.main(["status"]) != 0
+    shipped = default_model()
+    found = probe.probe(shipped.read_bytes(), "m", store.path_of(model))
+    assert found.current_ms is None and found.num_goldens > 0
+
+
+def test_what_a_store_of_others_holds_is_tried_in_a_child_first(
+    store: Store, toy_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add(toy_path.read_bytes())
+    tried: list[str] = []
+
+    def note(content: bytes, name: str, read: object, how: object) -> None:
+        tried.append(name)
+        raise ModelError("not in this process")
+
+    monkeypatch.setattr(first_run, "first_run", note)
+    verbs = (["status"], ["doctor"], ["classify", str(SAMPLE)], ["run", "--camera", "synthetic", "--frames", "1"])
+    for verb in verbs:
+        cli.main(verb)
+    assert tried == []
+    store.folder.chmod(0o777)
+    for verb in verbs[:3]:
+        assert cli.main(verb) in (1, 65)
+    assert len(tried) == 3
+    cli.main(verbs[3])  # it takes the model back, and goes on with the shipped one
+    assert len(tried) > 3
+
+
+def test_a_file_that_rotted_or_was_put_there_is_replaced_by_what_is_installed(store: Store, toy_path: Path) -> None:
+    content = toy_path.read_bytes()
+    model = hashlib.sha256(content).hexdigest()
+    (store.folder / "models").mkdir()
+    for damaged in (b"x" * len(content), content[:-1], content + b"x", b""):
+        store.path_of(model).write_bytes(damaged)
+        store.add(content)
+        assert store.path_of(model).read_bytes() == content
+        store.rollback()
 
 
 @pytest.mark.parametrize("name", ["models", "runs"])

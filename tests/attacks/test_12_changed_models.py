@@ -112,7 +112,7 @@ def test_on_a_device_with_a_key_only_newer_models_of_its_maker_come_in(
     pytest.importorskip("cryptography")
     private, public = signatures.make_keys()
     stranger, _ = signatures.make_keys()
-    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys").mkdir(exist_ok=True)
     (tmp_path / "keys" / "maker.pub").write_bytes(public)
     own = ours()
     for content in (own, signatures.sign(own, stranger, 9), signatures.sign(own, private, 9)[:-1] + b"\0"):

@@ -18,6 +18,7 @@ from edge_runtime import cli
 from edge_runtime.cameras.sources.splitter import JpegSplitter
 from edge_runtime.errors import DataError
 from edge_runtime.pixels.image_file import read_image
+from edge_runtime.pixels.motion import read_jpeg_cells
 from edge_runtime.pixels.shrink import decode_camera_image
 
 SIDE = 65_500
@@ -44,6 +45,13 @@ def bmp() -> bytes:
     content = bytearray(cv2.imencode(".bmp", np.zeros((16, 16, 3), np.uint8))[1].tobytes())
     struct.pack_into("<2i", content, 18, SIDE, SIDE)
     return bytes(content)
+
+
+def scans() -> bytes:
+    """A progressive JPEG with hundreds of scans that say nothing, each a pass over the whole image."""
+    content = cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    last = content.rindex(b"\xff\xda")
+    return content[:-2] + content[last:-2] * 300 + content[-2:]
 
 
 def peak_mb() -> float:
@@ -75,3 +83,27 @@ def test_a_camera_that_sends_one_gives_a_bad_frame_and_goes_on() -> None:
         decode_camera_image(parts[0], "a camera frame", None)
     image = decode_camera_image(parts[-1], "a camera frame", None)
     assert image is not None and image.shape == (48, 64, 3)
+
+
+def test_an_image_of_hundreds_of_scans_is_refused_by_its_markers_and_one_before_a_video_is_not(tmp_path: Path) -> None:
+    (tmp_path / "scans.jpg").write_bytes(scans())
+    with pytest.raises(DataError, match=r"scans.jpg comes in 310 scans, .*the limit is 100"):
+        read_image(tmp_path / "scans.jpg")
+    with pytest.raises(DataError, match=r"310 scans"):
+        decode_camera_image(scans(), "a camera frame", None)
+    with pytest.raises(DataError, match=r"310 scans"):
+        read_jpeg_cells(scans(), "a camera frame", None)
+    phone = cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    (tmp_path / "phone.jpg").write_bytes(phone + b"\xff\xda" * 300)
+    assert read_image(tmp_path / "phone.jpg").shape == (64, 64, 3)
+
+
+def test_a_file_of_gigabytes_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "sparse.jpg").open("wb") as file:
+        file.truncate(6 * 2**30)
+    before_mb = peak_mb()
+    with pytest.raises(
+        DataError, match=r"sparse.jpg has 6442450944 bytes or more, expected an image, of at most 600000000"
+    ):
+        read_image(tmp_path / "sparse.jpg")
+    assert peak_mb() - before_mb < 50

@@ -344,7 +344,8 @@ def lonely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No store and no keys but those of the test."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("EDGE_RUNTIME_STORE", str(tmp_path / "store"))
-    monkeypatch.setenv("EDGE_RUNTIME_KEYS", str(tmp_path / "keys"))
+    (tmp_path / ".keys").mkdir(exist_ok=True)  # hidden, for some tests take every other folder there for a class
+    monkeypatch.setenv("EDGE_RUNTIME_KEYS", str(tmp_path / ".keys"))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_runtime.cli.flags import open_flagged_classifier, open_flagged_model, read_stated_flags
+from edge_runtime.cli.flags import make_first_run, open_flagged_classifier, open_flagged_model, read_stated_flags
 from edge_runtime.cli.run.outputs import needs_maps
 from edge_runtime.errors import EdgeRuntimeError, MissingInputError, ModelError
 from edge_runtime.inference.classifier import Classifier
@@ -51,7 +51,8 @@ def open_run_model(flags: Namespace) -> Iterator[RunModel]:
         return
 
     def load(path: Path) -> Classifier:
-        model = open_model(path, flags.labels, read_stated_flags(flags))
+        # Where others may write the store, what it holds is as unknown as a file that a flag names.
+        model = open_model(path, flags.labels, read_stated_flags(flags), meet_unproved=make_first_run(flags))
         return open_flagged_classifier(flags, model, model.contract.region, maps=maps)
 
     follower = ModelFollower(Store(), load)

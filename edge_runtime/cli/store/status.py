@@ -26,15 +26,15 @@ def main(arguments: list[str]) -> int:
     import dataclasses
     from functools import partial
 
+    from edge_runtime.installed.first_run import FirstRun, try_unknown
     from edge_runtime.model.model_file import open_model
-    from edge_runtime.model.signatures import split_signature
     from edge_runtime.store.runs import count_runs
     from edge_runtime.store.store import Store
 
     store = Store(flags.store)
     state = store.state()
-    model = open_model(store.path_of(state.current))
-    _, signature = split_signature(store.path_of(state.current).read_bytes(), str(model.path))
+    model = open_model(store.path_of(state.current), meet_unproved=try_unknown(FirstRun(())))
+    signature = model.signature
     runs = count_runs(store.folder, state.current)
     runs = dataclasses.replace(runs, num_failed=runs.num_failed + state.failed_starts)
     before = state.history[-2] if len(state.history) > 1 else None

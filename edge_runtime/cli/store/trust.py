@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from typing import TYPE_CHECKING
 
 from edge_runtime.cli.flags import add_format_flag, print_result, say, verb_parser
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# A PEM file of keys and certificates; what is no file ends nowhere.
+MAX_KEY_BYTES = 65536
 
 
 def main(arguments: list[str]) -> int:
@@ -41,13 +48,16 @@ def main(arguments: list[str]) -> int:
 
     from edge_runtime.model.signatures import KEY_SUFFIX, list_key_folders, list_trusted_keys, read_public_key
     from edge_runtime.system.durable import write_durably
+    from edge_runtime.system.guarded_read import read_plain
 
     if flags.key:
         key = read_public_key(Path(flags.key))
         whom = flags.whom or ("all" if os.geteuid() == 0 else "me")
         folder = list_key_folders()[0 if whom == "all" else 1]
-        folder.mkdir(parents=True, exist_ok=True)
-        write_durably(folder / f"{key.key_id}{KEY_SUFFIX}", cut_out_public_key(Path(flags.key).read_bytes()))
+        place = folder / f"{key.key_id}{KEY_SUFFIX}"
+        make_readable_folder(folder)
+        write_durably(place, cut_out_public_key(read_plain(Path(flags.key), MAX_KEY_BYTES, follow_links=True)))
+        place.chmod(0o644)
     if flags.remove:
         _remove_key(flags.remove, is_last_allowed=flags.last)
     keys = list_trusted_keys()
@@ -62,6 +72,16 @@ def main(arguments: list[str]) -> int:
     elif flags.key or flags.remove:
         _warn_of_refused_model()
     return 0
+
+
+def make_readable_folder(folder: Path) -> None:
+    """Makes ``folder`` and what is missing above it, readable for everybody whatever this user's umask is: the user of
+    a service must see that there is a key.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        each.chmod(0o755)
 
 
 def cut_out_public_key(pem: bytes) -> bytes:
@@ -108,9 +128,11 @@ def _remove_key(key_id: str, *, is_last_allowed: bool) -> None:
 def _warn_of_refused_model() -> None:
     """Warns when the signature of the model in use is no longer trusted: no frames would get labels."""
     from edge_runtime.errors import EdgeRuntimeError, SignatureError
+    from edge_runtime.model.model_file import MAX_MODEL_BYTES
     from edge_runtime.model.signatures import require_trusted
     from edge_runtime.store.state import SHIPPED
     from edge_runtime.store.store import Store
+    from edge_runtime.system.guarded_read import read_plain
 
     # If the store is damaged, or this user may not read it, `status` explains that.
     with contextlib.suppress(EdgeRuntimeError, OSError):
@@ -119,7 +141,7 @@ def _warn_of_refused_model() -> None:
         if current == SHIPPED:
             return
         try:
-            require_trusted(store.path_of(current).read_bytes(), f"model {current[:12]}")
+            require_trusted(read_plain(store.path_of(current), MAX_MODEL_BYTES), f"model {current[:12]}")
         except SignatureError as error:
             print(
                 f"edge-runtime: The model in use is refused from now on: {error} Then install it, or go back with: "

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_runtime.errors import MissingInputError
-from edge_runtime.installed.install import fetch
+from edge_runtime.installed.first_run import FirstRun, try_unknown
+from edge_runtime.installed.install import fetch, name_of
 from edge_runtime.installed.probe import Probe, probe
 from edge_runtime.installed.teach.replaced_head import find_head
 from edge_runtime.model.model_file import ModelFile, open_model, read_model
@@ -50,7 +51,7 @@ def open_backbone(path: Path | None, store: Store) -> ModelFile:
             "teach-backbone), then name the file with `backbone`, or put it there for good with edge-runtime install "
             "and `as_backbone`."
         )
-    model = open_model(place)
+    model = open_model(place, meet_unproved=try_unknown(FirstRun()))
     find_head(model.flatbuffer)
     return model
 
@@ -61,7 +62,7 @@ def install_backbone(source: str, store: Store, backend: str = "auto") -> Instal
     Raises: as `edge_runtime.installed.install.install`; ModelError also if it cannot be taught.
     """
     content = fetch(source)
-    name = source.rsplit("/", 1)[-1]
+    name = name_of(source)
     require_trusted(content, name)
     tried = probe(content, name, None, backend)
     find_head(read_model(content, name, needs_contract=True).flatbuffer)

@@ -22,7 +22,7 @@ from edge_runtime.installed.teach.unknown import RANK, choose_cut, choose_thresh
 from edge_runtime.model.inner_tensors import Features, read_scale
 from edge_runtime.model.model_file import ModelFile, open_model, write_model
 from edge_runtime.model.npy import array_to_npy
-from edge_runtime.pixels.image_file import read_image
+from edge_runtime.pixels.image_file import read_image, read_image_bytes
 from edge_runtime.pixels.preprocess import Image
 from edge_runtime.store.shipped import default_model
 
@@ -161,4 +161,4 @@ def _expect_as_fitted(
 
 
 def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_image_bytes(path)).hexdigest()

@@ -1,4 +1,4 @@
-"""Which connections to the live page stay when there are too many: those with an answer in progress.
+"""Which connections to the live page stay when there are too many: those with an answer in progress that is read.
 
 A connection costs a file descriptor, and the cameras need some, too. A client that only connects, however often, takes
 places from itself and never from a viewer who sends a request.
@@ -31,12 +31,13 @@ class BoundedProtocol(H11Protocol):
     """Drops connections that request nothing, and lets an answer cut off a reader that does not read."""
 
     began_s = 0.0
+    _endless: object = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Makes room for itself, and starts waiting for the first request."""
         super().connection_made(transport)
         self.began_s = self.loop.time()
-        self.app_state = {**self.app_state, "abort": transport.abort}
+        self.app_state = {**self.app_state, "abort": transport.abort, "begin_endless": self._begin_endless}
         too_many = choose_dropped((each for each in self.connections if isinstance(each, BoundedProtocol)), self)
         if too_many is not None:
             too_many.transport.abort()
@@ -50,14 +51,21 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no answer is in progress."""
-        return self.cycle is None or self.cycle.response_complete
+        """Whether no answer is in progress, or one that nobody reads: who asks a thousand times at once and reads
+        nothing would keep a place for ever. An endless answer cuts off such a reader by itself.
+        """
+        if self.cycle is None or self.cycle.response_complete:
+            return True
+        return self.flow.write_paused and self._endless is not self.cycle
 
     def on_response_complete(self) -> None:
         """Starts waiting for the next request."""
         answered = self.cycle
         super().on_response_complete()  # which may go on with the next request at once
         self.loop.call_later(NEXT_REQUEST_S, self._drop_unless_asked_again, answered)
+
+    def _begin_endless(self) -> None:
+        self._endless = self.cycle
 
     def _drop_if_idle(self) -> None:
         if self.cycle is None:

@@ -55,6 +55,7 @@ class EndlessAnswer:
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
             return
+        scope.get("state", {}).get("begin_endless", lambda: None)()
         gone = asyncio.ensure_future(_disconnect(receive))
         parts = self._parts()
         try:

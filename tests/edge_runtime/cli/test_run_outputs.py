@@ -274,13 +274,13 @@ def test_the_state_of_the_signature_is_put_into_words(tmp_path: Path, monkeypatc
     from edge_runtime.store.shipped import default_model
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "keys").mkdir()
     monkeypatch.setenv("EDGE_RUNTIME_KEYS", str(tmp_path / "keys"))
     assert describe_signature(open_model(default_model())) == "not signed"
     private, public = make_keys()
     path = tmp_path / "signed.tflite"
     path.write_bytes(sign(default_model().read_bytes(), private, 7))
     assert describe_signature(open_model(path)).endswith("which is not trusted here")
-    (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "maker.pub").write_bytes(public)
     assert describe_signature(open_model(path)).startswith("valid, key ")
     assert describe_signature(open_model(path)).endswith(", version 7")

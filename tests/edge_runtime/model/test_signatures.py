@@ -40,8 +40,8 @@ def pair() -> tuple[bytes, bytes]:
 
 @pytest.fixture
 def trusted(pair: tuple[bytes, bytes], tmp_path: Path) -> tuple[signatures.TrustedKey, ...]:
-    (tmp_path / "keys").mkdir()
-    (tmp_path / "keys" / "maker.pub").write_bytes(pair[1])
+    (tmp_path / ".keys").mkdir(exist_ok=True)
+    (tmp_path / ".keys" / "maker.pub").write_bytes(pair[1])
     return list_trusted_keys()
 
 
@@ -190,8 +190,8 @@ def mutate(content: bytes, chance: random.Random) -> bytes:
 def test_a_key_that_cannot_be_read_never_means_no_check(
     make_model: Callable[..., bytes], save: Callable[..., str], tmp_path: Path
 ) -> None:
-    (tmp_path / "keys").mkdir()
-    (tmp_path / "keys" / "broken.pub").write_text("not a key")
+    (tmp_path / ".keys").mkdir(exist_ok=True)
+    (tmp_path / ".keys" / "broken.pub").write_text("not a key")
     with pytest.raises(DataError, match=r"broken.pub is not a public key .* expected PEM"):
         open_model(save(make_model()))
 
