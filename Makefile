@@ -47,7 +47,7 @@ $(STAMP): requirements/host.txt requirements/pip.txt pyproject.toml
 	.venv-$*/bin/python -m pip install --quiet --require-hashes -r requirements/test.txt
 	@touch $@
 
-# One more than there are processors, since many tests wait.
+# One more than there are processors, since many tests spend their time waiting.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 # Where compiled tests are not kept, every worker spends ten seconds on compiling them.
 unexport PYTHONDONTWRITEBYTECODE
@@ -60,10 +60,10 @@ lint: $(STAMP) ## check format, lint and types
 check: lint ## check format, lint and types, and run the fast tests
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not tensorflow"
 
-# Tests of the device package that need nothing of the workstation, where the others run with both interpreters in one process, too.
+# Tests of the device package that need nothing of the workstation; there, the others also run, with both backends in one process.
 DEVICE_ONLY := cameras cli installed live outputs pixels reports store system
-# The device's tests mostly wait, so they run beside the workstation's, which give way to them. What no package decides is
-# shown once where it takes long: in the modern environment.
+# The device's tests mostly wait, so they run beside the workstation's, which give way to them. Slow tests whose outcome does not
+# depend on the packages run only once, in the modern environment.
 test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## run all tests, the device's in both device environments
 	@mkdir -p build
 	@.venv-litert/bin/python -m pytest -q tests/edge_runtime > build/test-litert.log 2>&1 & litert=$$!; \
@@ -74,7 +74,7 @@ test: $(STAMP) .venv-litert/.ready .venv-tflite/.ready ## run all tests, the dev
 	for name in litert tflite; do echo "== $$name: build/test-$$name.log"; tail -n 40 build/test-$$name.log; done; \
 	test "$$host$$litert$$tflite" = 000
 
-train: $(STAMP) ## train on DATA into RUN, or go on where that stopped
+train: $(STAMP) ## train on DATA into RUN, or continue an interrupted training
 	$(BIN)/python -m train --data "$(PHOTOS)" --model $(MODEL) $(if $(SIZE),--size $(SIZE)) --out "$(RUN)" $(QUIET) $(if $(filter --force,$(TRAIN_FLAGS)),,--resume) $(TRAIN_FLAGS)
 
 # A run directory appears only when training is complete. One that exists is taken as it is, unless DATA was given and
@@ -91,7 +91,7 @@ convert: $(STAMP)
 	  $(if $(GIVEN),DATA="$(DATA)") || test -e "build/$$(basename "$$run").report.json"; done
 	$(BIN)/python -m convert.compare.sizes $(foreach run,$(EACH),"build/$(notdir $(run)).tflite") --out "build/$(notdir $(RUN:%-all=%))-sizes.md" $(QUIET)
 else
-convert: $(STAMP) ## train RUN unless it exists, then write and verify OUT; SIZE=all: every size side by side
+convert: $(STAMP) ## train RUN unless it exists, then write and verify OUT; SIZE=all compares every size
 	@if test ! -e "$(RUN)"; then $(MAKE) --no-print-directory train; \
 	else $(if $(GIVEN),$(BIN)/python -m train --resume --data "$(PHOTOS)" --model $(MODEL) --out "$(RUN)" $(QUIET),$(if $(QUIET),:,echo "$(RUN) is already complete; it is converted again." >&2)); fi
 	$(BIN)/python -m convert "$(RUN)" --out "$(OUT)" --force $(QUIET) $(CONVERT_FLAGS)
@@ -112,7 +112,7 @@ compare: $(STAMP) ## compare the variants of RUN (float, int8, pruned, ...): acc
 	@test -e "$(RUN)" || $(MAKE) --no-print-directory train
 	$(BIN)/python -m convert.compare "$(RUN)" --force $(QUIET) $(COMPARE_FLAGS)
 
-improve: $(STAMP) ## compare OUT with AGAINST=build/old.tflite on images that neither learnt from: AGAINST_RUN=runs/old
+improve: $(STAMP) ## compare OUT with AGAINST=build/old.tflite on images new to both models: AGAINST_RUN=runs/old
 	@test -n "$(AGAINST)" || { echo "Which old model? Give AGAINST=build/old.tflite" >&2; exit 2; }
 	@test -e "$(OUT)" || $(MAKE) --no-print-directory convert
 	$(BIN)/python -m convert.improve "$(RUN)" --model "$(OUT)" --against "$(AGAINST)" $(if $(AGAINST_RUN),--old-run "$(AGAINST_RUN)") $(QUIET)
@@ -120,7 +120,7 @@ improve: $(STAMP) ## compare OUT with AGAINST=build/old.tflite on images that ne
 search: $(STAMP) ## find the best network for DATA within a budget: SEARCH_FLAGS="--max-kb 100 --minutes 20"
 	$(BIN)/python -m train.search --data "$(PHOTOS)" $(QUIET) $(SEARCH_FLAGS)
 
-# The programs that it is measured against live in an environment of their own.
+# The programs that the runtime is compared with have an environment of their own.
 .venv-peers/.ready: requirements/peers.txt $(STAMP)
 	$(BIN)/python -m tests.tools.device_python tflite > .venv-peers.python
 	"$$(cat .venv-peers.python)" -m venv .venv-peers
@@ -135,7 +135,7 @@ bench: $(STAMP) .venv-peers/.ready ## time frame to label against invoke() alone
 demo: $(STAMP) ## show the live page with the shipped model and a recorded camera
 	$(BIN)/edge-runtime run --camera demo --web
 
-device-check: $(STAMP) ## try the wheel on emulated ARM devices (needs Debian's qemu-user and mmdebstrap): DEVICE_FLAGS="--rows ..."
+device-check: $(STAMP) ## test the wheel on emulated ARM devices (needs Debian's qemu-user and mmdebstrap): DEVICE_FLAGS="--rows ..."
 	$(BIN)/python -m tests.tools.device.check --json build/device-check.json $(DEVICE_FLAGS)
 
 MINUTES ?= 60
@@ -143,14 +143,14 @@ fuzz: $(STAMP) ## feed damaged bytes to the parsers for MINUTES=60, or until one
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 COUNT ?= 20
-mutate: $(STAMP) ## small faults in signatures, store, contract, quantization: do the tests notice? COUNT=20 of each module
+mutate: $(STAMP) ## put COUNT=20 small faults into each of signatures, store, contract, quantization: do the tests notice?
 	$(BIN)/python -m tests.tools.mutate --count $(COUNT)
 
 CUTS ?= 4
 device-vm: $(STAMP) ## boot the wheel on a virtual device: cameras, power cuts, full disks (needs root; CUTS=20 for more)
 	DEVICE_VM=1 DEVICE_VM_CUTS=$(CUTS) $(BIN)/python -m pytest -q tests/tools/vm $(VM_FLAGS)
 
-zoo: $(STAMP) ## make a shipped model again from the complete CIFAR-10, into build/zoo (continues where it stopped): MODEL=micro
+zoo: $(STAMP) ## rebuild a shipped model from the complete CIFAR-10 into build/zoo (continues if interrupted): MODEL=micro
 	$(BIN)/python -m train.zoo $(MODEL) --out "runs/zoo-$(MODEL)"
 	$(BIN)/python -m convert "runs/zoo-$(MODEL)" --out "build/zoo/$(MODEL).tflite" --force
 	$(BIN)/python -m convert.report.card "runs/zoo-$(MODEL)" "build/zoo/$(MODEL).tflite" --robustness 1000 --force
@@ -203,14 +203,14 @@ host-wheel: $(STAMP) ## build dist/edge_train-*.whl, the workstation's package w
 	.venv-docs/bin/python -m pip install --quiet --require-hashes -r requirements/docs.txt
 	@touch $@
 
-reference: $(STAMP) ## write the pages on command lines and the Python API again, from the code
+reference: $(STAMP) ## regenerate the pages on command lines and the Python API from the code
 	$(BIN)/python -m tests.tools.docs.reference
 
 docs: .venv-docs/.ready ## build the documentation as a site with search, into build/site
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --config-file .mkdocs.yml
 	@echo "build/site written; read it with: python3 -m http.server --directory build/site" >&2
 
-lock: ## write the pinned requirements files again (needs uv)
+lock: ## regenerate the pinned requirements files (needs uv)
 	requirements/lock.sh
 
 clean: ## remove what was built; run directories stay
