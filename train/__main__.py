@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def say_interrupted(arguments: Sequence[str]) -> str:
     """What to do after a Ctrl-C on the command line ``arguments``; make, `edge-train` and `train.zoo` always resume."""
     how = "the same command" if "--resume" in arguments else "the same command with --resume"
-    return f"interrupted; {how} goes on after the last finished epoch"
+    return f"interrupted; {how} continues after the last finished epoch"
 
 
 def _run(args: argparse.Namespace) -> None:

@@ -29,13 +29,13 @@ class Curves:
                 self._add_line(self.table, row)
         except OSError as error:
             failed, self.table = self.table, None
-            return f"warning: {failed} cannot be written ({error.strerror}); training goes on without it."
+            return f"warning: {failed} cannot be written ({error.strerror}); training continues without it."
         try:
             if self.board is not None:
                 self._add_event(self.board, row)
         except Exception as error:  # TensorFlow's own kinds
             board, self.board = self.board, None
-            return f"warning: nothing can be written into {board} ({str(error)[:100]}); training goes on without it."
+            return f"warning: nothing can be written into {board} ({str(error)[:100]}); training continues without it."
         return ""
 
     def _add_line(self, table: Path, row: dict[str, float]) -> None:

@@ -54,7 +54,9 @@ def read_config(run: Path) -> TrainConfig:
     """
     path = run / "config.json"
     if not path.is_file() or not (run / "model.keras").is_file():
-        raise MissingInputError(f"{run} is no run directory: it lacks config.json or model.keras. Train a model first.")
+        raise MissingInputError(
+            f"{run} is not a run directory: it lacks config.json or model.keras. Train a model first."
+        )
     try:
         values = json.loads(path.read_text("utf-8"))
         names = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in ("teacher", "start")]
@@ -66,7 +68,7 @@ def read_config(run: Path) -> TrainConfig:
             fields["recipe"], fields["input"] = Recipe(**fields["recipe"]), InputSpec(**fields["input"])
             return TrainConfig(**fields)
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is no training configuration ({error}); train again.") from error
+        raise DataError(f"{path} is not a training configuration ({error}); train again.") from error
     raise UsageError(f"{run} was made by transfer learning; only networks trained from scratch can be pruned.")
 
 

@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code is that of `python -m train`."""
     parser = VerbParser(
         prog="python -m train.zoo",
-        description="Trains a model of the zoo again, from the complete CIFAR-10; goes on after an interruption.",
+        description="Retrains a model of the zoo on the complete CIFAR-10; continues after an interruption.",
         epilog="example: python -m train.zoo micro --out runs/zoo-micro",
     )
     parser.add_argument("name", choices=tuple(ZOO), help="the model of the zoo")

@@ -83,7 +83,7 @@ def _diagnose(row: Signals, by_layer: dict[str, Signals], owner: str | None) -> 
     to_blame = own_fault and row.kind not in FIXED_SCALE and owner is None
     advice = _advice(row, unevenness, largest, to_blame=to_blame)
     if owner is not None:
-        advice = (f"its range fits the values of {owner}, which the same operator reads: mend {owner}",)
+        advice = (f"its range fits the values of {owner}, which the same operator reads: fix {owner}",)
     return Diagnosis(row, unevenness, largest, to_blame, advice)
 
 

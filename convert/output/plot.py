@@ -132,15 +132,15 @@ def draw_scatter(points: Sequence[Point], axes: tuple[str, str], *, front: bool 
         figure = _scatter_figure(points, axes, front, rows=0)
         spots = [(point.cost, point.rate) for point in named]
         if not place_names(figure.axes[0], [point.name for point in named], spots, _obstacles(points)):
-            columns = 2 if max(len(point.name) for point in named) <= 26 else 1
+            columns = 2 if max(len(point.name) for point in named) <= 24 else 1
             rows = math.ceil(len(named) / columns)
             figure = _scatter_figure(points, axes, front, rows=rows)
             numbers = [str(number) for number in range(1, len(named) + 1)]
             place_names(figure.axes[0], numbers, spots, _obstacles(points), must=True)
             for index, point in enumerate(named):
                 where = 12 + (index // rows) * WIDTH / columns, 18 * (rows - index % rows) - 10
-                text = textwrap.shorten(f"{index + 1} {point.name}", 64, placeholder=" …")
-                figure.text(where[0] / WIDTH, where[1] / (72 * figure.get_figheight()), text, fontsize=11)
+                text = textwrap.shorten(f"{index + 1} {point.name}", 56, placeholder=" …")
+                figure.text(where[0] / WIDTH, where[1] / (72 * figure.get_figheight()), text, fontsize=12)
         tips = {f"point{index}": _tip(point) for index, point in enumerate(points)}
         return to_svg(figure, f"{axes[1]} against {axes[0]}", tips)
 

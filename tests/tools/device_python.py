@@ -1,4 +1,4 @@
-"""Prints the Python that a device environment is made with: `python -m tests.tools.device_python litert|tflite`.
+"""Prints the path of the Python to make a device environment with: `python -m tests.tools.device_python litert|tflite`.
 
 tflite-runtime 2.14 has wheels for Python 3.9 to 3.11 only, so the newest suitable one on this machine is looked for.
 """

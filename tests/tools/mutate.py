@@ -30,7 +30,7 @@ from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-# Of all faults, equal programs included.
+# Of all faults, including those that change nothing.
 FLOOR = 0.8
 CONTRACT_TESTS = ["tests/edge_runtime/test_contract.py", "tests/edge_runtime/test_contract_values.py"]
 TESTS = {

@@ -120,7 +120,7 @@ def test_a_copy_that_is_there_is_kept_unless_the_model_changed(
 
 @pytest.mark.tensorflow
 def test_what_cannot_be_pruned_is_refused_in_words(trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match=r"nowhere is no run directory: it lacks config.json or model.keras"):
+    with pytest.raises(MissingInputError, match=r"nowhere is not a run directory: it lacks config.json or model.keras"):
         read_config(tmp_path / "nowhere")
     with pytest.raises(ConfigurationError, match=r"The sparsity is 100 %, expected above 0 and below 100"):
         make_pruned_config(trained, 1.0, 3)
@@ -130,7 +130,7 @@ def test_what_cannot_be_pruned_is_refused_in_words(trained: Path, tmp_path: Path
     broken.mkdir()
     (broken / "model.keras").write_bytes(b"")
     (broken / "config.json").write_text("{}")
-    with pytest.raises(DataError, match=r"config.json is no training configuration .*train again"):
+    with pytest.raises(DataError, match=r"config.json is not a training configuration .*train again"):
         read_config(broken)
     config = json.loads((trained / "config.json").read_text())
     (broken / "config.json").write_text(json.dumps({**config, "recipe": {"scale": {}}}))

@@ -65,8 +65,8 @@ def test_every_command_ends_so(
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--out", "x"], "interrupted; the same command with --resume goes on after the last finished epoch"),
-        (["--out", "x", "--resume"], "interrupted; the same command goes on after the last finished epoch"),
+        (["--out", "x"], "interrupted; the same command with --resume continues after the last finished epoch"),
+        (["--out", "x", "--resume"], "interrupted; the same command continues after the last finished epoch"),
     ],
 )
 def test_an_interrupted_training_says_what_goes_on_with_it(

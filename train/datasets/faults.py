@@ -32,7 +32,7 @@ class Faults:
             raise DataError(self.sentences[0])
         if self.sentences:
             found = "\n".join(f"  - {sentence}" for sentence in self.sentences)
-            raise DataError(f"{self.folder} has {len(self.sentences)} faults; mend them and start again:\n{found}")
+            raise DataError(f"{self.folder} has {len(self.sentences)} faults; fix them and start again:\n{found}")
 
 
 def list_names(files: Iterable[object]) -> str:

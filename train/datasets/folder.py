@@ -161,7 +161,7 @@ class _Reader:
             list_images(folder), f"lie beside the classes of {folder}", "every image in its class's directory"
         )
         self._bad(
-            list_lost_links(folder), "are links that lead nowhere", "links to folders of images: mend or remove them"
+            list_lost_links(folder), "are links that lead nowhere", "links to folders of images: fix or remove them"
         )
         badly_named = [path for path in entries if not is_plain_name(path.name)]
         self.faults.expect_none(

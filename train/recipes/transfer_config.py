@@ -108,5 +108,5 @@ def with_changes(recipe: TransferRecipe, changes: dict[str, Any]) -> TransferRec
     unknown = sorted(changes.keys() - {field.name for field in dataclasses.fields(recipe)})
     if unknown:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in unknown)
-        raise UsageError(f"{flags} is no part of the recipe transfer; leave it out.")
+        raise UsageError(f"{flags} is not part of the recipe transfer; leave it out.")
     return dataclasses.replace(recipe, **changes)

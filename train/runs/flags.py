@@ -24,7 +24,7 @@ EXAMPLES = """examples:
   python -m train --data photos/ --size tiny --minutes 5 --out runs/mine
   python -m train --data photos/ --model resnet8 --size 64   # the same photos from scratch
   python -m train --data cifar10 --model micro --epochs 45 --out runs/micro
-  python -m train --data cifar10 --model micro --epochs 45 --out runs/micro --resume   # go on after an interruption
+  python -m train --data cifar10 --model micro --epochs 45 --out runs/micro --resume   # continue after an interruption
 """
 # The parts of a recipe that a flag replaces: its type, and what it is.
 TUNABLE: dict[str, tuple[type, str]] = {
@@ -134,7 +134,7 @@ def make_configuration(args: argparse.Namespace) -> TrainConfig:
     if not args.data:
         raise UsageError(f"--data is empty, expected {', '.join(NAMED_DATA)} or a folder of images.")
     if args.resume and args.force:
-        raise UsageError("--resume goes on with a run and --force throws it away; give one of them.")
+        raise UsageError("--resume continues a run and --force discards it; give one of them.")
     given = {name: getattr(args, name) for name in TUNABLE if getattr(args, name) is not None}
     if args.background is not None and args.model != TRANSFER:
         raise UsageError(f"--background goes with --model transfer; {args.model} does not use it.")
@@ -173,7 +173,7 @@ def _changed(recipe: Recipe, given: dict[str, Any]) -> Recipe:
     fields = {field.name for field in dataclasses.fields(recipe)}
     unknown = sorted(given.keys() - fields)
     if unknown:
-        raise UsageError(f"--{unknown[0].replace('_', '-')} is part of the recipe transfer alone; leave it out.")
+        raise UsageError(f"--{unknown[0].replace('_', '-')} is only part of the recipe transfer; leave it out.")
     return dataclasses.replace(recipe, **given)
 
 

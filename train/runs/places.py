@@ -17,7 +17,7 @@ def expect_free(out: Path, checkpoints: Path) -> None:
         raise UsageError(f"{out} already exists and would be overwritten; choose another --out, or give --force.")
     if checkpoints.exists():
         raise UsageError(
-            f"{checkpoints} holds an unfinished run; give --resume to go on with it, or --force to start again."
+            f"{checkpoints} holds an unfinished run; give --resume to continue it, or --force to start again."
         )
 
 

@@ -83,7 +83,7 @@ def make_configuration(options: argparse.Namespace) -> SearchConfig:
         if getattr(options, name) is not None and getattr(options, name) <= 0:
             raise UsageError(f"--{name} is {getattr(options, name)}, expected a number above 0.")
     if options.like is not None and not options.like.is_file():
-        raise MissingInputError(f"There is no file {options.like} to be like; check --like.")
+        raise MissingInputError(f"There is no file {options.like} to compare with; check --like.")
     data = options.data if options.data in NAMED_DATA else str(Path(options.data).resolve())
     data_path = None if options.data_path is None else options.data_path.resolve()
     sizes = tuple(options.sizes or choose_sizes(options.data))
@@ -168,7 +168,8 @@ def finish(config: SearchConfig) -> dict[str, Any]:
     inside = [row for row in rows if row["excess"] <= 0]
     if not inside:
         raise DataError(
-            f"Timed again alone, none of {len(rows)} networks keeps the budget {config.budget}. Give more --minutes."
+            f"Timed again alone, none of {len(rows)} networks stays within the budget {config.budget}. Give more "
+            "--minutes."
         )
     best = max(inside, key=lambda row: (row["validation_accuracy"], -row["bytes"]))
     source = config.out / "trials" / f"{best['trial']:04}"
@@ -233,7 +234,7 @@ def run(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code."""
-    return run_command(lambda: run(parse(arguments)), "interrupted; the same command goes on with this search")
+    return run_command(lambda: run(parse(arguments)), "interrupted; the same command continues this search")
 
 
 if __name__ == "__main__":

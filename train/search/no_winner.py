@@ -27,7 +27,7 @@ def explain_no_winner(found: Mapping[int, dict[str, Any]], num_begun: int, budge
         )
         if limit is not None and nearest.get(key, 0) > limit
     ]
-    over = ", ".join(has) or "more time than the file it shall be like"
+    over = ", ".join(has) or "more time than the file given with --like"
     return (
         f"None of the {len(found)} networks that were trained is small or fast enough. The nearest, "
         f"{nearest['model']}, has {over}. Allow that much, give more --minutes, or smaller --sizes."

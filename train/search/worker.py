@@ -66,7 +66,7 @@ def begin(config: SearchConfig) -> optuna.Study:
     """
     if not has_any_within(config.sizes, config.budget, config.num_classes):
         raise ConfigurationError(
-            f"No network of the family keeps the budget {config.budget}. Raise it, or give smaller --sizes."
+            f"No network of the family stays within the budget {config.budget}. Raise it, or give smaller --sizes."
         )
     path = config.out / "search.json"
     content = _identity(config)

@@ -92,7 +92,7 @@ def _found(session: Session) -> str:
     left = sum(len(tile.members) for tile in session.tiles())
     parts = [f"{left} frames to sort", f"{len(session.frames) - left} sorted already"]
     parts += [f"{session.num_copies} copies left out"] if session.num_copies else []
-    parts += [f"{session.num_unreadable} files that are no image left out"] if session.num_unreadable else []
+    parts += [f"{session.num_unreadable} files that are not images left out"] if session.num_unreadable else []
     return ", ".join(parts)
 
 

@@ -49,7 +49,7 @@ class SortGuard:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._config.allows_host(hosts[0]):
-            return PlainTextResponse("This server answers to localhost alone.\n", 421)
+            return PlainTextResponse("This server answers only to localhost.\n", 421)
         if scope["method"] not in METHODS:
             return PlainTextResponse("Only GET, HEAD and POST are answered.\n", 405, {"Allow": ", ".join(METHODS)})
         token = scope["path"].split("/")[1] if "/" in scope["path"] else ""

@@ -70,7 +70,7 @@ def keep_checkpoint(folder: Path, state: Checkpoint, note: Callable[[str], None]
     try:
         save_checkpoint(folder, state)
     except EdgeRuntimeError as error:
-        note(f"warning: no checkpoint after epoch {state.epoch}: {error} Training goes on.")
+        note(f"warning: no checkpoint after epoch {state.epoch}: {error} Training continues.")
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:

@@ -62,7 +62,7 @@ def test_a_pruned_copy_that_cannot_be_made_is_a_line_and_not_the_end(
     assert main([str(run), "--out", str(out), "--no-others", *SHORT]) == 0
     printed = capfd.readouterr().out
     assert "pruned 50 % could not be made: python -m train.prune failed: error:" in printed
-    assert "is no training configuration" in printed
+    assert "is not a training configuration" in printed
 
 
 def test_a_run_on_other_images_cannot_be_compared(make_run: Callable[..., Path]) -> None:

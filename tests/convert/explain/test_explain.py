@@ -65,7 +65,7 @@ def test_a_layer_that_was_given_the_scale_of_the_other_input_of_an_addition_is_n
     add = dataclasses.replace(GOOD, layer="add", kind="ADD", reads=("lent", "owner"), weights_db=None)
     found = explain_signals("m", [owner, lent, add], 8, 1.0)
     assert found.worst == ("owner",)
-    assert found.layers[1].advice == ("its range fits the values of owner, which the same operator reads: mend owner",)
+    assert found.layers[1].advice == ("its range fits the values of owner, which the same operator reads: fix owner",)
     apart = dataclasses.replace(lent, scale=0.1)
     assert explain_signals("m", [owner, apart, add], 8, 1.0).worst[0] == "lent"
 

@@ -99,7 +99,10 @@ def test_no_name_of_a_scatter_stands_on_an_interval_however_long(num: int, seed:
 
 
 def test_names_that_find_no_room_become_numbers_with_a_key() -> None:
-    texts = [text for text, _ in written(draw_scatter(points(14, 3, 0.01), ("bytes", "accuracy")))]
+    drawn = draw_scatter(points(14, 3, 0.01), ("bytes", "accuracy"))
+    key = [attributes for attributes, text in TEXT.findall(drawn) if text.strip() == "1 float32 0"]
+    assert len(key) == 1 and "font-size: 12px" in key[0], "readable in a window of 400 px"
+    texts = [text for text, _ in written(drawn)]
     assert "1 float32 0" in texts and "1" in texts and "14" in texts
     few = [text for text, _ in written(draw_scatter(points(2, 0, 0.2), ("bytes", "accuracy")))]
     assert "float32 0" in few and "1" not in few

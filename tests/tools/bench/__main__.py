@@ -29,7 +29,7 @@ JPEG_SIZES = ((640, 480), (1280, 720), (1920, 1080))
 
 
 def in_memory(model: Path, frame: Path, labels: Path | None, peers: Path | None) -> list[Contender]:
-    """bare invoke first, then ours and everyone else on one 640x480 frame, by LiteRT; the last two as they come."""
+    """bare invoke first, then ours and everyone else on one 640x480 frame, all with LiteRT; the last two as they ship."""
     names = list(open_model(model, labels).contract.spec.labels)
     job: dict[str, Any] = {"model": str(model), "frame": str(frame), "label_list": names, "interpreter": LITERT}
     ours = {**job, "labels": str(labels) if labels else None}
@@ -56,7 +56,7 @@ def from_jpeg(model: Path, jpeg: Path) -> list[Contender]:
 
 
 def run(folder: Path, models: Sequence[Path], peers: Path | None, rounds: int) -> dict[str, tuple[Timing, ...]]:
-    """All races; a picture of moving waves stands in for the camera."""
+    """All races; an image of moving waves stands in for the camera."""
     frame = folder / "frame.npy"
     np.save(frame, draw_wave_image(480, 640))
     races: dict[str, tuple[Timing, ...]] = {}

@@ -34,7 +34,7 @@ class Figure:
 
 
 def start_up(picture: Path) -> Figure:
-    """Process start to the first label of a picture file, against importing cv2 and LiteRT; the two take turns."""
+    """Process start to the first label of an image file, compared with importing cv2 and LiteRT; the two take turns."""
     commands = {"imports": IMPORTS, "classify": (*PROGRAM, "classify", str(picture))}
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(NUM_STARTS):
@@ -90,7 +90,7 @@ def memory(num_frames: int) -> Figure:
 
 
 def _tree_mb(pid: int) -> float:
-    """Of the process and all that it started, 10^6 bytes; 0 when it has ended."""
+    """10^6 bytes of the process and all that it started; 0 when it has ended."""
     pids = [pid]
     for known in pids:
         with contextlib.suppress(OSError):
@@ -99,7 +99,7 @@ def _tree_mb(pid: int) -> float:
 
 
 def to_markdown(figures: tuple[Figure, ...]) -> str:
-    """The figures as the last part of the bench's page."""
+    """The figures as the last part of the page."""
     lines = ["### Whole programs", "", "| what | measured | aim |", "|---|---|---|"]
     lines += [f"| {figure.what} | {figure.measured} | {figure.aim} |" for figure in figures]
     return "\n".join([*lines, ""])

@@ -9,12 +9,12 @@ from tests.tools.bench.race import Timing
 
 
 def measure_ratio(timings: Sequence[Timing], timing: Timing) -> float:
-    """Medians: ``timing`` against the first of its race."""
+    """The median of ``timing`` relative to that of the first in its race."""
     return timing.p50_us / timings[0].p50_us
 
 
 def to_markdown(races: Mapping[str, Sequence[Timing]], machine: str) -> str:
-    """A table a race, times in microseconds; ``machine`` says what they were taken on."""
+    """One table per race, times in microseconds; ``machine`` says where they were measured."""
     lines = [
         f"Microseconds per frame, one thread, {machine}; ratios of medians against the first row of each part.",
         "",
@@ -32,7 +32,7 @@ def to_markdown(races: Mapping[str, Sequence[Timing]], machine: str) -> str:
 
 
 def to_svg(races: Mapping[str, Sequence[Timing]]) -> str:
-    """Bars of the ratios as an SVG file, a panel a race; who did not run is left out."""
+    """Bars of the ratios as an SVG file, one panel per race; contenders that did not run are left out."""
     groups = {}
     for title, timings in races.items():
         groups[title] = [

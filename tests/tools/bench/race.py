@@ -1,4 +1,4 @@
-"""Runs contenders side by side: one process each, taking turns in short rounds, so that noise hits all of them alike."""
+"""Runs contenders side by side: one process each, taking turns in short rounds, so that noise affects all of them alike."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Timing:
 
 
 def race(contenders: Sequence[Contender], rounds: int, frames: int) -> tuple[Timing, ...]:
-    """One Timing a contender, from ``rounds`` x ``frames`` frames each; every round starts with another contender."""
+    """One Timing per contender, from ``rounds`` x ``frames`` frames each; every round starts with another contender."""
     processes = [_start(contender) for contender in contenders]
     durations: list[list[float]] = [[] for _ in contenders]
     alive = set(range(len(contenders)))
@@ -56,7 +56,7 @@ def race(contenders: Sequence[Contender], rounds: int, frames: int) -> tuple[Tim
 
 
 def _start(contender: Contender) -> subprocess.Popen[str]:
-    # Threads of a library's own would make one contender two.
+    # A library's own threads would give one contender more than one core.
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [str(contender.python), str(WORKERS / f"{contender.worker}.py")],

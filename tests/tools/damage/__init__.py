@@ -1,1 +1,1 @@
-"""Damaged JPEG images by the thousand, and how many of them are still taken for images."""
+"""Makes damaged JPEG images by the thousand, and counts how many are still accepted."""

@@ -1,4 +1,4 @@
-"""Counts damaged JPEG images that are taken for images, and undamaged ones that are not.
+"""Counts damaged JPEG images that are accepted, and undamaged ones that are refused.
 
 ``python -m tests.tools.damage SEED PHOTOS... [--damaged 1000] [--undamaged 2000]``, with folders of photos and videos.
 """
@@ -25,7 +25,7 @@ SPECS = {"whole": None, "for 96x96": InputSpec(96, 96), "for 32x32": InputSpec(3
 
 
 def make_damaged(photos: list[Path], rng: np.random.Generator, number: int) -> Iterator[tuple[str, bytes]]:
-    """``number`` of (kind, JPEG) that look damaged, as many of each way."""
+    """``number`` of (kind, JPEG) that look damaged, as many of each kind."""
     for count in range(number):
         while True:
             content = encode(draw_photo(photos[int(rng.integers(len(photos)))], rng), rng)

@@ -45,7 +45,7 @@ def _flip(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def _lose_packet(data: bytes, begin: int, size: int, rng: np.random.Generator) -> tuple[str, bytes]:
-    """A packet is not there, holds nothing, holds what the one before it held, or comes twice."""
+    """A packet is missing, is empty, repeats the content of the one before it, or comes twice."""
     before, packet, after = data[:begin], data[begin : begin + size], data[begin + size :]
     other = {
         "packet dropped": b"",

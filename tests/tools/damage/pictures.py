@@ -18,7 +18,7 @@ SAMPLINGS = ("420", "420", "422", "444")
 
 
 def list_photos(folders: Sequence[str]) -> list[Path]:
-    """Every JPEG, PNG and MP4 below ``folders``, sorted."""
+    """Every JPEG, PNG and MP4 file below ``folders``, sorted."""
     suffixes = (".jpg", ".jpeg", ".png", ".mp4")
     return sorted(path for folder in folders for path in Path(folder).rglob("*") if path.suffix.lower() in suffixes)
 
@@ -33,7 +33,7 @@ def read_photo(path: Path, rng: np.random.Generator) -> Pixels:
 
 
 def draw_photo(path: Path, rng: np.random.Generator) -> Pixels:
-    """The photo at ``path`` as a camera of some size would have it: cropped to fill, with a sensor's noise."""
+    """The photo at ``path`` as a camera of some resolution would see it: cropped to fill, with a sensor's noise."""
     photo, (width, height) = read_photo(path, rng), SIZES_WH[int(rng.integers(len(SIZES_WH)))]
     scale = max(width / photo.shape[1], height / photo.shape[0])
     resized = cv2.resize(
@@ -59,7 +59,7 @@ def encode(pixels: Pixels, rng: np.random.Generator) -> bytes:
 
 
 def draw_screen(rng: np.random.Generator) -> Pixels:
-    """Windows, bars and text on a flat ground: horizontal edges everywhere, many on the lines of JPEG blocks."""
+    """Windows, bars and text on a plain background: horizontal edges everywhere, many on the lines of JPEG blocks."""
     width, height = SIZES_WH[int(rng.integers(len(SIZES_WH)))]
     image = np.full((height, width, 3), rng.integers(0, 256, 3), np.uint8)
     for _ in range(int(rng.integers(3, 30))):

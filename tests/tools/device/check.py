@@ -1,4 +1,4 @@
-"""``python -m tests.tools.device.check``: the wheel on emulated ARM devices, against this machine. ``make device-check`` runs it.
+"""``python -m tests.tools.device.check``: tests the wheel on emulated ARM devices against this machine. ``make device-check`` runs it.
 
     python -m tests.tools.device.check
     python -m tests.tools.device.check --rows bookworm-arm64-litert --cpus cortex-a72 --json build/device-check.json

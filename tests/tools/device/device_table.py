@@ -1,4 +1,4 @@
-"""The results of the emulated devices for people, and how large an installation is."""
+"""The results of the emulated devices as a table, and how large an installation is."""
 
 from __future__ import annotations
 

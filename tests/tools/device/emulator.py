@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.tools.device.rows import Row
 
-# Counted in looks, not by the clock: while everything is suspended, nothing is looked at either.
+# Counted in looks, not by the clock, so that time in which everything is suspended does not count.
 LOOK_S = 0.1
 TIMEOUT_LOOKS = 3000
 STALLED_LOOKS = 200

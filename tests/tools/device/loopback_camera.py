@@ -1,4 +1,4 @@
-"""A network camera on loopback that emulated devices and the bench read: numbered JPEG pictures as MJPEG over HTTP."""
+"""A network camera on loopback that emulated devices and the bench read: numbered JPEG images as MJPEG over HTTP."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FPS = 15
 
 @contextlib.contextmanager
 def stream(width: int = 320, height: int = 240, fps: float = FPS) -> Iterator[str]:
-    """The camera's address; it sends ``fps`` pictures a second to whoever connects, and keeps that pace."""
+    """The camera's address; it sends ``fps`` images per second to whoever connects, and keeps that pace."""
     background = draw_wave_image(height, width)
     pictures = [cv2.imencode(".jpg", draw_numbered_image(background, number))[1].tobytes() for number in range(64)]
     stopping = threading.Event()

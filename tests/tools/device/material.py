@@ -1,4 +1,4 @@
-"""What every device gets to see, and this machine's own answers to it, made once for all of them."""
+"""What every device classifies, and this machine's own answers, made once for all devices."""
 
 from __future__ import annotations
 

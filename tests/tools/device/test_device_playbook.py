@@ -1,4 +1,4 @@
-"""What the playbook takes for granted of the device package, held against the package itself."""
+"""What the playbook assumes about the device package, checked against the package itself."""
 
 from __future__ import annotations
 

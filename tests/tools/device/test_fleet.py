@@ -95,10 +95,10 @@ def test_frames_are_fetched_once_and_removed_only_when_asked(tmp_path: Path) -> 
     here = tmp_path / "frames" / "left"
     assert sorted(path.name for path in here.iterdir()) == sorted(names)
     assert len(list(there.iterdir())) == 7
-    # What was cut short is fetched again, what is here is left alone.
+    # What was cut short is fetched again; complete files are left alone.
     (here / names[0]).unlink()
     assert "left: 1 new files of 6" in play(tmp_path, DEPLOY / "fetch.yml", *flags).stdout
-    # A file that is not the same here stays there.
+    # A file that differs here stays on the device.
     (here / names[1]).write_text("changed")
     play(tmp_path, DEPLOY / "fetch.yml", *flags, "-e", "remove=true")
     assert sorted(path.name for path in there.iterdir()) == sorted([names[1], "being-written.jpg.part"])

@@ -1,1 +1,1 @@
-"""Compares foreign models with a straightforward script each: `python -m tests.tools.foreign CLONES --images DIR`."""
+"""Compares each foreign model with a simple script: `python -m tests.tools.foreign CLONES --images DIR`."""

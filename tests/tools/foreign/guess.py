@@ -1,5 +1,5 @@
 """Whether scores alone tell how a float model's pixels are normalised: `python -m tests.tools.foreign.guess CLONES --images
-DIR` prints, for each model whose maker says it, what each candidate's scores look like. docs/decisions/0009 rests on it.
+DIR` prints, for each model whose maker says it, what each candidate's scores look like. docs/decisions/0009 is based on it.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ from tests.tools.networks.sane import (
     settle_statistics,
 )
 
-# Those that are left over choose between ranges.
+# The images that are left over decide between the ranges.
 NUM_CALIBRATION, NUM_LEFT, NUM_TEST = 200, 200, 500
 NEAR = 0.1  # how far a score may be from Keras's
 # The side of the input, and what is done to pixels outside of the network: (pixel - mean) / std; (0, 1) when inside.

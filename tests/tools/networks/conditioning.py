@@ -1,4 +1,4 @@
-"""How well a network can be told apart from its copy in eight bits at all: Keras against itself."""
+"""How much eight bits alone change a network's answers: compares Keras with itself."""
 
 from __future__ import annotations
 

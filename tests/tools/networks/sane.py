@@ -100,7 +100,7 @@ def settle_head(network: Any, inputs: NDArray[np.float32]) -> None:
 def make_source(
     network: Any, folder: Path, calibration: NDArray[np.uint8], test: NDArray[np.uint8], *, mean: float, std: float
 ) -> Source:
-    """``network`` saved in ``folder`` as a source; images are (n, H, W, 3) uint8 RGB; it eats (pixel - mean) / std."""
+    """``network`` saved in ``folder`` as a source; images are (n, H, W, 3) uint8 RGB; its input is (pixel - mean) / std."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "network.keras"
     network.save(path)

@@ -1,1 +1,1 @@
-"""An RTSP camera on loopback, and what is measured with it: how old frames are after the capture process was stopped."""
+"""An RTSP camera on loopback, and a measurement with it: how old frames are after the capture process was stopped."""

@@ -1,4 +1,4 @@
-"""Counts the frames of an RTSP camera that are called fresh after the capture process was stopped, and are not.
+"""Counts the frames of an RTSP camera that count as fresh after the capture process was stopped, but are not.
 
 ``python -m tests.tools.rtsp [--stops 100] [--codec h264] [--size 1280x720] [--fps 30] [--seed 1]``
 """
@@ -26,7 +26,7 @@ STOPPED_S = (1.0, 3.0)
 
 
 class Ages:
-    """What frames say of their age, and how old they are by the number in them."""
+    """The ages that frames report, and their true ages by the number in them."""
 
     def __init__(self, camera: RtspCamera) -> None:
         self._camera = camera
@@ -66,7 +66,7 @@ def main() -> None:
     width, height = (int(side) for side in chosen.size.split("x"))
     is_h264 = chosen.codec == "h264"
     payloads = (draw_h264 if is_h264 else draw_jpeg)(width, height)
-    # No stop is taken for a camera that has died.
+    # So that no stop is mistaken for a camera that has died.
     config, ended = CaptureConfig(silent_s=30.0), threading.Event()
     with (
         RtspCamera(payloads, chosen.fps, **(H264 if is_h264 else {})) as camera,

@@ -11,7 +11,7 @@ import cv2
 from edge_runtime.cameras.sources.synthetic import draw_numbered_image, draw_wave_image
 from tests.tools.rtsp.payloads import gather_images, split_h264, split_jpeg, split_units
 
-# The numbers begin again after as many.
+# The numbers start again after so many.
 NUM_IMAGES = 512
 H264 = {"media": "RTP/AVP 96", "format_lines": "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n"}
 

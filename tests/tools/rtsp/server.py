@@ -114,7 +114,7 @@ class RtspCamera:
         with contextlib.suppress(OSError):
             while not self._stopping.wait(max(0.0, begun_s + number / self.fps - time.monotonic())):
                 now_s = time.monotonic()
-                # What was due while the connection was full is left out.
+                # Images that were due while the connection was full are left out.
                 number = max(number, int((now_s - begun_s) * self.fps))
                 self.sent_s[number] = now_s
                 sequence = self._send(connection, writing, number, now_s, sequence)

@@ -16,13 +16,13 @@ PYTHON = "/opt/edge-runtime/current/bin/python"
 
 @dataclass(frozen=True)
 class Camera:
-    """A played USB camera in a port of the device (see `usb_camera`)."""
+    """A simulated USB camera in a port of the device (see `usb_camera`)."""
 
     port: int
 
     @property
     def folder(self) -> str:
-        """In the device, what it shows and what it did."""
+        """The folder in the device that says what it shows and what it did."""
         return f"/run/camera{self.port}"
 
     @property
@@ -45,7 +45,7 @@ class Device(Machine):
         return int(text[0]) if text else 0
 
     def wait_for_labels(self, number: int = 1) -> int:
-        """Waits until the service gave so many labels; how many it gave."""
+        """Waits until the service has given so many labels, and returns how many."""
         until_s = time.monotonic() + LABEL_S
         while (found := self.num_labels()) < number:
             if time.monotonic() > until_s:
@@ -54,7 +54,7 @@ class Device(Machine):
         return found
 
     def wait_for_line(self, text: str, since: str = "") -> str:
-        """Waits until the service's journal has a line with ``text``; the journal."""
+        """Waits until the service's journal has a line with ``text``, and returns the journal."""
         until_s = time.monotonic() + LABEL_S
         while text not in (journal := self.journal(since)):
             assert time.monotonic() < until_s, f"no {text!r} in:\n{journal}"
@@ -67,7 +67,7 @@ class Device(Machine):
         return self.check(f"journalctl -b -o cat -u edge-runtime --no-pager {after}")
 
     def now(self) -> str:
-        """A cursor: `journal` since then."""
+        """A cursor that `journal` takes for ``since``."""
         return self.check("journalctl -b -n 0 --show-cursor --no-pager").rpartition("cursor: ")[2].strip()
 
     def store(self) -> dict[str, Any]:

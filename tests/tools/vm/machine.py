@@ -61,7 +61,7 @@ class Machine:
         """Starts it, with more ``flags`` for the kernel; waits until it takes commands."""
         assert self._process is None, "it is on"
         self._line, theirs = socket.socketpair()
-        # Its memory is a file, best in memory.
+        # Its memory is a file, which is best kept in memory.
         self._scratch = tempfile.mkdtemp(prefix="vm-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
         command = [str(self.parts.kernel), f"mem={self.memory_mb}M", "root=/dev/ubda", "rw", "quiet"]
         command += [f"ubd0={self.folder / 'changes'},{self.parts.image}", f"uml_dir={self._scratch}", "con=null"]
@@ -113,7 +113,7 @@ class Machine:
         return answer.out
 
     def processor_s(self) -> float:
-        """Seconds of processor time that it took so far."""
+        """Seconds of processor time that it has used so far."""
         assert self._process is not None
         return sum(ticks for _, ticks in self._members()) / os.sysconf("SC_CLK_TCK")
 
@@ -130,7 +130,7 @@ class Machine:
         """Ends it between two instructions: what was not on the disk is lost."""
         if self._process is None:
             return
-        # A part that is being ended may hold the disk for a moment longer than the whole.
+        # A process that is ending may hold the disk for a moment after the machine has gone.
         while members := [
             pid for pid, _ in self._members() if pid != self._process.pid or self._process.poll() is None
         ]:
@@ -145,7 +145,7 @@ class Machine:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def shut_down(self) -> None:
-        """Ends it in good order."""
+        """Shuts it down properly."""
         assert self._process is not None
         self.send("systemctl poweroff")
         with contextlib.suppress(subprocess.TimeoutExpired):

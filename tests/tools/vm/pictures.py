@@ -1,4 +1,4 @@
-"""Pictures for the played cameras, of which this machine knows the label."""
+"""Images for the simulated cameras, whose labels this machine knows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SURE = 0.9
 
 
 def save_pictures(folder: Path, labels: tuple[str, ...]) -> None:
-    """``LABEL.png`` in ``folder``: for each label a test picture that the shipped model surely calls so."""
+    """``LABEL.png`` in ``folder``: for each label a test image that the shipped model recognises with confidence."""
     from edge_runtime.model.model_file import open_model
 
     classifier = Classifier(open_model(default_model()))

@@ -25,7 +25,7 @@ def device(kept_machine: Device) -> Device:
 
 @pytest.fixture(autouse=True)
 def nothing_stays_plugged_in(device: Device) -> Iterator[None]:
-    """What a test leaves behind when it fails is no fault of the next one."""
+    """What a failed test leaves behind must not make the next one fail."""
     yield
     device.run("pkill -9 -f usb_camera.py; pkill -9 -f 'edge-runtime run'; systemctl stop edge-runtime; sleep 1")
 

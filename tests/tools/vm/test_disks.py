@@ -1,4 +1,4 @@
-"""Disks that are full or read-only: labels go on, and what cannot be written is said as what it is."""
+"""Disks that are full or read-only: labels continue, and what cannot be written is reported as such."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ for content in itertools.cycle(models): Store().add(content)
 
 @pytest.fixture
 def device(parts: Parts, tmp_path: Path) -> Iterator[Device]:
-    """A device that labels a drawn camera."""
+    """A device that labels a camera whose images are drawn."""
     device = Device(parts, tmp_path / "machine")
     device.power_on()
     device.serve("--camera", "synthetic")

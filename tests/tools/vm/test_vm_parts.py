@@ -1,4 +1,4 @@
-"""What can be known of the virtual device without starting it."""
+"""What can be tested of the virtual device without starting it."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ class Camera:
                 sent.write(f"{time.monotonic():.4f} {file.name}\n")
 
     def _noisy(self, content: bytes) -> bytes:
-        """As a sensor never gives the same picture twice: one byte differs, of a comment or of a corner."""
+        """Like a sensor, which never gives the same image twice: one byte differs, of a comment or of a corner."""
         if self.form == "MJPG":
             note = os.urandom(4).hex().encode()
             return content[:2] + b"\xff\xfe" + struct.pack(">H", 2 + len(note)) + note + content[2:]
@@ -236,7 +236,7 @@ class Camera:
 
 
 def main() -> int:
-    """Plugs it in, and serves until it is ended."""
+    """Plugs the camera in, and serves until the process ends."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--format", choices=FORMATS, default="YUYV")

@@ -1,4 +1,4 @@
-"""What runs on the emulated device to count the instructions of a picture: input tensor in, output tensor out.
+"""What runs on the emulated device to count the instructions per image: input tensor in, output tensor out.
 
 python invokes.py BACKEND NUMBER MODEL...    two marks a model, NUMBER pictures between them; prints one JSON line
 """

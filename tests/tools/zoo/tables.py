@@ -1,4 +1,4 @@
-"""The measured tables of docs/zoo/README.md, each a function that measures and gives Markdown."""
+"""The measured tables of docs/zoo/README.md, each made by a function that measures and returns Markdown."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def flatbuffers() -> dict[str, bytes]:
 
 
 def models_table() -> str:
-    """What each file costs and how often it is right on all 10,000 test pictures; the yardsticks are scored here."""
+    """What each file costs and how often it is right on all 10,000 test images; the yardsticks are scored here."""
     from train.datasets import open_dataset
 
     rows = []
@@ -75,7 +75,7 @@ def _accuracy(flatbuffer: bytes, backend: str, images: np.ndarray, labels: np.nd
 
 
 def packing_table(mediapipe: Sequence[Path]) -> str:
-    """What packing saves; `pack_file` refuses outputs that are not equal to the byte. Every Python of ``mediapipe`` says
+    """What packing saves; `pack_file` refuses outputs that differ in a byte. Every Python of ``mediapipe`` says
     whether its ImageClassifier treats the packed file as it does the original.
     """
     rows = []
@@ -131,7 +131,7 @@ def _mediapipe_version(python: Path) -> str:
 
 
 def arm_table(cache: Path) -> str:
-    """Instructions a picture on the emulated device, LiteRT, one thread; ``cache`` holds the device's root.
+    """Instructions per image on the emulated device, LiteRT, one thread; ``cache`` holds the device's root.
 
     Raises:
         SystemExit: this machine cannot emulate, or the emulated program failed.
@@ -174,7 +174,7 @@ def _ratios(value: float, every: Mapping[str, float]) -> list[str]:
 
 
 def x86_table() -> str:
-    """Milliseconds a picture on this machine, one thread, the models taking turns; ratios of medians."""
+    """Milliseconds per image on this machine, one thread, the models taking turns; ratios of medians."""
     timings, _ = time_models(flatbuffers(), (1,), 15.0)
     rows = []
     for backend in list_available_backends():

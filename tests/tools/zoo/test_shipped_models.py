@@ -1,4 +1,4 @@
-"""Each shipped model, scored again: on embedded test pictures always, on all 10,000 where the complete CIFAR-10 is."""
+"""Each shipped model, scored again: always on embedded test images, and on all 10,000 where the complete CIFAR-10 is available."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ every_backend = pytest.mark.parametrize("backend", list_available_backends())
 
 
 def right(classifier: Classifier, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> int:
-    """How many of the (n, 32, 32, 3) uint8 RGB ``images`` are answered right, by the device's own path."""
+    """How many of the (n, 32, 32, 3) uint8 RGB ``images`` are answered right, with the device's own code."""
     answers = [classifier.probabilities(np.ascontiguousarray(image[..., ::-1])).argmax() for image in images]
     return int((np.array(answers) == labels).sum())
 
 
 def tolerance(path: Path, num_images: int) -> int:
-    """0 where this processor gives the very outputs that were recorded; another may round a few answers otherwise."""
+    """0 where this processor gives exactly the recorded outputs; others may round a few answers differently."""
     if "litert" not in list_available_backends():
         return num_images // 100
     with Classifier(path, backend="litert") as classifier:

@@ -114,7 +114,7 @@ def test_an_empty_class_is_named(tmp_path: Path) -> None:
 
 def test_files_that_are_no_images_are_listed(tmp_path: Path) -> None:
     (classes(tmp_path) / "cat" / "notes.txt").write_text("x")
-    with pytest.raises(DataError, match=r"1 file\(s\) have no image's ending: .*notes.txt"):
+    with pytest.raises(DataError, match=r"1 file\(s\) do not end like an image file: .*notes.txt"):
         open_folder(tmp_path, SPEC)
 
 
@@ -235,7 +235,7 @@ def test_every_fault_of_a_folder_is_named_at_once(tmp_path: Path) -> None:
         (tmp_path / "ant" / f"twin{number}.png").write_bytes(source.read_bytes())
     classes(tmp_path, 1, ("owl", "yak"), start=9000)
     (tmp_path / "emu" / "broken.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"has 5 faults; mend them and start again") as caught:
+    with pytest.raises(DataError, match=r"has 5 faults; fix them and start again") as caught:
         open_folder(tmp_path, SPEC)
     for part in ("ant/twin0.png", "ant/twin1.png", "class owl", "class yak", "emu/broken.png"):
         assert part in str(caught.value)

@@ -37,7 +37,7 @@ def test_links_to_nothing_are_named(tmp_path: Path) -> None:
     (tmp_path / "cat" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     with pytest.raises(DataError) as refusal:
         open_folder(tmp_path, SPEC)
-    assert "dog. Expected links to folders of images: mend or remove them" in str(refusal.value)
+    assert "dog. Expected links to folders of images: fix or remove them" in str(refusal.value)
     assert "gone.jpg (No such file or directory)" in str(refusal.value)
     dataset = open_folder(tmp_path, SPEC, skip_bad=True)
     assert [warning.kind for warning in dataset.checks.warnings].count("skipped") == 2
@@ -51,8 +51,8 @@ def test_links_to_nothing_are_named(tmp_path: Path) -> None:
         ("a.avif", r"are of formats that are not decoded"),
         ("cat.tar.gz", r"are archives: .*cat\.tar\.gz\. Expected images: unpack or remove them"),
         ("train-00000-of-00001.parquet", r"hold data in a table or record: .* write the images out as PNG or JPEG"),
-        ("0", r"have no image's ending: .*Expected one of \.jpg .*: rename or remove them"),
-        ("1.xml", r"have no image's ending"),
+        ("0", r"do not end like an image file: .*Expected one of \.jpg .*: rename or remove them"),
+        ("1.xml", r"do not end like an image file"),
     ],
 )
 def test_a_file_that_is_no_image_is_called_what_it_is(tmp_path: Path, name: str, message: str) -> None:

@@ -107,7 +107,7 @@ def test_an_unfinished_run_is_not_thrown_away_unasked(tmp_path: Path) -> None:
     from train.runs.places import expect_free
 
     (tmp_path / "run.checkpoint").mkdir()
-    with pytest.raises(UsageError, match=r"holds an unfinished run; give --resume to go on with it, or --force"):
+    with pytest.raises(UsageError, match=r"holds an unfinished run; give --resume to continue it, or --force"):
         expect_free(tmp_path / "run", tmp_path / "run.checkpoint")
 
 
@@ -137,7 +137,7 @@ def test_a_recipe_out_of_range_is_refused_before_any_work() -> None:
 
 
 def test_resume_and_force_contradict_each_other() -> None:
-    with pytest.raises(UsageError, match=r"--resume goes on with a run and --force throws it away; give one"):
+    with pytest.raises(UsageError, match=r"--resume continues a run and --force discards it; give one"):
         make_configuration(make_parser().parse_args(["--out", "x", "--resume", "--force"]))
 
 

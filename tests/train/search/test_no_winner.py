@@ -33,7 +33,7 @@ def test_a_search_with_nothing_within_the_budget_names_the_nearest() -> None:
         "--sizes."
     )
     slow = explain_no_winner({1: {"model": "slow", "time_ratio": 2.0}}, 1, Budget(max_time_ratio=1.0))
-    assert "slow, has more time than the file it shall be like" in slow
+    assert "slow, has more time than the file given with --like" in slow
 
 
 @pytest.mark.tensorflow

@@ -221,7 +221,7 @@ def test_a_folder_with_another_search_is_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_budget_that_nothing_fits_is_said_at_once(tmp_path: Path, pretended: list[str]) -> None:
     config = settings(tmp_path, budget=Budget(max_macs=10))
-    with pytest.raises(ConfigurationError, match=r"No network of the family keeps the budget .*smaller --sizes"):
+    with pytest.raises(ConfigurationError, match=r"No network of the family stays within the budget .*smaller --sizes"):
         begin(config)
     assert pretended == [] and list(tmp_path.iterdir()) == []
 
@@ -331,7 +331,7 @@ def test_without_anything_within_the_budget_there_is_no_winner(tmp_path: Path, p
         finish(config)
     work(config, 0, time.time() + 60)
     slow = settings(tmp_path, trials=1, budget=Budget(max_latency_ms=1e-9))
-    with pytest.raises(DataError, match=r"Timed again alone, none of 1 networks keeps the budget"):
+    with pytest.raises(DataError, match=r"Timed again alone, none of 1 networks stays within the budget"):
         finish(slow)
 
 
@@ -374,7 +374,7 @@ def test_flags_out_of_range_are_refused_in_words(tmp_path: Path) -> None:
     for name in ("epochs", "trials", "minutes", "workers"):
         with pytest.raises(UsageError, match=rf"--{name} is 0.*, expected a number above 0"):
             make_configuration(parse([f"--{name}", "0"]))
-    with pytest.raises(MissingInputError, match=r"There is no file .*x.tflite to be like; check --like"):
+    with pytest.raises(MissingInputError, match=r"There is no file .*x.tflite to compare with; check --like"):
         make_configuration(parse(["--like", str(tmp_path / "x.tflite")]))
     config = make_configuration(parse(["--max-kb", "100", "--max-macs", "5", "--out", str(tmp_path)]))
     assert config.budget == Budget(100_000, 5) and config.num_classes == 10

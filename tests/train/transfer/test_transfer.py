@@ -199,8 +199,8 @@ def test_the_size_of_transfer_is_a_word_and_brings_its_input() -> None:
     [
         (["--model", "transfer", "--recipe", "adam"], r"--recipe adam is for training from scratch"),
         (["--minutes", "3"], r"--minutes goes with --model transfer; resnet8 is trained for --epochs"),
-        (["--model", "transfer", "--mixup", "0.2"], r"--mixup is no part of the recipe transfer; leave it out"),
-        (["--jitter", "0.2"], r"--jitter is part of the recipe transfer alone; leave it out"),
+        (["--model", "transfer", "--mixup", "0.2"], r"--mixup is not part of the recipe transfer; leave it out"),
+        (["--jitter", "0.2"], r"--jitter is only part of the recipe transfer; leave it out"),
         (["--flip", "off"], r"--flip off goes with --model transfer; resnet8 has its own"),
         (["--background", "empty"], r"--background goes with --model transfer; resnet8 does not use it"),
     ],

@@ -48,7 +48,7 @@ def group_others(files: Sequence[Path]) -> list[OtherFiles]:
         rest = [file for file in rest if file not in some]
         groups.append(OtherFiles(some, fault, expected))
     one_of = f"one of {' '.join(IMAGE_SUFFIXES)}: rename or remove them"
-    groups.append(OtherFiles(tuple(rest), "have no image's ending", one_of))
+    groups.append(OtherFiles(tuple(rest), "do not end like an image file", one_of))
     return [group for group in groups if group.files]
 
 

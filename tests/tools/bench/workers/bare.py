@@ -1,4 +1,4 @@
-"""``invoke()`` alone, of LiteRT or tflite-runtime: the floor that everything else stands on."""
+"""``invoke()`` alone, of LiteRT or tflite-runtime: the lower bound for everything else."""
 
 from serve import load_interpreter, serve
 

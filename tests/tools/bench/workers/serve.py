@@ -13,7 +13,7 @@ WARM_UP = 20
 
 
 def load_interpreter(job):
-    """The job's model in the interpreter that it names, ready to invoke, one thread."""
+    """The job's model on the backend that it names, ready to invoke, with one thread."""
     module = importlib.import_module(f"{job['interpreter']}.interpreter")
     interpreter = module.Interpreter(model_path=job["model"], num_threads=1)
     interpreter.allocate_tensors()
