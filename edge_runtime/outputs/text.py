@@ -68,7 +68,7 @@ def format_status(status: Status) -> str:
     lines += [f"Candidate: {status.shadow.describe()}."] if status.shadow is not None else []
     if status.still_since is not None:
         since = format_time_of_day(status.still_since)
-        lines += [f"Nothing moves since {since}; {describe_last_known(status.last_known)}."]
+        lines += [f"Nothing has moved since {since}; {describe_last_known(status.last_known)}."]
     if status.age is not None:
         rows = {"frame age": status.age, **status.stages}
         lines += [f"{'ms':>12} {'p50':>8} {'p95':>8} {'p99':>8}"]

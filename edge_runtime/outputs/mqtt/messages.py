@@ -89,7 +89,7 @@ def make_discovery(config: MqttConfig, model: str) -> tuple[str, dict[str, Any]]
             "entity_category": "diagnostic",
         },
         # Unknown while something moves, or without --on-motion.
-        "still_since": sensor("still_since", "Nothing moves since", "still_since", device_class="timestamp")
+        "still_since": sensor("still_since", "Nothing has moved since", "still_since", device_class="timestamp")
         | {"value_template": "{{ value_json.still_since | as_datetime if value_json.still_since else none }}"},
         "fps": sensor("fps", "Frame rate", "fps", unit_of_measurement="fps", icon="mdi:speedometer", **measured),
         "latency": sensor(

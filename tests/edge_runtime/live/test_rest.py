@@ -187,7 +187,7 @@ def test_every_output_says_so(toy: Classifier, clock: Any, chance: np.random.Gen
     status = make_status_object(story.last_status)
     assert status["last_known"] == known and status["still_since"] is not None and status["skipped"] > 550
     assert re.search(
-        rf"\d+ skipped on purpose.*\nNothing moves since {time}; last known: red {score}, at {time}\.",
+        rf"\d+ skipped on purpose.*\nNothing has moved since {time}; last known: red {score}, at {time}\.",
         format_status(story.last_status),
         re.S,
     )
