@@ -63,6 +63,14 @@ def test_another_run_of_the_same_user_does() -> None:
         pass
 
 
+@pytest.mark.parametrize("kinds", [("csi", "picamera2"), ("picamera2", "csi")])
+def test_the_pis_camera_is_one_camera_by_either_name(kinds: tuple[str, str]) -> None:
+    first, second = (CameraAddress(kind, "") for kind in kinds)
+    with lock_camera(first), pytest.raises(AlreadyRunningError, match=f"holds the camera {kinds[1]}; stop"):  # noqa: SIM117
+        with lock_camera(second):
+            pass
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("taken", ["4712", "4712,4713"], indirect=True)
 @pytest.mark.usefixtures("taken")
