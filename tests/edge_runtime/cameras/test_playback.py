@@ -184,7 +184,8 @@ def test_a_video_whose_codec_nobody_knows_is_an_error_and_no_empty_run(
     camera = VideoFileCamera(clip)
     monkeypatch.setattr(camera, "_capture", SimpleNamespace(grab=lambda: False, get=camera._capture.get))
     with pytest.raises(
-        DataError, match=r"clip.avi has no frame that this OpenCV can decode \(its codec is MJPG\); write"
+        DataError,
+        match=r"clip.avi has no frame that this OpenCV can decode \(its codec is MJPG\); convert it with: ffmpeg",
     ):
         camera.read(1.0)
 
