@@ -79,6 +79,7 @@ def open_streams() -> None:
         encoding = sys.stderr.encoding
         sys.stderr.flush()
         sys.stderr = _Patient(sys.stderr.detach(), encoding, **line_buffered)  # type: ignore[arg-type]
+    sys.__stderr__ = sys.stderr  # type: ignore[misc,assignment]  # the old one has lost its buffer; a watchdog writes here
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

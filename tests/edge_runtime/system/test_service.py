@@ -207,6 +207,16 @@ def test_a_hanging_inference_ends_the_pings_and_then_the_process_although_thread
     assert manager.next(0.1) == "READY=1"
 
 
+def test_the_whole_command_pings_a_manager_that_watches_it(manager: Manager) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_runtime", "run", "--camera", "synthetic:192x128@30", "--frames", "5"],
+        capture_output=True, text=True, timeout=HANG_S, cwd=Path(__file__).parents[3],
+        env={**os.environ, "NOTIFY_SOCKET": str(manager.path), "WATCHDOG_USEC": "40000000"},
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert [manager.next(0.1) for _ in range(3)] == ["READY=1", "STATUS=0 labels", "WATCHDOG=1"]
+
+
 def test_flags_that_run_does_not_have_give_no_unit(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["service", "--program", "/opt/e", "--", "--camra", "0"]) == 2
     captured = capsys.readouterr()
