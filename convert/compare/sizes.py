@@ -109,7 +109,7 @@ def recommend_size(sizes: Sequence[Size]) -> tuple[Size | None, str]:
     able = sorted((size for size in sizes if not size.refusal), key=lambda size: size.file_bytes)
     if not able:
         return None, "Take none: every size was refused; the reports say why."
-    best = max(able, key=lambda size: size.accuracy)
+    best = max(able, key=_rank)
     most = max((size.field for size in able if size.field is not None), default=None)
     enough = [
         size
@@ -123,13 +123,20 @@ def recommend_size(sizes: Sequence[Size]) -> tuple[Size | None, str]:
     if chosen is not best:
         why += (
             f" The most accurate, {best.name}, has {best.accuracy:.1%} (95 % interval {best.interval[0]:.1%} to "
-            f"{best.interval[1]:.1%}) in {best.file_bytes / chosen.file_bytes:.1f} times the bytes."
+            f"{best.interval[1]:.1%}) in {best.file_bytes / chosen.file_bytes:.1f} times the bytes"
         )
-    elif len(able) > 1 and chosen is not able[0]:
-        behind = next(size for size in able if size is not chosen)
+        is_behind = (best.field or 0.0) < (chosen.field or 0.0) - LITTLE
+        why += f", but only {best.field:.1%} in the scenes." if is_behind else "."
+    elif chosen is not able[0]:
+        behind = max(able[: able.index(chosen)], key=_rank)
         why += f" {behind.name} is smaller and behind: {behind.accuracy:.1%} on the test images"
         why += "." if behind.field is None else f", {behind.field:.1%} in the scenes."
     return chosen, why
+
+
+def _rank(size: Size) -> tuple[float, float]:
+    """The higher the better; where the test images cannot tell, the field test does."""
+    return size.accuracy, size.field or 0.0
 
 
 def to_markdown(sizes: Sequence[Size]) -> str:

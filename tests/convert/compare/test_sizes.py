@@ -46,6 +46,22 @@ def test_what_is_best_in_the_field_is_taken_where_nothing_is_best_in_both() -> N
     assert recommend_size([size("tiny", 0.8, 0.9, 400), size("small", 0.9, 0.8, 900)])[0].name == "tiny"
 
 
+def test_where_the_test_images_tell_no_difference_the_field_test_does() -> None:
+    tiny, small, full = (
+        size("tiny", 0.92, 0.85, 360_000),
+        size("small", 1.0, 0.965, 900_000),
+        size("full", 1.0, 0.987, 3_600_000),
+    )
+    chosen, why = recommend_size([tiny, small, full])
+    assert chosen is full and "The most accurate" not in why
+    assert why.endswith("small is smaller and behind: 100.0% on the test images, 96.5% in the scenes.")
+
+
+def test_the_most_accurate_is_named_with_what_it_lacks_in_the_field() -> None:
+    why = recommend_size([size("tiny", 0.8, 0.9, 500), size("small", 0.9, 0.8, 1000)])[1]
+    assert why.endswith("in 2.0 times the bytes, but only 80.0% in the scenes.")
+
+
 def test_a_refused_size_is_shown_and_never_recommended() -> None:
     refused, good = size("tiny", 0.9, 0.9, 400, "accuracy: litert loses 5 points"), size("small", 0.9, 0.8, 900)
     assert recommend_size([refused, good])[0] is good
