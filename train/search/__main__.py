@@ -32,7 +32,7 @@ from train.search.space import Budget, choose_epochs, choose_sizes
 from train.search.trial import ROOT, TrialConfig, time_files
 
 if TYPE_CHECKING:
-    from train.search.worker import SearchConfig
+    from train.search.study import SearchConfig
 
 EXAMPLES = """examples:
   python -m train.search --max-kb 100 --max-macs 12500000 --minutes 20 --workers 2
@@ -77,7 +77,7 @@ def make_configuration(options: argparse.Namespace) -> SearchConfig:
         MissingInputError: the file for --like does not exist.
     """
     from train.datasets import open_dataset
-    from train.search.worker import SearchConfig
+    from train.search.study import SearchConfig
 
     for name in ("epochs", "trials", "minutes", "workers"):
         if getattr(options, name) is not None and getattr(options, name) <= 0:
@@ -119,7 +119,8 @@ def search(config: SearchConfig, *, join: bool, quiet: bool = False) -> int:
     """Runs the workers to the end; the exit code of the first that failed, or 0."""
     from optuna.trial import TrialState
 
-    from train.search.worker import begin, run_worker
+    from train.search.study import begin
+    from train.search.worker import run_worker
 
     study = begin(config)
     if not join:
@@ -151,7 +152,7 @@ def finish(config: SearchConfig) -> dict[str, Any]:
     Raises:
         DataError: nothing that was tried keeps within the budget.
     """
-    from train.search.worker import choose_front, count_run, count_too_slow, open_study, read_results
+    from train.search.study import choose_front, count_run, count_too_slow, open_study, read_results
 
     study = open_study(config)
     found = read_results(study)

@@ -29,8 +29,9 @@ from train.search.space import (
     measure_excess_before_training,
     suggest,
 )
+from train.search.study import SearchConfig, begin, choose_front, count_run, open_study, read_results
 from train.search.trial import Hopeless, OutOfTime, TrialConfig, time_untrained
-from train.search.worker import SearchConfig, begin, choose_front, count_run, open_study, read_results, work
+from train.search.worker import work
 
 pytest.importorskip("optuna", reason="needs the search engine, part of the workstation's environment")
 
