@@ -80,7 +80,7 @@ def cross_entropy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> flo
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(n, classes) float32 logits -> (n, classes) float64 probabilities that sum to 1."""
-    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    result: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    """(..., classes) float32 logits -> (..., classes) float64 probabilities that sum to 1."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    result: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
     return result

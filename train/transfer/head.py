@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
+
+from train.training.temperature import softmax
+from train.transfer.scaled_adam import BETA_1, BETA_2, TINY
 
 # A feature that hardly varies must not get a weight that 8 bits cannot hold beside the others.
 SMALLEST_DEVIATION = 0.1
@@ -55,26 +57,26 @@ def _moments(batches: Iterator[FeatureBatch]) -> tuple[Array, Array]:
 
 
 def _fit_all(batches: Iterator[FeatureBatch], mean: Array, deviation: Array, num_classes: int) -> list[Head]:
-    """One head per penalty, all from the same pass over the batches."""
-    kernels = tf.Variable(tf.zeros((len(PENALTIES), len(mean), num_classes)))
-    biases = tf.Variable(tf.zeros((len(PENALTIES), 1, num_classes)))
-    penalties = tf.constant(PENALTIES)
-    optimizer = keras.optimizers.Adam(RATE)
-    optimizer.build([kernels, biases])
+    """One head per penalty, all from the same pass over the batches, by Adam (Kingma and Ba, 2015).
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
-    def step(features: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, rate: tf.Tensor) -> None:
-        with tf.GradientTape() as tape:
-            logits = tf.einsum("nf,pfc->pnc", (features - mean) / deviation, kernels) + biases
-            fits = tf.nn.softmax_cross_entropy_with_logits(tf.broadcast_to(targets, tf.shape(logits)), logits)
-            decay = penalties * tf.reduce_sum(kernels * kernels, axis=(1, 2))
-            # The heads share no weights, so the gradient of the sum gives each head its own.
-            loss = tf.reduce_sum(tf.reduce_mean(fits * weights, axis=1) + decay)
-        optimizer.learning_rate.assign(rate)
-        optimizer.apply_gradients(zip(tape.gradient(loss, [kernels, biases]), [kernels, biases], strict=True))
-
+    In NumPy: compiling a step in TensorFlow takes longer than all steps of a small head, and heads are fitted two dozen
+    times in a run.
+    """
+    kernels = np.zeros((len(PENALTIES), len(mean), num_classes), np.float32)
+    biases = np.zeros((len(PENALTIES), 1, num_classes), np.float32)
+    weights_of_all = (kernels, biases)
+    first = [np.zeros_like(values) for values in weights_of_all]
+    second = [np.zeros_like(values) for values in weights_of_all]
+    doubled = 2 * np.array(PENALTIES, np.float32)[:, None, None]
     for number, (features, targets, weights) in enumerate(batches):
-        rate = tf.constant(RATE * (1 - number / NUM_STEPS), tf.float32)
-        step(tf.constant(features), tf.constant(targets), tf.constant(weights), rate)
-    scaled = kernels.numpy() / deviation[None, :, None]
-    return [Head(kernel, bias[0] - mean @ kernel) for kernel, bias in zip(scaled, biases.numpy(), strict=True)]
+        scaled = (features - mean) / deviation
+        # The heads share no weights: each has its own gradient, that of its weighted cross-entropy and its decay.
+        error = (softmax(scaled @ kernels + biases).astype(np.float32) - targets) * (weights / len(weights))[:, None]
+        gradients = (scaled.T @ error + doubled * kernels, error.sum(axis=1, keepdims=True))
+        rate = RATE * (1 - number / NUM_STEPS) * math.sqrt(1 - BETA_2 ** (number + 1)) / (1 - BETA_1 ** (number + 1))
+        for values, gradient, mean_of, square_of in zip(weights_of_all, gradients, first, second, strict=True):
+            mean_of += (1 - BETA_1) * (gradient - mean_of)
+            square_of += (1 - BETA_2) * (gradient * gradient - square_of)
+            values -= np.float32(rate) * mean_of / (np.sqrt(square_of) + TINY)
+    kernels /= deviation[None, :, None]
+    return [Head(kernel, bias[0] - mean @ kernel) for kernel, bias in zip(kernels, biases, strict=True)]

@@ -324,6 +324,34 @@ def test_the_head_separates_what_is_separable_with_weights_that_8_bits_can_hold(
     assert np.abs(head.kernel[4]).max() < 5
 
 
+def test_each_head_takes_the_steps_of_keras_adam_on_its_weighted_loss_and_its_decay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import keras
+
+    from train.transfer import head
+
+    monkeypatch.setattr(head, "NUM_STEPS", 8)
+    rng = np.random.default_rng(1)
+    features = rng.normal(0, 1, (20, 4)).astype(np.float32)
+    features = (features - features.mean(axis=0)) / features.std(axis=0)  # then fit_heads has nothing to scale
+    targets = np.eye(3, dtype=np.float32)[np.arange(20) % 3] * 0.9 + np.float32(0.1 / 3)
+    weights = rng.uniform(0.5, 2, 20).astype(np.float32)
+    found = fit_heads(lambda num: iter([(features, targets, weights)] * num), 3)
+    for penalty, fitted in zip(head.PENALTIES, found, strict=True):
+        kernel, bias = tf.Variable(tf.zeros((4, 3))), tf.Variable(tf.zeros(3))
+        adam = keras.optimizers.Adam(head.RATE)
+        adam.build([kernel, bias])
+        for number in range(8):
+            with tf.GradientTape() as tape:
+                losses = tf.nn.softmax_cross_entropy_with_logits(targets, features @ kernel + bias)
+                loss = tf.reduce_mean(losses * weights) + penalty * tf.reduce_sum(kernel * kernel)
+            adam.learning_rate.assign(head.RATE * (1 - number / 8))
+            adam.apply_gradients(zip(tape.gradient(loss, [kernel, bias]), [kernel, bias], strict=True))
+        np.testing.assert_allclose(fitted.kernel, kernel.numpy(), rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(fitted.bias, bias.numpy(), rtol=1e-3, atol=1e-6)
+
+
 def test_scaled_adam_moves_a_folded_kernel_as_plain_adam_moves_the_original() -> None:
     import keras
 
