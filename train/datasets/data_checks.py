@@ -5,6 +5,7 @@ Anything that cannot work is refused when the folder is read; everything here is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -54,6 +55,7 @@ def check_images(splits: Mapping[str, Sequence[Sighting]], labels: Sequence[str]
     }
     everything = [sighting for images in splits.values() for sighting in images]
     found = [
+        *_check_names(labels),
         *_check_counts(counts["train"]),
         *_check_oddities(everything, input_side),
         *_check_near_duplicates(splits),
@@ -73,6 +75,21 @@ def format_checks(checks: DataChecks) -> list[str]:
         if item.num > len(item.files):
             text.append(f"    and {item.num - len(item.files)} more")
     return text
+
+
+def _check_names(labels: Sequence[str]) -> Iterable[DataWarning]:
+    spellings: dict[str, list[str]] = {}
+    for label in labels:
+        # Not "whatever is no letter": in many scripts the vowels are marks.
+        letters = re.sub(r"[\s_.-]", "", label.casefold())
+        spellings.setdefault(letters or label, []).append(label)
+    for alike in spellings.values():
+        if len(alike) > 1:
+            yield make_warning(
+                "alike-names",
+                f"The classes {', '.join(alike)} are spelt alike but counted as {len(alike)}: put their images into "
+                "one folder if they are the same.",
+            )
 
 
 def _check_counts(counts: Mapping[str, int]) -> Iterable[DataWarning]:

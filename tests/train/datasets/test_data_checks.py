@@ -62,6 +62,17 @@ def test_few_images_and_imbalance_are_named_with_their_numbers(tmp_path: Path) -
     assert "pen has 49 training images and cup 8, over 3 times as many" in the(checks, "imbalance").text
 
 
+def test_classes_spelt_alike_are_named_and_other_vowels_are_another_class(tmp_path: Path) -> None:
+    names = ["Cat", "cat", "T shirt", "t-shirt", "t_shirt", "किताब", "कुतुब", "--", "__"]
+    checks = checks_of(classes(tmp_path, dict.fromkeys(names, 10)))
+    texts = [item.text for item in checks.warnings if item.kind == "alike-names"]
+    assert texts == [
+        "The classes Cat, cat are spelt alike but counted as 2: put their images into one folder if they are the same.",
+        "The classes T shirt, t-shirt, t_shirt are spelt alike but counted as 3: put their images into one folder if "
+        "they are the same.",
+    ]
+
+
 def test_a_scaled_and_encoded_copy_is_found_and_another_scene_is_not(tmp_path: Path) -> None:
     classes(tmp_path, {"cup": 40, "pen": 40})
     save(tmp_path / "cup" / "again.jpg", cv2.resize(photo(3), (200, 150)), cv2.IMWRITE_JPEG_QUALITY, 60)
