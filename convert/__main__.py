@@ -53,6 +53,17 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, argpar
     )
     parser.add_argument("--seed", type=int, default=0, help="seed for drawing the calibration images (default: 0)")
     parser.add_argument("--io", choices=IO_DTYPES, default="uint8", help="type of input and output (default: uint8)")
+    _add_limits(parser)
+    parser.add_argument("--force", action="store_true", help="replace the file if it exists")
+    parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
+    add_quiet_flag(parser)
+    add_foreign_flags(parser)
+    options = parser.parse_args(arguments)
+    return _config(options), options
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    """The flags that say how much conversion may lose, when an answer is unknown, and what is tested besides."""
     parser.add_argument(
         "--max-drop",
         type=float,
@@ -93,12 +104,6 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[ConvertConfig, argpar
         default="on",
         help="also test on the test images as a camera would show them: small, in other light, blurred (default: on)",
     )
-    parser.add_argument("--force", action="store_true", help="replace the file if it exists")
-    parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
-    add_quiet_flag(parser)
-    add_foreign_flags(parser)
-    options = parser.parse_args(arguments)
-    return _config(options), options
 
 
 def _config(options: argparse.Namespace) -> ConvertConfig:
