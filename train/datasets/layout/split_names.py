@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import pairwise
 
 SPLITS = ("train", "validation", "test")
 # The parts of folder names that mark a split: train, Training_Set, seg_train, trainA, val2017, Testdaten, ...
@@ -44,10 +45,11 @@ def split_named(name: str) -> str | None:
 
 def split_words(name: str) -> list[str]:
     """The words of a folder's name, without capitals and accents; trainA has two."""
-    apart = re.sub(r"(?<=[^\W\d_A-Z])(?=[A-Z])", " ", name)
+    apart = "".join(f" {two}" if one.islower() and two.isupper() else two for one, two in pairwise(f" {name}"))
     return re.findall(r"[^\W\d_]+", _fold(apart))
 
 
 def _fold(text: str) -> str:
     letters = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return unicodedata.normalize("NFC", plain)  # the parts of a Korean syllable, which are no accents
