@@ -81,7 +81,7 @@ ARROWS = {
     "train/runs": "models recipes datasets datasets/layout training",
     "train/scratch": "progress models recipes datasets training runs",
     "train/transfer": "progress models recipes datasets training runs transfer/backbone transfer/features transfer/scenes",
-    "train/transfer/scenes": "recipes datasets datasets/cifar10_mini",
+    "train/transfer/scenes": "recipes datasets datasets/cifar10_mini datasets/layout",
     "train/transfer/backbone": "",
     "train/transfer/features": "progress datasets training",
     "train/prune": "progress models recipes datasets training runs scratch",

@@ -95,7 +95,7 @@ def transfer(scale: str = "small", minutes: float | None = None, epochs: int | N
         name="transfer", scale=SCALES[scale], first_block=first_block, epochs=own_epochs if epochs is None else epochs,
         min_steps=300, rounds=8, patience=4, minutes=own_minutes if minutes is None else minutes, batch_size=32,
         learning_rate=rate, warmup=0.2, label_smoothing=0.1, crop_area=0.4, flip="auto", jitter=0.2, average=0.99,
-        placed=0.5, out_of_distribution=0.125,
+        placed=0.5, out_of_distribution=0.1875,
     )  # fmt: skip
 
 

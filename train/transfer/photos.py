@@ -36,8 +36,9 @@ from train.transfer.features.image_store import ImageStore
 from train.transfer.fine_tune import Clock, num_steps, tune
 from train.transfer.head_choice import Array, HeadChoice, HeadSettings, Views, choose_head
 from train.transfer.learning_curve import measure_learning_curve
-from train.transfer.scenes.backgrounds import Backgrounds, load_small_photos
+from train.transfer.scenes.backgrounds import Backgrounds
 from train.transfer.scenes.camera import Camera
+from train.transfer.scenes.small_photos import load_small_photos
 from train.transfer.size_advice import LARGEST, SHARE, compare_with_full, is_asked_for
 from train.transfer.tuner import Tuner
 
@@ -200,7 +201,7 @@ def _camera(config: TrainConfig, recipe: TransferRecipe, dataset: Dataset, *, mi
     """The camera that shows the training images; the empty scene, if there is one, is their background."""
     spec = config.input
     own = [] if dataset.background is None else dataset.background.read(enlarge(spec))
-    backgrounds = Backgrounds(max(spec.height, spec.width), load_small_photos(config.seed), own, config.seed)
+    backgrounds = Backgrounds(max(spec.height, spec.width), load_small_photos(dataset.labels), own, config.seed)
     return Camera(spec.height, spec.width, recipe, backgrounds, mirrored, squeezed=spec.resize == "stretch")
 
 

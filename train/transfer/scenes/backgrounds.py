@@ -13,22 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import InputSpec
 from edge_runtime.pixels.preprocess import Image
-from train.datasets.cifar10_mini import read_mini
 
 # Piles and textures take milliseconds to draw: this many are drawn at the start, and cropped anew each time.
 NUM_DRAWN = 96
-NUM_PHOTOS = 2_000
 # How often the user's own empty scene is the background.
 OWN_SHARE = 0.5
-
-
-def load_small_photos(seed: int) -> NDArray[np.uint8]:
-    """(n, 32, 32, 3) uint8 RGB photos of anything: NUM_PHOTOS of the embedded CIFAR-10 training images."""
-    images = read_mini(InputSpec(32, 32))[0].images
-    chosen = np.random.default_rng(seed).permutation(len(images))[:NUM_PHOTOS]
-    return images[np.sort(chosen)]
 
 
 class Backgrounds:
@@ -44,9 +34,10 @@ class Backgrounds:
         own = self.draw_empty_scene(height, width, rng) if rng.random() < OWN_SHARE else None
         if own is not None:
             return own
-        kinds: tuple[Callable[[int, int, np.random.Generator], Image], ...] = (
-            draw_plain, draw_gradient, self._drawn_before, self._drawn_before, self._photo, self._mosaic,
-        )  # fmt: skip
+        kinds: list[Callable[[int, int, np.random.Generator], Image]]
+        kinds = [draw_plain, draw_gradient, self._drawn_before, self._drawn_before]
+        if len(self._photos):
+            kinds += [self._photo, self._mosaic]
         return kinds[int(rng.integers(len(kinds)))](height, width, rng)
 
     def draw_empty_scene(self, height: int, width: int, rng: np.random.Generator) -> Image | None:
@@ -56,7 +47,9 @@ class Backgrounds:
         return _piece(self._own[int(rng.integers(len(self._own)))], height, width, 0.5, rng)
 
     def draw_photos(self, height: int, width: int, rng: np.random.Generator) -> Image:
-        """One small photo of anything, or several side by side."""
+        """One small photo of anything, or several side by side; something drawn where there are no photos."""
+        if not len(self._photos):
+            return self._drawn_before(height, width, rng)
         return (self._photo if rng.random() < 0.5 else self._mosaic)(height, width, rng)
 
     def _drawn_before(self, height: int, width: int, rng: np.random.Generator) -> Image:

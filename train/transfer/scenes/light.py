@@ -20,7 +20,7 @@ class Light:
 
     colour: float = 0.5  # share; each channel times exp(-0.25 to 0.25)
     darkness: float = 0.2  # share; the whole times 0.2 to 1.3
-    blur: float = 0.25  # share; sigma 0.4 to 2 pixels of 160
+    blur: float = 0.35  # share; sigma 0.4 to 2 pixels of 160
     noise: float = 0.3  # share; sigma 2 to 18 of 255
     jpeg: float = 0.15  # share; quality 30 to 80
 

@@ -18,7 +18,7 @@ from train.transfer.scenes.backgrounds import Backgrounds, draw_gradient, draw_p
 # How often the user's own empty scene is used, if there is one.
 EMPTY_SHARE = 0.4
 # How often the image is of small photos of anything: what is real teaches more than what is drawn.
-PHOTO_SHARE = 0.3
+PHOTO_SHARE = 0.4
 
 
 def draw_out_of_distribution(
@@ -31,9 +31,9 @@ def draw_out_of_distribution(
     kind = rng.random()
     if kind < PHOTO_SHARE:
         return backgrounds.draw_photos(height, width, rng)
-    if kind < 0.5:
+    if kind < 0.55:
         return backgrounds.draw(height, width, rng)
-    if kind < 0.8:
+    if kind < 0.82:
         return draw_thing(height, width, backgrounds, rng)
     return shuffle_tiles(cast(Image, cv2.resize(photo, (width, height), interpolation=cv2.INTER_LINEAR)), rng)
 

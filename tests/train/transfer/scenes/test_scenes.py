@@ -9,13 +9,11 @@ from edge_runtime.pixels.preprocess import Image
 from train.recipes.transfer_config import transfer, with_changes
 from train.transfer.scenes import out_of_distribution
 from train.transfer.scenes.backgrounds import (
-    NUM_PHOTOS,
     Backgrounds,
     draw_gradient,
     draw_heap,
     draw_plain,
     draw_texture,
-    load_small_photos,
 )
 from train.transfer.scenes.camera import Camera
 from train.transfer.scenes.light import Light, relight
@@ -69,12 +67,6 @@ def test_the_empty_scene_of_the_user_is_half_of_what_lies_behind() -> None:
     shown = [bool((backgrounds.draw(20, 20, generator) == (1, 2, 3)).all()) for _ in range(300)]
     assert 0.4 < np.mean(shown) < 0.6
     assert Backgrounds(64, PHOTOS, [], 0).draw_empty_scene(20, 20, rng()) is None
-
-
-def test_small_photos_come_from_the_embedded_training_images() -> None:
-    photos = load_small_photos(3)
-    assert (photos.shape, photos.dtype) == ((NUM_PHOTOS, 32, 32, 3), np.uint8)
-    np.testing.assert_array_equal(photos, load_small_photos(3))
 
 
 def test_a_frame_that_is_squeezed_into_a_square_makes_things_narrower() -> None:
@@ -137,7 +129,7 @@ def test_foreign_images_have_no_photo_as_it_is(backgrounds: Backgrounds) -> None
     assert draw_thing(64, 64, backgrounds, rng(1)).std() > 0
 
 
-def test_a_third_of_the_foreign_images_are_of_real_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_in_five_foreign_images_are_of_real_photos(monkeypatch: pytest.MonkeyPatch) -> None:
     black = Backgrounds(64, np.zeros((20, 32, 32, 3), np.uint8), [], 0)
     drawn = []
     for name in ("draw_photos", "draw"):
@@ -147,7 +139,7 @@ def test_a_third_of_the_foreign_images_are_of_real_photos(monkeypatch: pytest.Mo
     generator = rng()
     views = [draw_out_of_distribution(pink(), 64, 64, black, generator) for _ in range(300)]
     assert all(view.shape[2] == 3 for view in views)
-    assert 0.24 < drawn.count("draw_photos") / 300 < 0.36 and 0.14 < drawn.count("draw") / 300 < 0.26
+    assert 0.34 < drawn.count("draw_photos") / 300 < 0.46 and 0.1 < drawn.count("draw") / 300 < 0.2
 
 
 def test_shuffled_tiles_are_the_images_own_in_other_places() -> None:
