@@ -102,7 +102,7 @@ def decide_unknown(
     own = _score(classifier, frames, labels, decision.table)
     foreign = []
     if neighbours is not None:
-        sets = dict(make_foreign(source.validation, classifier.labels, 0))
+        sets = dict(make_foreign(source.validation, _list_own(source, classifier), 0))
         sets |= make_never_shown(source.validation, 0)
         sets |= _read_given(config, source, 0)
         foreign = [scores for _, scores in _score_foreign(sets, classifier, decision)]
@@ -225,7 +225,7 @@ def report_unknown(
     lowest = decision.list_lowest(classifiers[name].labels)
     if decision.threshold or decision.neighbours or config.out_of_distribution:
         stage("Checking images that belong to none of the classes")
-        sets = dict(make_foreign(entries, classifiers[name].labels, 1)) | _read_given(config, source, 1)
+        sets = dict(make_foreign(entries, _list_own(source, classifiers[name]), 1)) | _read_given(config, source, 1)
         for title, found in _score_foreign(sets, classifiers[name], decision):
             foreign.append(ForeignSet(title, found.accept(decision.threshold, decision.cut, lowest)))
             outside = foreign[-1].acceptance if title.startswith("the folder ") else None
@@ -240,6 +240,11 @@ def report_unknown(
         without=decision.without,
         class_thresholds=dict(decision.class_thresholds),
     )
+
+
+def _list_own(source: Source, classifier: Classifier) -> list[str]:
+    """The model's classes, and what training found them to be called in the words of CIFAR-10 (Hunde: dog)."""
+    return [*classifier.labels, *read_metrics(source).get("own_small_photos", [])]
 
 
 def read_metrics(source: Source) -> dict[str, Any]:

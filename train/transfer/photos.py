@@ -38,7 +38,7 @@ from train.transfer.head_choice import Array, HeadChoice, HeadSettings, Views, c
 from train.transfer.learning_curve import measure_learning_curve
 from train.transfer.scenes.backgrounds import Backgrounds
 from train.transfer.scenes.camera import Camera
-from train.transfer.scenes.small_photos import load_small_photos
+from train.transfer.scenes.small_photos import list_known, load_small_photos
 from train.transfer.size_advice import LARGEST, SHARE, compare_with_full, is_asked_for
 from train.transfer.tuner import Tuner
 
@@ -124,6 +124,7 @@ def train_transfer(
     extra = {
         "temperature": dataclasses.asdict(fit),
         "class_weights": class_weights.round(4).tolist(),
+        "own_small_photos": sorted(list_known(dataset.labels)),
         "mirroring": choice.facts(),
         **advice,
         "ended_by": tuned.ending.name.lower(),

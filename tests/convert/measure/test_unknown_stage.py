@@ -61,11 +61,21 @@ def test_the_file_carries_the_fitted_threshold_and_classify_obeys_it(
     assert written["fit"]["wanted"] == 0.9
     assert written["test"]["num_images"] == 160
     assert written["out_of_distribution"]["num_images"] == 1
+    assert "enlarged small photos (CIFAR-10)" in [item["name"] for item in written["foreign"]]
     frame = np.random.default_rng(7).integers(0, 256, (16, 16, 3), np.uint8)
     with Classifier(model) as classifier, Classifier(model, threshold=1.0) as strict:
         best = float(classifier.probabilities(frame).max())
         assert classifier.classify(frame).unknown == (best < model.contract.threshold)
         assert strict.classify(frame).unknown
+
+
+def test_photos_of_what_the_classes_are_in_another_language_are_not_foreign(run: Path, tmp_path: Path) -> None:
+    metrics = json.loads((run / "metrics.json").read_text())
+    (run / "metrics.json").write_text(json.dumps({**metrics, "own_small_photos": ["dog"]}))
+    out = tmp_path / "x.tflite"
+    assert main([str(run), "--out", str(out), "--field-test", "off"]) == 0
+    written = json.loads(out.with_suffix(".report.json").read_text())["unknown"]
+    assert [item["name"] for item in written["foreign"]] == ["empty scenes", "scrambled images of the classes"]
 
 
 def test_a_given_threshold_is_kept_and_an_old_run_has_none(

@@ -31,6 +31,7 @@ from train.transfer.fine_tune import Clock, Ending, _best, _ending, _stuck, comp
 from train.transfer.head import fit_heads  # noqa: E402
 from train.transfer.photos import train_transfer, weigh_classes  # noqa: E402
 from train.transfer.scaled_adam import ScaledAdam  # noqa: E402
+from train.transfer.scenes.small_photos import list_known  # noqa: E402
 
 SIDE = 48
 COLOURS = {"cup": (40, 60, 200), "pen": (200, 80, 40), "toy": (60, 190, 70)}
@@ -62,7 +63,7 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def quick_heads(brief_heads: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two folds each instead of five and three: each fit is compiled anew."""
+    """Two folds each instead of five and three."""
     monkeypatch.setattr("train.transfer.head_choice.NUM_FOLDS", 2)
     monkeypatch.setattr("train.transfer.learning_curve.NUM_FOLDS", 2)
 
@@ -95,6 +96,7 @@ def test_photos_are_learnt(photos: Path, tmp_path: Path) -> None:
     assert np.mean([*right["validation"], *right["test"]]) >= 0.5, "and 18 others well above one in three"
     assert "the head alone" in said and "temperature" in said and "every planned step was taken" in said
     assert result.extra["ended_by"] == "steps" and result.extra["mirroring"]["decided"]
+    assert result.extra["own_small_photos"] == sorted(list_known(dataset.labels))
     assert result.extra["temperature"]["num_images"] == len(dataset.validation.labels)
 
 
