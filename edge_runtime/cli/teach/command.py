@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
     _warn_unsigned()
     value = {"v": 1, "type": "taught", "path": str(flags.out), "photos": taught.num_photos}
     value |= {"recognised_when_left_out": taught.num_correct, "seconds": round(seconds, 1), "provisional": True}
-    print_result(flags.format, lambda: _summary(taught, flags.out, folder, seconds), lambda: value)
+    print_result(flags.format, lambda: _summary(taught, flags, folder, seconds), lambda: value)
     return 0
 
 
@@ -158,7 +158,23 @@ def _warn_unsigned() -> None:
         )
 
 
-def _summary(taught: Taught, out: Path, folder: Path, seconds: float) -> str:
+def _name_camera(camera: str | None) -> str:
+    """The camera for a command line; the first one where none was used, and no network address: it may hold a
+    password.
+    """
+    from shlex import quote
+
+    from edge_runtime.cameras.address import parse_camera
+
+    if camera is None:
+        return "0"
+    return "ADDRESS" if parse_camera(camera).kind in ("http", "rtsp") else quote(camera)
+
+
+def _summary(taught: Taught, flags: Namespace, folder: Path, seconds: float) -> str:
+    from shlex import quote
+
+    out = flags.out
     rows = [
         f"  {label}: {taught.num_correct[label]} of {num} taught photos recognised when left out"
         for label, num in taught.num_photos.items()
@@ -169,6 +185,7 @@ def _summary(taught: Taught, out: Path, folder: Path, seconds: float) -> str:
         f"{sum(taught.num_correct.values())} of {total} taught photos recognised when left out.\n"
         + "\n".join(rows)
         + "\nThe model is provisional: it was tried on no other photos. "
-        f"Look at it: edge-runtime run --model {out} --camera 0\n"
-        f"The photos stay in {folder}; more of them, and a workstation, make a better one: make convert DATA={folder}"
+        f"Look at it: edge-runtime run --model {quote(str(out))} --camera {_name_camera(flags.camera)}\n"
+        f"The photos stay in {folder}; more of them, and a workstation, make a better one: make convert "
+        f"DATA={quote(str(folder))}"
     )

@@ -16,6 +16,7 @@ import pytest
 
 from edge_runtime import cli
 from edge_runtime.cameras.frame import Frame
+from edge_runtime.cli.teach.command import _name_camera
 from edge_runtime.cli.teach.prompts import Prompter
 from edge_runtime.contract import Provisional
 from edge_runtime.errors import DataError, MissingInputError, ModelError, UsageError
@@ -111,9 +112,10 @@ def test_the_file_is_taught_tried_installed_and_marked_everywhere(
 
 @pytest.mark.usefixtures("lonely")
 def test_the_summary_says_it_in_words(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "discs.tflite"
+    out = tmp_path / "my discs.tflite"
     assert run_teach(photos, "--backbone", default_model(), "--out", out, "--name", "shapes") == 0
     told = capsys.readouterr().out
+    assert f"Look at it: edge-runtime run --model '{out}' --camera 0\n" in told
     assert "of 18 taught photos recognised when left out." in told
     assert "of 6 taught photos recognised when left out" in told and "provisional" in told
     assert read_model(out.read_bytes(), "it").contract.spec.name == "shapes"
@@ -272,10 +274,24 @@ def test_names_are_needed_where_nobody_can_be_asked(tmp_path: Path) -> None:
         make_prompter(tmp_path, 5).take_all(None)
 
 
+@pytest.mark.parametrize(
+    ("camera", "named"),
+    [
+        (None, "0"),
+        ("2", "2"),
+        ("/dev/video1", "/dev/video1"),
+        ("rtsp://me:secret@cam/live?key=secret", "ADDRESS"),
+        ("http://cam/secret.mjpg", "ADDRESS"),
+    ],
+)
+def test_the_command_that_is_advised_has_the_same_camera_but_no_password(camera: str | None, named: str) -> None:
+    assert _name_camera(camera) == named
+
+
 @pytest.mark.slow
 @pytest.mark.arithmetic
 def test_typed_names_and_enter_lead_through_it(photos: Path, tmp_path: Path) -> None:
-    frames = tmp_path / "frames"
+    frames = tmp_path / "my frames"
     frames.mkdir()
     for place, label in enumerate(("red", "blue")):
         for number in range(5):
@@ -287,6 +303,7 @@ def test_typed_names_and_enter_lead_through_it(photos: Path, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr.decode()
     assert b"Class 2: show it, type its name and press Enter." in done.stderr
     assert b"2 classes from 10 photos" in done.stdout
+    assert f"{tmp_path / 'typed.tflite'} --camera '{frames}'\n".encode() in done.stdout
     assert read_model((tmp_path / "typed.tflite").read_bytes(), "it").contract.spec.labels == ("blue", "red")
     done = subprocess.run(
         [*map(str, command), "--replace", "--labels", "cup"], input=b"", capture_output=True, timeout=120
