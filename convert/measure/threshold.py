@@ -22,6 +22,7 @@ FEW_IMAGES = 100
 # A threshold that refuses nearly everything keeps its promise on a handful of images only.
 LEAST_COVERAGE = 0.1
 MAX_CURVE_POINTS = 80
+OWN_EMPTY_SCENE = "images of the empty scene (background)"  # the name of the user's own ForeignSet
 
 Probabilities = NDArray[np.float32]
 

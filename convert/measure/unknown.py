@@ -21,6 +21,7 @@ from convert.measure.gate import FLOAT, Scored, score_frames
 from convert.measure.neighbours import Scores, fit_cuts, measure_centres
 from convert.measure.threshold import (
     FEW_IMAGES,
+    OWN_EMPTY_SCENE,
     ForeignSet,
     ThresholdFit,
     UnknownReport,
@@ -41,6 +42,7 @@ from edge_runtime.pixels.preprocess import Image
 NOTHING_UNKNOWN = "With a threshold of 0 nothing is unknown."
 NO_FEATURES = "The model does not end in a dense layer over int8 features, or there are too few calibration images."
 BRING_NOTHING = "Neighbours among the calibration images would refuse hardly more than the score does."
+GIVEN_FOLDER = "images of the folder "
 # A folder with fewer images only shows what passes; a larger one is halved, so that it can be fitted on as well.
 LEAST_TO_SHARE = 20
 
@@ -174,9 +176,9 @@ def _read_given(config: ConvertConfig, source: Source, part: int) -> dict[str, l
     are used, part 1 shows what passes.
     """
     sets: dict[str, list[Image]] = {}
-    given: dict[str, Sequence[ImageEntry]] = {"the empty scene (background)": source.background}
+    given: dict[str, Sequence[ImageEntry]] = {OWN_EMPTY_SCENE: source.background}
     if config.out_of_distribution:
-        given[f"the folder {config.out_of_distribution.name}"] = _list_folder(config.out_of_distribution)
+        given[f"{GIVEN_FOLDER}{config.out_of_distribution.name}"] = _list_folder(config.out_of_distribution)
     for name, images in given.items():
         if len(images) >= LEAST_TO_SHARE:
             sets[name] = [entry.read() for entry in images[part::2]]
@@ -228,7 +230,7 @@ def report_unknown(
         sets = dict(make_foreign(entries, _list_own(source, classifiers[name]), 1)) | _read_given(config, source, 1)
         for title, found in _score_foreign(sets, classifiers[name], decision):
             foreign.append(ForeignSet(title, found.accept(decision.threshold, decision.cut, lowest)))
-            outside = foreign[-1].acceptance if title.startswith("the folder ") else None
+            outside = foreign[-1].acceptance if title.startswith(GIVEN_FOLDER) else None
     return UnknownReport(
         fit=decision.fit,
         test=apply_threshold(probabilities, labels, decision.threshold, similarities, decision.cut, lowest),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from convert.measure.threshold import OWN_EMPTY_SCENE
 from convert.output.page import count
 from convert.report.conversion import ConversionReport
 from convert.report.training_section import find_best_gain
@@ -103,9 +104,16 @@ def _advise_size(report: ConversionReport) -> list[str]:
 
 def _look_at_nothing(report: ConversionReport) -> list[str]:
     """What to do about the empty scene, if it gets labels."""
-    passing = [item for item in report.unknown.foreign if item.acceptance.coverage > 0.1] if report.unknown else []
-    if not any("empty" in item.name for item in passing):
+    foreign = {item.name: item.acceptance for item in report.unknown.foreign} if report.unknown else {}
+    passing = [name for name, found in foreign.items() if "empty" in name and found.coverage > 0.1]
+    if not passing:
         return []
+    if OWN_EMPTY_SCENE in foreign:
+        found = foreign[OWN_EMPTY_SCENE]
+        return [
+            f"More images of the empty scene would help (a label for {found.num_accepted} of the {found.num_images} "
+            "that were held out): edge-runtime collect --background --camera 0, then train again."
+        ]
     return [
         "Show it what the camera sees when nothing is there: edge-runtime collect --background --camera 0, then train "
         "again with these images."
