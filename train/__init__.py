@@ -17,7 +17,8 @@ from edge_runtime.system.command import begin_command
 begin_command()  # the imports below take seconds
 # NumPy multiplies small matrices here. Its threads wait for each other in a busy loop, which takes many times as long
 # as the work where other programs keep the cores busy.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+if sys.argv[:1] == ["-m"]:  # not for whoever imports this into a program of their own
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from train.arrays import fit_arrays  # noqa: E402
 from train.curves import Curves  # noqa: E402

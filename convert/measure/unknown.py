@@ -246,7 +246,7 @@ def report_unknown(
 
 def _list_own(source: Source, classifier: Classifier) -> list[str]:
     """The model's classes, and what training found them to be called in the words of CIFAR-10 (Hunde: dog)."""
-    return [*classifier.labels, *read_metrics(source).get("own_small_photos", [])]
+    return [*classifier.labels, *(read_metrics(source).get("own_small_photos") or [])]
 
 
 def read_metrics(source: Source) -> dict[str, Any]:

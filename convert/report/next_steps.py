@@ -108,12 +108,14 @@ def _look_at_nothing(report: ConversionReport) -> list[str]:
     passing = [name for name, found in foreign.items() if "empty" in name and found.coverage > 0.1]
     if not passing:
         return []
-    if OWN_EMPTY_SCENE in foreign:
+    if OWN_EMPTY_SCENE in passing:
         found = foreign[OWN_EMPTY_SCENE]
         return [
             f"More images of the empty scene would help (a label for {found.num_accepted} of the {found.num_images} "
-            "that were held out): edge-runtime collect --background --camera 0, then train again."
+            "that were tried): edge-runtime collect --background --camera 0, then train again."
         ]
+    if OWN_EMPTY_SCENE in foreign:
+        return []
     return [
         "Show it what the camera sees when nothing is there: edge-runtime collect --background --camera 0, then train "
         "again with these images."

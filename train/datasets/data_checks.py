@@ -80,9 +80,9 @@ def format_checks(checks: DataChecks) -> list[str]:
 def _check_names(labels: Sequence[str]) -> Iterable[DataWarning]:
     spellings: dict[str, list[str]] = {}
     for label in labels:
-        # Not "whatever is no letter": in many scripts the vowels are marks.
-        letters = re.sub(r"[\s_.-]", "", label.casefold())
-        spellings.setdefault(letters or label, []).append(label)
+        # Between letters alone: 1.5 is not 15. And letters a and A may well be two classes.
+        plain = re.sub(r"(?<=[^\W\d_])[\s_.-]+(?=[^\W\d_])", "", label.casefold())
+        spellings.setdefault(plain if len(plain) > 1 else label, []).append(label)
     for alike in spellings.values():
         if len(alike) > 1:
             yield make_warning(

@@ -159,16 +159,14 @@ def _warn_unsigned() -> None:
 
 
 def _name_camera(camera: str | None) -> str:
-    """The camera for a command line; the first one where none was used, and no network address: it may hold a
+    """The camera for a command line: 0 where none was used, and ADDRESS instead of a network address, which may hold a
     password.
     """
     from shlex import quote
 
-    from edge_runtime.cameras.address import parse_camera
-
     if camera is None:
         return "0"
-    return "ADDRESS" if parse_camera(camera).kind in ("http", "rtsp") else quote(camera)
+    return "ADDRESS" if "://" in camera else quote(camera.strip())
 
 
 def _summary(taught: Taught, flags: Namespace, folder: Path, seconds: float) -> str:

@@ -170,9 +170,12 @@ def test_the_camera_and_the_empty_scene_are_warned_about() -> None:
     own = ForeignSet("images of the empty scene (background)", Acceptance(0.5, 8, 1, 0))
     trained = make_report(unknown=dataclasses.replace(unknown, foreign=(*unknown.foreign, own)))
     assert (
-        "More images of the empty scene would help (a label for 1 of the 8 that were held out): edge-runtime collect "
+        "More images of the empty scene would help (a label for 1 of the 8 that were tried): edge-runtime collect "
         "--background --camera 0, then train again."
     ) in list_next_steps(trained, judge(trained))
+    none = dataclasses.replace(own, acceptance=Acceptance(0.5, 8, 0, 0))
+    good = make_report(unknown=dataclasses.replace(unknown, foreign=(*unknown.foreign, none)))
+    assert not any("--background" in step for step in list_next_steps(good, judge(good)))
 
 
 def test_the_weakest_class_the_size_and_the_next_command_come_last() -> None:

@@ -135,7 +135,8 @@ def test_what_programs_keep_for_themselves_is_hidden_at_any_depth(tmp_path: Path
         ("測試", "test"), ("検証データ", "validation"), ("テスト", "test"), ("훈련", "train"), ("обучение", "train"),
         ("اختبار", "test"), ("trainA", "train"), ("testB", "test"), ("hold-out", "test"), ("Hold_Out", "test"),
         ("训练验证", None), ("Zug", None), ("тесто", None), ("attestation", None), ("trainer", None), ("TRAIN", "train"),
-        ("VALIDACIÓN", "validation"), ("ENTRAÎNEMENT", "train"), ("EĞİTİM", "train"), ("ОБУЧЕНИЕ", "train"),
+        ("VALIDACIÓN", "validation"), ("ENTRAÎNEMENT", "train"), ("EĞİTİM", "train"), ("数据Train", "train"),
+        ("データTest", "test"), ("데이터Train", "train"), ("بياناتTrain", "train"), ("XMLTest", None),
     ],
 )  # fmt: skip
 def test_a_split_is_known_in_many_languages(name: str, split: str | None) -> None:

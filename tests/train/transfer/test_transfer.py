@@ -31,7 +31,7 @@ from train.transfer.fine_tune import Clock, Ending, _best, _ending, _stuck, comp
 from train.transfer.head import fit_heads  # noqa: E402
 from train.transfer.photos import train_transfer, weigh_classes  # noqa: E402
 from train.transfer.scaled_adam import ScaledAdam  # noqa: E402
-from train.transfer.scenes.small_photos import list_known  # noqa: E402
+from train.transfer.scenes.small_photos import load_small_photos  # noqa: E402
 
 SIDE = 48
 COLOURS = {"cup": (40, 60, 200), "pen": (200, 80, 40), "toy": (60, 190, 70)}
@@ -86,17 +86,21 @@ def run(photos: Path, folder: Path, recipe: TransferRecipe, **settings: object) 
     return result, dataset, stream.getvalue()
 
 
-def test_photos_are_learnt(photos: Path, tmp_path: Path) -> None:
-    result, dataset, said = run(photos, tmp_path / "a", quick(min_steps=30, learning_rate=3e-3))
+def test_photos_are_learnt(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("train.transfer.photos.list_known", lambda labels: asked.append(labels) or {"dog"})
+    load = load_small_photos
+    monkeypatch.setattr("train.transfer.photos.load_small_photos", lambda labels: asked.append(labels) or load(labels))
+    result, dataset, said = run(photos, tmp_path / "a", quick(min_steps=60, learning_rate=3e-3))
     right = {
         name: compute_logits(result.model, split).argmax(axis=1) == split.labels
         for name, split in (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
     }
-    assert np.mean(right["train"]) >= 0.8, "30 steps at 48 pixels learn 72 photos"
+    assert np.mean(right["train"]) >= 0.7, "60 steps at 48 pixels learn most of 72 photos"
     assert np.mean([*right["validation"], *right["test"]]) >= 0.5, "and 18 others well above one in three"
     assert "the head alone" in said and "temperature" in said and "every planned step was taken" in said
     assert result.extra["ended_by"] == "steps" and result.extra["mirroring"]["decided"]
-    assert result.extra["own_small_photos"] == sorted(list_known(dataset.labels))
+    assert result.extra["own_small_photos"] == ["dog"] and asked == 2 * [dataset.labels]
     assert result.extra["temperature"]["num_images"] == len(dataset.validation.labels)
 
 

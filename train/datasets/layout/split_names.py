@@ -45,7 +45,10 @@ def split_named(name: str) -> str | None:
 
 def split_words(name: str) -> list[str]:
     """The words of a folder's name, without capitals and accents; trainA has two."""
-    apart = "".join(f" {two}" if one.islower() and two.isupper() else two for one, two in pairwise(f" {name}"))
+    letters = unicodedata.normalize("NFC", f" {name}")
+    # 数据Train has two words as well: not every script has small letters.
+    ends = (one.isalpha() and not one.isupper() and two.isupper() for one, two in pairwise(letters))
+    apart = "".join(f" {letter}" if end else letter for end, letter in zip(ends, letters[1:], strict=True))
     return re.findall(r"[^\W\d_]+", _fold(apart))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -177,3 +178,16 @@ def test_what_is_placed_is_mirrored_only_when_that_is_the_same_thing(backgrounds
     assert all(green_is_left(fixed.show(half, 1.0, rng(seed))) for seed in range(30))
     either = Camera(64, 64, fixed.recipe, backgrounds, mirrored=True, light=OFF)
     assert 0.2 < np.mean([green_is_left(either.show(half, 1.0, rng(seed))) for seed in range(60)]) < 0.8
+
+
+def test_photos_are_enlarged_in_several_ways_so_that_no_way_tells_them_from_the_classes(
+    monkeypatch: pytest.MonkeyPatch, backgrounds: Backgrounds
+) -> None:
+    ways = []
+    resize = cv2.resize
+    monkeypatch.setattr(cv2, "resize", lambda *given, interpolation: ways.append(interpolation) or resize(*given))
+    generator = rng(2)
+    for _ in range(60):
+        backgrounds.draw_photos(64, 64, generator)
+    counts = [ways.count(way) for way in (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)]
+    assert sum(counts) == len(ways) and min(counts) > 8
