@@ -15,7 +15,7 @@ from convert.__main__ import main
 from edge_runtime.inference.classifier import Classifier
 from edge_runtime.model.model_file import open_model
 
-LABELS = "airplane automobile bird cat deer dog frog horse ship truck".split()
+LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
