@@ -1,7 +1,9 @@
 """Small photos of anything, for what lies behind an image and for images of none of the classes: embedded CIFAR-10.
 
 What the user's own classes are must not be taught as "none of them", so that photos of a class that a label names are
-left out. Names are all there is to go by: at 32 x 32 pixels no network tells such a photo from the user's own.
+left out, and so are those of the class of which a label names a kind: whoever tells sparrows from finches has birds.
+Names are all there is to go by: at 32 x 32 pixels no network tells such a photo from the user's own. One word too
+many costs a tenth of the photos, one too few teaches that the user's birds are nothing: so the list is generous.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ _VEHICLES = (
     "vehicle vehicles fahrzeug fahrzeuge vehicule vehicules vehiculo vehiculos veicolo veicoli veiculo veiculos "
     "voertuig voertuigen pojazd pojazdy 车辆 車輛 車両 "
 )
-# What people call the classes of CIFAR-10 and kinds of them, one and several, without accents.
+# What people call the classes of CIFAR-10, one and several, without accents.
 _NAMES = {
     "airplane": (
         "airplane airplanes aeroplane aeroplanes plane planes aircraft jet jets flugzeug flugzeuge avion avions "
@@ -70,11 +72,70 @@ _NAMES = {
     ),
 }
 
+# Breeds, species, makes and types. One of a user's labels is enough: they come in sets. Left out is what mostly means
+# something else (boxer, crane, turkey, kite, beetle, ranger).
+_KINDS = {
+    "airplane": (
+        "airliner airliners airbus boeing cessna embraer biplane biplanes glider gliders seaplane seaplanes "
+        "spitfire concorde"
+    ),
+    "automobile": (
+        "cabriolet convertible coupe hatchback limousine minivan minivans roadster pickup ambulance audi bmw "
+        "cadillac chevrolet chrysler citroen ferrari fiat honda hyundai kia lamborghini lexus mazda mercedes "
+        "mitsubishi nissan opel peugeot porsche renault skoda subaru suzuki tesla toyota volkswagen volvo vw "
+        "mustang jaguar"
+    ),
+    "bird": (
+        "albatross blackbird blackbirds bluebird bluejay bullfinch buzzard canary cardinal cardinals cassowary "
+        "chaffinch chickadee chickadees cockatoo cormorant crow crows cuckoo dove doves egret emu falcon falcons "
+        "finch finches flamingo flamingos flycatcher gannet goldfinch goose geese grackle greenfinch grosbeak gull "
+        "gulls hawk hawks hen hens heron herons hummingbird hummingbirds ibis jackdaw jay jays junco kestrel "
+        "kingfisher kookaburra lark loon macaw magpie magpies mallard mockingbird nightingale nuthatch oriole "
+        "osprey ostrich parakeet peacock pelican pheasant pigeon pigeons puffin quail raven ravens redstart robin "
+        "robins rooster rosella sandpiper seagull seagulls shrike siskin skylark sparrow sparrows starling "
+        "starlings stork swan swans tanager tern thrush titmouse toucan vulture wagtail warbler woodpecker "
+        "woodpeckers wren wrens amsel drossel elster fink gans gimpel kleiber krahe meise meisen kohlmeise "
+        "blaumeise rotkehlchen spatz spatzen sperling specht stieglitz storch taube tauben zeisig mesange mesanges "
+        "moineau moineaux merle corbeau rougegorge pinson gorrion gorriones mirlo paloma palomas petirrojo merlo "
+        "passero piccione pettirosso cinciallegra pardal pombo melro bemtevi merel mees koolmees pimpelmees "
+        "roodborst ekster duif wrobel sikora sikorka golab sroka синица воробей голубь ворона 麻雀 喜鹊 鹦鹉 "
+        "鸽子 スズメ カラス 참새 까치"
+    ),
+    "cat": (
+        "abyssinian birman bobtail burmese calico cornishrex devonrex lynx mainecoon munchkin ocelot ragdoll "
+        "siamese sphynx tabby tomcat"
+    ),
+    "deer": "antelope caribou gazelle impala reindeer roe whitetail wapiti rothirsch rentier",
+    "dog": (
+        "affenpinscher akita alsatian basenji basset beagle beagles borzoi briard bulldog bulldogs bullmastiff "
+        "chihuahua chihuahuas chow cocker collie corgi corgis coyote dachshund dachshunds dalmatian dane dingo "
+        "doberman dobermann greyhound hound hounds husky huskies labrador labradoodle labradors leonberger malamute "
+        "malinois maltese maltipoo mastiff newfoundland pekinese pekingese pinscher pitbull pomeranian poodle "
+        "poodles pug pugs retriever retrievers rottweiler saluki samoyed schnauzer setter sheepdog shepherd shiba "
+        "shihtzu spaniel spaniels spitz terrier terriers vizsla weimaraner whippet wolfhound yorkie dackel pudel "
+        "schaferhund mops caniche teckel bouledogue galgo"
+    ),
+    "frog": "amphibian amphibians bullfrog treefrog bufo hyla laubfrosch erdkrote",
+    "horse": (
+        "appaloosa clydesdale donkey donkeys foal foals friesian haflinger hanoverian lipizzaner mustang palomino "
+        "percheron shetland shire stallion thoroughbred zebra zebras"
+    ),
+    "ship": (
+        "barge barges canoe canoes catamaran catamarans destroyer dinghy ferry ferries freighter frigate gondola "
+        "kayak kayaks lifeboat schooner speedboat speedboats tanker tankers trawler trimaran tug tugboat warship "
+        "warships"
+    ),
+    "truck": (
+        "dumper firetruck firetrucks fireengine semitrailer tipper trailer trailers unimog daf iveco kamaz mack "
+        "peterbilt kenworth scania tractor tractors pickup pickups"
+    ),
+}
+
 
 def list_known(labels: Sequence[str]) -> set[str]:
     """The classes of CIFAR-10 that the user's ``labels`` seem to name, in one of twelve languages."""
     words = {word for label in labels for word in split_words(label)}
-    return {name for name, spellings in _NAMES.items() if any(_occurs(word, words) for word in spellings.split())}
+    return {name for name in LABELS if any(_occurs(word, words) for word in f"{_NAMES[name]} {_KINDS[name]}".split())}
 
 
 def _occurs(word: str, words: set[str]) -> bool:
