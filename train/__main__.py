@@ -9,6 +9,8 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_runtime.system.command import run_command
 from edge_runtime.system.quiet_start import quiet_start, silence_stderr
@@ -16,6 +18,12 @@ from train.datasets.data_checks import format_checks
 from train.recipes.transfer_config import TransferRecipe
 from train.runs.flags import choose_layout, make_configuration, parse
 from train.runs.places import expect_free, expect_room, expect_same_data
+
+if TYPE_CHECKING:
+    from train.datasets.dataset import Dataset
+    from train.progress import Progress
+    from train.recipes.config import TrainConfig
+    from train.training.result import TrainResult
 
 
 def train(args: argparse.Namespace) -> None:
@@ -47,9 +55,6 @@ def train(args: argparse.Namespace) -> None:
         print("\n".join(format_checks(dataset.checks)), file=sys.stderr)
     with quiet_start():
         import tensorflow as tf
-
-        from train.scratch.distillation import open_start, open_teacher
-        from train.scratch.fit import fit
     from train.curves import Curves
     from train.progress import Progress
     from train.runs.run_directory import keep_run
@@ -71,21 +76,28 @@ def train(args: argparse.Namespace) -> None:
             config, recipe, dataset, checkpoints, resume=args.resume, progress=progress, started_s=started_s
         )
     else:
-        teacher = None
-        if config.teacher is not None:
-            answers = checkpoints / "teacher"
-            teacher = open_teacher(args.teacher, config, dataset, answers)
-            progress.note(f"learning from {config.teacher.name} ({args.teacher}) as well")
-        start = None
-        if config.start is not None:
-            start = open_start(args.start, config, dataset)
-            progress.note(f"going on from {config.start.name} ({args.start})")
-        result = fit(config, dataset, checkpoints, resume=args.resume, progress=progress, teacher=teacher, start=start)
+        result = _train_from_scratch(args, config, dataset, checkpoints, progress)
     report = evaluate(result.model, dataset)
     keep_run(args.out, config, dataset, result, report)
     shutil.rmtree(checkpoints, ignore_errors=True)
     print(render_table(report))
     progress.note(f"{args.out} written; best epoch {result.best_epoch}, {result.seconds:.0f} s of training")
+
+
+def _train_from_scratch(
+    args: argparse.Namespace, config: TrainConfig, dataset: Dataset, checkpoints: Path, progress: Progress
+) -> TrainResult:
+    from train.scratch.distillation import open_start, open_teacher
+    from train.scratch.fit import fit
+
+    teacher, start = None, None
+    if config.teacher is not None:
+        teacher = open_teacher(args.teacher, config, dataset, checkpoints / "teacher")
+        progress.note(f"learning from {config.teacher.name} ({args.teacher}) as well")
+    if config.start is not None:
+        start = open_start(args.start, config, dataset)
+        progress.note(f"going on from {config.start.name} ({args.start})")
+    return fit(config, dataset, checkpoints, resume=args.resume, progress=progress, teacher=teacher, start=start)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

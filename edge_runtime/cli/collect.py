@@ -22,9 +22,9 @@ from edge_runtime.cli.flags import (
 )
 
 if TYPE_CHECKING:
-    from argparse import Namespace
+    from argparse import ArgumentParser, Namespace
 
-    from edge_runtime.live.collect import Kept
+    from edge_runtime.live.collect import CollectConfig, Kept
 
 BACKGROUND = "background"  # the folder beside the classes that training treats as the empty scene
 
@@ -35,6 +35,33 @@ def main(arguments: list[str]) -> int:
 
     stop = StopRequest()
     stop.install()
+    flags = _make_parser().parse_args(arguments)
+
+    from edge_runtime.cameras.address import parse_camera
+    from edge_runtime.cameras.lock import lock_camera
+    from edge_runtime.cameras.opening import open_camera
+    from edge_runtime.cameras.password import add_password
+    from edge_runtime.live.collect import Collector, collect
+
+    options = read_camera_options(flags)
+    collector = Collector(_configure(flags, options.choose_patience_s(30.0)))
+    enter = _Enter()
+    address = add_password(flags.camera, flags.camera_password_file)
+    with lock_camera(parse_camera(address)), open_camera(address, options=options) as source:
+        how = "Enter takes an image" if flags.on_enter else f"an image every {flags.every:g} s"
+        say(flags, f"{source.name} -> {collector.folder}; {how}, Ctrl-C ends.")
+        teller = _Teller(flags)
+        summary = collect(collector, source, teller, enter.is_pressed, lambda: stop() or enter.ended)
+    summary = dataclasses.replace(summary, reason=name_flags(summary.reason))
+    print_result(
+        flags.format,
+        lambda: f"{summary.num_kept} kept, {summary.num_blurred} blurred, {summary.num_alike} alike; {summary.reason}",
+        lambda: {"v": 1, "type": "summary", **dataclasses.asdict(summary)},
+    )
+    return 0
+
+
+def _make_parser() -> ArgumentParser:
     parser = verb_parser(
         "collect",
         "Saves training images of one class from a camera; blurred frames and repetitions are left out.",
@@ -72,19 +99,16 @@ def main(arguments: list[str]) -> int:
     )
     add_region_flag(parser, "the whole")
     add_format_flag(parser)
-    flags = parser.parse_args(arguments)
+    return parser
 
-    from edge_runtime.cameras.address import parse_camera
-    from edge_runtime.cameras.lock import lock_camera
-    from edge_runtime.cameras.opening import open_camera
-    from edge_runtime.cameras.password import add_password
-    from edge_runtime.live.collect import CollectConfig, Collector, collect
 
-    options = read_camera_options(flags)
-    config = CollectConfig(
+def _configure(flags: Namespace, give_up_s: float) -> CollectConfig:
+    from edge_runtime.live.collect import CollectConfig
+
+    return CollectConfig(
         folder=Path(flags.out),
         label=BACKGROUND if flags.background else flags.label,
-        give_up_s=options.choose_patience_s(30.0),
+        give_up_s=give_up_s,
         every_s=None if flags.on_enter else flags.every,
         max_images=flags.count,
         max_mb=flags.max_mb,
@@ -92,21 +116,6 @@ def main(arguments: list[str]) -> int:
         min_change=_given(flags.min_change, 1.0 if flags.background else 4.0),
         region=read_region_flag(flags),
     )
-    collector = Collector(config)
-    enter = _Enter()
-    address = add_password(flags.camera, flags.camera_password_file)
-    with lock_camera(parse_camera(address)), open_camera(address, options=options) as source:
-        how = "Enter takes an image" if flags.on_enter else f"an image every {flags.every:g} s"
-        say(flags, f"{source.name} -> {collector.folder}; {how}, Ctrl-C ends.")
-        teller = _Teller(flags)
-        summary = collect(collector, source, teller, enter.is_pressed, lambda: stop() or enter.ended)
-    summary = dataclasses.replace(summary, reason=name_flags(summary.reason))
-    print_result(
-        flags.format,
-        lambda: f"{summary.num_kept} kept, {summary.num_blurred} blurred, {summary.num_alike} alike; {summary.reason}",
-        lambda: {"v": 1, "type": "summary", **dataclasses.asdict(summary)},
-    )
-    return 0
 
 
 class _Teller:

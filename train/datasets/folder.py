@@ -76,19 +76,7 @@ def open_folder(
     reader.faults.refuse()
     if len(labels) < 2:
         raise DataError(_describe_too_few_classes(folder, labels, given))
-    for split in ("validation", "test"):
-        unknown = sorted({image.label for image in given.get(split, [])} - set(labels))
-        if unknown:
-            alike = [name for name in unknown if name.casefold() in {label.casefold() for label in labels}]
-            hint = f" {', '.join(alike)} only differ in capitals: rename." if alike else ""
-            raise DataError(
-                f"The {split} split in {folder} has the classes {', '.join(unknown)}, which training has not; "
-                f"expected only {', '.join(labels)}.{hint}"
-            )
-        empty = sorted(set(labels) - {image.label for image in given.get(split, [])})
-        if split in given and empty:
-            text = f"The {split} split has no image of {len(empty)} of {len(labels)} classes: nothing is known of them."
-            reader.warnings.append(make_warning("absent", text, empty))
+    reader.warnings += _compare_classes(folder, labels, given)
     splits, found = make_disjoint(given)
     absent = [label for label in labels if label not in {image.label for image in splits["train"]}]
     if absent:
@@ -115,6 +103,28 @@ def open_folder(
         region=region,
         groups=tuple(group_near_duplicates(seen["train"])),
     )
+
+
+def _compare_classes(
+    folder: Path, labels: Sequence[str], given: Mapping[str, Sequence[LabelledImage]]
+) -> list[DataWarning]:
+    """Warnings about classes of training, ``labels``, that a held-out split lacks; it must have no others."""
+    warnings = []
+    for split in [name for name in ("validation", "test") if name in given]:
+        classes = {image.label for image in given[split]}
+        unknown = sorted(classes - set(labels))
+        if unknown:
+            alike = [name for name in unknown if name.casefold() in {label.casefold() for label in labels}]
+            hint = f" {', '.join(alike)} only differ in capitals: rename." if alike else ""
+            raise DataError(
+                f"The {split} split in {folder} has the classes {', '.join(unknown)}, which training has not; "
+                f"expected only {', '.join(labels)}.{hint}"
+            )
+        empty = sorted(set(labels) - classes)
+        if empty:
+            text = f"The {split} split has no image of {len(empty)} of {len(labels)} classes: nothing is known of them."
+            warnings.append(make_warning("absent", text, empty))
+    return warnings
 
 
 def _describe_too_few_classes(folder: Path, labels: Sequence[str], given: Mapping[str, Sequence[LabelledImage]]) -> str:

@@ -98,12 +98,7 @@ def train_transfer(
         deadline_s = started_s + 60 * recipe.minutes
         if state is None and deadline_s - now() > LEAST_FOR_CURVE_S:
             settings = HeadSettings(class_weights, config.seed, recipe.label_smoothing)
-            groups = dataset.groups or range(len(training.labels))
-            curve = measure_learning_curve(
-                _views(training), _views(validation), groups, settings, mirrored=choice.mirrored
-            )
-            progress.note(curve.sentence())
-            advice["learning_curve"] = curve.facts(dataset.labels)
+            advice |= _learning_curve(training, validation, dataset, settings, choice, progress)
         camera = _camera(config, recipe, dataset, mirrored=choice.mirrored)
         photos = Photos(training.store, training.labels, validation.store, validation.labels, class_weights, camera)
         reserve_s = image_s * len(dataset.test.labels) + WRITING_S
@@ -196,6 +191,17 @@ def _advice(
     )
     progress.note(sentence)
     return {"size_advice": {"sentence": sentence, "accuracy": accuracies}}
+
+
+def _learning_curve(
+    training: SplitFeatures, validation: SplitFeatures, dataset: Dataset, settings: HeadSettings, choice: HeadChoice,
+    progress: Progress,
+) -> dict[str, Any]:  # fmt: skip
+    """What more images would bring, said and as JSON values."""
+    groups = dataset.groups or range(len(training.labels))
+    curve = measure_learning_curve(_views(training), _views(validation), groups, settings, mirrored=choice.mirrored)
+    progress.note(curve.sentence())
+    return {"learning_curve": curve.facts(dataset.labels)}
 
 
 def _camera(config: TrainConfig, recipe: TransferRecipe, dataset: Dataset, *, mirrored: bool) -> Camera:
